@@ -1,0 +1,53 @@
+//! The commands and what they share.
+
+use clap::{Args, Parser, Subcommand};
+use em_model::Device;
+
+use crate::commands;
+
+/// From electron-microscopy stacks to masks, scores and pictures.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Save the sections of a stack as PNG, or put a folder of PNG together to a stack.
+    Extract(commands::extract::ExtractArgs),
+    /// Cut sections into tiles named {name}-{row}_{column}.png.
+    Tile(commands::tile::TileArgs),
+    /// Show shape, type, voxel size and grey values of a volume.
+    Inspect(commands::inspect::InspectArgs),
+    /// Make, check or describe a configuration.
+    Config(commands::config::ConfigArgs),
+    /// Train a network.
+    Train(commands::train::TrainArgs),
+    /// Predict the masks of a volume with a trained network.
+    Predict(commands::predict::PredictArgs),
+    /// Score a predicted mask against a label.
+    Evaluate(commands::evaluate::EvaluateArgs),
+    /// Write curves, pictures and the report of a run again.
+    Report(commands::report::ReportArgs),
+    /// Make a phantom: an EM-like stack with labels, for trying things out.
+    Phantom(commands::phantom::PhantomArgs),
+}
+
+/// `--device`, for every command that computes.
+#[derive(Debug, Args)]
+pub struct DeviceArgs {
+    /// Where to compute: auto, cpu, cuda or cuda:N.
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    pub device: String,
+}
+
+impl DeviceArgs {
+    /// Returns the device, which is known to be there.
+    pub fn get(&self) -> em_model::Result<Device> {
+        Device::parse(&self.device)
+    }
+}

@@ -1,0 +1,99 @@
+//! `em-cli config`: make, check or describe a configuration.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::config::{RunConfig, template};
+use crate::dataset::Dataset;
+use crate::error::UserError;
+use crate::output;
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Write a configuration with every key, its default and its meaning.
+    Init {
+        /// Where to write it; standard output if absent.
+        path: Option<PathBuf>,
+    },
+    /// Check a configuration and the data that it names.
+    Check {
+        /// The configuration.
+        path: PathBuf,
+        /// Override a key, as in train.epochs=5.
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+    },
+    /// Print the JSON schema of a configuration, for editors.
+    Schema,
+}
+
+/// Runs the command.
+pub fn run(args: &ConfigArgs) -> Result<()> {
+    match &args.action {
+        Action::Init { path: None } => {
+            print!("{}", template::commented()?);
+            Ok(())
+        }
+        Action::Init { path: Some(path) } => init(path),
+        Action::Check { path, set } => check(path, set),
+        Action::Schema => output::json(&template::schema()),
+    }
+}
+
+fn init(path: &Path) -> Result<()> {
+    if path.exists() {
+        let hint = "take another name, or remove that file first";
+        return Err(UserError::new(format!("`{}` exists already", path.display()), hint).into());
+    }
+    let text = template::commented()?;
+    em_io::write_atomically(path, |file| file.write_all(text.as_bytes()))?;
+    println!("wrote `{}`", path.display());
+    Ok(())
+}
+
+fn check(path: &Path, set: &[String]) -> Result<()> {
+    let config = RunConfig::load(path, set)?;
+    let dataset = Dataset::read(&config)?;
+    let architecture = config.model.architecture(dataset.set.classes().len())?;
+    architecture.check_tile_size(config.tiling.tile_size)?;
+    config.loss.check(dataset.set.classes(), architecture.exclusive)?;
+    config.train.check()?;
+    config.augmentation.check()?;
+    println!("network     {} parameters, filters {:?}", architecture.parameter_count(), architecture.filters);
+    for volume in dataset.set.volumes() {
+        println!("volume      `{}`, {} [z, y, x]", volume.name(), output::shape(volume.shape()));
+    }
+    for (side, regions) in [("training", &dataset.split.train), ("validation", &dataset.split.validation)] {
+        let voxels: usize = regions.iter().map(|region| region.roi.voxels()).sum();
+        let shares = dataset.foreground_shares(regions);
+        let shares = dataset.set.classes().iter().zip(shares);
+        let shares: Vec<String> =
+            shares.map(|(class, share)| format!("{class} {:.2} %", share * 100.0)).collect();
+        println!("{side:<11} {:.1} million voxels, foreground: {}", voxels as f64 / 1e6, shares.join(", "));
+    }
+    if dataset.split.leaks {
+        println!("split       random tiles: LEAKING, validation tiles have training neighbours");
+    }
+    let empty = dataset.set.foreground(&dataset.split.train).iter().position(|&voxels| voxels == 0);
+    if let Some(class) = empty {
+        return Err(em_model::Error::EmptyClass { class: dataset.set.classes()[class].clone() }.into());
+    }
+    em_data::Sampler::new(
+        &dataset.set,
+        &dataset.split.train,
+        &config.tiling,
+        &config.augmentation,
+        config.train.seed,
+    )?;
+    println!("`{}` is good to train with", path.display());
+    Ok(())
+}

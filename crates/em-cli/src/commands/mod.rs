@@ -1,0 +1,11 @@
+//! One file per command.
+
+pub mod config;
+pub mod evaluate;
+pub mod extract;
+pub mod inspect;
+pub mod phantom;
+pub mod predict;
+pub mod report;
+pub mod tile;
+pub mod train;

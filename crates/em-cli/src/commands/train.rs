@@ -1,0 +1,171 @@
+//! `em-cli train`: load and check the configuration, open the volumes, split, fit the
+//! normalisation, build the network, train, report.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use em_data::Normalization;
+use em_model::{EpochRecord, Progress, RunFolder, Training};
+use indicatif::ProgressBar;
+
+use crate::cli::DeviceArgs;
+use crate::config::RunConfig;
+use crate::dataset::Dataset;
+use crate::error::UserError;
+use crate::{output, report};
+
+/// Arguments of `train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// The configuration.
+    #[arg(long, value_name = "RUN.TOML")]
+    config: PathBuf,
+    /// Go on after the last epoch that the run has saved.
+    #[arg(long)]
+    resume: bool,
+    /// Replace a run that is already in the output folder.
+    #[arg(long, conflicts_with = "resume")]
+    overwrite: bool,
+    /// Override a key, as in train.epochs=5.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Runs the command.
+pub fn run(args: &TrainArgs) -> Result<()> {
+    let config = RunConfig::load(&args.config, &args.set)?;
+    let device = args.device.get()?;
+    let dataset = Dataset::read(&config)?;
+    let architecture = config.model.architecture(dataset.set.classes().len())?;
+    let blocks = dataset.set.raw_blocks(&dataset.split.train);
+    let normalization = Normalization::fit(&config.normalization, &blocks, config.tiling.tile_size)?;
+    drop(blocks);
+    let run = RunFolder::new(&config.output.folder);
+    prepare(&run, &config, args)?;
+
+    println!(
+        "training {} on {device}: {} parameters, {}",
+        dataset.set.classes().join(" and "),
+        architecture.parameter_count(),
+        output::shape(dataset.set.volumes()[0].shape())
+    );
+    if dataset.split.leaks {
+        eprintln!("warning: the split `random-tiles` leaks, so validation scores are too good");
+    }
+    let mut bar = Bar::default();
+    let training = Training {
+        set: &dataset.set,
+        split: &dataset.split,
+        architecture: &architecture,
+        normalization,
+        tiling: &config.tiling,
+        augmentation: &config.augmentation,
+        loss: &config.loss,
+        config: &config.train,
+        predict: &config.predict,
+        voxel_size_nm: dataset.voxel_size_nm,
+        device,
+        run: &run,
+    };
+    em_model::train(&training, args.resume, &mut |progress| bar.show(&progress, config.train.epochs))?;
+    let written = report::write(&run, &config, &dataset, device)?;
+    println!("report: {}", written.display());
+    Ok(())
+}
+
+/// Makes the run's folder and keeps the configuration in it, unless another run would be lost.
+fn prepare(run: &RunFolder, config: &RunConfig, args: &TrainArgs) -> Result<()> {
+    let text = config.to_toml()?;
+    let started = run.state().exists() || run.weights().exists();
+    let earlier = std::fs::read_to_string(run.config()).ok();
+    match earlier {
+        Some(earlier) if args.resume && started && earlier != text => {
+            return Err(other_config(run, &earlier, &text));
+        }
+        _ if started && args.overwrite => {
+            for path in [run.state(), run.weights(), run.card(), run.history()] {
+                if path.exists() {
+                    std::fs::remove_file(&path)?;
+                }
+            }
+        }
+        _ if started && !args.resume => {
+            return Err(UserError::new(
+                format!("`{}` holds a run already", run.path().display()),
+                "go on with --resume, start anew with --overwrite, or take another folder with --set output.folder=DIR",
+            )
+            .into());
+        }
+        _ => {}
+    }
+    em_io::write_atomically(&run.config(), |file| file.write_all(text.as_bytes()))?;
+    Ok(())
+}
+
+/// Names the first line in which the configuration of a resumed run differs.
+fn other_config(run: &RunFolder, earlier: &str, now: &str) -> anyhow::Error {
+    let differing = earlier.lines().zip(now.lines()).find(|(a, b)| a != b);
+    let (a, b) = differing.unwrap_or(("(another length)", "(another length)"));
+    UserError::new(
+        format!("`{}` was started with `{a}`, and now the configuration says `{b}`", run.path().display()),
+        format!("resume with --config {}, or start anew with --overwrite", run.config().display()),
+    )
+    .into()
+}
+
+/// The live bar of a training, and a line per epoch.
+#[derive(Default)]
+struct Bar {
+    bar: Option<ProgressBar>,
+}
+
+impl Bar {
+    fn show(&mut self, progress: &Progress<'_>, epochs: usize) {
+        match progress {
+            Progress::Resumed { epochs } => println!("resumed after epoch {epochs}"),
+            Progress::Step { epoch, tiles, of, loss } => {
+                let bar = self.bar.get_or_insert_with(|| {
+                    let bar = output::bar(*of as u64, "tiles");
+                    bar.set_prefix(format!("epoch {epoch}/{epochs} "));
+                    bar
+                });
+                bar.set_position(*tiles as u64);
+                if let Some(loss) = loss {
+                    bar.set_message(format!("loss {loss:.4}"));
+                }
+            }
+            Progress::Validating => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message("validating");
+                }
+            }
+            Progress::Epoch { record, best } => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+                println!("{}", line(record, epochs, *best));
+            }
+            Progress::StoppedEarly => {
+                println!("stopped early: no better score for the configured number of epochs")
+            }
+            _ => {}
+        }
+    }
+}
+
+fn line(record: &EpochRecord, epochs: usize, best: bool) -> String {
+    format!(
+        "epoch {:>3}/{epochs}  loss {:.4}  val loss {:.4}  val IoU {}  val accuracy {}  {:.1} tiles/s  {}{}",
+        record.epoch,
+        record.train.loss,
+        record.validation.loss,
+        output::score(record.validation.iou()),
+        output::score(record.validation.accuracy()),
+        record.tiles_per_second,
+        output::duration(record.seconds),
+        if best { "  best" } else { "" }
+    )
+}

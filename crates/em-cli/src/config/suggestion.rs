@@ -1,0 +1,69 @@
+//! Mistakes in a configuration, with the nearest key that exists.
+
+use std::path::Path;
+
+use crate::error::UserError;
+
+/// Names further apart than this are not offered, as a share of their letters.
+const LEAST_SIMILARITY: f64 = 0.6;
+
+/// Turns an error of reading TOML into one message with line, key and suggestion.
+pub fn of(path: &Path, text: &str, error: &toml::de::Error) -> UserError {
+    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    let place = match line {
+        Some(line) => format!("`{}`, line {line}", path.display()),
+        None => format!("`{}`", path.display()),
+    };
+    let shown = line.and_then(|line| text.lines().nth(line - 1)).map(|line| format!(" (`{}`)", line.trim()));
+    let message = format!("{place}{}: {}", shown.unwrap_or_default(), tidy(error.message()));
+    UserError::new(message, hint(error.message()))
+}
+
+/// The hint for a message of serde: the nearest key, or where all keys stand.
+pub fn hint(message: &str) -> String {
+    let names = between_backticks(message);
+    let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    if let [unknown, known @ ..] = names.as_slice()
+        && is_unknown
+        && let Some(nearest) = nearest(unknown, known.iter().copied())
+    {
+        return format!("did you mean `{nearest}`?");
+    }
+    "`em-cli config init` writes every key with its meaning".into()
+}
+
+/// The most similar of some names, if any is similar enough.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = known.into_iter().map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= LEAST_SIMILARITY).then_some(best.1)
+}
+
+fn between_backticks(message: &str) -> Vec<&str> {
+    message.split('`').skip(1).step_by(2).collect()
+}
+
+/// serde's message on one line.
+fn tidy(message: &str) -> String {
+    message.trim().replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RunConfig;
+
+    #[test]
+    fn a_misspelled_key_offers_the_nearest() {
+        let text = "[train]\nepocs = 3\n";
+        let error = toml::from_str::<RunConfig>(text).unwrap_err();
+        assert_eq!(hint(error.message()), "did you mean `epochs`?");
+        let shown = of(Path::new("run.toml"), text, &error).to_string();
+        assert!(shown.starts_with("`run.toml`, line 2 (`epocs = 3`): unknown field `epocs`"), "{shown}");
+    }
+
+    #[test]
+    fn nothing_similar_is_not_offered() {
+        assert_eq!(nearest("colour", ["epochs", "seed"]), None);
+    }
+}

@@ -1,0 +1,201 @@
+//! The volumes that a configuration names, opened, read and put together.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use em_data::{LabelledVolume, Region, Split, TrainingSet};
+use em_io::{Mask, Roi, Volume};
+
+use crate::config::{DataConfig, RunConfig, SourceConfig};
+use crate::error::UserError;
+
+/// Everything a training needs from disk.
+pub struct Dataset {
+    /// Volumes and labels; a validation stack follows the training stack.
+    pub set: TrainingSet,
+    /// Which voxels train and which validate.
+    pub split: Split,
+    /// Voxel size in nm, `[z, y, x]`.
+    pub voxel_size_nm: Option<[f64; 3]>,
+}
+
+impl Dataset {
+    /// Reads the training stack, and the validation stack if there is one.
+    pub fn read(config: &RunConfig) -> Result<Self> {
+        let sources = Sources::find(&config.data)?;
+        let train = Stack::open(&sources.train)?;
+        let voxel_size_nm = config.data.voxel_size_nm.or(train.raw.voxel_size_nm());
+        let mut volumes = vec![train.read(&sources.classes)?];
+        if let Some(validation) = &sources.validation {
+            volumes.push(Stack::open(validation)?.read(&sources.classes)?);
+        }
+        let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
+        let split = match sources.validation {
+            Some(_) => Split::by_volume(&shapes, 1),
+            None => Split::new(&config.data.split, &shapes, config.tiling.tile_size, config.train.seed)?,
+        };
+        Ok(Self { set: TrainingSet::new(sources.classes, volumes)?, split, voxel_size_nm })
+    }
+
+    /// Reads the test stack, if the configuration names one.
+    pub fn read_test(config: &RunConfig) -> Result<Option<TrainingSet>> {
+        let sources = Sources::find(&config.data)?;
+        let Some(test) = &sources.test else { return Ok(None) };
+        let volume = Stack::open(test)?.read(&sources.classes)?;
+        Ok(Some(TrainingSet::new(sources.classes, vec![volume])?))
+    }
+
+    /// Returns the share of foreground of each class within `regions`.
+    pub fn foreground_shares(&self, regions: &[Region]) -> Vec<f64> {
+        let voxels: usize = regions.iter().map(|region| region.roi.voxels()).sum();
+        self.set.foreground(regions).iter().map(|&n| n as f64 / voxels.max(1) as f64).collect()
+    }
+}
+
+/// The files that a configuration means, by name or by the layout of `data.folder`.
+pub struct Sources {
+    /// Classes in the order of the network's channels.
+    pub classes: Vec<String>,
+    /// The stack to train on.
+    pub train: SourceConfig,
+    /// The stack to validate on.
+    pub validation: Option<SourceConfig>,
+    /// The stack that is scored once.
+    pub test: Option<SourceConfig>,
+}
+
+impl Sources {
+    /// Finds the files; none is opened yet.
+    pub fn find(data: &DataConfig) -> Result<Self> {
+        let named = |source: &Option<SourceConfig>, prefix: &str| match (source, &data.folder) {
+            (Some(source), _) => Ok(Some(source.clone())),
+            (None, Some(folder)) => in_folder(folder, prefix),
+            (None, None) => Ok(None),
+        };
+        let train = named(&data.train, "train")?.ok_or_else(|| match &data.folder {
+            Some(folder) => UserError::new(
+                format!("`{}` has no `train.tif`", folder.display()),
+                "data.folder holds train.tif and train_<class>.tif; name other files in [data.train]",
+            ),
+            None => UserError::new(
+                "the configuration names no training stack",
+                "set data.folder, or raw and labels in [data.train]; or --set data.folder=DIR",
+            ),
+        })?;
+        let classes = if data.classes.is_empty() {
+            train.labels.keys().cloned().collect()
+        } else {
+            data.classes.clone()
+        };
+        if classes.is_empty() {
+            return Err(UserError::new(
+                format!("`{}` has no label beside it", train.raw.display()),
+                "put train_<class>.tif beside train.tif, or name labels in [data.train]",
+            )
+            .into());
+        }
+        let only = |source: SourceConfig| with_classes(source, &classes);
+        Ok(Self {
+            train: only(train)?,
+            validation: named(&data.validation, "val")?.map(only).transpose()?,
+            test: named(&data.test, "test")?.map(only).transpose()?,
+            classes,
+        })
+    }
+}
+
+/// The stack `{prefix}.tif` of a folder with all labels `{prefix}_{class}.tif`, if it is there.
+fn in_folder(folder: &Path, prefix: &str) -> Result<Option<SourceConfig>> {
+    let entries = std::fs::read_dir(folder).map_err(|error| {
+        UserError::new(
+            format!("data.folder `{}` cannot be read: {error}", folder.display()),
+            "give the folder that holds train.tif: --set data.folder=DIR",
+        )
+    })?;
+    let raw = folder.join(format!("{prefix}.tif"));
+    if !raw.exists() {
+        return Ok(None);
+    }
+    let mut labels = BTreeMap::new();
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let class = name.strip_suffix(".tif").and_then(|stem| stem.strip_prefix(&format!("{prefix}_")));
+        if let Some(class) = class {
+            labels.insert(class.to_owned(), entry.path());
+        }
+    }
+    Ok(Some(SourceConfig { raw, labels, sections: None }))
+}
+
+/// Keeps the labels of `classes` only, all of which must be there.
+fn with_classes(mut source: SourceConfig, classes: &[String]) -> Result<SourceConfig> {
+    if let Some(missing) = classes.iter().find(|class| !source.labels.contains_key(*class)) {
+        let there: Vec<&str> = source.labels.keys().map(String::as_str).collect();
+        return Err(UserError::new(
+            format!(
+                "class `{missing}` has no label for `{}`, found labels for: {}",
+                source.raw.display(),
+                there.join(", ")
+            ),
+            "name it in the labels of that stack, or change data.classes",
+        )
+        .into());
+    }
+    source.labels.retain(|class, _| classes.contains(class));
+    Ok(source)
+}
+
+/// One stack with its labels, opened.
+pub struct Stack {
+    path: PathBuf,
+    /// The raw volume.
+    pub raw: Volume,
+    /// One label per class.
+    pub labels: BTreeMap<String, Volume>,
+    /// The part in use.
+    pub roi: Roi,
+}
+
+impl Stack {
+    /// Opens a stack and its labels and checks that their sizes match.
+    pub fn open(source: &SourceConfig) -> Result<Self> {
+        let raw = em_io::open(&source.raw)?;
+        let [start, end] = source.sections.unwrap_or([0, raw.shape()[0]]);
+        if start >= end || end > raw.shape()[0] {
+            return Err(UserError::new(
+                format!(
+                    "sections = [{start}, {end}] of `{}`, which has {} sections",
+                    source.raw.display(),
+                    raw.shape()[0]
+                ),
+                "sections are numbered from 0; the second number is one after the last",
+            )
+            .into());
+        }
+        let mut labels = BTreeMap::new();
+        for (class, path) in &source.labels {
+            let label = em_io::open(path)?;
+            if label.shape() != raw.shape() {
+                return Err(em_data::Error::LabelShape {
+                    volume: source.raw.display().to_string(),
+                    class: format!("{class}` in `{}", path.display()),
+                    found: label.shape(),
+                    expected: raw.shape(),
+                }
+                .into());
+            }
+            labels.insert(class.clone(), label);
+        }
+        Ok(Self { path: source.raw.clone(), roi: Roi::sections(raw.shape(), start..end), raw, labels })
+    }
+
+    /// Reads the stack, its masks in the order of `classes`.
+    pub fn read(&self, classes: &[String]) -> Result<LabelledVolume> {
+        let masks = classes
+            .iter()
+            .map(|class| Ok((class.clone(), Mask::from_volume(&self.labels[class], self.roi)?)));
+        let masks = masks.collect::<Result<Vec<_>>>()?;
+        Ok(LabelledVolume::new(self.path.display().to_string(), self.raw.read(self.roi)?, masks)?)
+    }
+}

@@ -1,0 +1,38 @@
+//! The command line: each command is one file in [`commands`], each error one message.
+
+mod cli;
+mod commands;
+mod config;
+mod dataset;
+mod drawing;
+mod error;
+mod output;
+mod report;
+mod scores;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Extract(args) => commands::extract::run(&args),
+        Command::Tile(args) => commands::tile::run(&args),
+        Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Config(args) => commands::config::run(&args),
+        Command::Train(args) => commands::train::run(&args),
+        Command::Predict(args) => commands::predict::run(&args),
+        Command::Evaluate(args) => commands::evaluate::run(&args),
+        Command::Report(args) => commands::report::run(&args),
+        Command::Phantom(args) => commands::phantom::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error::print(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

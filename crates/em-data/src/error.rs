@@ -1,0 +1,130 @@
+//! The one error type of em-data.
+
+/// The result of every fallible function of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can be wrong with volumes, labels or settings.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A label and its raw volume differ in size.
+    #[error(
+        "the label `{class}` of `{volume}` has shape {found:?} [z, y, x], expected {expected:?} as its raw volume"
+    )]
+    LabelShape {
+        /// Name of the volume.
+        volume: String,
+        /// Name of the class.
+        class: String,
+        /// Shape of the label.
+        found: [usize; 3],
+        /// Shape of the raw volume.
+        expected: [usize; 3],
+    },
+
+    /// Volumes of one training set carry different classes.
+    #[error("`{volume}` has labels for {found:?}, expected {expected:?}")]
+    Classes {
+        /// Name of the volume.
+        volume: String,
+        /// Its classes.
+        found: Vec<String>,
+        /// The classes of the training set.
+        expected: Vec<String>,
+    },
+
+    /// A tile does not fit into the volume that it is cut from.
+    #[error(
+        "tiling.tile_size is {tile_size}, but the sections of `{volume}` are {height} x {width} (height x width)"
+    )]
+    TileTooLarge {
+        /// Name of the volume.
+        volume: String,
+        /// Edge of a tile in voxels.
+        tile_size: usize,
+        /// Height of a section.
+        height: usize,
+        /// Width of a section.
+        width: usize,
+    },
+
+    /// A split leaves one side without any voxel.
+    #[error(
+        "a split of {sections} sections with validation_fraction {fraction} and gap {gap} leaves {side} empty"
+    )]
+    EmptySplit {
+        /// Sections in the volume.
+        sections: usize,
+        /// Asked share of validation.
+        fraction: f64,
+        /// Sections left out between the two.
+        gap: usize,
+        /// The side that is empty.
+        side: &'static str,
+    },
+
+    /// A setting is outside its range.
+    #[error("`{key}` is {found}, expected {expected}")]
+    Setting {
+        /// The key in the configuration.
+        key: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+
+    /// No voxel to fit statistics on, or voxels without any spread.
+    #[error("cannot fit the normalisation `{kind}`: {reason}")]
+    Normalization {
+        /// Kind of normalisation.
+        kind: &'static str,
+        /// What is wrong with the voxels.
+        reason: String,
+    },
+
+    /// A class name that is not among the classes.
+    #[error("no class `{found}`, expected one of {expected:?}")]
+    UnknownClass {
+        /// The name asked for.
+        found: String,
+        /// The names that exist.
+        expected: Vec<String>,
+    },
+
+    /// Tiles that do not belong to the grid that they are stitched on.
+    #[error("tile {index} has shape {found:?} [z, y, x], expected {expected:?}")]
+    TileShape {
+        /// Place in the grid.
+        index: usize,
+        /// Shape of the tile.
+        found: [usize; 3],
+        /// Shape of the tile's read region.
+        expected: [usize; 3],
+    },
+
+    /// An error of reading a volume.
+    #[error(transparent)]
+    Io(#[from] em_io::Error),
+}
+
+impl Error {
+    /// Returns what the user can do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::TileTooLarge { height, width, .. } => {
+                format!("set tiling.tile_size to at most {}", height.min(width))
+            }
+            Self::EmptySplit { .. } => {
+                "lower split.gap, change split.validation_fraction, or name validation files in [data.validation]"
+                    .into()
+            }
+            Self::LabelShape { .. } => {
+                "a label must have one voxel for each voxel of its raw volume; check that the two files belong together"
+                    .into()
+            }
+            Self::Io(source) => return source.hint(),
+            _ => return None,
+        })
+    }
+}

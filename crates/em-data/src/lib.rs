@@ -1,0 +1,37 @@
+//! Everything between a volume on disk and a batch on a device, with no libtorch in it.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`normalization`] | grey values to network inputs; statistics fitted on training voxels |
+//! | [`split`] | which voxels train and which validate |
+//! | [`tile`] | covering a volume with tiles, each with a read and a write region |
+//! | [`stitch`] | putting tiles back together |
+//! | [`sampler`] | which tiles an epoch shows the network |
+//! | [`augment`] | the parameters of each tile's random change |
+//! | [`resize`] | sections to another size |
+//! | [`probabilities`] | per-class probabilities and their masks |
+//! | [`phantom`] | generated EM-like volumes with labels |
+//!
+//! Axes are always `[z, y, x]`.
+
+pub mod augment;
+pub mod error;
+pub mod normalization;
+pub mod phantom;
+pub mod probabilities;
+pub mod resize;
+pub mod sampler;
+pub mod split;
+pub mod stitch;
+pub mod tile;
+mod training_set;
+
+pub use augment::{AugmentationConfig, TileTransform};
+pub use error::{Error, Result};
+pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};
+pub use probabilities::Probabilities;
+pub use sampler::{Placement, Sampler, TileSample, TilingConfig};
+pub use split::{Region, Split, SplitConfig, SplitKind};
+pub use stitch::stitch;
+pub use tile::{Tile, TileGrid};
+pub use training_set::{LabelledVolume, TrainingSet};

@@ -1,0 +1,317 @@
+//! Grey values to network inputs.
+//!
+//! Statistics are fitted once, on training voxels, and travel with the model.
+
+use em_io::Voxels;
+use ndarray::{ArrayView1, ArrayViewMut2, Axis};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Section `[normalization]` of a configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NormalizationConfig {
+    /// How grey values become network inputs: `zscore` subtracts the mean and divides by the standard deviation, `min-max` maps the range to 0..1, `percentile` maps two percentiles to 0..1 and clips, `scale` divides by the largest value of the type, `l2-axis1` divides each column of each tile by its L2 norm.
+    pub kind: NormalizationKind,
+    /// Lower percentile of `percentile`.
+    pub lower_percentile: f64,
+    /// Upper percentile of `percentile`.
+    pub upper_percentile: f64,
+}
+
+impl Default for NormalizationConfig {
+    fn default() -> Self {
+        Self { kind: NormalizationKind::Zscore, lower_percentile: 0.5, upper_percentile: 99.5 }
+    }
+}
+
+/// The kinds of normalisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormalizationKind {
+    /// Mean 0, standard deviation 1.
+    Zscore,
+    /// Smallest value 0, largest value 1.
+    MinMax,
+    /// Two percentiles to 0 and 1, clipped.
+    Percentile,
+    /// Divided by the largest value of the voxel type.
+    Scale,
+    /// Each column of each tile divided by its L2 norm.
+    #[serde(rename = "l2-axis1")]
+    L2Axis1,
+}
+
+/// A fitted normalisation, ready to be applied and saved.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Normalization {
+    /// `(v - mean) / std`.
+    Zscore {
+        /// Mean of the training voxels.
+        mean: f64,
+        /// Population standard deviation of the training voxels.
+        std: f64,
+    },
+    /// `(v - min) / (max - min)`.
+    MinMax {
+        /// Smallest training voxel.
+        min: f64,
+        /// Largest training voxel.
+        max: f64,
+    },
+    /// `clip((v - low) / (high - low), 0, 1)`.
+    Percentile {
+        /// Value at the lower percentile.
+        low: f64,
+        /// Value at the upper percentile.
+        high: f64,
+    },
+    /// `v / divisor`.
+    Scale {
+        /// 255 for 8 bit, 65535 for 16 bit, 1 for floating point.
+        divisor: f64,
+    },
+    /// `v / sqrt(sum over y of v^2)` in bands of `tile_size` rows; a column of norm 0 stays 0.
+    ///
+    /// This is `tf.keras.utils.normalize(tiles, axis=1)` for tiles `[n, y, x]`.
+    #[serde(rename = "l2-axis1")]
+    L2Axis1 {
+        /// Rows in a band: the tile size of the training.
+        tile_size: usize,
+    },
+}
+
+/// `clip(v * gain + shift)`: the form that every normalisation but `l2-axis1` has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Linear {
+    /// Factor.
+    pub gain: f64,
+    /// Added after the factor.
+    pub shift: f64,
+    /// Limits of the result, if it is clipped.
+    pub clip: Option<(f64, f64)>,
+}
+
+impl Normalization {
+    /// Fits the normalisation that `config` names on blocks of training voxels.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are no voxels, if they are all alike, or if percentiles are out of order.
+    pub fn fit(config: &NormalizationConfig, blocks: &[Voxels], tile_size: usize) -> Result<Self> {
+        let kind = config.kind;
+        let Some(first) = blocks.first() else {
+            return Err(unfit(kind, "there are no training voxels".into()));
+        };
+        let fitted = match kind {
+            NormalizationKind::L2Axis1 => Self::L2Axis1 { tile_size },
+            NormalizationKind::Scale => Self::Scale { divisor: largest_value(first) },
+            NormalizationKind::Zscore => {
+                let (mean, std) = Histogram::of(blocks).mean_and_std();
+                Self::Zscore { mean, std }
+            }
+            NormalizationKind::MinMax => {
+                let histogram = Histogram::of(blocks);
+                Self::MinMax { min: histogram.quantile(0.0), max: histogram.quantile(1.0) }
+            }
+            NormalizationKind::Percentile => {
+                let (lower, upper) = (config.lower_percentile, config.upper_percentile);
+                if !(0.0 <= lower && lower < upper && upper <= 100.0) {
+                    return Err(Error::Setting {
+                        key: "normalization.lower_percentile",
+                        found: format!("{lower} with upper_percentile {upper}"),
+                        expected: "0 <= lower < upper <= 100",
+                    });
+                }
+                let histogram = Histogram::of(blocks);
+                Self::Percentile {
+                    low: histogram.quantile(lower / 100.0),
+                    high: histogram.quantile(upper / 100.0),
+                }
+            }
+        };
+        if let Some(linear) = fitted.linear()
+            && !linear.gain.is_finite()
+        {
+            return Err(unfit(kind, "all training voxels have the same value".into()));
+        }
+        Ok(fitted)
+    }
+
+    /// Returns the linear form, or `None` for `l2-axis1`.
+    pub fn linear(&self) -> Option<Linear> {
+        let span =
+            |low: f64, high: f64, clip| Linear { gain: 1.0 / (high - low), shift: -low / (high - low), clip };
+        match *self {
+            Self::Zscore { mean, std } => Some(span(mean, mean + std, None)),
+            Self::MinMax { min, max } => Some(span(min, max, None)),
+            Self::Percentile { low, high } => Some(span(low, high, Some((0.0, 1.0)))),
+            Self::Scale { divisor } => Some(span(0.0, divisor, None)),
+            Self::L2Axis1 { .. } => None,
+        }
+    }
+
+    /// Normalises one section `[y, x]` in place.
+    pub fn apply(&self, mut section: ArrayViewMut2<'_, f32>) {
+        match (self, self.linear()) {
+            (Self::L2Axis1 { tile_size }, _) => {
+                for mut band in section.axis_chunks_iter_mut(Axis(0), (*tile_size).max(1)) {
+                    for mut column in band.axis_iter_mut(Axis(1)) {
+                        let norm = l2_norm(column.view());
+                        column.mapv_inplace(|v| (f64::from(v) / norm) as f32);
+                    }
+                }
+            }
+            (_, Some(Linear { gain, shift, clip })) => section.mapv_inplace(|v| {
+                let scaled = f64::from(v) * gain + shift;
+                clip.map_or(scaled, |(low, high)| scaled.clamp(low, high)) as f32
+            }),
+            (_, None) => unreachable!("only l2-axis1 has no linear form"),
+        }
+    }
+}
+
+/// The L2 norm, or 1 where it is 0, so that it can be divided by.
+fn l2_norm(column: ArrayView1<'_, f32>) -> f64 {
+    let norm = column.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt();
+    if norm == 0.0 { 1.0 } else { norm }
+}
+
+fn largest_value(voxels: &Voxels) -> f64 {
+    match voxels {
+        Voxels::U8(_) => f64::from(u8::MAX),
+        Voxels::U16(_) => f64::from(u16::MAX),
+        Voxels::F32(_) => 1.0,
+    }
+}
+
+fn unfit(kind: NormalizationKind, reason: String) -> Error {
+    let kind = match kind {
+        NormalizationKind::Zscore => "zscore",
+        NormalizationKind::MinMax => "min-max",
+        NormalizationKind::Percentile => "percentile",
+        NormalizationKind::Scale => "scale",
+        NormalizationKind::L2Axis1 => "l2-axis1",
+    };
+    Error::Normalization { kind, reason }
+}
+
+/// Values in ascending order, each with its count: exact for every voxel type.
+struct Histogram {
+    values: Vec<(f64, u64)>,
+    total: u64,
+}
+
+impl Histogram {
+    fn of(blocks: &[Voxels]) -> Self {
+        // 16-bit integers are counted in a table; floating point values are sorted.
+        let mut table = vec![0_u64; 1 << 16];
+        let mut floats = Vec::new();
+        for block in blocks {
+            match block {
+                Voxels::U8(a) => a.iter().for_each(|&v| table[usize::from(v)] += 1),
+                Voxels::U16(a) => a.iter().for_each(|&v| table[usize::from(v)] += 1),
+                Voxels::F32(a) => floats.extend(a.iter().copied().filter(|v| v.is_finite())),
+            }
+        }
+        floats.sort_by(f32::total_cmp);
+        let counted = table.iter().enumerate().filter(|(_, n)| **n > 0).map(|(v, &n)| (v as f64, n));
+        let mut values: Vec<(f64, u64)> = counted.collect();
+        values.extend(floats.iter().map(|&v| (f64::from(v), 1)));
+        values.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let total = values.iter().map(|(_, n)| n).sum();
+        Self { values, total }
+    }
+
+    /// Population mean and standard deviation, in two passes.
+    fn mean_and_std(&self) -> (f64, f64) {
+        let total = self.total as f64;
+        let mean = self.values.iter().map(|&(v, n)| v * n as f64).sum::<f64>() / total;
+        let variance = self.values.iter().map(|&(v, n)| (v - mean).powi(2) * n as f64).sum::<f64>() / total;
+        (mean, variance.sqrt())
+    }
+
+    /// The quantile by linear interpolation between order statistics, as `numpy.quantile`.
+    fn quantile(&self, q: f64) -> f64 {
+        let rank = q * (self.total.saturating_sub(1)) as f64;
+        let (low, high) = (self.at(rank.floor() as u64), self.at(rank.ceil() as u64));
+        low + (high - low) * rank.fract()
+    }
+
+    fn at(&self, rank: u64) -> f64 {
+        let mut seen = 0;
+        for &(value, count) in &self.values {
+            seen += count;
+            if rank < seen {
+                return value;
+            }
+        }
+        self.values.last().map_or(f64::NAN, |v| v.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_abs_diff_eq;
+    use ndarray::{Array2, Array3};
+
+    fn config(kind: NormalizationKind) -> NormalizationConfig {
+        NormalizationConfig { kind, ..Default::default() }
+    }
+
+    fn ramp() -> Vec<Voxels> {
+        vec![Voxels::U8(Array3::from_shape_fn((2, 4, 5), |(z, y, x)| (z * 100 + y * 7 + x * 3) as u8))]
+    }
+
+    // python: a = np.fromfunction(lambda z,y,x: z*100+y*7+x*3, (2,4,5)).astype(np.uint8)
+    //         a.mean(), a.std(), a.min(), a.max(), np.percentile(a, [0.5, 99.5])
+    #[test]
+    fn statistics_equal_numpy() {
+        let fit = |kind| Normalization::fit(&config(kind), &ramp(), 4).unwrap();
+        let Normalization::Zscore { mean, std } = fit(NormalizationKind::Zscore) else { panic!() };
+        assert_abs_diff_eq!(mean, 66.5, epsilon = 1e-9);
+        assert_abs_diff_eq!(std, 50.786_317_054_891_86, epsilon = 1e-9);
+        assert_eq!(fit(NormalizationKind::MinMax), Normalization::MinMax { min: 0.0, max: 133.0 });
+        let Normalization::Percentile { low, high } = fit(NormalizationKind::Percentile) else { panic!() };
+        assert_abs_diff_eq!(low, 0.585, epsilon = 1e-9);
+        assert_abs_diff_eq!(high, 132.415, epsilon = 1e-9);
+        assert_eq!(fit(NormalizationKind::Scale), Normalization::Scale { divisor: 255.0 });
+    }
+
+    // python: t = np.fromfunction(lambda y,x: (y*5+x*x) % 11, (8,3)); t[:,1] = 0
+    //         n = np.linalg.norm(t.reshape(2,4,3), axis=1, keepdims=True); n[n==0] = 1
+    //         (t.reshape(2,4,3)/n).reshape(8,3)[[1,6]]
+    #[test]
+    fn l2_axis1_equals_keras_normalize_per_tile() {
+        let mut section =
+            Array2::from_shape_fn((8, 3), |(y, x)| if x == 1 { 0.0 } else { ((y * 5 + x * x) % 11) as f32 });
+        Normalization::L2Axis1 { tile_size: 4 }.apply(section.view_mut());
+        let expected = [[0.421_075_961, 0.0, 0.690_268_49], [0.636_445_827, 0.0, 0.105_409_255]];
+        for (row, expected) in [1, 6].into_iter().zip(expected) {
+            for (x, expected) in expected.into_iter().enumerate() {
+                assert_abs_diff_eq!(section[[row, x]], expected, epsilon = 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn percentile_clips_and_zscore_does_not() {
+        let mut section = Array2::from_elem((1, 1), 200.0_f32);
+        Normalization::Percentile { low: 0.0, high: 100.0 }.apply(section.view_mut());
+        assert_eq!(section[[0, 0]], 1.0);
+        section[[0, 0]] = 200.0;
+        Normalization::Zscore { mean: 100.0, std: 10.0 }.apply(section.view_mut());
+        assert_abs_diff_eq!(section[[0, 0]], 10.0, epsilon = 1e-6);
+    }
+
+    #[test]
+    fn a_constant_volume_is_refused() {
+        let flat = vec![Voxels::U8(Array3::from_elem((1, 4, 4), 7))];
+        let error = Normalization::fit(&config(NormalizationKind::Zscore), &flat, 4).unwrap_err();
+        assert!(error.to_string().contains("same value"), "{error}");
+    }
+}

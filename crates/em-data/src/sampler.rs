@@ -1,0 +1,312 @@
+//! Which tiles an epoch shows the network.
+
+use std::ops::Range;
+
+use em_io::Roi;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{AugmentationConfig, Error, Region, Result, TileTransform, TrainingSet};
+
+/// Section `[tiling]` of a configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TilingConfig {
+    /// Edge of a square training tile in voxels.
+    pub tile_size: usize,
+    /// Where tiles are cut: `random` places, or the `grid` of the original (each tile once per epoch, in random order).
+    pub placement: Placement,
+    /// Share of the tiles of `random` that are placed so that they hold foreground, the classes in turn.
+    pub foreground_fraction: f64,
+    /// Tiles in an epoch; 0 takes as many as the grid has.
+    pub tiles_per_epoch: usize,
+}
+
+impl Default for TilingConfig {
+    fn default() -> Self {
+        Self { tile_size: 256, placement: Placement::Random, foreground_fraction: 0.33, tiles_per_epoch: 0 }
+    }
+}
+
+/// Where training tiles are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// At random places.
+    Random,
+    /// Side by side; the last row and column are shifted inwards so that they are whole.
+    Grid,
+}
+
+/// One tile of an epoch: a square `[1, tile_size, tile_size]` and its change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TileSample {
+    /// Number of the volume in the training set.
+    pub volume: usize,
+    /// Top left voxel, `[z, y, x]`.
+    pub start: [usize; 3],
+    /// The tile's random change.
+    pub transform: TileTransform,
+}
+
+/// Draws the tiles of each epoch from the training regions of a split.
+#[derive(Debug)]
+pub struct Sampler<'a> {
+    set: &'a TrainingSet,
+    regions: Vec<Region>,
+    tiling: TilingConfig,
+    augmentation: AugmentationConfig,
+    seed: u64,
+    grid: Vec<(usize, [usize; 3])>,
+    /// Per class, the running total of foreground voxels over `foreground_sections`.
+    foreground: Vec<Vec<u64>>,
+    /// Each section of each region: region number and z.
+    sections: Vec<(usize, usize)>,
+}
+
+impl<'a> Sampler<'a> {
+    /// Prepares drawing tiles from `regions` of `set`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tile does not fit into a region or a setting is out of range.
+    pub fn new(
+        set: &'a TrainingSet,
+        regions: &[Region],
+        tiling: &TilingConfig,
+        augmentation: &AugmentationConfig,
+        seed: u64,
+    ) -> Result<Self> {
+        check(set, regions, tiling)?;
+        augmentation.check()?;
+        let sections: Vec<(usize, usize)> = regions
+            .iter()
+            .enumerate()
+            .flat_map(|(number, region)| z_range(region.roi).map(move |z| (number, z)))
+            .collect();
+        let foreground =
+            (0..set.classes().len()).map(|class| running_foreground(set, regions, &sections, class));
+        Ok(Self {
+            set,
+            foreground: foreground.collect(),
+            grid: regions.iter().flat_map(|region| grid_of(region, tiling.tile_size)).collect(),
+            sections,
+            regions: regions.to_vec(),
+            tiling: tiling.clone(),
+            augmentation: augmentation.clone(),
+            seed,
+        })
+    }
+
+    /// Returns the number of tiles in an epoch.
+    pub fn tiles_per_epoch(&self) -> usize {
+        match self.tiling.tiles_per_epoch {
+            0 => self.grid.len(),
+            tiles => tiles,
+        }
+    }
+
+    /// Draws the tiles of epoch number `epoch`, from 0. The same number gives the same tiles.
+    pub fn epoch(&self, epoch: usize) -> Vec<TileSample> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(epoch as u64 + 1);
+        let mut places: Vec<(usize, [usize; 3])> = match self.tiling.placement {
+            Placement::Grid => self.grid.iter().copied().cycle().take(self.tiles_per_epoch()).collect(),
+            Placement::Random => {
+                (0..self.tiles_per_epoch()).map(|number| self.place(number, &mut rng)).collect()
+            }
+        };
+        places.shuffle(&mut rng);
+        places
+            .into_iter()
+            .map(|(volume, start)| TileSample {
+                volume,
+                start,
+                transform: TileTransform::draw(&self.augmentation, &mut rng),
+            })
+            .collect()
+    }
+
+    /// Draws the place of random tile `number` of an epoch.
+    fn place(&self, number: usize, rng: &mut ChaCha8Rng) -> (usize, [usize; 3]) {
+        // The classes take turns, so that a rare class is shown as often as a common one.
+        let class = number % self.foreground.len().max(1);
+        let total = self.foreground.get(class).and_then(|counts| counts.last()).copied().unwrap_or(0);
+        let biased = rng.random_bool(self.tiling.foreground_fraction);
+        if biased && total > 0 {
+            self.foreground_place(class, rng.random_range(0..total), rng)
+        } else {
+            let (number, z) = self.sections[rng.random_range(0..self.sections.len())];
+            let region = &self.regions[number];
+            let free = |axis: usize, rng: &mut ChaCha8Rng| {
+                let first = region.roi.start[axis];
+                rng.random_range(first..=first + region.roi.shape[axis] - self.tiling.tile_size)
+            };
+            (region.volume, [z, free(1, rng), free(2, rng)])
+        }
+    }
+
+    /// Places a tile at random so that it holds foreground voxel number `index` of `class`.
+    fn foreground_place(&self, class: usize, index: u64, rng: &mut ChaCha8Rng) -> (usize, [usize; 3]) {
+        let counts = &self.foreground[class];
+        let section = counts.partition_point(|&total| total <= index);
+        let (number, z) = self.sections[section];
+        let region = &self.regions[number];
+        let before = section.checked_sub(1).map_or(0, |previous| counts[previous]);
+        let mask = self.set.volumes()[region.volume].mask(class);
+        let slice = Region { volume: region.volume, roi: section_roi(region.roi, z) };
+        let mut foreground = slice.slice(mask).into_iter().enumerate().filter(|(_, v)| **v);
+        let place = foreground.nth((index - before) as usize).map_or(0, |(place, _)| place);
+        let width = region.roi.shape[2];
+        let voxel = [place / width, place % width];
+        let [y, x] = std::array::from_fn(|axis| {
+            let (length, tile) = (region.roi.shape[axis + 1], self.tiling.tile_size);
+            let low = (voxel[axis] + 1).saturating_sub(tile);
+            let high = voxel[axis].min(length - tile);
+            region.roi.start[axis + 1] + rng.random_range(low..=high)
+        });
+        (region.volume, [z, y, x])
+    }
+}
+
+fn check(set: &TrainingSet, regions: &[Region], tiling: &TilingConfig) -> Result<()> {
+    if tiling.tile_size == 0 {
+        return Err(Error::Setting { key: "tiling.tile_size", found: "0".into(), expected: "at least 1" });
+    }
+    if !(0.0..=1.0).contains(&tiling.foreground_fraction) {
+        return Err(Error::Setting {
+            key: "tiling.foreground_fraction",
+            found: tiling.foreground_fraction.to_string(),
+            expected: "0 to 1",
+        });
+    }
+    for region in regions {
+        let [_, height, width] = region.roi.shape;
+        if height.min(width) < tiling.tile_size {
+            let volume = set.volumes()[region.volume].name().to_owned();
+            return Err(Error::TileTooLarge { volume, tile_size: tiling.tile_size, height, width });
+        }
+    }
+    Ok(())
+}
+
+fn z_range(roi: Roi) -> Range<usize> {
+    roi.start[0]..roi.start[0] + roi.shape[0]
+}
+
+fn section_roi(roi: Roi, z: usize) -> Roi {
+    Roi { start: [z, roi.start[1], roi.start[2]], shape: [1, roi.shape[1], roi.shape[2]] }
+}
+
+fn running_foreground(
+    set: &TrainingSet,
+    regions: &[Region],
+    sections: &[(usize, usize)],
+    class: usize,
+) -> Vec<u64> {
+    let mut total = 0;
+    sections
+        .iter()
+        .map(|&(number, z)| {
+            let region = &regions[number];
+            let slice = Region { volume: region.volume, roi: section_roi(region.roi, z) };
+            let mask = set.volumes()[region.volume].mask(class);
+            total += slice.slice(mask).iter().filter(|&&v| v).count() as u64;
+            total
+        })
+        .collect()
+}
+
+/// Places of tiles side by side in `region`, the last of a row or column shifted inwards.
+fn grid_of(region: &Region, tile_size: usize) -> Vec<(usize, [usize; 3])> {
+    let starts = |axis: usize| {
+        let (first, length) = (region.roi.start[axis], region.roi.shape[axis]);
+        (0..length.div_ceil(tile_size)).map(move |n| first + (n * tile_size).min(length - tile_size))
+    };
+    let volume = region.volume;
+    z_range(region.roi)
+        .flat_map(|z| starts(1).flat_map(move |y| starts(2).map(move |x| (volume, [z, y, x]))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LabelledVolume;
+    use em_io::{Mask, Voxels};
+    use ndarray::Array3;
+
+    const SHAPE: [usize; 3] = [3, 40, 50];
+
+    /// One volume whose only foreground voxel is at `[2, 39, 0]`, a corner.
+    fn corner_set() -> TrainingSet {
+        let mut mask = Array3::from_elem(SHAPE, false);
+        mask[[2, 39, 0]] = true;
+        let volume = LabelledVolume::new(
+            "corner",
+            Voxels::U8(Array3::zeros(SHAPE)),
+            vec![("mitochondria".into(), Mask::new(mask, None))],
+        );
+        TrainingSet::new(vec!["mitochondria".into()], vec![volume.unwrap()]).unwrap()
+    }
+
+    fn sampler<'a>(set: &'a TrainingSet, tiling: &TilingConfig) -> Sampler<'a> {
+        let regions = [Region { volume: 0, roi: Roi::whole(SHAPE) }];
+        Sampler::new(set, &regions, tiling, &AugmentationConfig::default(), 7).unwrap()
+    }
+
+    #[test]
+    fn biased_tiles_hold_the_foreground_voxel() {
+        let set = corner_set();
+        let tiling = TilingConfig { tile_size: 16, foreground_fraction: 1.0, ..Default::default() };
+        for tile in sampler(&set, &tiling).epoch(0) {
+            assert_eq!(tile.start, [2, 24, 0], "only this tile holds the corner");
+        }
+    }
+
+    #[test]
+    fn random_tiles_stay_inside_and_differ_between_epochs() {
+        let set = corner_set();
+        let tiling = TilingConfig {
+            tile_size: 32,
+            foreground_fraction: 0.0,
+            tiles_per_epoch: 200,
+            ..Default::default()
+        };
+        let sampler = sampler(&set, &tiling);
+        let first = sampler.epoch(0);
+        assert!(first.iter().all(|t| t.start[0] < 3 && t.start[1] <= 8 && t.start[2] <= 18));
+        assert!(first.iter().any(|t| t.start[1] == 8) && first.iter().any(|t| t.start[2] == 0));
+        assert_eq!(first, sampler.epoch(0));
+        assert_ne!(first, sampler.epoch(1));
+    }
+
+    #[test]
+    fn the_grid_shows_each_tile_once() {
+        let set = corner_set();
+        let tiling = TilingConfig { tile_size: 16, placement: Placement::Grid, ..Default::default() };
+        let sampler = sampler(&set, &tiling);
+        let mut starts: Vec<_> = sampler.epoch(0).iter().map(|t| t.start).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        assert_eq!(starts.len(), 3 * 3 * 4);
+        assert_eq!(sampler.tiles_per_epoch(), 36);
+        assert!(starts.contains(&[0, 24, 34]), "the last tile is shifted inwards");
+    }
+
+    #[test]
+    fn a_tile_larger_than_the_section_is_refused() {
+        let set = corner_set();
+        let regions = [Region { volume: 0, roi: Roi::whole(SHAPE) }];
+        let tiling = TilingConfig { tile_size: 64, ..Default::default() };
+        let error = Sampler::new(&set, &regions, &tiling, &AugmentationConfig::default(), 7).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "tiling.tile_size is 64, but the sections of `corner` are 40 x 50 (height x width)"
+        );
+        assert_eq!(error.hint().unwrap(), "set tiling.tile_size to at most 40");
+    }
+}

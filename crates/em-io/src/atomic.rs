@@ -1,0 +1,217 @@
+//! Files and folders that appear whole or not at all.
+//!
+//! The bytes go to a temporary neighbour, which is flushed to the disk and then renamed. It knows
+//! no image format.
+
+use crate::error::{Error, Result};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use tempfile::{Builder, NamedTempFile, TempDir};
+
+/// Writes a file that appears whole or not at all, replacing one that is there.
+///
+/// `f` writes into a temporary file beside `path`, which takes its name only when it is complete
+/// and on the disk. Missing parent folders are made.
+///
+/// # Errors
+///
+/// [`Error::Io`] with the path, also when `f` fails; nothing is left behind, and an older file of
+/// that name is untouched.
+///
+/// ```
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("runs/first/history.csv");
+/// em_io::write_atomically(&path, |file| writeln!(file, "epoch,loss"))?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "epoch,loss\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write_atomically(path: &Path, f: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    let file = AtomicFile::create(path)?;
+    let mut buffered = BufWriter::new(file.as_file());
+    f(&mut buffered).and_then(|()| buffered.flush()).map_err(Error::io("write", path))?;
+    drop(buffered);
+    file.commit()
+}
+
+/// A file under a temporary name; dropped, it is gone.
+#[derive(Debug)]
+pub(crate) struct AtomicFile {
+    temporary: NamedTempFile,
+    path: PathBuf,
+}
+
+impl AtomicFile {
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let temporary = temporary(path, 0o666, |builder, folder| builder.tempfile_in(folder))?;
+        Ok(Self { temporary, path: path.to_path_buf() })
+    }
+
+    pub(crate) fn as_file(&self) -> &File {
+        self.temporary.as_file()
+    }
+
+    /// Gives the file its name.
+    pub(crate) fn commit(self) -> Result<()> {
+        let Self { temporary, path } = self;
+        temporary.as_file().sync_all().map_err(Error::io("write", &path))?;
+        temporary.persist(&path).map_err(|error| Error::io("write", &path)(error.error))?;
+        sync_folder(parent(&path)).map_err(Error::io("write", &path))
+    }
+}
+
+/// A folder under a temporary name; dropped, it is gone with all that is in it.
+#[derive(Debug)]
+pub(crate) struct AtomicFolder {
+    temporary: TempDir,
+    path: PathBuf,
+}
+
+impl AtomicFolder {
+    /// Starts a folder. The path must be free, or an empty folder.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        check_free(path)?;
+        let temporary = temporary(path, 0o777, |builder, folder| builder.tempdir_in(folder))?;
+        Ok(Self { temporary, path: path.to_path_buf() })
+    }
+
+    /// Writes and flushes one file of the folder.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        File::create_new(self.temporary.path().join(name))
+            .and_then(|mut file| {
+                file.write_all(bytes)?;
+                file.sync_data()
+            })
+            .map_err(Error::io("write", &self.path.join(name)))
+    }
+
+    /// Gives the folder its name.
+    pub(crate) fn commit(self) -> Result<()> {
+        let Self { temporary, path } = self;
+        check_free(&path)?;
+        sync_folder(temporary.path()).map_err(Error::io("write", &path))?;
+        // Windows does not rename onto an existing folder, not even an empty one.
+        if path.exists() {
+            fs::remove_dir(&path).map_err(Error::io("replace", &path))?;
+        }
+        fs::rename(temporary.path(), &path).map_err(Error::io("write", &path))?;
+        // It has its final name now: there is nothing left to clean up.
+        let _ = temporary.keep();
+        sync_folder(parent(&path)).map_err(Error::io("write", &path))
+    }
+}
+
+/// Refuses a path that is taken, so that no folder with somebody's files is ever replaced.
+fn check_free(path: &Path) -> Result<()> {
+    match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::FolderNotEmpty { path: path.to_path_buf() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("create folder", path)(error)),
+    }
+}
+
+/// Makes a temporary neighbour, hidden and named so that a folder listing shows what it was for.
+///
+/// `mode` is what a new file or folder is given on Unix, less the umask, as anywhere else: without
+/// it, temporary files are closed to everybody but their owner.
+fn temporary<T>(
+    path: &Path,
+    mode: u32,
+    make: impl FnOnce(&Builder<'_, '_>, &Path) -> io::Result<T>,
+) -> Result<T> {
+    let folder = parent(path);
+    fs::create_dir_all(folder).map_err(Error::io("create folder", folder))?;
+    let prefix = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
+    let mut builder = Builder::new();
+    builder.prefix(&prefix).suffix(".part");
+    set_mode(&mut builder, mode);
+    make(&builder, folder).map_err(Error::io("create", path))
+}
+
+#[cfg(unix)]
+fn set_mode(builder: &mut Builder<'_, '_>, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    builder.permissions(fs::Permissions::from_mode(mode));
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &mut Builder<'_, '_>, _: u32) {}
+
+/// Makes the new name itself survive a power cut.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Returns the folder of a path, `.` for a bare name.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scores.json");
+        fs::write(&path, "old").unwrap();
+        let error = write_atomically(&path, |file| {
+            file.write_all(b"half")?;
+            Err(io::ErrorKind::StorageFull.into())
+        })
+        .unwrap_err();
+        assert!(matches!(error, Error::Io { action: "write", .. }));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_new_file_replaces_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scores.json");
+        for text in ["old", "new"] {
+            write_atomically(&path, |file| file.write_all(text.as_bytes())).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_written_file_has_the_permissions_of_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (plain, atomic) = (folder.path().join("plain"), folder.path().join("atomic"));
+        fs::write(&plain, "x").unwrap();
+        write_atomically(&atomic, |file| file.write_all(b"x")).unwrap();
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&atomic), mode(&plain));
+    }
+
+    #[test]
+    fn a_folder_with_files_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.tex"), "years of work").unwrap();
+        let error = AtomicFolder::create(folder.path()).unwrap_err();
+        assert!(matches!(error, Error::FolderNotEmpty { .. }));
+    }
+
+    #[test]
+    fn a_dropped_folder_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let unfinished = AtomicFolder::create(&folder.path().join("sections")).unwrap();
+        unfinished.write("a.png", b"x").unwrap();
+        drop(unfinished);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

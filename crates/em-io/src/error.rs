@@ -1,0 +1,309 @@
+//! What can go wrong between a file and its voxels.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The result of everything in this crate that touches a file.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error with the file it is about, what was found there and what was expected.
+///
+/// Its text is one line and leaves the cause to [`std::error::Error::source`]; [`Error::hint`]
+/// says what to do, where that is known. Pages are counted from 0, as z is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is nothing at the path.
+    #[error("no file or folder `{}`", path.display())]
+    NotFound {
+        /// The path that was asked for.
+        path: PathBuf,
+        /// A neighbour whose name is nearly the same.
+        similar: Option<PathBuf>,
+    },
+
+    /// The operating system refused: no permission, a full disk, a broken drive.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was tried, as a verb: `open`, `read`, `write`, ...
+        action: &'static str,
+        /// The file or folder it was tried on.
+        path: PathBuf,
+        /// The reason given by the operating system.
+        source: io::Error,
+    },
+
+    /// The file's first bytes belong to no format that is read.
+    #[error("`{}` is {found}, expected a TIFF, PNG or JPEG file", path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// What it looks like.
+        found: &'static str,
+    },
+
+    /// The folder holds no image.
+    #[error(
+        "no image in folder `{}`, expected files named *.png, *.jpg, *.jpeg, *.tif or *.tiff, found {found}",
+        path.display()
+    )]
+    EmptyFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it instead.
+        found: String,
+    },
+
+    /// The file, or the data of a page, stops before the last voxel.
+    #[error("page {page} of `{}` is incomplete, its data ends early", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// The page that is incomplete, counted from 0.
+        page: usize,
+    },
+
+    /// The bytes of a page make no sense.
+    #[error("cannot decode page {page} of `{}`", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The page, counted from 0.
+        page: usize,
+        /// The decoder's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The file is sound but of a kind that is not read.
+    #[error("page {page} of `{}` is {found}, expected {expected}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The page, counted from 0.
+        page: usize,
+        /// The kind of image it is.
+        found: String,
+        /// The kinds that are read.
+        expected: &'static str,
+    },
+
+    /// The pages are not one stack of sections.
+    #[error("`{}` holds {found}, expected {expected}", path.display())]
+    NotAStack {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        found: String,
+        /// What would be a stack.
+        expected: String,
+    },
+
+    /// A section has another size than the first one.
+    #[error(
+        "{section} is {}x{}, expected {}x{} (width x height)",
+        found[1], found[0], expected[1], expected[0]
+    )]
+    SizeMismatch {
+        /// The section, with its file.
+        section: String,
+        /// Its size, `[y, x]`.
+        found: [usize; 2],
+        /// The size of the first section, `[y, x]`.
+        expected: [usize; 2],
+    },
+
+    /// A section has another voxel type than the first one.
+    #[error("{section} is {found}, expected {expected}")]
+    TypeMismatch {
+        /// The section, with its file.
+        section: String,
+        /// Its voxel type.
+        found: crate::VoxelType,
+        /// The voxel type of the first section.
+        expected: crate::VoxelType,
+    },
+
+    /// A section claims a size that no honest file of this length has.
+    #[error(
+        "page {page} of `{}` claims {}x{} (width x height), expected at most {limit}",
+        path.display(), size[1], size[0]
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The page, counted from 0.
+        page: usize,
+        /// The claimed size, `[y, x]`.
+        size: [usize; 2],
+        /// The limit, in words; see [`crate::limits`].
+        limit: String,
+    },
+
+    /// A volume claims more sections than [`crate::limits::MAX_SECTIONS`].
+    #[error(
+        "`{}` holds {found} sections, expected at most {}",
+        path.display(), crate::limits::MAX_SECTIONS
+    )]
+    TooManySections {
+        /// The file or folder.
+        path: PathBuf,
+        /// The number of sections.
+        found: usize,
+    },
+
+    /// The block that was asked for does not fit into memory.
+    #[error("cannot hold a block of {bytes} bytes in memory")]
+    OutOfMemory {
+        /// The size of the block in bytes.
+        bytes: u64,
+    },
+
+    /// The block that was asked for reaches out of the volume.
+    #[error("block {start:?} + {shape:?} reaches out of a volume of {volume:?} voxels [z, y, x]")]
+    OutsideVolume {
+        /// The start of the block, `[z, y, x]`.
+        start: [usize; 3],
+        /// The shape of the block, `[z, y, x]`.
+        shape: [usize; 3],
+        /// The shape of the volume, `[z, y, x]`.
+        volume: [usize; 3],
+    },
+
+    /// A label holds other values than background and foreground.
+    #[error(
+        "{} holds the values {} (page {page}), expected only 0 and 255, or only 0 and 1",
+        named(path), values.join(", ")
+    )]
+    NotAMask {
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+        /// The first page where the values stop being those of a mask, counted from 0.
+        page: usize,
+        /// Up to 8 distinct values found up to and on that page, in rising order.
+        values: Vec<String>,
+    },
+
+    /// The path names a format that is not written, or that cannot hold these voxels.
+    #[error("cannot write {what} to `{}`, expected {expected}", path.display())]
+    CannotWrite {
+        /// The path to be written.
+        path: PathBuf,
+        /// What was to be written.
+        what: String,
+        /// What can be.
+        expected: &'static str,
+    },
+
+    /// Sections handed to a writer do not fit what it was created for.
+    #[error("`{}` was given {found}, expected {expected}", path.display())]
+    UnexpectedSections {
+        /// The file that is being written.
+        path: PathBuf,
+        /// What was handed over.
+        found: String,
+        /// What the specification asks for.
+        expected: String,
+    },
+
+    /// The folder to be written already holds files.
+    #[error("folder `{}` is not empty, expected a new or an empty folder", path.display())]
+    FolderNotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A voxel size is not a length.
+    #[error(
+        "voxel size {found:?} nm [z, y, x], expected three lengths between {} and {} nm",
+        crate::limits::VOXEL_SIZE_NM.start(), crate::limits::VOXEL_SIZE_NM.end()
+    )]
+    VoxelSize {
+        /// The voxel size, `[z, y, x]` in nm.
+        found: [f64; 3],
+    },
+}
+
+impl Error {
+    /// Says what to do about it, where a remedy is known: one sentence, no full stop.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFound { similar, .. } => {
+                similar.as_ref().map(|similar| format!("did you mean `{}`?", similar.display()))
+            }
+            Self::Io { source, path, .. } => io_hint(source.kind(), path),
+            Self::UnknownFormat { .. } => {
+                Some("save it as TIFF from Fiji or the microscope's software".into())
+            }
+            Self::Truncated { .. } => {
+                Some("the file is truncated or damaged: copy or download it again".into())
+            }
+            Self::Damaged { .. } => Some(
+                "the file is damaged, or was written in an unusual way: try to open and save it in Fiji"
+                    .into(),
+            ),
+            Self::Unsupported { .. } => {
+                Some("convert it in Fiji: Image > Type > 8-bit or 16-bit, then save as TIFF".into())
+            }
+            Self::NotAStack { .. } => {
+                Some("save one channel of one time point as a stack: Image > Duplicate in Fiji".into())
+            }
+            Self::SizeMismatch { .. } => {
+                Some("every section must have the same size: crop or pad the odd ones".into())
+            }
+            Self::TypeMismatch { .. } => {
+                Some("every section must have the same type: convert the odd ones".into())
+            }
+            Self::OutOfMemory { .. } => Some("read fewer sections at a time".into()),
+            Self::NotAMask { .. } => {
+                Some("write one label file per class, with 255 where the class is".into())
+            }
+            Self::FolderNotEmpty { .. } => Some("choose another folder, or empty this one".into()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// Sorts a decoder's failure: the file ends too early, or its bytes are wrong.
+    pub(crate) fn decoding(
+        path: &Path,
+        page: usize,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    ) -> Self {
+        let path = path.to_path_buf();
+        if ends_early(source.as_ref()) {
+            Self::Truncated { path, page }
+        } else {
+            Self::Damaged { path, page, source }
+        }
+    }
+}
+
+fn io_hint(kind: io::ErrorKind, path: &Path) -> Option<String> {
+    let folder = path.parent().unwrap_or(path).display();
+    match kind {
+        io::ErrorKind::PermissionDenied => Some(format!("check the permissions of `{folder}`")),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("free some space, or write to another disk: nothing was left behind".into())
+        }
+        io::ErrorKind::ReadOnlyFilesystem => Some("write to another disk".into()),
+        _ => None,
+    }
+}
+
+/// Looks for "unexpected end of file" anywhere in a chain of causes.
+fn ends_early(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| {
+        error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    })
+}
+
+fn named(path: &Option<PathBuf>) -> String {
+    match path {
+        Some(path) => format!("`{}`", path.display()),
+        None => "the label volume".into(),
+    }
+}

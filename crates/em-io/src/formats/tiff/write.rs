@@ -1,0 +1,167 @@
+//! Writes a stack as deflate-compressed TIFF pages with ImageJ's metadata.
+
+use super::description;
+use crate::atomic::AtomicFile;
+use crate::error::{Error, Result};
+use crate::formats::bytes_of_rows;
+use crate::voxels::{VoxelType, Voxels};
+use crate::writer::{Sink, VolumeSpec};
+use flate2::{Compression, write::ZlibEncoder};
+use rayon::prelude::*;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use tiff::encoder::{Rational, TiffEncoder, TiffKind, TiffKindBig, TiffKindStandard};
+use tiff::tags::{CompressionMethod, PhotometricInterpretation, ResolutionUnit, SampleFormat, Tag};
+use tiff::{TiffError, TiffResult};
+
+/// Sections are cut into strips of about this many bytes, so that a reader can decode a part.
+const STRIP_BYTES: usize = 1 << 20;
+
+/// The largest uncompressed size of a file with 32-bit offsets.
+///
+/// A sixteenth below 4 GiB: room for the directories, and for data that deflate cannot shrink.
+const MAX_CLASSIC_BYTES: u64 = (1 << 32) - (1 << 28);
+
+/// The speed of compression, out of 1 to 9: EM is noise, and higher levels gain 1 % of it.
+const DEFLATE_LEVEL: u32 = 4;
+
+/// A TIFF file that is being written, of 32-bit (`TiffKindStandard`) or 64-bit offsets.
+pub(crate) struct TiffSink<K: TiffKind> {
+    path: PathBuf,
+    file: AtomicFile,
+    encoder: TiffEncoder<File, K>,
+    spec: VolumeSpec,
+    pages: usize,
+}
+
+/// Starts a file, with 64-bit offsets (BigTIFF) where 32 bits may not do.
+pub(crate) fn create(path: &Path, spec: VolumeSpec) -> Result<Box<dyn Sink>> {
+    if spec.bytes() > MAX_CLASSIC_BYTES {
+        TiffSink::<TiffKindBig>::start(path, spec)
+    } else {
+        TiffSink::<TiffKindStandard>::start(path, spec)
+    }
+}
+
+impl<K: TiffKind + Send + 'static> TiffSink<K> {
+    fn start(path: &Path, spec: VolumeSpec) -> Result<Box<dyn Sink>> {
+        let file = AtomicFile::create(path)?;
+        // The encoder has no way to hand a buffered file back with its last error, so it gets the
+        // file itself: its large writes are whole strips.
+        let handle = file.as_file().try_clone().map_err(Error::io("write", path))?;
+        let encoder = TiffEncoder::new_generic(handle).map_err(|error| failure(path, error))?;
+        Ok(Box::new(Self { path: path.to_path_buf(), file, encoder, spec, pages: 0 }))
+    }
+
+    /// Writes one page from its compressed strips.
+    fn write_page(&mut self, strips: &[Vec<u8>]) -> TiffResult<()> {
+        let [depth, height, width] = self.spec.shape;
+        let voxel_type = self.spec.voxel_type;
+        let mut page = self.encoder.image_directory()?;
+        page.write_tag(Tag::ImageWidth, u32::try_from(width)?)?;
+        page.write_tag(Tag::ImageLength, u32::try_from(height)?)?;
+        page.write_tag(Tag::BitsPerSample, u16::try_from(8 * voxel_type.bytes())?)?;
+        page.write_tag(Tag::SamplesPerPixel, 1_u16)?;
+        page.write_tag(Tag::SampleFormat, [sample_format(voxel_type)].as_slice())?;
+        page.write_tag(Tag::Compression, CompressionMethod::Deflate)?;
+        page.write_tag(Tag::PhotometricInterpretation, PhotometricInterpretation::BlackIsZero)?;
+        page.write_tag(Tag::RowsPerStrip, u32::try_from(rows_per_strip(&self.spec))?)?;
+        if self.pages == 0 {
+            let text = description::text(depth, self.spec.voxel_size_nm);
+            page.write_tag(Tag::ImageDescription, text.as_str())?;
+        }
+        if let Some([_, y, x]) = self.spec.voxel_size_nm {
+            page.write_tag(Tag::XResolution, pixels_per_nm(x))?;
+            page.write_tag(Tag::YResolution, pixels_per_nm(y))?;
+            page.write_tag(Tag::ResolutionUnit, ResolutionUnit::None)?;
+        }
+        let mut offsets = Vec::with_capacity(strips.len());
+        let mut lengths = Vec::with_capacity(strips.len());
+        for strip in strips {
+            offsets.push(K::convert_offset(page.write_data(strip.as_slice())?)?);
+            lengths.push(u32::try_from(strip.len())?);
+        }
+        page.write_tag(Tag::StripOffsets, K::convert_slice(&offsets))?;
+        page.write_tag(Tag::StripByteCounts, lengths.as_slice())?;
+        page.finish()?;
+        self.pages += 1;
+        Ok(())
+    }
+}
+
+impl<K: TiffKind + Send + 'static> Sink for TiffSink<K> {
+    fn write(&mut self, sections: &Voxels) -> Result<()> {
+        let rows = rows_per_strip(&self.spec);
+        let [depth, height, _] = sections.shape();
+        let per_page = height.div_ceil(rows);
+        let strips = (0..depth * per_page)
+            .into_par_iter()
+            .map(|strip| {
+                let (z, top) = (strip / per_page, strip % per_page * rows);
+                deflate(&bytes_of_rows(sections, z, top..height.min(top + rows)))
+            })
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(Error::io("compress", &self.path))?;
+        strips
+            .chunks(per_page)
+            .try_for_each(|page| self.write_page(page))
+            .map_err(|error| failure(&self.path, error))
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.file.commit()
+    }
+}
+
+/// As many rows as fill a strip, at least one.
+fn rows_per_strip(spec: &VolumeSpec) -> usize {
+    let [_, height, width] = spec.shape;
+    (STRIP_BYTES / (width * spec.voxel_type.bytes()).max(1)).clamp(1, height.max(1))
+}
+
+fn deflate(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(DEFLATE_LEVEL));
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+fn sample_format(voxel_type: VoxelType) -> SampleFormat {
+    match voxel_type {
+        VoxelType::U8 | VoxelType::U16 => SampleFormat::Uint,
+        VoxelType::F32 => SampleFormat::IEEEFP,
+    }
+}
+
+/// Writes 1 / `voxel_nm` as a fraction of two 32-bit integers, to nine or ten digits.
+fn pixels_per_nm(voxel_nm: f64) -> Rational {
+    let (mut over, mut under) = (1_000_000_000_u32, voxel_nm * 1e9);
+    while under > f64::from(u32::MAX) {
+        over /= 10;
+        under /= 10.0;
+    }
+    // The loop has brought it into range, and the voxel size is at least 0.001 nm.
+    Rational { n: over, d: under.round() as u32 }
+}
+
+fn failure(path: &Path, error: TiffError) -> Error {
+    let source = match error {
+        TiffError::IoError(source) => source,
+        other => io::Error::other(other),
+    };
+    Error::io("write", path)(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_voxel_size_survives_as_a_fraction() {
+        for size in [1e-3, 4.6, 5.0, 50.0, 123.456_789, 1e6, 1e9] {
+            let Rational { n, d } = pixels_per_nm(size);
+            let back = f64::from(d) / f64::from(n);
+            assert!((back - size).abs() <= 1e-8 * size, "{size} became {back}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Reads and writes electron-microscopy (EM) volumes and masks.
+//!
+//! A [`Volume`] is opened without reading a voxel; [`Volume::read`] then brings any block of it
+//! into memory, decoding only the sections that the block touches, on all cores.
+//! What is written appears whole or not at all: see [`VolumeWriter`] and [`write_atomically`].
+//!
+//! Axes are always `[z, y, x]`, sections and pages are counted from 0, and sizes are in voxels
+//! unless a name ends in `_nm`.
+//!
+//! | format | read | write |
+//! |---|---|---|
+//! | multipage TIFF, BigTIFF, ImageJ stack | 8/16-bit unsigned, 32-bit float, strips and tiles | deflate, with ImageJ metadata |
+//! | PNG, JPEG | one section | PNG |
+//! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG |
+//!
+//! ```
+//! use em_io::{Roi, Voxels};
+//! use ndarray::Array3;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("stack.tif");
+//! let voxels = Voxels::from(Array3::from_shape_fn((4, 16, 24), |(z, y, x)| (z + y + x) as u8));
+//! em_io::write_volume(&path, &voxels, Some([50.0, 4.6, 4.6]))?;
+//!
+//! let volume = em_io::open(&path)?;
+//! assert_eq!(volume.shape(), [4, 16, 24]);
+//! assert_eq!(volume.voxel_size_nm(), Some([50.0, 4.6, 4.6]));
+//! let two_sections = volume.read(Roi::sections(volume.shape(), 1..3))?;
+//! assert_eq!(two_sections.shape(), [2, 16, 24]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod atomic;
+mod error;
+mod formats;
+pub mod limits;
+mod mask;
+mod roi;
+mod volume;
+mod voxels;
+mod writer;
+
+pub use atomic::write_atomically;
+pub use error::{Error, Result};
+pub use mask::Mask;
+pub use roi::Roi;
+pub use volume::{Volume, open};
+pub use voxels::{VoxelType, Voxels};
+pub use writer::{VolumeSpec, VolumeWriter, write_mask, write_volume};

@@ -1,0 +1,197 @@
+//! Writes a volume section by section, in the format that the path asks for.
+//!
+//! It checks what it is given; the formats themselves are in `formats`.
+
+use crate::error::{Error, Result};
+use crate::formats::{png, tiff};
+use crate::limits::{MAX_SECTIONS, MAX_SIDE, VOXEL_SIZE_NM};
+use crate::{Mask, VoxelType, Voxels};
+use ndarray::Axis;
+use std::path::{Path, PathBuf};
+
+/// What a volume to be written is like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VolumeSpec {
+    /// The number of voxels along `[z, y, x]`.
+    pub shape: [usize; 3],
+    /// The type of a voxel.
+    pub voxel_type: VoxelType,
+    /// The size of a voxel along `[z, y, x]` in nm, where it is known. PNG does not keep it.
+    pub voxel_size_nm: Option<[f64; 3]>,
+}
+
+impl VolumeSpec {
+    /// The uncompressed size of the voxels.
+    pub(crate) fn bytes(&self) -> u64 {
+        let sides = self.shape.iter().map(|&side| side as u64);
+        sides.fold(self.voxel_type.bytes() as u64, u64::saturating_mul)
+    }
+}
+
+/// Where sections go. There is one implementation per format.
+pub(crate) trait Sink: Send {
+    /// Writes further sections of the size and type that were agreed.
+    fn write(&mut self, sections: &Voxels) -> Result<()>;
+
+    /// Gives the file its name.
+    fn finish(self: Box<Self>) -> Result<()>;
+}
+
+/// A volume that is being written, in order of z, in pieces of any number of sections.
+///
+/// It appears under its name when [`VolumeWriter::finish`] returns, whole and on the disk. A
+/// writer that is dropped before leaves nothing behind.
+///
+/// ```
+/// use em_io::{VolumeSpec, VolumeWriter, VoxelType, Voxels};
+/// use ndarray::Array3;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("probabilities.tif");
+/// let spec = VolumeSpec {
+///     shape: [3, 8, 8],
+///     voxel_type: VoxelType::F32,
+///     voxel_size_nm: Some([5.0, 5.0, 5.0]),
+/// };
+/// let mut writer = VolumeWriter::create(&path, spec)?;
+/// writer.write(&Voxels::from(Array3::<f32>::zeros((2, 8, 8))))?;
+/// writer.write(&Voxels::from(Array3::<f32>::ones((1, 8, 8))))?;
+/// assert!(!path.exists());
+/// writer.finish()?;
+/// assert_eq!(em_io::open(&path)?.shape(), [3, 8, 8]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct VolumeWriter {
+    path: PathBuf,
+    spec: VolumeSpec,
+    /// The number of sections written so far.
+    written: usize,
+    sink: Box<dyn Sink>,
+}
+
+impl VolumeWriter {
+    /// Starts a volume; missing parent folders are made.
+    ///
+    /// The path decides on the format: `.tif` or `.tiff` is a multipage TIFF, deflate-compressed,
+    /// with ImageJ's metadata (and 64-bit offsets, BigTIFF, where it may pass 4 GB); `.png` is one
+    /// section; a path without an extension is a folder of PNG files, named after the folder:
+    /// `mask/mask0000.png`. A file of that name is replaced, a folder only if it is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CannotWrite`] where the format is unknown or cannot hold such voxels,
+    /// [`Error::VoxelSize`] where a size is no length, [`Error::FolderNotEmpty`], and
+    /// [`Error::Io`] where the place is not writable.
+    pub fn create(path: impl AsRef<Path>, spec: VolumeSpec) -> Result<Self> {
+        let path = path.as_ref();
+        check_spec(path, spec)?;
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let sink = match extension.as_str() {
+            "tif" | "tiff" => tiff::create(path, spec)?,
+            "png" => png::create_file(path, spec)?,
+            "" => png::create_folder(path, spec)?,
+            other => {
+                let expected = "a path that ends in .tif, .tiff or .png, or has no extension (folder of PNG)";
+                return Err(cannot_write(path, format!("format `.{other}`"), expected));
+            }
+        };
+        Ok(Self { path: path.to_path_buf(), spec, written: 0, sink })
+    }
+
+    /// Writes the next sections, `[z, y, x]` with full y and x, compressing them in parallel.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnexpectedSections`] where their size, type or number does not fit, and
+    /// [`Error::Io`] where the disk refuses them.
+    pub fn write(&mut self, sections: &Voxels) -> Result<()> {
+        let [_, height, width] = self.spec.shape;
+        let [depth, found_height, found_width] = sections.shape();
+        if [found_height, found_width] != [height, width] {
+            let found = format!("sections of {found_width}x{found_height}");
+            return Err(self.unexpected(found, format!("{width}x{height} (width x height)")));
+        }
+        if sections.voxel_type() != self.spec.voxel_type {
+            let found = format!("{} sections", sections.voxel_type());
+            return Err(self.unexpected(found, self.spec.voxel_type.to_string()));
+        }
+        if depth > self.spec.shape[0] - self.written {
+            return Err(self.unexpected_count(self.written.saturating_add(depth)));
+        }
+        self.sink.write(sections)?;
+        self.written += depth;
+        Ok(())
+    }
+
+    /// Gives the volume its name, when all sections are written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnexpectedSections`] where sections are missing, and [`Error::Io`] where the disk
+    /// refuses. In both cases nothing is left behind.
+    pub fn finish(self) -> Result<()> {
+        if self.written != self.spec.shape[0] {
+            return Err(self.unexpected_count(self.written));
+        }
+        self.sink.finish()
+    }
+
+    fn unexpected_count(&self, found: usize) -> Error {
+        self.unexpected(format!("{found} sections"), self.spec.shape[0].to_string())
+    }
+
+    fn unexpected(&self, found: String, expected: String) -> Error {
+        Error::UnexpectedSections { path: self.path.clone(), found, expected }
+    }
+}
+
+/// Writes a volume that is in memory; see [`VolumeWriter::create`] for the formats.
+///
+/// `voxel_size_nm` is `[z, y, x]`.
+///
+/// # Errors
+///
+/// The same as those of [`VolumeWriter`].
+pub fn write_volume(path: impl AsRef<Path>, voxels: &Voxels, voxel_size_nm: Option<[f64; 3]>) -> Result<()> {
+    let spec = VolumeSpec { shape: voxels.shape(), voxel_type: voxels.voxel_type(), voxel_size_nm };
+    let mut writer = VolumeWriter::create(path, spec)?;
+    writer.write(voxels)?;
+    writer.finish()
+}
+
+/// The sections of a mask that are turned into bytes at a time.
+const MASK_SECTIONS: usize = 32;
+
+/// Writes a mask as 8-bit voxels, 0 for background and 255 for foreground.
+///
+/// # Errors
+///
+/// The same as those of [`VolumeWriter`].
+pub fn write_mask(path: impl AsRef<Path>, mask: &Mask) -> Result<()> {
+    let spec =
+        VolumeSpec { shape: mask.shape(), voxel_type: VoxelType::U8, voxel_size_nm: mask.voxel_size_nm() };
+    let mut writer = VolumeWriter::create(path, spec)?;
+    for sections in mask.view().axis_chunks_iter(Axis(0), MASK_SECTIONS) {
+        writer.write(&sections.mapv(|inside| if inside { u8::MAX } else { 0 }).into())?;
+    }
+    writer.finish()
+}
+
+fn check_spec(path: &Path, spec: VolumeSpec) -> Result<()> {
+    let [depth, height, width] = spec.shape;
+    let sides = 1..=MAX_SIDE;
+    if !(1..=MAX_SECTIONS).contains(&depth) || !sides.contains(&height) || !sides.contains(&width) {
+        let what = format!("a volume of {:?} voxels [z, y, x]", spec.shape);
+        return Err(cannot_write(path, what, "sides of 1 to 262144 voxels and up to 1048576 sections"));
+    }
+    match spec.voxel_size_nm {
+        Some(found) if !found.iter().all(|size| VOXEL_SIZE_NM.contains(size)) => {
+            Err(Error::VoxelSize { found })
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn cannot_write(path: &Path, what: String, expected: &'static str) -> Error {
+    Error::CannotWrite { path: path.to_path_buf(), what, expected }
+}

@@ -1,0 +1,36 @@
+//! The formulas of `make_fixtures.py`, and where its files are.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use em_io::{Volume, Voxels};
+use ndarray::Array3;
+use std::path::{Path, PathBuf};
+
+/// The shape of most fixtures, `[z, y, x]`.
+pub const SHAPE: [usize; 3] = [3, 13, 17];
+
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/em-io").join(name)
+}
+
+pub fn open(name: &str) -> Volume {
+    em_io::open(fixture(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+pub fn u8_at(z: usize, y: usize, x: usize) -> u8 {
+    ((z * 37 + y * 11 + x * 5) % 256) as u8
+}
+
+pub fn u16_at(z: usize, y: usize, x: usize) -> u16 {
+    ((z * 3701 + y * 1103 + x * 509) % 65536) as u16
+}
+
+pub fn f32_at(z: usize, y: usize, x: usize) -> f32 {
+    f32::from(u16_at(z, y, x)) * 0.25 - 100.0
+}
+
+pub fn of<T>(shape: [usize; 3], value: impl Fn(usize, usize, usize) -> T) -> Voxels
+where
+    Voxels: From<Array3<T>>,
+{
+    Array3::from_shape_fn(shape, |(z, y, x)| value(z, y, x)).into()
+}

@@ -1,0 +1,136 @@
+//! Files written by tifffile and Pillow are read as they wrote them.
+
+mod common;
+
+use common::{SHAPE, f32_at, fixture, of, open, u8_at, u16_at};
+use em_io::{Mask, Roi, Voxels};
+use ndarray::s;
+
+/// Reads a fixture whole and in pieces, and compares both with a formula.
+#[track_caller]
+fn check(name: &str, expected: &Voxels) {
+    let volume = open(name);
+    assert_eq!(volume.shape(), expected.shape(), "{name}");
+    assert_eq!(volume.voxel_type(), expected.voxel_type(), "{name}");
+    assert_eq!(&volume.read_all().unwrap(), expected, "{name}");
+    check_block(name, expected);
+}
+
+/// Reads the middle of the last sections: across strips and tiles, and off their borders.
+#[track_caller]
+fn check_block(name: &str, expected: &Voxels) {
+    let [depth, height, width] = expected.shape();
+    let roi = Roi { start: [depth - 1, 3, 2], shape: [1, height - 5, width - 3] };
+    let block = open(name).read(roi).unwrap();
+    let cut = expected.to_f32();
+    let cut = cut.slice(s![depth - 1.., 3..height - 2, 2..width - 1]);
+    assert_eq!(block.to_f32(), cut, "{name}");
+}
+
+/// Rec. 601 luma in Pillow's integers.
+fn luma<T: Into<u32>>(value: impl Fn(usize, usize, usize) -> T) -> impl Fn(usize, usize, usize) -> u32 {
+    move |z, y, x| {
+        let [red, green, blue] = [0, 1, 2].map(|shift| value(z + shift, y, x).into());
+        (19_595 * red + 38_470 * green + 7_471 * blue + 32_768) >> 16
+    }
+}
+
+#[test]
+fn eight_bit_tiff_of_every_layout() {
+    let expected = of(SHAPE, u8_at);
+    for name in [
+        "plain.tif",
+        "strips.tif",
+        "lzw.tif",
+        "packbits.tif",
+        "bigtiff.tif",
+        "white-is-zero.tif",
+        "imagej.tif",
+    ] {
+        check(name, &expected);
+    }
+}
+
+#[test]
+fn sixteen_bit_tiff_of_every_layout() {
+    let expected = of(SHAPE, u16_at);
+    for name in ["deflate.tif", "tiled.tif", "big-endian.tif", "bigtiff-big-endian.tif", "imagej-micron.tif"]
+    {
+        check(name, &expected);
+    }
+}
+
+#[test]
+fn float_tiff_with_and_without_predictor() {
+    let expected = of(SHAPE, f32_at);
+    for name in ["float.tif", "float-predictor.tif", "float-tiled.tif"] {
+        check(name, &expected);
+    }
+}
+
+#[test]
+fn colour_is_read_as_grey_and_said_aloud() {
+    let expected = of(SHAPE, |z, y, x| luma(u8_at)(z, y, x) as u8);
+    for name in ["rgb.tif", "rgb-planar.tif", "rgba.tif"] {
+        check(name, &expected);
+        assert!(open(name).notes()[0].contains("colour read as grey"), "{name}");
+    }
+    check("rgb-tiled-16.tif", &of(SHAPE, |z, y, x| luma(u16_at)(z, y, x) as u16));
+    assert_eq!(open("rgba.tif").notes()[1], "alpha channel left out");
+    assert!(open("plain.tif").notes().is_empty());
+}
+
+#[test]
+fn colour_png_is_the_grey_that_pillow_makes() {
+    let pillow = open("rgb-as-grey-by-pillow.png").read_all().unwrap();
+    check("rgb.png", &pillow);
+    check("rgba.png", &pillow);
+    assert_eq!(open("rgba.png").notes().len(), 2);
+}
+
+#[test]
+fn png_keeps_its_depth() {
+    let shape = [1, SHAPE[1], SHAPE[2]];
+    check("grey.png", &of(shape, u8_at));
+    check("grey-16.png", &of(shape, u16_at));
+    check("palette.png", &of(shape, |z, y, x| u8_at(z, y, x) / 64 * 60));
+}
+
+#[test]
+fn one_bit_files_are_masks() {
+    let expected = |shape| of(shape, |z, y, x| if u8_at(z, y, x) > 127 { 255_u8 } else { 0 });
+    check("bilevel.tif", &expected(SHAPE));
+    check("bilevel.png", &expected([1, SHAPE[1], SHAPE[2]]));
+    let mask = Mask::read(fixture("bilevel.tif")).unwrap();
+    assert_eq!(mask.view()[[0, 0, 16]], u8_at(0, 0, 16) > 127);
+}
+
+#[test]
+fn jpeg_is_read_alone_and_inside_tiff() {
+    check("grey.jpg", &of([1, 16, 16], |_, _, _| 90_u8));
+    check("jpeg.tif", &of([2, 16, 16], |_, _, _| 90_u8));
+    assert_eq!(open("grey.jpg").format(), "JPEG");
+}
+
+#[test]
+fn the_voxel_size_of_imagej_is_in_nanometres() {
+    assert_eq!(open("imagej.tif").voxel_size_nm(), Some([50.0, 4.6, 4.6]));
+    assert_eq!(open("imagej-micron.tif").voxel_size_nm(), Some([50.0, 5.0, 5.0]));
+    assert_eq!(open("plain.tif").voxel_size_nm(), None);
+    assert_eq!(open("grey.png").voxel_size_nm(), None);
+}
+
+#[test]
+fn smaller_copies_of_a_section_are_left_out() {
+    check("pyramid.tif", &of([1, SHAPE[1], SHAPE[2]], u8_at));
+    assert_eq!(open("pyramid.tif").notes(), ["1 reduced-resolution page left out"]);
+}
+
+#[test]
+fn a_block_without_voxels_is_empty() {
+    let volume = open("tiled.tif");
+    for shape in [[0, 13, 17], [3, 0, 17], [3, 13, 0]] {
+        let block = volume.read(Roi { start: [0; 3], shape }).unwrap();
+        assert_eq!(block.shape(), shape);
+    }
+}

@@ -1,0 +1,98 @@
+"""Writes the golden files of em-io with the tools that people use.
+
+    python3 crates/em-io/tests/make_fixtures.py
+
+Needs numpy 2.4, tifffile 2026.3.3, imagecodecs and Pillow 13.0. The tests compute the expected
+voxels from the formulas of `voxels` below, so that a file and its test cannot drift together.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+OUT = Path(__file__).resolve().parents[3] / "fixtures" / "em-io"
+SHAPE = (3, 13, 17)
+
+
+def voxels(shape=SHAPE, dtype=np.uint8, shift=0):
+    z, y, x = np.indices(shape, dtype=np.int64)
+    z = z + shift
+    if dtype == np.uint8:
+        return ((z * 37 + y * 11 + x * 5) % 256).astype(np.uint8)
+    wide = (z * 3701 + y * 1103 + x * 509) % 65536
+    if dtype == np.uint16:
+        return wide.astype(np.uint16)
+    return (wide.astype(np.float32) * 0.25 - 100).astype(np.float32)
+
+
+def colour(shape=SHAPE, dtype=np.uint8):
+    return np.stack([voxels(shape, dtype, shift) for shift in (0, 1, 2)], axis=-1)
+
+
+def write(name, array, **options):
+    options.setdefault("metadata", None)
+    options.setdefault("software", False)
+    tifffile.imwrite(OUT / name, array, **options)
+
+
+def tiffs():
+    grey, wide, real = voxels(), voxels(dtype=np.uint16), voxels(dtype=np.float32)
+    write("plain.tif", grey, photometric="minisblack")
+    write("strips.tif", grey, photometric="minisblack", rowsperstrip=4)
+    write("lzw.tif", grey, photometric="minisblack", compression="lzw", predictor=2)
+    write("deflate.tif", wide, photometric="minisblack", compression="deflate", predictor=2)
+    write("packbits.tif", grey, photometric="minisblack", compression="packbits")
+    write("tiled.tif", wide, photometric="minisblack", tile=(16, 16), compression="deflate")
+    write("big-endian.tif", wide, photometric="minisblack", byteorder=">")
+    write("bigtiff.tif", grey, photometric="minisblack", bigtiff=True)
+    write("bigtiff-big-endian.tif", wide, photometric="minisblack", bigtiff=True, byteorder=">")
+    write("float.tif", real, photometric="minisblack")
+    write("float-predictor.tif", real, photometric="minisblack", compression="deflate", predictor=3)
+    write("float-tiled.tif", real, photometric="minisblack", tile=(16, 16), compression="deflate", predictor=3)
+    write("rgb.tif", colour(), photometric="rgb")
+    write("rgb-planar.tif", np.moveaxis(colour(), -1, 1), photometric="rgb", planarconfig="separate")
+    write("rgb-tiled-16.tif", colour(dtype=np.uint16), photometric="rgb", tile=(16, 16))
+    alpha = np.full(SHAPE + (1,), 99, np.uint8)
+    write("rgba.tif", np.concatenate([colour(), alpha], -1), photometric="rgb", extrasamples=["unassalpha"])
+    write("white-is-zero.tif", 255 - grey, photometric="miniswhite")
+    write("bilevel.tif", grey > 127, photometric="minisblack")
+    # A quality of 100 keeps a flat section exact through the discrete cosine transform.
+    write("jpeg.tif", np.full((2, 16, 16), 90, np.uint8), photometric="minisblack", compression="jpeg", compressionargs={"level": 100})
+    imagej = dict(imagej=True, resolution=(1 / 4.6, 1 / 4.6), metadata={"axes": "ZYX", "spacing": 50.0, "unit": "nm"})
+    write("imagej.tif", grey, **imagej)
+    imagej["resolution"] = (200, 200)
+    imagej["metadata"] = {"axes": "ZYX", "spacing": 0.05, "unit": "\\u00B5m"}
+    write("imagej-micron.tif", wide, **imagej)
+    write("imagej-channels.tif", voxels((4, 5, 6)).reshape(2, 2, 5, 6), imagej=True, metadata={"axes": "ZCYX"})
+    # What is refused, each with its own message.
+    write("signed.tif", grey.astype(np.int16), photometric="minisblack")
+    write("palette.tif", grey[:1], photometric="palette", colormap=np.zeros((3, 256), np.uint16))
+    with tifffile.TiffWriter(OUT / "sizes.tif") as tif:
+        for page in (grey[0], grey[1], grey[2, :5]):
+            tif.write(page, photometric="minisblack", metadata=None, software=False)
+    with tifffile.TiffWriter(OUT / "pyramid.tif") as tif:
+        tif.write(grey[0], photometric="minisblack", metadata=None, software=False)
+        tif.write(grey[0, ::2, ::2], photometric="minisblack", subfiletype=1, metadata=None, software=False)
+
+
+def images():
+    grey, wide = voxels((1,) + SHAPE[1:])[0], voxels((1,) + SHAPE[1:], np.uint16)[0]
+    rgb = colour((1,) + SHAPE[1:])[0]
+    Image.fromarray(grey).save(OUT / "grey.png")
+    Image.fromarray(wide).save(OUT / "grey-16.png")
+    Image.fromarray(rgb).save(OUT / "rgb.png")
+    Image.fromarray(np.dstack([rgb, np.full(grey.shape, 99, np.uint8)])).save(OUT / "rgba.png")
+    Image.fromarray(grey > 127).save(OUT / "bilevel.png")
+    Image.fromarray(grey // 64 * 60).convert("P").save(OUT / "palette.png")
+    Image.fromarray(np.full((16, 16), 90, np.uint8)).save(OUT / "grey.jpg", quality=100)
+    # What Pillow makes of the colours, the judge of our grey.
+    Image.fromarray(rgb).convert("L").save(OUT / "rgb-as-grey-by-pillow.png")
+
+
+if __name__ == "__main__":
+    OUT.mkdir(parents=True, exist_ok=True)
+    tiffs()
+    images()
+    print(sum(file.stat().st_size for file in OUT.iterdir()), "bytes in", OUT)

@@ -1,0 +1,206 @@
+//! Mistakes people make, each with its message.
+
+mod common;
+
+use common::{fixture, of, u16_at};
+use em_io::{Error, Mask, VolumeSpec, VolumeWriter, VoxelType};
+use std::fs;
+use std::path::Path;
+use tempfile::{TempDir, tempdir};
+
+/// Opens and reads all of it, and returns the message with the folder's name taken out.
+fn message(path: &Path) -> String {
+    let error = em_io::open(path).and_then(|volume| volume.read_all()).unwrap_err();
+    short(&error, path.parent().unwrap())
+}
+
+fn short(error: &Error, folder: &Path) -> String {
+    let text = error.to_string();
+    assert!(!text.contains('\n') && !text.ends_with('.'), "{text}");
+    text.replace(&format!("{}/", folder.display()), "").replace(&folder.display().to_string(), "FOLDER")
+}
+
+fn folder_with(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempdir().unwrap();
+    for (name, source) in files {
+        fs::copy(fixture(source), folder.path().join(name)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn files_that_are_refused() {
+    for (name, expected) in [
+        ("sizes.tif", "page 2 of `sizes.tif` is 17x5, expected 17x13 (width x height)"),
+        (
+            "signed.tif",
+            "page 0 of `signed.tif` is 16-bit signed grey, \
+             expected 8- or 16-bit unsigned or 32-bit float, grey or RGB",
+        ),
+        (
+            "imagej-channels.tif",
+            "`imagej-channels.tif` holds 2 channels, 2 slices and 1 frames, expected slices only",
+        ),
+    ] {
+        assert_eq!(message(&fixture(name)), expected);
+    }
+    let palette = message(&fixture("palette.tif"));
+    assert!(palette.starts_with("page 0 of `palette.tif` is stored in a way"), "{palette}");
+}
+
+#[test]
+fn a_missing_file_hints_at_its_neighbour() {
+    let folder = folder_with(&[("training.tif", "plain.tif"), ("notes.tif", "plain.tif")]);
+    let error = em_io::open(folder.path().join("trainnig.tif")).unwrap_err();
+    assert_eq!(short(&error, folder.path()), "no file or folder `trainnig.tif`");
+    let hint = error.hint().unwrap();
+    assert!(hint.starts_with("did you mean `") && hint.ends_with("training.tif`?"), "{hint}");
+    let error = em_io::open(folder.path().join("xyz")).unwrap_err();
+    assert_eq!(error.hint(), None);
+    assert!(matches!(em_io::open("/no/such/folder/a.tif"), Err(Error::NotFound { .. })));
+}
+
+#[test]
+fn a_truncated_tiff_names_its_page() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("cut.tif");
+    em_io::write_volume(&path, &of([4, 60, 70], u16_at), None).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() * 5 / 8]).unwrap();
+    let error = em_io::open(&path).unwrap_err();
+    assert_eq!(short(&error, folder.path()), "page 2 of `cut.tif` is incomplete, its data ends early");
+    assert!(error.hint().unwrap().contains("again"));
+}
+
+#[test]
+fn a_page_cut_short_is_named_when_it_is_read() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("cut.tif");
+    // The directory of each page is ahead of its voxels in this file.
+    let bytes = fs::read(fixture("deflate.tif")).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 10]).unwrap();
+    assert_eq!(message(&path), "page 2 of `cut.tif` is incomplete, its data ends early");
+    assert!(em_io::open(&path).unwrap().read_section(1).is_ok());
+}
+
+#[test]
+fn foreign_files_are_skipped_with_one_note() {
+    let folder = folder_with(&[("s10.png", "grey.png"), ("s9.png", "rgb.png"), ("._s9.png", "grey.png")]);
+    fs::write(folder.path().join("Thumbs.db"), "x").unwrap();
+    fs::create_dir(folder.path().join("old")).unwrap();
+    let volume = em_io::open(folder.path()).unwrap();
+    assert_eq!(volume.shape(), [2, 13, 17]);
+    assert_eq!(
+        volume.notes(),
+        ["skipped 3 other files: ._s9.png, Thumbs.db, old", "colour read as grey (Rec. 601 luma)"]
+    );
+    // Natural order: s9, the colour image, is the first section.
+    let grey = em_io::open(fixture("grey.png")).unwrap().read_all().unwrap();
+    assert_eq!(volume.read_section(1).unwrap(), grey);
+    assert_ne!(volume.read_section(0).unwrap(), grey);
+}
+
+#[test]
+fn folders_that_are_no_stack() {
+    let empty = tempdir().unwrap();
+    let images = "expected files named *.png, *.jpg, *.jpeg, *.tif or *.tiff";
+    assert_eq!(
+        short(&em_io::open(empty.path()).unwrap_err(), empty.path()),
+        format!("no image in folder `FOLDER`, {images}, found nothing")
+    );
+    fs::write(empty.path().join("Thumbs.db"), "x").unwrap();
+    assert_eq!(
+        short(&em_io::open(empty.path()).unwrap_err(), empty.path()),
+        format!("no image in folder `FOLDER`, {images}, found 1 other file: Thumbs.db")
+    );
+    for (second, expected) in [
+        ("grey.jpg", "`b.png` is 16x16, expected 17x13 (width x height)"),
+        ("grey-16.png", "`b.png` is 16-bit unsigned, expected 8-bit unsigned"),
+        ("plain.tif", "`b.png` holds 3 pages, expected one page per file in a folder of sections"),
+    ] {
+        let folder = folder_with(&[("a.png", "grey.png"), ("b.png", second)]);
+        assert_eq!(short(&em_io::open(folder.path()).unwrap_err(), folder.path()), expected);
+    }
+}
+
+#[test]
+fn a_wrong_extension_does_not_matter_and_a_wrong_file_is_described() {
+    let folder = folder_with(&[("a.tif", "grey.png")]);
+    assert_eq!(em_io::open(folder.path().join("a.tif")).unwrap().format(), "PNG");
+    for (bytes, found) in [("", "empty"), ("PK\x03\x04", "a ZIP archive"), ("hello", "text")] {
+        let path = folder.path().join("b.tif");
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(message(&path), format!("`b.tif` is {found}, expected a TIFF, PNG or JPEG file"));
+    }
+}
+
+#[test]
+fn a_label_with_other_values_names_them() {
+    let path = fixture("grey.png");
+    let error = Mask::read(&path).unwrap_err();
+    assert_eq!(
+        short(&error, path.parent().unwrap()),
+        "`grey.png` holds the values 0, 5, 10, 11, 15, 16, 20, 21, ... (page 0), \
+         expected only 0 and 255, or only 0 and 1"
+    );
+}
+
+#[test]
+fn a_tiny_file_that_claims_a_huge_page_is_refused_before_memory_is_taken() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("bomb.tif");
+    let mut bytes = fs::read(fixture("plain.tif")).unwrap();
+    // The first directory's ImageWidth, ImageLength and RowsPerStrip, of type SHORT or LONG.
+    let directory = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
+    for entry in 0..usize::from(bytes[directory]) {
+        let at = directory + 2 + entry * 12;
+        if matches!(u16::from_le_bytes([bytes[at], bytes[at + 1]]), 256 | 257 | 278) {
+            bytes[at + 2] = 4;
+            bytes[at + 8..at + 12].copy_from_slice(&200_000_u32.to_le_bytes());
+        }
+    }
+    fs::write(&path, &bytes).unwrap();
+    assert_eq!(
+        message(&path),
+        "page 0 of `bomb.tif` claims 200000x200000 (width x height), \
+         expected at most what a file of 1172 bytes can hold"
+    );
+}
+
+#[test]
+fn paths_that_cannot_be_written() {
+    let folder = tempdir().unwrap();
+    let spec = VolumeSpec { shape: [2, 6, 7], voxel_type: VoxelType::F32, voxel_size_nm: None };
+    let create = |name: &str, spec| match VolumeWriter::create(folder.path().join(name), spec) {
+        Ok(_) => panic!("{name} was accepted"),
+        Err(error) => short(&error, folder.path()),
+    };
+    assert!(create("a.mrc", spec).starts_with("cannot write format `.mrc` to `a.mrc`, expected"));
+    assert!(create("a.png", spec).starts_with("cannot write 32-bit float voxels to `a.png`"));
+    let bytes = VolumeSpec { voxel_type: VoxelType::U8, ..spec };
+    assert!(create("a.png", bytes).starts_with("cannot write 2 sections to `a.png`"));
+    let none = VolumeSpec { shape: [0, 6, 7], ..spec };
+    assert!(create("a.tif", none).starts_with("cannot write a volume of [0, 6, 7] voxels"));
+    let size = VolumeSpec { voxel_size_nm: Some([f64::NAN, 1.0, 1.0]), ..spec };
+    assert!(create("a.tif", size).starts_with("voxel size [NaN, 1.0, 1.0] nm [z, y, x]"));
+    fs::write(folder.path().join("file"), "x").unwrap();
+    assert!(create("file/a.tif", bytes).starts_with("cannot create folder `file`"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_with_the_path() {
+    use std::io::Write;
+    let Ok(mut full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
+        println!("skipped: no /dev/full");
+        return;
+    };
+    let reason = full.write_all(&[0]).unwrap_err();
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("a.json");
+    let error = em_io::write_atomically(&path, |_| Err(reason)).unwrap_err();
+    assert_eq!(short(&error, folder.path()), "cannot write `a.json`");
+    assert!(error.hint().unwrap().contains("space"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}

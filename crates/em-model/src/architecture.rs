@@ -1,0 +1,286 @@
+//! What a network looks like: presets, overrides, and the numbers that follow.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Section `[model]` of a configuration: a preset, and what differs from it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// The network that is meant: `unet` (the default recipe: 1.9 M parameters, batch norm), `notebook` (the same filters with dropout instead of norm), `ronneberger` (the original U-Net of 2015: valid convolutions, 31 M parameters).
+    pub preset: Preset,
+    /// Classes exclude each other: softmax over background and classes, instead of one sigmoid per class.
+    pub exclusive: bool,
+    /// Channels that the network reads; the grey value is repeated in each. The preset decides where this is absent.
+    pub in_channels: Option<usize>,
+    /// Channels that the network writes, at least as many as the classes need. The preset decides where this is absent.
+    pub out_channels: Option<usize>,
+    /// Filters of each level, from the full resolution to the bottleneck. The preset decides where this is absent.
+    pub filters: Option<Vec<usize>>,
+    /// Normalisation after each convolution. The preset decides where this is absent.
+    pub norm: Option<Norm>,
+    /// Dropout between the two convolutions of each level, one probability per level. The preset decides where this is absent.
+    pub dropout: Option<Vec<f64>>,
+}
+
+/// The named networks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// Filters 16 to 256, same padding, batch norm.
+    #[default]
+    Unet,
+    /// Filters 16 to 256, same padding, dropout .1 .1 .2 .2 .3, no norm.
+    Notebook,
+    /// Filters 64 to 1024, valid convolutions, ReLU after transposed convolutions, 3 channels in, 4 out.
+    Ronneberger,
+}
+
+/// Normalisation after a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Norm {
+    /// None; the convolution has a bias.
+    None,
+    /// Batch normalisation (Ioffe and Szegedy 2015); the convolution has no bias.
+    Batch,
+}
+
+/// Padding of the 3 x 3 convolutions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Padding {
+    /// Zeros around, so that the output has the size of the input.
+    Same,
+    /// None: each convolution takes one voxel from each border.
+    Valid,
+}
+
+/// A network with every choice made; saved with the weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Architecture {
+    /// Channels read.
+    pub in_channels: usize,
+    /// Channels written.
+    pub out_channels: usize,
+    /// Filters per level, full resolution first, bottleneck last.
+    pub filters: Vec<usize>,
+    /// Padding of the 3 x 3 convolutions.
+    pub padding: Padding,
+    /// Normalisation after each 3 x 3 convolution.
+    pub norm: Norm,
+    /// Dropout per level; empty for none.
+    pub dropout: Vec<f64>,
+    /// Whether a ReLU follows each transposed convolution.
+    pub relu_after_up: bool,
+    /// Whether the classes exclude each other: channel 0 is background, channel k + 1 class k.
+    pub exclusive: bool,
+}
+
+impl Preset {
+    /// Returns the preset's network with as many output channels as it has by itself.
+    pub fn architecture(self) -> Architecture {
+        let small = Architecture {
+            in_channels: 1,
+            out_channels: 1,
+            filters: vec![16, 32, 64, 128, 256],
+            padding: Padding::Same,
+            norm: Norm::Batch,
+            dropout: Vec::new(),
+            relu_after_up: false,
+            exclusive: false,
+        };
+        match self {
+            Self::Unet => small,
+            Self::Notebook => {
+                Architecture { norm: Norm::None, dropout: vec![0.1, 0.1, 0.2, 0.2, 0.3], ..small }
+            }
+            Self::Ronneberger => Architecture {
+                in_channels: 3,
+                out_channels: 4,
+                filters: vec![64, 128, 256, 512, 1024],
+                padding: Padding::Valid,
+                norm: Norm::None,
+                relu_after_up: true,
+                ..small
+            },
+        }
+    }
+}
+
+impl ModelConfig {
+    /// Resolves the preset and its overrides to a network for a number of classes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a list has the wrong length, a number is 0, or the channels do not hold the classes.
+    pub fn architecture(&self, classes: usize) -> Result<Architecture> {
+        let preset = self.preset.architecture();
+        let needed = classes + usize::from(self.exclusive);
+        let own = if self.preset == Preset::Ronneberger { preset.out_channels } else { needed };
+        let filters = self.filters.clone().unwrap_or(preset.filters);
+        let architecture = Architecture {
+            in_channels: self.in_channels.unwrap_or(preset.in_channels),
+            out_channels: self.out_channels.unwrap_or(own),
+            // Overridden filters may have another depth, which the preset's dropout does not fit.
+            dropout: match &self.dropout {
+                Some(dropout) => dropout.clone(),
+                None if filters.len() == preset.dropout.len() => preset.dropout,
+                None => Vec::new(),
+            },
+            filters,
+            norm: self.norm.unwrap_or(preset.norm),
+            exclusive: self.exclusive,
+            ..preset
+        };
+        architecture.check(needed)?;
+        Ok(architecture)
+    }
+}
+
+impl Architecture {
+    fn check(&self, needed: usize) -> Result<()> {
+        let refuse = |key, found: String, expected: &str| {
+            Err(Error::Setting { key, found, expected: expected.into() })
+        };
+        if self.in_channels == 0 {
+            return refuse("model.in_channels", "0".into(), "at least 1");
+        }
+        if self.out_channels < needed {
+            let expected = format!(
+                "at least {needed} for the classes{}",
+                if self.exclusive { " and background" } else { "" }
+            );
+            return refuse("model.out_channels", self.out_channels.to_string(), &expected);
+        }
+        if self.filters.len() < 2 || self.filters.contains(&0) {
+            return refuse("model.filters", format!("{:?}", self.filters), "at least two numbers above 0");
+        }
+        if !self.dropout.is_empty() && self.dropout.len() != self.filters.len() {
+            let expected = format!("{} numbers, one per level of model.filters, or none", self.filters.len());
+            return refuse("model.dropout", format!("{:?}", self.dropout), &expected);
+        }
+        if self.dropout.iter().any(|p| !(0.0..1.0).contains(p)) {
+            return refuse("model.dropout", format!("{:?}", self.dropout), "numbers from 0 to below 1");
+        }
+        Ok(())
+    }
+
+    /// Returns how many times the network halves the resolution.
+    pub fn depth(&self) -> usize {
+        self.filters.len() - 1
+    }
+
+    /// Returns what a tile's edge must be a multiple of: 2^depth.
+    pub fn stride(&self) -> usize {
+        1 << self.depth()
+    }
+
+    /// Returns how many voxels the output is smaller than the input, on each side.
+    ///
+    /// 0 with same padding; 92 for the 572 to 388 network of Ronneberger et al. 2015, fig. 1.
+    pub fn margin(&self) -> usize {
+        match self.padding {
+            Padding::Same => 0,
+            // Two 3 x 3 convolutions per block, once down and once up each level, once at the bottom.
+            Padding::Valid => 4 * (self.stride() - 1) + 2 * self.stride(),
+        }
+    }
+
+    /// Returns an upper bound for how far, in voxels, an output voxel sees to each side.
+    ///
+    /// Rounded up to a multiple of [`stride`](Self::stride), so that tiles with such a halo keep
+    /// their place on the pooling grid.
+    pub fn receptive_radius(&self) -> usize {
+        // Convolutions as in `margin`; pooling and upsampling move by at most a voxel per level.
+        let convolutions = 4 * (self.stride() - 1) + 2 * self.stride();
+        (convolutions + 2 * (self.stride() - 1)).next_multiple_of(self.stride())
+    }
+
+    /// Returns the smallest input edge, in voxels, that the network takes and that is at least `edge`.
+    pub fn input_edge(&self, edge: usize) -> usize {
+        let stride = self.stride();
+        match self.padding {
+            Padding::Same => edge.max(stride).next_multiple_of(stride),
+            Padding::Valid => {
+                // The bottleneck's output is edge b: input = stride * (b + 4) + 4 * (stride - 1).
+                let fixed = 4 * (stride - 1) + 4 * stride;
+                // The output must keep at least one voxel.
+                let smallest = edge.max(2 * self.margin() + 1);
+                fixed + (smallest - fixed).next_multiple_of(stride)
+            }
+        }
+    }
+
+    /// Checks that tiles of edge `tile_size` go through the network whole.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the two nearest sizes that do.
+    pub fn check_tile_size(&self, tile_size: usize) -> Result<()> {
+        let above = self.input_edge(tile_size);
+        if above == tile_size {
+            return Ok(());
+        }
+        let below = above.saturating_sub(self.stride());
+        let nearest =
+            if self.input_edge(below) == below { format!("{below} or {above}") } else { above.to_string() };
+        Err(Error::Setting {
+            key: "tiling.tile_size",
+            found: tile_size.to_string(),
+            expected: format!("{nearest}: the network halves tiles {} times", self.depth()),
+        })
+    }
+
+    /// Returns the number of trainable parameters.
+    pub fn parameter_count(&self) -> usize {
+        let per_filter = if self.norm == Norm::Batch { 2 } else { 1 };
+        let convolution = |i: usize, o: usize| i * o * 9 + per_filter * o;
+        let block = |i: usize, o: usize| convolution(i, o) + convolution(o, o);
+        let levels = self.filters.iter().enumerate();
+        let down: usize =
+            levels.map(|(k, &f)| block(if k == 0 { self.in_channels } else { self.filters[k - 1] }, f)).sum();
+        let up: usize = self.filters.windows(2).map(|w| w[1] * w[0] * 4 + w[0] + block(2 * w[0], w[0])).sum();
+        down + up + self.filters[0] * self.out_channels + self.out_channels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_have_their_published_sizes() {
+        assert_eq!(Preset::Ronneberger.architecture().parameter_count(), 31_031_940);
+        assert_eq!(Preset::Notebook.architecture().parameter_count(), 1_940_817);
+        assert_eq!(Preset::Ronneberger.architecture().margin() * 2, 572 - 388);
+    }
+
+    #[test]
+    fn tile_sizes_that_do_not_fit_name_the_nearest() {
+        let same = Preset::Unet.architecture();
+        assert!(same.check_tile_size(256).is_ok());
+        let error = same.check_tile_size(250).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`tiling.tile_size` is 250, expected 240 or 256: the network halves tiles 4 times"
+        );
+        let valid = Preset::Ronneberger.architecture();
+        assert!(valid.check_tile_size(572).is_ok());
+        assert!(valid.check_tile_size(256).is_err());
+    }
+
+    #[test]
+    fn overrides_are_checked() {
+        let config = ModelConfig { dropout: Some(vec![0.1]), ..Default::default() };
+        let error = config.architecture(1).unwrap_err();
+        assert!(error.to_string().starts_with("`model.dropout` is [0.1], expected 5 numbers"), "{error}");
+        let config = ModelConfig { exclusive: true, out_channels: Some(2), ..Default::default() };
+        assert!(config.architecture(2).unwrap_err().to_string().contains("at least 3"));
+        let config = ModelConfig { filters: Some(vec![8, 16]), ..Default::default() };
+        assert_eq!(config.architecture(2).unwrap().out_channels, 2);
+    }
+}

@@ -1,0 +1,43 @@
+//! U-Nets on libtorch: training, prediction, portable weights. ndarray in, ndarray out.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`architecture`] | what a network looks like, and the presets |
+//! | [`loss`], [`optimizer`], [`schedule`] | the settings of a training and what they compute |
+//! | [`train`](mod@train) | the training loop and its checkpoints |
+//! | [`predict`] | whole sections and volumes from a trained model |
+//! | [`run_folder`] | the files of a run |
+//! | [`device`] | CPU or CUDA |
+//!
+//! No type of libtorch is in a public signature.
+
+pub mod architecture;
+mod batch;
+mod checkpoint;
+pub mod device;
+pub mod error;
+pub mod history;
+pub mod loss;
+pub mod optimizer;
+mod parameters;
+pub mod predict;
+pub mod run_folder;
+pub mod schedule;
+mod section;
+pub mod train;
+mod unet;
+mod validate;
+
+pub use architecture::{Architecture, ModelConfig, Norm, Padding, Preset};
+pub use device::Device;
+pub use error::{Error, Result};
+pub use history::{EpochRecord, Scores};
+pub use loss::{LossConfig, LossKind};
+pub use optimizer::{OptimizerConfig, OptimizerKind};
+pub use predict::{PredictConfig, Predictor};
+pub use run_folder::{ModelCard, RunFolder};
+pub use schedule::{ScheduleConfig, ScheduleKind};
+pub use train::{Progress, TrainConfig, Training, train};
+
+/// The version of libtorch that this crate is built for.
+pub const LIBTORCH_VERSION: &str = "2.11.0";

@@ -1,0 +1,123 @@
+//! The files of a run.
+//!
+//! ```text
+//! runs/<name>/
+//!   model.safetensors      best weights
+//!   model.json             what they need to be used: the model card
+//!   last/state.safetensors full training state for resuming
+//!   history.csv            one row per epoch
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use em_data::Normalization;
+use em_metrics::ConfusionCounts;
+use serde::{Deserialize, Serialize};
+
+use crate::{Architecture, Error, Result};
+
+/// The version of `model.json` that this crate writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The paths of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFolder(PathBuf);
+
+impl RunFolder {
+    /// Names a run by its folder; nothing is read or made.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Returns the folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Returns where the best weights lie.
+    pub fn weights(&self) -> PathBuf {
+        self.0.join("model.safetensors")
+    }
+
+    /// Returns where the model card lies.
+    pub fn card(&self) -> PathBuf {
+        self.0.join("model.json")
+    }
+
+    /// Returns where the training state lies.
+    pub fn state(&self) -> PathBuf {
+        self.0.join("last").join("state.safetensors")
+    }
+
+    /// Returns where the history lies.
+    pub fn history(&self) -> PathBuf {
+        self.0.join("history.csv")
+    }
+
+    /// Returns where the resolved configuration lies.
+    pub fn config(&self) -> PathBuf {
+        self.0.join("config.toml")
+    }
+}
+
+/// What weights need besides themselves to be used, and where they come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// The network.
+    pub architecture: Architecture,
+    /// Names of the classes, in the order of the output channels.
+    pub classes: Vec<String>,
+    /// From grey values to inputs.
+    pub normalization: Normalization,
+    /// Probability above which a voxel is foreground, per class.
+    pub thresholds: BTreeMap<String, f32>,
+    /// Edge of the training tiles in voxels.
+    pub tile_size: usize,
+    /// Voxel size of the training volumes in nm, `[z, y, x]`, where it is known.
+    pub voxel_size_nm: Option<[f64; 3]>,
+    /// Seed of the training.
+    pub seed: u64,
+    /// Epoch of these weights, from 1.
+    pub epoch: usize,
+    /// Version of this crate.
+    pub em_model: String,
+    /// Version of libtorch.
+    pub libtorch: String,
+    /// Whether validation voxels were neighbours of training voxels in the same sections.
+    pub leaking_split: bool,
+    /// Validation counts at the threshold 0.5, per class.
+    pub validation: BTreeMap<String, ConfusionCounts>,
+}
+
+impl ModelCard {
+    /// Reads the card of a run.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is missing, damaged, or of a later version.
+    pub fn read(run: &RunFolder) -> Result<Self> {
+        let path = run.card();
+        let problem = |problem: String| Error::RunFile { path: path.clone(), problem };
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            problem(format!("cannot be read: {error}; is `{}` the folder of a run?", run.path().display()))
+        })?;
+        let version: serde_json::Value =
+            serde_json::from_str(&text).map_err(|error| problem(format!("is not valid JSON: {error}")))?;
+        match version["format_version"].as_u64() {
+            Some(version) if version == u64::from(FORMAT_VERSION) => {}
+            found => {
+                let found = found.map_or("none".to_owned(), |version| version.to_string());
+                return Err(problem(format!("has format_version {found}, expected {FORMAT_VERSION}")));
+            }
+        }
+        serde_json::from_str(&text).map_err(|error| problem(format!("is not a model card: {error}")))
+    }
+
+    pub(crate) fn write(&self, run: &RunFolder) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).expect("a card has no maps with keys other than text");
+        Ok(em_io::write_atomically(&run.card(), |file| writeln!(file, "{text}"))?)
+    }
+}

@@ -1,0 +1,58 @@
+//! Loss and counts of the training tiles of one epoch, kept on the device.
+
+use tch::{Kind, Tensor};
+
+use crate::history::Scores;
+use crate::validate::{counts_of, tally_of};
+use crate::{Device, Error, Result};
+
+/// Steps between two looks at the loss, which make an accelerator wait.
+const STEPS_BETWEEN_LOOKS: usize = 16;
+
+#[derive(Debug)]
+pub(super) struct Meter {
+    device: Device,
+    /// Sum of the losses, each weighted by its number of tiles.
+    loss: Option<Tensor>,
+    tally: Option<Tensor>,
+    tiles: usize,
+}
+
+impl Meter {
+    pub fn new(device: Device) -> Self {
+        Self { device, loss: None, tally: None, tiles: 0 }
+    }
+
+    pub fn add(&mut self, loss: &Tensor, probabilities: &Tensor, masks: &Tensor, tiles: usize) -> Result<()> {
+        let _guard = tch::no_grad_guard();
+        self.tiles += tiles;
+        let loss = loss.f_detach()?.f_to_kind(Kind::Double)? * tiles as f64;
+        let tally = tally_of(&probabilities.f_detach()?, masks)?;
+        self.loss = Some(self.loss.take().map_or_else(|| loss.shallow_clone(), |sum| sum + &loss));
+        self.tally = Some(self.tally.take().map_or_else(|| tally.shallow_clone(), |sum| sum + &tally));
+        Ok(())
+    }
+
+    pub fn tiles(&self) -> usize {
+        self.tiles
+    }
+
+    /// The mean loss so far: at each step on the CPU, where a look costs nothing, else now and then.
+    pub fn loss_now_and_then(&self, step: usize, epoch: usize, steps: usize) -> Result<Option<f64>> {
+        if self.device != Device::Cpu && !step.is_multiple_of(STEPS_BETWEEN_LOOKS) {
+            return Ok(None);
+        }
+        self.mean_loss(epoch, steps).map(Some)
+    }
+
+    pub fn scores(&self, epoch: usize, steps: usize) -> Result<Scores> {
+        let counts = self.tally.as_ref().map(counts_of).transpose()?.unwrap_or_default();
+        Ok(Scores { loss: self.mean_loss(epoch, steps)?, counts })
+    }
+
+    fn mean_loss(&self, epoch: usize, steps: usize) -> Result<f64> {
+        let sum = self.loss.as_ref().map_or(0.0, |sum| sum.double_value(&[]));
+        let loss = sum / self.tiles.max(1) as f64;
+        if loss.is_finite() { Ok(loss) } else { Err(Error::Diverged { loss, epoch, steps }) }
+    }
+}

@@ -1,0 +1,338 @@
+//! The U-Net of Ronneberger et al. 2015, from an [`Architecture`].
+
+use tch::Tensor;
+
+use crate::architecture::{Architecture, Norm, Padding};
+use crate::parameters::Parameters;
+use crate::{Device, Result};
+
+/// PyTorch's default, which most published networks use.
+const BATCH_NORM_EPSILON: f64 = 1e-5;
+const BATCH_NORM_MOMENTUM: f64 = 0.1;
+
+/// Whether dropout and batch statistics are active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Training,
+    Inference,
+}
+
+/// A network with its weights.
+#[derive(Debug)]
+pub(crate) struct UNet {
+    architecture: Architecture,
+    parameters: Parameters,
+    encoders: Vec<Block>,
+    ups: Vec<UpConvolution>,
+    decoders: Vec<Block>,
+    head: Convolution,
+}
+
+impl UNet {
+    /// Makes a network whose weights follow from `seed`.
+    pub fn new(architecture: &Architecture, device: Device, seed: u64) -> Result<Self> {
+        // `as` wraps, and any 64 bits are a seed.
+        tch::manual_seed(seed as i64);
+        let a = architecture;
+        let mut make = Maker { parameters: Parameters::new(device.torch()), architecture: a };
+        let mut encoders = Vec::new();
+        let (mut ups, mut decoders) = (Vec::new(), Vec::new());
+        for (level, &filters) in a.filters.iter().enumerate() {
+            let inputs = if level == 0 { a.in_channels } else { a.filters[level - 1] };
+            encoders.push(make.block(&format!("enc{}", level + 1), inputs, filters, level)?);
+        }
+        for level in (0..a.depth()).rev() {
+            let filters = a.filters[level];
+            ups.push(make.up(&format!("up{}", level + 1), a.filters[level + 1], filters)?);
+            decoders.push(make.block(&format!("dec{}", level + 1), 2 * filters, filters, level)?);
+        }
+        let head = make.convolution("head", a.filters[0], a.out_channels, 1, Norm::None)?;
+        Ok(Self { architecture: a.clone(), parameters: make.parameters, encoders, ups, decoders, head })
+    }
+
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    pub fn parameters_mut(&mut self) -> &mut Parameters {
+        &mut self.parameters
+    }
+
+    /// Maps `[n, in_channels, y, x]` to logits `[n, out_channels, y - 2 margin, x - 2 margin]`.
+    pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        let mut skips: Vec<Tensor> = Vec::with_capacity(self.encoders.len());
+        for (level, block) in self.encoders.iter().enumerate() {
+            let features = match level {
+                0 => block.forward(input, mode)?,
+                _ => block
+                    .forward(&skips[level - 1].f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?, mode)?,
+            };
+            skips.push(features);
+        }
+        let mut features = skips.pop().expect("a network has at least two levels");
+        for (up, block) in self.ups.iter().zip(&self.decoders) {
+            let raised = up.forward(&features)?;
+            let skip = skips.pop().expect("there is one skip per decoder");
+            features = block
+                .forward(&Tensor::f_cat(&[raised.shallow_clone(), centre(&skip, &raised)?], 1)?, mode)?;
+        }
+        self.head.forward(&features)
+    }
+
+    /// Returns the same network for inference, with batch norm folded into the convolutions.
+    pub fn folded(&self) -> Result<FoldedUNet> {
+        let _guard = tch::no_grad_guard();
+        let fold = |blocks: &[Block]| blocks.iter().map(Block::folded).collect::<Result<Vec<_>>>();
+        Ok(FoldedUNet(Self {
+            architecture: self.architecture.clone(),
+            parameters: Parameters::new(tch::Device::Cpu),
+            encoders: fold(&self.encoders)?,
+            ups: self.ups.iter().map(UpConvolution::detached).collect(),
+            decoders: fold(&self.decoders)?,
+            head: self.head.folded()?,
+        }))
+    }
+}
+
+/// A network that can only infer.
+#[derive(Debug)]
+pub(crate) struct FoldedUNet(UNet);
+
+impl FoldedUNet {
+    pub fn architecture(&self) -> &Architecture {
+        &self.0.architecture
+    }
+
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let _guard = tch::no_grad_guard();
+        self.0.forward(input, Mode::Inference)
+    }
+}
+
+/// Two convolutions with an optional dropout between them.
+#[derive(Debug)]
+struct Block {
+    first: Convolution,
+    second: Convolution,
+    dropout: f64,
+}
+
+impl Block {
+    fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        let mut features = self.first.forward_relu(input, mode)?;
+        if self.dropout > 0.0 && mode == Mode::Training {
+            features = features.f_dropout(self.dropout, true)?;
+        }
+        self.second.forward_relu(&features, mode)
+    }
+
+    fn folded(&self) -> Result<Self> {
+        Ok(Self { first: self.first.folded()?, second: self.second.folded()?, dropout: 0.0 })
+    }
+}
+
+#[derive(Debug)]
+struct Convolution {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    norm: Option<BatchNorm>,
+    padding: i64,
+}
+
+impl Convolution {
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let p = self.padding;
+        Ok(input.f_conv2d(&self.weight, self.bias.as_ref(), [1, 1], [p, p], [1, 1], 1)?)
+    }
+
+    fn forward_relu(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        let mut features = self.forward(input)?;
+        if let Some(norm) = &self.norm {
+            features = norm.forward(&features, mode)?;
+        }
+        Ok(features.f_relu_()?)
+    }
+
+    /// The norm's `(v - mean) / sqrt(variance + epsilon) * gain + shift` as part of weight and bias.
+    fn folded(&self) -> Result<Self> {
+        let (weight, bias) = match &self.norm {
+            None => (self.weight.f_detach()?, self.bias.as_ref().map(Tensor::detach)),
+            Some(norm) => {
+                let factor = &norm.gain / (&norm.variance + BATCH_NORM_EPSILON).f_sqrt()?;
+                let shift = &norm.shift - &norm.mean * &factor;
+                (&self.weight * factor.f_reshape([-1, 1, 1, 1])?, Some(shift.f_detach()?))
+            }
+        };
+        Ok(Self { weight: weight.f_detach()?, bias, norm: None, padding: self.padding })
+    }
+}
+
+#[derive(Debug)]
+struct BatchNorm {
+    gain: Tensor,
+    shift: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+}
+
+impl BatchNorm {
+    fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        Ok(input.f_batch_norm(
+            Some(&self.gain),
+            Some(&self.shift),
+            Some(&self.mean),
+            Some(&self.variance),
+            mode == Mode::Training,
+            BATCH_NORM_MOMENTUM,
+            BATCH_NORM_EPSILON,
+            true,
+        )?)
+    }
+}
+
+/// A transposed convolution 2 x 2 of stride 2, with an optional ReLU.
+#[derive(Debug)]
+struct UpConvolution {
+    weight: Tensor,
+    bias: Tensor,
+    relu: bool,
+}
+
+impl UpConvolution {
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let mut raised =
+            input.f_conv_transpose2d(&self.weight, Some(&self.bias), [2, 2], [0, 0], [0, 0], 1, [1, 1])?;
+        if self.relu {
+            raised = raised.f_relu_()?;
+        }
+        Ok(raised)
+    }
+
+    fn detached(&self) -> Self {
+        Self { weight: self.weight.detach(), bias: self.bias.detach(), relu: self.relu }
+    }
+}
+
+/// Cuts the centre of `skip` to the size of `raised`; with same padding they are alike.
+fn centre(skip: &Tensor, raised: &Tensor) -> Result<Tensor> {
+    let (_, _, height, width) = skip.size4()?;
+    let (_, _, h, w) = raised.size4()?;
+    Ok(skip.f_narrow(2, (height - h) / 2, h)?.f_narrow(3, (width - w) / 2, w)?)
+}
+
+/// Makes layers whose parameters carry the layer's name.
+struct Maker<'a> {
+    parameters: Parameters,
+    architecture: &'a Architecture,
+}
+
+impl Maker<'_> {
+    fn block(&mut self, name: &str, inputs: usize, filters: usize, level: usize) -> Result<Block> {
+        let norm = self.architecture.norm;
+        Ok(Block {
+            first: self.convolution(&format!("{name}.conv1"), inputs, filters, 3, norm)?,
+            second: self.convolution(&format!("{name}.conv2"), filters, filters, 3, norm)?,
+            dropout: self.architecture.dropout.get(level).copied().unwrap_or(0.0),
+        })
+    }
+
+    fn convolution(
+        &mut self,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        kernel: i64,
+        norm: Norm,
+    ) -> Result<Convolution> {
+        let (i, o) = (inputs as i64, outputs as i64);
+        let p = &mut self.parameters;
+        let weight = p.he_normal(format!("{name}.weight"), &[o, i, kernel, kernel], i * kernel * kernel)?;
+        let (mut bias, mut batch_norm) = (None, None);
+        match norm {
+            Norm::None => bias = Some(p.constant(format!("{name}.bias"), o, 0.0, true)?),
+            Norm::Batch => {
+                let name = name.replace("conv", "norm");
+                batch_norm = Some(BatchNorm {
+                    gain: p.constant(format!("{name}.weight"), o, 1.0, true)?,
+                    shift: p.constant(format!("{name}.bias"), o, 0.0, true)?,
+                    mean: p.constant(format!("{name}.running_mean"), o, 0.0, false)?,
+                    variance: p.constant(format!("{name}.running_var"), o, 1.0, false)?,
+                });
+            }
+        }
+        let padding = if self.architecture.padding == Padding::Same { kernel / 2 } else { 0 };
+        Ok(Convolution { weight, bias, norm: batch_norm, padding })
+    }
+
+    fn up(&mut self, name: &str, inputs: usize, outputs: usize) -> Result<UpConvolution> {
+        let (i, o) = (inputs as i64, outputs as i64);
+        Ok(UpConvolution {
+            // Each output voxel is reached by one kernel voxel of each input channel.
+            weight: self.parameters.he_normal(format!("{name}.weight"), &[i, o, 2, 2], i)?,
+            bias: self.parameters.constant(format!("{name}.bias"), o, 0.0, true)?,
+            relu: self.architecture.relu_after_up,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Preset;
+    use tch::Kind;
+
+    fn network(preset: Preset) -> UNet {
+        UNet::new(&preset.architecture(), Device::Cpu, 1).unwrap()
+    }
+
+    #[test]
+    fn presets_have_their_parameters_and_sizes() {
+        for (preset, input, output) in
+            [(Preset::Unet, 64, 64), (Preset::Notebook, 64, 64), (Preset::Ronneberger, 572, 388)]
+        {
+            let net = network(preset);
+            let count: usize = net.parameters().trainable().map(|p| p.tensor.numel()).sum();
+            assert_eq!(count, net.architecture.parameter_count());
+            let channels = net.architecture.in_channels as i64;
+            let logits = tch::no_grad(|| {
+                let x = Tensor::zeros([1, channels, input, input], (Kind::Float, tch::Device::Cpu));
+                net.forward(&x, Mode::Inference).unwrap()
+            });
+            let outputs = net.architecture.out_channels as i64;
+            assert_eq!(logits.size(), [1, outputs, output, output]);
+        }
+    }
+
+    #[test]
+    fn folding_the_norm_changes_nothing() {
+        let net = network(Preset::Unet);
+        let x = Tensor::randn([2, 1, 64, 64], (Kind::Float, tch::Device::Cpu));
+        for _ in 0..3 {
+            net.forward(&x, Mode::Training).unwrap();
+        }
+        let plain = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());
+        let folded = net.folded().unwrap().forward(&x).unwrap();
+        let difference = (plain - folded).abs().max().double_value(&[]);
+        assert!(difference < 1e-4, "{difference}");
+    }
+
+    #[test]
+    fn the_receptive_radius_holds() {
+        let net = network(Preset::Unet);
+        let radius = net.architecture.receptive_radius() as i64;
+        let size = 2 * radius + 32;
+        let x = Tensor::randn([1, 1, size, size], (Kind::Float, tch::Device::Cpu));
+        let changed = x.copy();
+        // Everything but the read region of the 16 x 16 centre is replaced.
+        let (start, inner) = (size / 2 - 8, 16);
+        let far = changed.zeros_like() + 5.0;
+        let read = |t: &Tensor| {
+            t.narrow(2, start - radius, inner + 2 * radius).narrow(3, start - radius, inner + 2 * radius)
+        };
+        read(&far).copy_(&read(&x));
+        let centre = |t: Tensor| t.narrow(2, start, inner).narrow(3, start, inner);
+        let forward = |t: &Tensor| tch::no_grad(|| centre(net.forward(t, Mode::Inference).unwrap()));
+        let difference = (forward(&x) - forward(&far)).abs().max().double_value(&[]);
+        assert!(difference < 1e-5, "{difference}");
+    }
+}

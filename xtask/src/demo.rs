@@ -1,0 +1,139 @@
+//! `cargo xtask demo`: the whole pipeline once, as a user would type it.
+//!
+//! The steps are child processes of the built `em-cli`; each command line is printed before it runs.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::advice::Advised;
+use crate::libtorch;
+use crate::workspace::{capture, cargo, create_folder, root, run as run_command, target_folder};
+
+/// Arguments of `cargo xtask demo`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Use this folder of `train.tif`, `train_<class>.tif`, `val.tif`, `val_<class>.tif` instead of a phantom
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Put everything that is made into this folder [default: demo in the workspace]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Builds the program, then makes or takes a volume, trains, predicts, evaluates and reports.
+pub fn run(args: &Args) -> Result<()> {
+    libtorch::ensure()?;
+    run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
+
+    let started = Instant::now();
+    let out = args.out.as_deref().map_or_else(|| Ok(root().join("demo")), absolute)?;
+    create_folder(&out)?;
+    let volumes = match &args.data {
+        Some(folder) => absolute(folder)?,
+        None => {
+            run_command(em_cli("phantom").arg(out.join("data")))?;
+            out.join("data")
+        }
+    };
+    let classes = classes_in(&volumes)?;
+    let model = out.join("run");
+    run_command(
+        em_cli("train")
+            .arg("--config")
+            .arg(root().join("configs/demo.toml"))
+            .args(["--set", &assignment("data.folder", &volumes)])
+            .args(["--set", &assignment("output.folder", &model)]),
+    )?;
+    let (mask, probabilities) = (out.join("prediction.tif"), out.join("probabilities.tif"));
+    run_command(
+        em_cli("predict")
+            .arg("--model")
+            .arg(&model)
+            .arg(volumes.join("val.tif"))
+            .arg("-o")
+            .arg(&mask)
+            .arg("--probabilities")
+            .arg(&probabilities),
+    )?;
+    for class in &classes {
+        let label = volumes.join(format!("val_{class}.tif"));
+        let scores = capture(
+            em_cli("evaluate").arg("--prediction").arg(&mask).arg("--label").arg(label).arg("--json"),
+        )?;
+        println!("{class}: {}", scores.trim_end());
+    }
+    run_command(em_cli("report").arg(&model))?;
+
+    println!("report: {}", model.join("report.html").display());
+    println!("done in {:.0} s after the build", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Starts a command line of the built program.
+fn em_cli(command: impl AsRef<OsStr>) -> Command {
+    let mut line = Command::new(target_folder().join("release/em-cli"));
+    line.arg(command);
+    line
+}
+
+/// Returns the classes that have a label for both blocks: the `<class>` of `train_<class>.tif` and `val_<class>.tif`.
+fn classes_in(folder: &Path) -> Result<Vec<String>> {
+    let read = || -> std::io::Result<Vec<String>> {
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    };
+    let names = read().with_context(|| format!("cannot read `{}`", folder.display()))?;
+    let class = |name: &String| Some(name.strip_prefix("train_")?.strip_suffix(".tif")?.to_owned());
+    let mut classes: Vec<String> = names.iter().filter_map(class).collect();
+    classes.retain(|class| names.contains(&format!("val_{class}.tif")));
+    classes.sort();
+    if classes.is_empty() {
+        return Err(Advised::new(
+            format!("`{}` holds no labelled volume", folder.display()),
+            "expected train.tif, train_<class>.tif, val.tif and val_<class>.tif",
+        )
+        .into());
+    }
+    Ok(classes)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("`{}` is no path", path.display()))
+}
+
+/// Writes `key="path"` as TOML, the form that `--set` reads.
+fn assignment(key: &str, path: &Path) -> String {
+    let path = path.to_string_lossy().replace('\\', r"\\").replace('"', r#"\""#);
+    format!(r#"{key}="{path}""#)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_has_a_label_for_both_blocks() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(classes_in(folder.path()).is_err());
+        for name in [
+            "train.tif",
+            "val.tif",
+            "train_synapses.tif",
+            "val_synapses.tif",
+            "train_axons.tif",
+            "train_a.csv",
+        ] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(classes_in(folder.path()).unwrap(), ["synapses"]);
+    }
+
+    #[test]
+    fn a_path_is_quoted_as_toml() {
+        assert_eq!(assignment("data.folder", Path::new(r#"/a "b"\c"#)), r#"data.folder="/a \"b\"\\c""#);
+    }
+}

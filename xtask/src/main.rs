@@ -1,0 +1,56 @@
+//! `cargo xtask`: the chores of this workspace, one file each.
+//!
+//! It drives cargo, Python and the built `em-cli` as child processes and links none of the workspace's crates, so it starts on a machine without libtorch.
+
+mod advice;
+mod checksum;
+mod demo;
+mod fetch;
+mod fixtures;
+mod libtorch;
+mod progress;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the em-cli workspace
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run the whole pipeline once: phantom, training, prediction, scores, report
+    Demo(demo::Args),
+    /// Run every check: format, lints, docs, tests, layering
+    Test(test::Args),
+    /// Point `.libtorch` to libtorch 2.11.0, and install a copy if the machine has none
+    Libtorch(libtorch::Args),
+    /// Download a public data set, resumable and verified
+    FetchData(fetch::Args),
+    /// Regenerate the committed fixtures, or check them against their list
+    Fixtures(fixtures::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Demo(args) => demo::run(&args),
+        Task::Test(args) => test::run(&args),
+        Task::Libtorch(args) => libtorch::run(&args),
+        Task::FetchData(args) => fetch::run(&args),
+        Task::Fixtures(args) => fixtures::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint!("{}", advice::render(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
