@@ -191,7 +191,7 @@ pub enum Error {
         /// What was to be written.
         what: String,
         /// What can be.
-        expected: &'static str,
+        expected: String,
     },
 
     /// Sections handed to a writer do not fit what it was created for.

@@ -14,7 +14,7 @@ pub const MAX_SIDE: usize = 1 << 18;
 pub const MAX_SECTIONS: usize = 1 << 20;
 
 /// The most memory one decoded piece of a section (a strip, a tile, a PNG) may take, in bytes.
-pub const MAX_PIECE_BYTES: usize = 1 << 30;
+pub const MAX_PIECE_BYTES: usize = 1 << 31;
 
 /// The most bytes of pixels that one byte of a file may stand for.
 ///

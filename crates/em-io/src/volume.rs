@@ -180,12 +180,17 @@ pub(crate) enum Signature {
 
 /// Reads the kind of a file, or tells what it looks like instead.
 pub(crate) fn signature(path: &Path) -> Result<Signature> {
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => not_found(path),
+        _ => Error::io("open", path)(error),
+    })?;
+    // A pipe would be waited on for ever.
+    if !metadata.is_file() {
+        return Err(Error::UnknownFormat { path: path.to_path_buf(), found: "no regular file" });
+    }
     let mut first = Vec::new();
     File::open(path)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => not_found(path),
-            _ => Error::io("open", path)(error),
-        })?
+        .map_err(Error::io("open", path))?
         .take(8)
         .read_to_end(&mut first)
         .map_err(Error::io("read", path))?;

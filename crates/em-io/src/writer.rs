@@ -9,6 +9,9 @@ use crate::{Mask, VoxelType, Voxels};
 use ndarray::Axis;
 use std::path::{Path, PathBuf};
 
+/// The endings of paths that are written, for error messages.
+const WRITABLE: &str = "a path that ends in .tif, .tiff or .png, or no ending for a folder of PNG";
+
 /// What a volume to be written is like.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VolumeSpec {
@@ -91,8 +94,7 @@ impl VolumeWriter {
             "png" => png::create_file(path, spec)?,
             "" => png::create_folder(path, spec)?,
             other => {
-                let expected = "a path that ends in .tif, .tiff or .png, or has no extension (folder of PNG)";
-                return Err(cannot_write(path, format!("format `.{other}`"), expected));
+                return Err(cannot_write(path, format!("format `.{other}`"), WRITABLE));
             }
         };
         Ok(Self { path: path.to_path_buf(), spec, written: 0, sink })
@@ -178,11 +180,10 @@ pub fn write_mask(path: impl AsRef<Path>, mask: &Mask) -> Result<()> {
 }
 
 fn check_spec(path: &Path, spec: VolumeSpec) -> Result<()> {
-    let [depth, height, width] = spec.shape;
-    let sides = 1..=MAX_SIDE;
-    if !(1..=MAX_SECTIONS).contains(&depth) || !sides.contains(&height) || !sides.contains(&width) {
+    let largest = [MAX_SECTIONS, MAX_SIDE, MAX_SIDE];
+    if !spec.shape.iter().zip(largest).all(|(&side, largest)| (1..=largest).contains(&side)) {
         let what = format!("a volume of {:?} voxels [z, y, x]", spec.shape);
-        return Err(cannot_write(path, what, "sides of 1 to 262144 voxels and up to 1048576 sections"));
+        return Err(cannot_write(path, what, format!("at least [1, 1, 1] and at most {largest:?}")));
     }
     match spec.voxel_size_nm {
         Some(found) if !found.iter().all(|size| VOXEL_SIZE_NM.contains(size)) => {
@@ -192,6 +193,6 @@ fn check_spec(path: &Path, spec: VolumeSpec) -> Result<()> {
     }
 }
 
-pub(crate) fn cannot_write(path: &Path, what: String, expected: &'static str) -> Error {
-    Error::CannotWrite { path: path.to_path_buf(), what, expected }
+pub(crate) fn cannot_write(path: &Path, what: String, expected: impl Into<String>) -> Error {
+    Error::CannotWrite { path: path.to_path_buf(), what, expected: expected.into() }
 }

@@ -1,5 +1,7 @@
 //! Files written by tifffile and Pillow are read as they wrote them.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod common;
 
 use common::{SHAPE, f32_at, fixture, of, open, u8_at, u16_at};
@@ -132,5 +134,25 @@ fn a_block_without_voxels_is_empty() {
     for shape in [[0, 13, 17], [3, 0, 17], [3, 13, 0]] {
         let block = volume.read(Roi { start: [0; 3], shape }).unwrap();
         assert_eq!(block.shape(), shape);
+    }
+}
+
+#[test]
+fn a_volume_is_shared_between_threads() {
+    fn shared<T: Send + Sync>(value: T) -> T {
+        value
+    }
+    let volume = shared(open("tiled.tif"));
+    let sections: Vec<_> = std::thread::scope(|scope| {
+        let threads = [0, 1, 2].map(|z| {
+            scope.spawn({
+                let volume = &volume;
+                move || volume.read_section(z).unwrap()
+            })
+        });
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for (z, section) in sections.iter().enumerate() {
+        assert_eq!(section, &of([1, SHAPE[1], SHAPE[2]], |_, y, x| u16_at(z, y, x)));
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! All damage is drawn from a seed, so that a failure comes back.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod common;
 
 use common::fixture;

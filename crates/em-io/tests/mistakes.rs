@@ -1,5 +1,7 @@
 //! Mistakes people make, each with its message.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod common;
 
 use common::{fixture, of, u16_at};
@@ -203,4 +205,31 @@ fn a_full_disk_is_an_error_with_the_path() {
     assert_eq!(short(&error, folder.path()), "cannot write `a.json`");
     assert!(error.hint().unwrap().contains("space"));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_without_permission_is_an_error_with_a_hint() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    let Err(error) = em_io::write_atomically(&folder.path().join("a.json"), |_| Ok(())) else {
+        println!("skipped: this user may write everywhere");
+        return;
+    };
+    assert_eq!(short(&error, folder.path()), "cannot create `a.json`");
+    assert!(error.hint().unwrap().contains("permissions"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_instead_of_waited_for() {
+    let folder = tempdir().unwrap();
+    let pipe = folder.path().join("pipe.tif");
+    match std::process::Command::new("mkfifo").arg(&pipe).status() {
+        Ok(status) if status.success() => {
+            assert!(matches!(em_io::open(&pipe), Err(Error::UnknownFormat { .. })));
+        }
+        _ => println!("skipped: no mkfifo"),
+    }
 }

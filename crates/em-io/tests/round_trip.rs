@@ -1,5 +1,7 @@
 //! What is written is read back, in every format and type, whatever the shape.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod common;
 
 use common::{f32_at, of, u8_at, u16_at};

@@ -23,8 +23,9 @@ const STRIP_BYTES: usize = 1 << 20;
 /// A sixteenth below 4 GiB: room for the directories, and for data that deflate cannot shrink.
 const MAX_CLASSIC_BYTES: u64 = (1 << 32) - (1 << 28);
 
-/// The speed of compression, out of 1 to 9: EM is noise, and higher levels gain 1 % of it.
-const DEFLATE_LEVEL: u32 = 4;
+/// Out of 1 to 9. EM is noise that every level leaves at 86 %, in about the same time; labels
+/// take a third less at 6 than at 4 (zlib, on EPFL CA1).
+const DEFLATE_LEVEL: u32 = 6;
 
 /// A TIFF file that is being written, of 32-bit (`TiffKindStandard`) or 64-bit offsets.
 pub(crate) struct TiffSink<K: TiffKind> {
@@ -133,14 +134,16 @@ fn sample_format(voxel_type: VoxelType) -> SampleFormat {
     }
 }
 
-/// Writes 1 / `voxel_nm` as a fraction of two 32-bit integers, to nine or ten digits.
+/// Writes 1 / `voxel_nm` as a fraction of two integers, to nine digits.
+///
+/// They stay below 2^31, since older versions of ImageJ read them as signed.
 fn pixels_per_nm(voxel_nm: f64) -> Rational {
     let (mut over, mut under) = (1_000_000_000_u32, voxel_nm * 1e9);
-    while under > f64::from(u32::MAX) {
+    while under > f64::from(i32::MAX) {
         over /= 10;
         under /= 10.0;
     }
-    // The loop has brought it into range, and the voxel size is at least 0.001 nm.
+    // The loop has brought it into range, and `limits::VOXEL_SIZE_NM` keeps both from 0.
     Rational { n: over, d: under.round() as u32 }
 }
 
