@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use crate::advice::Advised;
 use crate::libtorch;
-use crate::workspace::{capture, cargo, create_folder, root, run as run_command, target_folder};
+use crate::workspace::{cargo, create_folder, root, run as run_command, target_folder};
 
 /// Arguments of `cargo xtask demo`.
 #[derive(clap::Args)]
@@ -47,7 +47,8 @@ pub fn run(args: &Args) -> Result<()> {
             .arg("--config")
             .arg(root().join("configs/demo.toml"))
             .args(["--set", &assignment("data.folder", &volumes)])
-            .args(["--set", &assignment("output.folder", &model)]),
+            .args(["--set", &assignment("output.folder", &model)])
+            .arg("--overwrite"),
     )?;
     let (mask, probabilities) = (out.join("prediction.tif"), out.join("probabilities.tif"));
     run_command(
@@ -61,13 +62,15 @@ pub fn run(args: &Args) -> Result<()> {
             .arg(&probabilities),
     )?;
     for class in &classes {
+        // Several classes are written beside each other, as `prediction_<class>.tif`.
+        let mask = match classes.len() {
+            1 => mask.clone(),
+            _ => out.join(format!("prediction_{class}.tif")),
+        };
         let label = volumes.join(format!("val_{class}.tif"));
-        let scores = capture(
-            em_cli("evaluate").arg("--prediction").arg(&mask).arg("--label").arg(label).arg("--json"),
-        )?;
-        println!("{class}: {}", scores.trim_end());
+        println!("\n{class}");
+        run_command(em_cli("evaluate").arg("--prediction").arg(mask).arg("--label").arg(label))?;
     }
-    run_command(em_cli("report").arg(&model))?;
 
     println!("report: {}", model.join("report.html").display());
     println!("done in {:.0} s after the build", started.elapsed().as_secs_f64());

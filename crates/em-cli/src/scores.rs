@@ -1,8 +1,6 @@
 //! Scores of masks against labels, pooled and per section, in the form that `--json` prints.
 
-use anyhow::Result;
 use em_metrics::ConfusionCounts;
-use ndarray::{ArrayView3, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::output;
@@ -57,13 +55,6 @@ pub struct ClassScores {
 }
 
 impl ClassScores {
-    /// Scores a mask against a label, both `[z, y, x]`.
-    pub fn of(prediction: ArrayView3<'_, bool>, label: ArrayView3<'_, bool>) -> Result<Self> {
-        let pairs = prediction.axis_iter(Axis(0)).zip(label.axis_iter(Axis(0)));
-        let counts = pairs.map(|(p, l)| ConfusionCounts::of(p, l)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self::from_sections(&counts))
-    }
-
     /// Pools counts of sections, numbered from 0.
     pub fn from_sections(counts: &[ConfusionCounts]) -> Self {
         let sections =
@@ -75,10 +66,10 @@ impl ClassScores {
     pub fn print(&self, per_section: bool) {
         let line = |name: String, s: &Scores| {
             let numbers = [s.iou, s.dice, s.accuracy, s.precision, s.recall].map(output::score);
-            println!("{name:>8}  {}", numbers.map(|number| format!("{number:>9}")).join(""));
+            println!("{name:>8}  {}", numbers.map(|number| format!("{number:>11}")).join(""));
         };
         println!(
-            "{:>8}  {:>9}{:>9}{:>9}{:>9}{:>9}",
+            "{:>8}  {:>11}{:>11}{:>11}{:>11}{:>11}",
             "section", "IoU", "Dice", "accuracy", "precision", "recall"
         );
         for section in self.sections.iter().filter(|_| per_section) {

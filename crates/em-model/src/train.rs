@@ -45,6 +45,8 @@ pub struct TrainConfig {
     pub early_stopping_patience: usize,
     /// The validation score whose best epoch is kept.
     pub best_by: BestBy,
+    /// Numbers that features are kept in during training: `fp32`; `bf16`, about twice as fast where the processor or accelerator has instructions for it; `auto`, bf16 on processors that do. Weights are always fp32, and so is prediction.
+    pub precision: Precision,
     /// How the learning rate changes.
     pub schedule: ScheduleConfig,
     /// How weights follow gradients.
@@ -61,6 +63,7 @@ impl Default for TrainConfig {
             clip_gradient_norm: 0.0,
             early_stopping_patience: 0,
             best_by: BestBy::ValIou,
+            precision: Precision::Auto,
             schedule: ScheduleConfig::default(),
             optimizer: OptimizerConfig::default(),
         }
@@ -77,6 +80,39 @@ pub enum BestBy {
     ValDice,
     /// Loss on validation.
     ValLoss,
+}
+
+/// Numbers that features are kept in during training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// `bf16` on processors with instructions for it, else `fp32`.
+    Auto,
+    /// 32-bit floats.
+    Fp32,
+    /// 16-bit floats with the range of 32-bit ones.
+    Bf16,
+}
+
+impl Precision {
+    fn kind(self, device: Device) -> tch::Kind {
+        let has_instructions = || device == Device::Cpu && cpu_computes_bf16();
+        match self {
+            Self::Bf16 => tch::Kind::BFloat16,
+            Self::Auto if has_instructions() => tch::Kind::BFloat16,
+            _ => tch::Kind::Float,
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn cpu_computes_bf16() -> bool {
+    std::arch::is_x86_feature_detected!("avx512bf16")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn cpu_computes_bf16() -> bool {
+    false
 }
 
 impl BestBy {
@@ -232,6 +268,7 @@ pub fn train(
         in_channels: architecture.in_channels,
         normalization: training.normalization,
     };
+    let precision = config.precision.kind(device);
     let total_steps = config.epochs * sampler.tiles_per_epoch().div_ceil(config.batch_size);
     while state.records.len() < config.epochs && !state.stops_early(config) {
         let epoch = state.records.len();
@@ -243,7 +280,7 @@ pub fn train(
         let mut learning_rate = config.learning_rate;
         for (step, chosen) in samples.chunks(config.batch_size).enumerate() {
             let (inputs, masks) = volumes.batch(chosen, &batch)?;
-            let logits = net.forward(&inputs, Mode::Training)?;
+            let logits = net.forward(&inputs, Mode::Training(precision))?;
             let value = loss.of(&logits, &masks)?;
             value.f_backward()?;
             if config.clip_gradient_norm > 0.0 {

@@ -1,6 +1,6 @@
 //! The U-Net of Ronneberger et al. 2015, from an [`Architecture`].
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::architecture::{Architecture, Norm, Padding};
 use crate::parameters::Parameters;
@@ -10,10 +10,11 @@ use crate::{Device, Result};
 const BATCH_NORM_EPSILON: f64 = 1e-5;
 const BATCH_NORM_MOMENTUM: f64 = 0.1;
 
-/// Whether dropout and batch statistics are active.
+/// Whether dropout and batch statistics are active, and how precisely features are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    Training,
+    /// Features of the given kind; weights, statistics and logits stay 32-bit floats.
+    Training(Kind),
     Inference,
 }
 
@@ -60,6 +61,10 @@ impl UNet {
 
     /// Maps `[n, in_channels, y, x]` to logits `[n, out_channels, y - 2 margin, x - 2 margin]`.
     pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        let input = match mode {
+            Mode::Training(kind) => &input.f_to_kind(kind)?,
+            Mode::Inference => input,
+        };
         let mut skips: Vec<Tensor> = Vec::with_capacity(self.encoders.len());
         for (level, block) in self.encoders.iter().enumerate() {
             let features = match level {
@@ -76,7 +81,7 @@ impl UNet {
             features = block
                 .forward(&Tensor::f_cat(&[raised.shallow_clone(), centre(&skip, &raised)?], 1)?, mode)?;
         }
-        self.head.forward(&features)
+        Ok(self.head.forward(&features)?.f_to_kind(Kind::Float)?)
     }
 
     /// Returns the same network for inference, with batch norm folded into the convolutions.
@@ -120,7 +125,7 @@ struct Block {
 impl Block {
     fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut features = self.first.forward_relu(input, mode)?;
-        if self.dropout > 0.0 && mode == Mode::Training {
+        if self.dropout > 0.0 && mode != Mode::Inference {
             features = features.f_dropout(self.dropout, true)?;
         }
         self.second.forward_relu(&features, mode)
@@ -141,8 +146,11 @@ struct Convolution {
 
 impl Convolution {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        // Differentiable, so that gradients reach the 32-bit weights.
+        let weight = self.weight.f_to_kind(input.kind())?;
+        let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(input.kind())).transpose()?;
         let p = self.padding;
-        Ok(input.f_conv2d(&self.weight, self.bias.as_ref(), [1, 1], [p, p], [1, 1], 1)?)
+        Ok(input.f_conv2d(&weight, bias, [1, 1], [p, p], [1, 1], 1)?)
     }
 
     fn forward_relu(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
@@ -182,7 +190,7 @@ impl BatchNorm {
             Some(&self.shift),
             Some(&self.mean),
             Some(&self.variance),
-            mode == Mode::Training,
+            mode != Mode::Inference,
             BATCH_NORM_MOMENTUM,
             BATCH_NORM_EPSILON,
             true,
@@ -200,8 +208,9 @@ struct UpConvolution {
 
 impl UpConvolution {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let (weight, bias) = (self.weight.f_to_kind(input.kind())?, self.bias.f_to_kind(input.kind())?);
         let mut raised =
-            input.f_conv_transpose2d(&self.weight, Some(&self.bias), [2, 2], [0, 0], [0, 0], 1, [1, 1])?;
+            input.f_conv_transpose2d(&weight, Some(&bias), [2, 2], [0, 0], [0, 0], 1, [1, 1])?;
         if self.relu {
             raised = raised.f_relu_()?;
         }
@@ -279,7 +288,6 @@ impl Maker<'_> {
 mod tests {
     use super::*;
     use crate::Preset;
-    use tch::Kind;
 
     fn network(preset: Preset) -> UNet {
         UNet::new(&preset.architecture(), Device::Cpu, 1).unwrap()
@@ -308,7 +316,7 @@ mod tests {
         let net = network(Preset::Unet);
         let x = Tensor::randn([2, 1, 64, 64], (Kind::Float, tch::Device::Cpu));
         for _ in 0..3 {
-            net.forward(&x, Mode::Training).unwrap();
+            net.forward(&x, Mode::Training(Kind::Float)).unwrap();
         }
         let plain = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());
         let folded = net.folded().unwrap().forward(&x).unwrap();

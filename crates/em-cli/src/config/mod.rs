@@ -141,3 +141,26 @@ fn lexically_absolute(folder: &Path, path: &Path) -> PathBuf {
     }
     absolute
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worked_configurations_are_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let config = RunConfig::load(&path, &[]).unwrap_or_else(|error| panic!("{error:#}"));
+            let architecture = config.model.architecture(1).unwrap();
+            architecture.check_tile_size(config.tiling.tile_size).unwrap();
+            config.train.check().unwrap();
+            config.loss.check(&config.data.classes, architecture.exclusive).unwrap();
+            assert!(config.output.folder.is_absolute());
+            names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+        }
+        names.sort();
+        assert_eq!(names, ["demo", "epfl", "epfl-ca1", "notebook", "vnc"]);
+    }
+}
