@@ -3,6 +3,7 @@
 //! It drives cargo, Python and the built `em-cli` as child processes and links none of the workspace's crates, so it starts on a machine without libtorch.
 
 mod advice;
+mod bench;
 mod checksum;
 mod demo;
 mod fetch;
@@ -34,6 +35,8 @@ enum Task {
     Libtorch(libtorch::Args),
     /// Download a public data set, resumable and verified
     FetchData(fetch::Args),
+    /// Measure em-cli against Python programs, in turn
+    Bench(bench::Args),
     /// Regenerate the committed fixtures, or check them against their list
     Fixtures(fixtures::Args),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Libtorch(args) => libtorch::run(&args),
         Task::FetchData(args) => fetch::run(&args),
+        Task::Bench(args) => bench::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
     };
     match outcome {

@@ -9,6 +9,7 @@ use em_io::{Mask, Roi, Volume};
 
 use crate::config::{DataConfig, RunConfig, SourceConfig};
 use crate::error::UserError;
+use crate::output;
 
 /// Everything a training needs from disk.
 pub struct Dataset {
@@ -161,6 +162,7 @@ impl Stack {
     /// Opens a stack and its labels and checks that their sizes match.
     pub fn open(source: &SourceConfig) -> Result<Self> {
         let raw = em_io::open(&source.raw)?;
+        output::notes(&raw);
         let [start, end] = source.sections.unwrap_or([0, raw.shape()[0]]);
         if start >= end || end > raw.shape()[0] {
             return Err(UserError::new(
@@ -176,6 +178,7 @@ impl Stack {
         let mut labels = BTreeMap::new();
         for (class, path) in &source.labels {
             let label = em_io::open(path)?;
+            output::notes(&label);
             if label.shape() != raw.shape() {
                 return Err(em_data::Error::LabelShape {
                     volume: source.raw.display().to_string(),

@@ -17,7 +17,15 @@ use clap::Parser;
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => {
+            // Help and version come as errors, too. A closed pipe is no reason to complain.
+            let _ = answer.print();
+            return if answer.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    let result = match cli.command {
         Command::Extract(args) => commands::extract::run(&args),
         Command::Tile(args) => commands::tile::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),

@@ -1,6 +1,7 @@
 //! What commands print: lines for people, JSON for programs, bars for waiting.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -47,9 +48,10 @@ fn draw_target() -> ProgressDrawTarget {
     if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
 }
 
-/// Prints the notes of a volume as warnings.
+/// Prints what a user should know about a volume.
 pub fn notes(volume: &em_io::Volume) {
+    let path = volume.path().unwrap_or(Path::new("memory")).display();
     for note in volume.notes() {
-        eprintln!("note: {note}");
+        eprintln!("note: `{path}`: {note}");
     }
 }

@@ -116,13 +116,14 @@ impl Error {
                 format!("set tiling.tile_size to at most {}", height.min(width))
             }
             Self::EmptySplit { .. } => {
-                "lower split.gap, change split.validation_fraction, or name validation files in [data.validation]"
+                "lower data.split.gap, change data.split.validation_fraction, or name validation files in [data.validation]"
                     .into()
             }
             Self::LabelShape { .. } => {
                 "a label must have one voxel for each voxel of its raw volume; check that the two files belong together"
                     .into()
             }
+            Self::Normalization { .. } => "check that the raw file of [data.train] holds a picture".into(),
             Self::Io(source) => return source.hint(),
             _ => return None,
         })

@@ -1,4 +1,4 @@
-//! Everything between a volume on disk and a batch on a device, with no libtorch in it.
+#![doc = include_str!("../README.md")]
 //!
 //! | module | owns |
 //! |---|---|

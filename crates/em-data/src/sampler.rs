@@ -31,6 +31,38 @@ impl Default for TilingConfig {
     }
 }
 
+impl TilingConfig {
+    /// Checks the ranges, and that a tile fits into each of the `regions` of `set`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the key that is out of range, or the volume that is too small.
+    pub fn check(&self, set: &TrainingSet, regions: &[Region]) -> Result<()> {
+        if self.tile_size == 0 {
+            return Err(Error::Setting {
+                key: "tiling.tile_size",
+                found: "0".into(),
+                expected: "at least 1",
+            });
+        }
+        if !(0.0..=1.0).contains(&self.foreground_fraction) {
+            return Err(Error::Setting {
+                key: "tiling.foreground_fraction",
+                found: self.foreground_fraction.to_string(),
+                expected: "0 to 1",
+            });
+        }
+        for region in regions {
+            let [_, height, width] = region.roi.shape;
+            if height.min(width) < self.tile_size {
+                let volume = set.volumes()[region.volume].name().to_owned();
+                return Err(Error::TileTooLarge { volume, tile_size: self.tile_size, height, width });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Where training tiles are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -80,7 +112,7 @@ impl<'a> Sampler<'a> {
         augmentation: &AugmentationConfig,
         seed: u64,
     ) -> Result<Self> {
-        check(set, regions, tiling)?;
+        tiling.check(set, regions)?;
         augmentation.check()?;
         let sections: Vec<(usize, usize)> = regions
             .iter()
@@ -170,27 +202,6 @@ impl<'a> Sampler<'a> {
         });
         (region.volume, [z, y, x])
     }
-}
-
-fn check(set: &TrainingSet, regions: &[Region], tiling: &TilingConfig) -> Result<()> {
-    if tiling.tile_size == 0 {
-        return Err(Error::Setting { key: "tiling.tile_size", found: "0".into(), expected: "at least 1" });
-    }
-    if !(0.0..=1.0).contains(&tiling.foreground_fraction) {
-        return Err(Error::Setting {
-            key: "tiling.foreground_fraction",
-            found: tiling.foreground_fraction.to_string(),
-            expected: "0 to 1",
-        });
-    }
-    for region in regions {
-        let [_, height, width] = region.roi.shape;
-        if height.min(width) < tiling.tile_size {
-            let volume = set.volumes()[region.volume].name().to_owned();
-            return Err(Error::TileTooLarge { volume, tile_size: tiling.tile_size, height, width });
-        }
-    }
-    Ok(())
 }
 
 fn z_range(roi: Roi) -> Range<usize> {

@@ -127,7 +127,17 @@ fn random_tiles(config: &SplitConfig, shapes: &[[usize; 3]], tile_size: usize, s
         let grid = TileGrid::new(shape, [1, tile_size, tile_size], [0; 3])?;
         // Partial tiles at the border have another shape than the network is fed with.
         let whole = grid.tiles().filter(|tile| tile.write.shape == [1, tile_size, tile_size]);
+        let before = regions.len();
         regions.extend(whole.map(|tile| Region { volume, roi: tile.write }));
+        if regions.len() == before {
+            let [_, height, width] = shape;
+            return Err(Error::TileTooLarge {
+                volume: format!("training volume {volume}"),
+                tile_size,
+                height,
+                width,
+            });
+        }
     }
     regions.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     let count = (regions.len() as f64 * config.validation_fraction).round() as usize;

@@ -9,6 +9,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile, TempDir};
 
+/// How the names of unfinished files end.
+const UNFINISHED: &str = ".part";
+
 /// Writes a file that appears whole or not at all, replacing one that is there.
 ///
 /// `f` writes into a temporary file beside `path`, which takes its name only when it is complete
@@ -32,6 +35,35 @@ pub fn write_atomically(path: &Path, f: impl FnOnce(&mut dyn Write) -> io::Resul
     f(&mut buffered).and_then(|()| buffered.flush()).map_err(Error::io("write", path))?;
     drop(buffered);
     file.commit()
+}
+
+/// Removes what killed writes left in a folder, which nobody may be writing to; a missing folder
+/// is fine.
+///
+/// # Errors
+///
+/// [`Error::Io`] where the folder cannot be read or a file cannot be removed.
+///
+/// ```
+/// let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join(".history.csv.x7Qa2f.part"), "epoch,")?;
+/// em_io::remove_unfinished(folder.path())?;
+/// assert_eq!(std::fs::read_dir(folder.path())?.count(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn remove_unfinished(folder: &Path) -> Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(Error::io("read folder", folder))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(Error::io("read folder", folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') && name.ends_with(UNFINISHED) && path.is_file() {
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// A file under a temporary name; dropped, it is gone.
@@ -124,7 +156,7 @@ fn temporary<T>(
     fs::create_dir_all(folder).map_err(Error::io("create folder", folder))?;
     let prefix = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
     let mut builder = Builder::new();
-    builder.prefix(&prefix).suffix(".part");
+    builder.prefix(&prefix).suffix(UNFINISHED);
     set_mode(&mut builder, mode);
     make(&builder, folder).map_err(Error::io("create", path))
 }

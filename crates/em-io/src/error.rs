@@ -231,6 +231,7 @@ impl Error {
                 similar.as_ref().map(|similar| format!("did you mean `{}`?", similar.display()))
             }
             Self::Io { source, path, .. } => io_hint(source.kind(), path),
+            Self::UnknownFormat { found: "empty", .. } => Some("copy or download it again".into()),
             Self::UnknownFormat { .. } => {
                 Some("save it as TIFF from Fiji or the microscope's software".into())
             }
@@ -254,9 +255,10 @@ impl Error {
                 Some("every section must have the same type: convert the odd ones".into())
             }
             Self::OutOfMemory { .. } => Some("read fewer sections at a time".into()),
-            Self::NotAMask { .. } => {
-                Some("write one label file per class, with 255 where the class is".into())
-            }
+            Self::NotAMask { page, .. } => Some(format!(
+                "write one label file per class, with 255 where the class is (page {page} is slice {} in Fiji)",
+                page + 1
+            )),
             Self::FolderNotEmpty { .. } => Some("choose another folder, or empty this one".into()),
             _ => None,
         }
@@ -290,6 +292,13 @@ fn io_hint(kind: io::ErrorKind, path: &Path) -> Option<String> {
             Some("free some space, or write to another disk: nothing was left behind".into())
         }
         io::ErrorKind::ReadOnlyFilesystem => Some("write to another disk".into()),
+        io::ErrorKind::FileTooLarge => Some(
+            "the disk takes no file of that size (FAT32 stops at 4 GB): write to another disk, nothing was left behind"
+                .into(),
+        ),
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            Some("a file has the name of a folder that is needed: choose another path".into())
+        }
         _ => None,
     }
 }

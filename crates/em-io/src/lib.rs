@@ -40,7 +40,7 @@ mod volume;
 mod voxels;
 mod writer;
 
-pub use atomic::write_atomically;
+pub use atomic::{remove_unfinished, write_atomically};
 pub use error::{Error, Result};
 pub use mask::Mask;
 pub use roi::Roi;

@@ -119,7 +119,12 @@ impl Error {
                     .into()
             }
             Self::OtherArchitecture { .. } => {
-                "use the run's own config.toml, or train into another output.folder".into()
+                "weights and model.json must come from one training: copy the run's folder again; to resume, use the run's own config.toml"
+                    .into()
+            }
+            Self::RunFile { .. } => {
+                "give a folder that `em-cli train` wrote; if its files are damaged, copy them again or train again"
+                    .into()
             }
             Self::Torch(message) if message.contains("alloc") || message.contains("out of memory") => {
                 "lower train.batch_size or predict.tile_size".into()

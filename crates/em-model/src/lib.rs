@@ -1,4 +1,4 @@
-//! U-Nets on libtorch: training, prediction, portable weights. ndarray in, ndarray out.
+#![doc = include_str!("../README.md")]
 //!
 //! | module | owns |
 //! |---|---|
@@ -8,14 +8,14 @@
 //! | [`predict`] | whole sections and volumes from a trained model |
 //! | [`run_folder`] | the files of a run |
 //! | [`device`] | CPU or CUDA |
-//!
-//! No type of libtorch is in a public signature.
 
 pub mod architecture;
 mod batch;
 mod checkpoint;
 pub mod device;
 pub mod error;
+#[cfg(test)]
+mod golden;
 pub mod history;
 pub mod loss;
 pub mod optimizer;

@@ -30,6 +30,21 @@ impl Default for PredictConfig {
     }
 }
 
+impl PredictConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the key that is out of range.
+    pub fn check(&self) -> Result<()> {
+        if self.tile_size == 0 {
+            let expected = "at least 1".into();
+            return Err(Error::Setting { key: "predict.tile_size", found: "0".into(), expected });
+        }
+        Ok(())
+    }
+}
+
 /// A trained model, ready to predict.
 #[derive(Debug)]
 pub struct Predictor {
@@ -55,10 +70,7 @@ impl Predictor {
     ///
     /// As [`load`](Self::load), and if a setting is out of range.
     pub fn with_config(run: &RunFolder, device: Device, config: PredictConfig) -> Result<Self> {
-        if config.tile_size == 0 {
-            let expected = "at least 1".into();
-            return Err(Error::Setting { key: "predict.tile_size", found: "0".into(), expected });
-        }
+        config.check()?;
         let card = ModelCard::read(run)?;
         let mut net = UNet::new(&card.architecture, device, 0)?;
         let (weights, _) = checkpoint::read(&run.weights(), device.torch())?;

@@ -101,9 +101,8 @@ impl ModelCard {
     pub fn read(run: &RunFolder) -> Result<Self> {
         let path = run.card();
         let problem = |problem: String| Error::RunFile { path: path.clone(), problem };
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            problem(format!("cannot be read: {error}; is `{}` the folder of a run?", run.path().display()))
-        })?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| problem(format!("cannot be read: {error}")))?;
         let version: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| problem(format!("is not valid JSON: {error}")))?;
         match version["format_version"].as_u64() {

@@ -187,6 +187,27 @@ pub struct Training<'a> {
     pub run: &'a RunFolder,
 }
 
+impl Training<'_> {
+    /// Checks everything that can be said before the first step.
+    ///
+    /// # Errors
+    ///
+    /// Fails if settings do not fit together or the data, or if a class has no foreground to learn from.
+    pub fn check(&self) -> Result<()> {
+        self.config.check()?;
+        self.predict.check()?;
+        self.loss.check(self.set.classes(), self.architecture.exclusive)?;
+        self.tiling.check(self.set, &self.split.train)?;
+        self.architecture.check_tile_size(self.tiling.tile_size)?;
+        self.augmentation.check()?;
+        let foreground = self.set.foreground(&self.split.train);
+        match self.set.classes().iter().zip(foreground).find(|(_, voxels)| *voxels == 0) {
+            Some((class, _)) => Err(Error::EmptyClass { class: class.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What happens in a training, for whoever shows it.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -234,7 +255,7 @@ pub fn train(
     resume: bool,
     observe: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Vec<EpochRecord>> {
-    check(training)?;
+    training.check()?;
     let Training { config, device, .. } = *training;
     let architecture = training.architecture;
     let sampler = Sampler::new(
@@ -320,16 +341,4 @@ pub fn train(
         observe(Progress::StoppedEarly);
     }
     Ok(state.records)
-}
-
-/// Everything that can be said before the first step.
-fn check(training: &Training<'_>) -> Result<()> {
-    training.config.check()?;
-    training.loss.check(training.set.classes(), training.architecture.exclusive)?;
-    training.architecture.check_tile_size(training.tiling.tile_size)?;
-    let foreground = training.set.foreground(&training.split.train);
-    match training.set.classes().iter().zip(foreground).find(|(_, voxels)| *voxels == 0) {
-        Some((class, _)) => Err(Error::EmptyClass { class: class.clone() }),
-        None => Ok(()),
-    }
 }

@@ -209,8 +209,7 @@ struct UpConvolution {
 impl UpConvolution {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let (weight, bias) = (self.weight.f_to_kind(input.kind())?, self.bias.f_to_kind(input.kind())?);
-        let mut raised =
-            input.f_conv_transpose2d(&weight, Some(&bias), [2, 2], [0, 0], [0, 0], 1, [1, 1])?;
+        let mut raised = input.f_conv_transpose2d(&weight, Some(&bias), [2, 2], [0, 0], [0, 0], 1, [1, 1])?;
         if self.relu {
             raised = raised.f_relu_()?;
         }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use em_data::Normalization;
 
 use crate::config::{RunConfig, template};
 use crate::dataset::Dataset;
@@ -64,10 +65,14 @@ fn check(path: &Path, set: &[String]) -> Result<()> {
     let config = RunConfig::load(path, set)?;
     let dataset = Dataset::read(&config)?;
     let architecture = config.model.architecture(dataset.set.classes().len())?;
+    config.tiling.check(&dataset.set, &dataset.split.train)?;
     architecture.check_tile_size(config.tiling.tile_size)?;
     config.loss.check(dataset.set.classes(), architecture.exclusive)?;
     config.train.check()?;
     config.augmentation.check()?;
+    config.predict.check()?;
+    let blocks = dataset.set.raw_blocks(&dataset.split.train);
+    let normalization = Normalization::fit(&config.normalization, &blocks, config.tiling.tile_size)?;
     println!("network     {} parameters, filters {:?}", architecture.parameter_count(), architecture.filters);
     for volume in dataset.set.volumes() {
         println!("volume      `{}`, {} [z, y, x]", volume.name(), output::shape(volume.shape()));
@@ -80,6 +85,7 @@ fn check(path: &Path, set: &[String]) -> Result<()> {
             shares.map(|(class, share)| format!("{class} {:.2} %", share * 100.0)).collect();
         println!("{side:<11} {:.1} million voxels, foreground: {}", voxels as f64 / 1e6, shares.join(", "));
     }
+    println!("normalised  {}", serde_json::to_string(&normalization)?);
     if dataset.split.leaks {
         println!("split       random tiles: LEAKING, validation tiles have training neighbours");
     }
@@ -87,13 +93,6 @@ fn check(path: &Path, set: &[String]) -> Result<()> {
     if let Some(class) = empty {
         return Err(em_model::Error::EmptyClass { class: dataset.set.classes()[class].clone() }.into());
     }
-    em_data::Sampler::new(
-        &dataset.set,
-        &dataset.split.train,
-        &config.tiling,
-        &config.augmentation,
-        config.train.seed,
-    )?;
     println!("`{}` is good to train with", path.display());
     Ok(())
 }

@@ -17,7 +17,7 @@ pub struct PhantomArgs {
     /// The folder to write train.tif, val.tif and their labels to.
     output: PathBuf,
     /// Sections of the training stack.
-    #[arg(long, default_value_t = 24)]
+    #[arg(long, default_value_t = 40)]
     train_sections: usize,
     /// Sections left out between the stacks.
     #[arg(long, default_value_t = 8)]

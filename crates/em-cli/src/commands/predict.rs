@@ -39,6 +39,7 @@ pub struct PredictArgs {
 
 /// Runs the command.
 pub fn run(args: &PredictArgs) -> Result<()> {
+    refuse_one_path_for_two(args)?;
     let volume = em_io::open(&args.input)?;
     output::notes(&volume);
     let run = RunFolder::new(&args.model);
@@ -58,6 +59,8 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     }
     bar.finish_and_clear();
     for class in outputs.classes {
+        class.mask.finish()?;
+        class.probabilities.map(VolumeWriter::finish).transpose()?;
         let share = class.foreground as f64 / volume.shape().iter().product::<usize>() as f64;
         println!(
             "{}: {:.2} % foreground above {}, in `{}`",
@@ -66,10 +69,20 @@ pub fn run(args: &PredictArgs) -> Result<()> {
             class.threshold,
             class.path.display()
         );
-        class.mask.finish()?;
-        class.probabilities.map(VolumeWriter::finish).transpose()?;
     }
     Ok(())
+}
+
+/// Masks must not replace the raw stack, nor probabilities the masks.
+fn refuse_one_path_for_two(args: &PredictArgs) -> Result<()> {
+    let mut paths = vec![&args.input, &args.output];
+    paths.extend(&args.probabilities);
+    let absolute = paths.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
+    let twice = (1..paths.len()).find(|&n| absolute[..n].contains(&absolute[n]));
+    twice.map_or(Ok(()), |n| {
+        let message = format!("`{}` is named twice among the input and the outputs", paths[n].display());
+        Err(UserError::new(message, "give each a path of its own").into())
+    })
 }
 
 fn threshold(text: &str) -> Result<f32, String> {
@@ -131,10 +144,8 @@ impl Outputs {
                 name: class.clone(),
                 channel,
                 threshold: args.threshold.unwrap_or(predictor.threshold(class)),
-                mask: VolumeWriter::create(&path, spec.clone())?,
-                probabilities: probabilities
-                    .map(|path| VolumeWriter::create(path, spec.clone()))
-                    .transpose()?,
+                mask: VolumeWriter::create(&path, spec)?,
+                probabilities: probabilities.map(|path| VolumeWriter::create(path, spec)).transpose()?,
                 path,
                 foreground: 0,
             })

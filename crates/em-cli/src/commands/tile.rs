@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use em_io::{Volume, Voxels};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -62,9 +62,10 @@ pub fn run(args: &TileArgs) -> Result<()> {
     }
     refuse_to_mix(&args.output)?;
     let parent = std::path::absolute(&args.output)?.parent().map(Path::to_owned).unwrap_or_default();
-    std::fs::create_dir_all(&parent).with_context(|| format!("`{}` cannot be made", parent.display()))?;
+    std::fs::create_dir_all(&parent).map_err(cannot("create folder", &parent))?;
     // Tiles appear all or not at all: they are written beside the folder, which is then renamed.
-    let unfinished = tempfile::Builder::new().prefix(".tiles-").tempdir_in(&parent)?;
+    let unfinished = tempfile::Builder::new().prefix(".tiles-").tempdir_in(&parent);
+    let unfinished = unfinished.map_err(cannot("create folder", &args.output))?;
 
     let bar = output::bar(volume.shape()[0] as u64, "sections");
     let counts = (0..volume.shape()[0]).into_par_iter().map(|z| {
@@ -75,9 +76,11 @@ pub fn run(args: &TileArgs) -> Result<()> {
     let count: usize = counts.sum::<Result<usize>>()?;
     bar.finish_and_clear();
     if args.output.exists() {
-        std::fs::remove_dir(&args.output)?;
+        std::fs::remove_dir(&args.output).map_err(cannot("replace", &args.output))?;
     }
-    std::fs::rename(unfinished.keep(), &args.output)?;
+    std::fs::rename(unfinished.path(), &args.output).map_err(cannot("write", &args.output))?;
+    // It has its final name now: there is nothing left to clean up.
+    let _ = unfinished.keep();
     println!("{count} tiles in `{}`", args.output.display());
     Ok(())
 }
@@ -97,16 +100,20 @@ fn write_section(volume: &Volume, z: usize, args: &TileArgs, stride: usize, fold
         None => args.input.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
     };
     let digits = volume.shape()[0].saturating_sub(1).to_string().len();
-    let name = |y: usize, x: usize| folder.join(format!("{stem}{z:0digits$}-{y}_{x}.png"));
+    let write = |y: usize, x: usize, bytes: &[u8], size: (usize, usize), color: ExtendedColorType| {
+        let name = format!("{stem}{z:0digits$}-{y}_{x}.png");
+        let written = std::fs::write(folder.join(&name), png(bytes, size, color)?);
+        Ok(written.map_err(cannot("write", &args.output.join(name)))?)
+    };
     let cut = Cut { size: args.size, stride, border: args.border };
     match volume.read_section(z)? {
         Voxels::U8(a) => cut.each(a.index_axis(Axis(0), 0), |y, x, tile| {
             let bytes: Vec<u8> = tile.iter().copied().collect();
-            write_png(&name(y, x), &bytes, tile.dim(), ExtendedColorType::L8)
+            write(y, x, &bytes, tile.dim(), ExtendedColorType::L8)
         }),
         Voxels::U16(a) => cut.each(a.index_axis(Axis(0), 0), |y, x, tile| {
             let bytes: Vec<u8> = tile.iter().flat_map(|v| v.to_ne_bytes()).collect();
-            write_png(&name(y, x), &bytes, tile.dim(), ExtendedColorType::L16)
+            write(y, x, &bytes, tile.dim(), ExtendedColorType::L16)
         }),
         Voxels::F32(_) => Err(UserError::new(
             format!("`{}` holds 32-bit floats, which PNG cannot hold", args.input.display()),
@@ -153,21 +160,21 @@ impl Cut {
     }
 }
 
-fn write_png(
-    path: &Path,
-    bytes: &[u8],
-    (height, width): (usize, usize),
-    color: ExtendedColorType,
-) -> Result<()> {
-    let file = std::fs::File::create(path).with_context(|| format!("`{}` cannot be made", path.display()))?;
-    let encoder = PngEncoder::new_with_quality(
-        std::io::BufWriter::new(file),
-        CompressionType::Fast,
-        FilterType::Adaptive,
-    );
-    encoder
-        .write_image(bytes, width as u32, height as u32, color)
-        .with_context(|| format!("`{}` cannot be written", path.display()))
+fn png(bytes: &[u8], (height, width): (usize, usize), color: ExtendedColorType) -> Result<Vec<u8>> {
+    let mut file = Vec::new();
+    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Adaptive).write_image(
+        bytes,
+        width as u32,
+        height as u32,
+        color,
+    )?;
+    Ok(file)
+}
+
+/// An error of the operating system with what was tried on which path.
+fn cannot(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> em_io::Error {
+    let path = path.to_owned();
+    move |source| em_io::Error::Io { action, path, source }
 }
 
 #[cfg(test)]

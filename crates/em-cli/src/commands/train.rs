@@ -1,6 +1,7 @@
 //! `em-cli train`: load and check the configuration, open the volumes, split, fit the
 //! normalisation, build the network, train, report.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -8,6 +9,7 @@ use clap::Args;
 use em_data::Normalization;
 use em_model::{EpochRecord, Progress, RunFolder, Training};
 use indicatif::ProgressBar;
+use toml::{Table, Value};
 
 use crate::cli::DeviceArgs;
 use crate::config::RunConfig;
@@ -44,18 +46,6 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let normalization = Normalization::fit(&config.normalization, &blocks, config.tiling.tile_size)?;
     drop(blocks);
     let run = RunFolder::new(&config.output.folder);
-    prepare(&run, &config, args)?;
-
-    println!(
-        "training {} on {device}: {} parameters, {}",
-        dataset.set.classes().join(" and "),
-        architecture.parameter_count(),
-        output::shape(dataset.set.volumes()[0].shape())
-    );
-    if dataset.split.leaks {
-        eprintln!("warning: the split `random-tiles` leaks, so validation scores are too good");
-    }
-    let mut bar = Bar::default();
     let training = Training {
         set: &dataset.set,
         split: &dataset.split,
@@ -70,6 +60,20 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         device,
         run: &run,
     };
+    // Before the run's folder changes, so that a mistake costs no earlier run.
+    training.check()?;
+    prepare(&run, &config, args)?;
+
+    println!(
+        "training {} on {device}: {} parameters, {}",
+        dataset.set.classes().join(" and "),
+        architecture.parameter_count(),
+        output::shape(dataset.set.volumes()[0].shape())
+    );
+    if dataset.split.leaks {
+        eprintln!("warning: the split `random-tiles` leaks, so validation scores are too good");
+    }
+    let mut bar = Bar::default();
     em_model::train(&training, args.resume, &mut |progress| bar.show(&progress, config.train.epochs))?;
     let written = report::write(&run, &config, &dataset, device)?;
     println!("report: {}", written.display());
@@ -101,19 +105,36 @@ fn prepare(run: &RunFolder, config: &RunConfig, args: &TrainArgs) -> Result<()> 
         }
         _ => {}
     }
+    for folder in [run.path(), &run.path().join("last")] {
+        em_io::remove_unfinished(folder)?;
+    }
     em_io::write_atomically(&run.config(), |file| file.write_all(text.as_bytes()))?;
     Ok(())
 }
 
-/// Names the first line in which the configuration of a resumed run differs.
+/// Names the first key in which the configuration of a resumed run differs.
 fn other_config(run: &RunFolder, earlier: &str, now: &str) -> anyhow::Error {
-    let differing = earlier.lines().zip(now.lines()).find(|(a, b)| a != b);
-    let (a, b) = differing.unwrap_or(("(another length)", "(another length)"));
+    // A damaged file has no key, so that the first one of all is named.
+    let [earlier, now] = [earlier, now].map(|text| toml::from_str::<Table>(text).unwrap_or_default());
+    let (key, values) = first_difference(&earlier, &now).unwrap_or_default();
+    let [before, after] = values.map(|value| value.map_or("nothing".into(), |value| value.to_string()));
     UserError::new(
-        format!("`{}` was started with `{a}`, and now the configuration says `{b}`", run.path().display()),
+        format!("`{}` was started with `{key}` = {before}, and now it is {after}", run.path().display()),
         format!("resume with --config {}, or start anew with --overwrite", run.config().display()),
     )
     .into()
+}
+
+/// The first key, with its sections and dots, whose values differ, and the two values.
+fn first_difference(a: &Table, b: &Table) -> Option<(String, [Option<Value>; 2])> {
+    let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    keys.into_iter().find_map(|key| match (a.get(key), b.get(key)) {
+        (a, b) if a == b => None,
+        (Some(Value::Table(a)), Some(Value::Table(b))) => {
+            first_difference(a, b).map(|(rest, values)| (format!("{key}.{rest}"), values))
+        }
+        (a, b) => Some((key.clone(), [a.cloned(), b.cloned()])),
+    })
 }
 
 /// The live bar of a training, and a line per epoch.

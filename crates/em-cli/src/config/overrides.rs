@@ -33,7 +33,7 @@ fn apply_one(config: RunConfig, text: &str, folder: &Path) -> Result<RunConfig> 
     // Through text, since messages about text name the field at fault.
     let whole = toml::to_string(&table)?;
     toml::from_str(&whole).map_err(|error| {
-        let reason = error.message().trim().replace('\n', " ");
+        let reason = suggestion::tidy(error.message());
         UserError::new(format!("--set `{text}`: {reason}"), suggestion::hint(error.message())).into()
     })
 }
@@ -103,7 +103,7 @@ mod tests {
         let message = |text| set(text).unwrap_err().to_string();
         assert!(message("train.epochs").contains("has no `=`"));
         assert!(message("train.epochs=many").starts_with("--set `train.epochs=many`: invalid type"));
-        assert!(message("train.epocs=3").contains("unknown field `epocs`"));
+        assert!(message("train.epocs=3").contains("unknown key `epocs`"));
         assert!(message("train.epochs.more=3").contains("`epochs` is a value"));
     }
 }

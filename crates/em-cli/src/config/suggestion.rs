@@ -43,9 +43,17 @@ fn between_backticks(message: &str) -> Vec<&str> {
     message.split('`').skip(1).step_by(2).collect()
 }
 
-/// serde's message on one line.
-fn tidy(message: &str) -> String {
-    message.trim().replace('\n', " ")
+/// serde's message on one line, in the words of who writes a configuration instead of Rust's.
+pub fn tidy(message: &str) -> String {
+    let words = [
+        ("\n", " "),
+        ("unknown field", "unknown key"),
+        ("unknown variant", "unknown choice"),
+        ("expected usize", "expected a whole number from 0"),
+        ("expected u64", "expected a whole number from 0"),
+        ("expected f64", "expected a number"),
+    ];
+    words.iter().fold(message.trim().to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 #[cfg(test)]
@@ -59,7 +67,7 @@ mod tests {
         let error = toml::from_str::<RunConfig>(text).unwrap_err();
         assert_eq!(hint(error.message()), "did you mean `epochs`?");
         let shown = of(Path::new("run.toml"), text, &error).to_string();
-        assert!(shown.starts_with("`run.toml`, line 2 (`epocs = 3`): unknown field `epocs`"), "{shown}");
+        assert!(shown.starts_with("`run.toml`, line 2 (`epocs = 3`): unknown key `epocs`"), "{shown}");
     }
 
     #[test]

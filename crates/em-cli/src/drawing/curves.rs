@@ -81,8 +81,16 @@ fn chart(
             .label(&curve.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
     }
+    // Losses fall and scores rise, which leaves one corner free.
+    let falls = |curve: &Curve| curve.points.first().zip(curve.points.last()).is_some_and(|(a, b)| a.1 > b.1);
+    let corner = if curves.iter().any(falls) {
+        SeriesLabelPosition::UpperRight
+    } else {
+        SeriesLabelPosition::LowerRight
+    };
     chart
         .configure_series_labels()
+        .position(corner)
         .label_font((text::FONT, 13))
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3))

@@ -127,7 +127,7 @@ impl Lab {
         message.replace(&self.folder.path().display().to_string(), "[DIR]")
     }
 
-    /// All files with their lengths.
+    /// All files with their lengths, and all folders, with length 0.
     pub fn files(&self) -> BTreeMap<String, u64> {
         let mut files = BTreeMap::new();
         self.collect(self.folder.path(), &mut files);
@@ -141,7 +141,7 @@ impl Lab {
                 self.collect(&path, files);
             }
             let name = path.strip_prefix(self.folder.path()).unwrap().display().to_string();
-            files.insert(name, path.metadata().unwrap().len());
+            files.insert(name, if path.is_dir() { 0 } else { path.metadata().unwrap().len() });
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `em-cli` as its users meet it: whole commands, run in a folder of their own.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod lab;
 mod mistakes;
 mod pipeline;
