@@ -191,7 +191,7 @@ fn adam(
             OptimizerKind::Adamw => {
                 m.weight.f_mul_scalar_(1.0 - learning_rate * config.weight_decay).map(drop)?
             }
-            _ => gradient = gradient + &m.weight * config.weight_decay,
+            _ => gradient += &m.weight * config.weight_decay,
         }
     }
     let second = m.second.as_mut().expect("adam keeps a second moment");
@@ -236,8 +236,8 @@ mod tests {
     #[test]
     fn three_steps_equal_pytorch() {
         let kind = |kind| OptimizerConfig { kind, ..Default::default() };
-        close(&three_steps(kind(OptimizerKind::Adamw)), [0.70019090, -1.69428706]);
-        close(&three_steps(kind(OptimizerKind::Adam)), [0.70287043, -1.69998205]);
-        close(&three_steps(kind(OptimizerKind::Sgd)), [0.10180885, 1.45874488]);
+        close(&three_steps(kind(OptimizerKind::Adamw)), [0.700_190_9, -1.694_287]);
+        close(&three_steps(kind(OptimizerKind::Adam)), [0.702_870_4, -1.699_982]);
+        close(&three_steps(kind(OptimizerKind::Sgd)), [0.101_808_85, 1.458_744_9]);
     }
 }

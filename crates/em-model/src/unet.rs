@@ -315,7 +315,7 @@ mod tests {
         let net = network(Preset::Unet);
         let x = Tensor::randn([2, 1, 64, 64], (Kind::Float, tch::Device::Cpu));
         for _ in 0..3 {
-            net.forward(&x, Mode::Training(Kind::Float)).unwrap();
+            let _ = net.forward(&x, Mode::Training(Kind::Float)).unwrap();
         }
         let plain = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());
         let folded = net.folded().unwrap().forward(&x).unwrap();
