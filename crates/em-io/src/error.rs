@@ -242,7 +242,7 @@ impl Error {
                     .into(),
             ),
             Self::Unsupported { .. } => {
-                Some("convert it in Fiji: Image > Type > 8-bit or 16-bit, then save as TIFF".into())
+                Some("convert it in Fiji: Image > Type > 8-bit, 16-bit or 32-bit, then save as TIFF".into())
             }
             Self::NotAStack { .. } => {
                 Some("save one channel of one time point as a stack: Image > Duplicate in Fiji".into())

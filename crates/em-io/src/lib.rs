@@ -9,9 +9,9 @@
 //!
 //! | format | read | write |
 //! |---|---|---|
-//! | multipage TIFF, BigTIFF, ImageJ stack | 8/16-bit unsigned, 32-bit float, strips and tiles | deflate, with ImageJ metadata |
-//! | PNG, JPEG | one section | PNG |
-//! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG |
+//! | multipage TIFF, BigTIFF, ImageJ stack | 8/16/32-bit integers, 32/64-bit float, strips and tiles | deflate, with ImageJ metadata |
+//! | PNG, JPEG | one section | PNG, 8/16-bit unsigned |
+//! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG, 8/16-bit unsigned |
 //!
 //! ```
 //! use em_io::{Roi, Voxels};
@@ -36,6 +36,7 @@ mod formats;
 pub mod limits;
 mod mask;
 mod roi;
+mod sample;
 mod volume;
 mod voxels;
 mod writer;

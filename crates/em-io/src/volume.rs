@@ -4,7 +4,6 @@
 
 use crate::error::{Error, Result};
 use crate::formats::{folder, image_file, tiff};
-use crate::voxels::cut;
 use crate::{Roi, VoxelType, Voxels, limits};
 use std::fs::File;
 use std::io::{self, Read};
@@ -163,11 +162,7 @@ struct InMemory(Voxels);
 
 impl Source for InMemory {
     fn read(&self, roi: Roi) -> Result<Voxels> {
-        Ok(match &self.0 {
-            Voxels::U8(array) => cut(array.view(), roi).into(),
-            Voxels::U16(array) => cut(array.view(), roi).into(),
-            Voxels::F32(array) => cut(array.view(), roi).into(),
-        })
+        Ok(self.0.cut(roi))
     }
 }
 

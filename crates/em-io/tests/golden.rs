@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{SHAPE, f32_at, fixture, of, open, u8_at, u16_at};
+use common::{SHAPE, f32_at, fixture, i8_at, i16_at, i32_at, of, open, u8_at, u16_at, u32_at};
 use em_io::{Mask, Roi, Voxels};
 use ndarray::s;
 
@@ -68,6 +68,20 @@ fn float_tiff_with_and_without_predictor() {
     for name in ["float.tif", "float-predictor.tif", "float-tiled.tif"] {
         check(name, &expected);
     }
+}
+
+#[test]
+fn integers_of_every_size_and_sign_keep_their_values() {
+    check("signed-8.tif", &of(SHAPE, i8_at));
+    check("signed.tif", &of(SHAPE, i16_at));
+    check("unsigned-32.tif", &of(SHAPE, u32_at));
+    check("signed-32.tif", &of(SHAPE, i32_at));
+}
+
+#[test]
+fn doubles_are_rounded_and_said_aloud() {
+    check("double.tif", &of(SHAPE, f32_at));
+    assert_eq!(open("double.tif").notes(), ["64-bit float rounded to 32-bit float"]);
 }
 
 #[test]

@@ -22,8 +22,11 @@ def voxels(shape=SHAPE, dtype=np.uint8, shift=0):
     if dtype == np.uint8:
         return ((z * 37 + y * 11 + x * 5) % 256).astype(np.uint8)
     wide = (z * 3701 + y * 1103 + x * 509) % 65536
-    if dtype == np.uint16:
-        return wide.astype(np.uint16)
+    spread = wide * 65537
+    integers = {np.uint16: wide, np.int16: wide - 2**15, np.uint32: spread, np.int32: spread - 2**31}
+    integers[np.int8] = (z * 37 + y * 11 + x * 5) % 256 - 128
+    if dtype in integers:
+        return integers[dtype].astype(dtype)
     return (wide.astype(np.float32) * 0.25 - 100).astype(np.float32)
 
 
@@ -66,8 +69,13 @@ def tiffs():
     imagej["metadata"] = {"axes": "ZYX", "spacing": 0.05, "unit": "\\u00B5m"}
     write("imagej-micron.tif", wide, **imagej)
     write("imagej-channels.tif", voxels((4, 5, 6)).reshape(2, 2, 5, 6), imagej=True, metadata={"axes": "ZCYX"})
+    write("signed-8.tif", voxels(dtype=np.int8), photometric="minisblack", compression="deflate", predictor=2)
+    write("signed.tif", voxels(dtype=np.int16), photometric="minisblack")
+    write("unsigned-32.tif", voxels(dtype=np.uint32), photometric="minisblack", byteorder=">", compression="lzw", predictor=2)
+    write("signed-32.tif", voxels(dtype=np.int32), photometric="minisblack", tile=(16, 16), compression="deflate")
+    write("double.tif", real.astype(np.float64), photometric="minisblack")
     # What is refused, each with its own message.
-    write("signed.tif", grey.astype(np.int16), photometric="minisblack")
+    write("signed-64.tif", grey[:1].astype(np.int64), photometric="minisblack")
     write("palette.tif", grey[:1], photometric="palette", colormap=np.zeros((3, 256), np.uint16))
     with tifffile.TiffWriter(OUT / "sizes.tif") as tif:
         for page in (grey[0], grey[1], grey[2, :5]):

@@ -35,9 +35,9 @@ fn files_that_are_refused() {
     for (name, expected) in [
         ("sizes.tif", "page 2 of `sizes.tif` is 17x5, expected 17x13 (width x height)"),
         (
-            "signed.tif",
-            "page 0 of `signed.tif` is 16-bit signed grey, \
-             expected 8- or 16-bit unsigned or 32-bit float, grey or RGB",
+            "signed-64.tif",
+            "page 0 of `signed-64.tif` is 64-bit signed grey, \
+             expected 8-, 16- or 32-bit integers or 32- or 64-bit float, grey or RGB",
         ),
         (
             "imagej-channels.tif",
@@ -179,6 +179,8 @@ fn paths_that_cannot_be_written() {
     };
     assert!(create("a.mrc", spec).starts_with("cannot write format `.mrc` to `a.mrc`, expected"));
     assert!(create("a.png", spec).starts_with("cannot write 32-bit float voxels to `a.png`"));
+    let signed = VolumeSpec { voxel_type: VoxelType::I16, ..spec };
+    assert!(create("a", signed).starts_with("cannot write 16-bit signed voxels to `a`"));
     let bytes = VolumeSpec { voxel_type: VoxelType::U8, ..spec };
     assert!(create("a.png", bytes).starts_with("cannot write 2 sections to `a.png`"));
     let none = VolumeSpec { shape: [0, 6, 7], ..spec };

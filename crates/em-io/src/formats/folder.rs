@@ -2,9 +2,9 @@
 
 use super::{image_file, read_sections, tiff};
 use crate::error::{Error, Result};
+use crate::sample::{Sample, match_voxel_type};
 use crate::volume::{Info, Signature, Source, Volume, signature};
-use crate::voxels::{Sample, VoxelType, Voxels};
-use crate::{Roi, limits};
+use crate::{Roi, VoxelType, Voxels, limits};
 use ndarray::Array3;
 use rayon::prelude::*;
 use std::cmp::Ordering;
@@ -139,11 +139,7 @@ struct Folder {
 impl Source for Folder {
     fn read(&self, roi: Roi) -> Result<Voxels> {
         let voxel_type = self.sections.first().map_or(VoxelType::U8, Volume::voxel_type);
-        match voxel_type {
-            VoxelType::U8 => self.read_as::<u8>(roi).map(Voxels::U8),
-            VoxelType::U16 => self.read_as::<u16>(roi).map(Voxels::U16),
-            VoxelType::F32 => self.read_as::<f32>(roi).map(Voxels::F32),
-        }
+        match_voxel_type!(voxel_type, T => self.read_as::<T>(roi).map(Voxels::from))
     }
 }
 

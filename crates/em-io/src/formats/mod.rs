@@ -6,8 +6,8 @@ pub(crate) mod png;
 pub(crate) mod tiff;
 
 use crate::error::Result;
-use crate::voxels::{Sample, Voxels};
-use crate::{Roi, limits};
+use crate::sample::Sample;
+use crate::{Roi, Voxels, limits, match_voxels};
 use ndarray::{Array3, s};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -41,12 +41,16 @@ pub(crate) const COLOUR_NOTE: &str = "colour read as grey (Rec. 601 luma)";
 /// Names what is done to transparency, for the notes of a volume.
 pub(crate) const ALPHA_NOTE: &str = "alpha channel left out";
 
+/// Names what is done to 64-bit floats, for the notes of a volume.
+pub(crate) const DOUBLE_NOTE: &str = "64-bit float rounded to 32-bit float";
+
 /// Returns the bytes of some rows of a section, in the machine's byte order.
 pub(crate) fn bytes_of_rows(voxels: &Voxels, z: usize, rows: Range<usize>) -> Vec<u8> {
     let rows = s![z, rows, ..];
     match voxels {
         Voxels::U8(array) => array.slice(rows).iter().copied().collect(),
-        Voxels::U16(array) => array.slice(rows).iter().flat_map(|v| v.to_ne_bytes()).collect(),
-        Voxels::F32(array) => array.slice(rows).iter().flat_map(|v| v.to_ne_bytes()).collect(),
+        other => {
+            match_voxels!(other, array => array.slice(rows).iter().flat_map(|v| v.to_ne_bytes()).collect())
+        }
     }
 }
