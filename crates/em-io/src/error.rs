@@ -34,7 +34,7 @@ pub enum Error {
     },
 
     /// The file's first bytes belong to no format that is read.
-    #[error("`{}` is {found}, expected a TIFF, PNG or JPEG file", path.display())]
+    #[error("`{}` is {found}, expected a TIFF, MRC, NIfTI, PNG or JPEG file", path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,

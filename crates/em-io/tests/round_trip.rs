@@ -27,6 +27,15 @@ fn voxels() -> impl Strategy<Value = Voxels> {
     })
 }
 
+fn alike(found: Option<[f64; 3]>, expected: Option<[f64; 3]>, tolerance: f64) -> bool {
+    match (found, expected) {
+        (Some(found), Some(expected)) => {
+            found.iter().zip(expected).all(|(found, nm)| (found - nm).abs() <= tolerance * nm)
+        }
+        (found, expected) => found == expected,
+    }
+}
+
 fn array<T: std::fmt::Debug + 'static>(
     shape: [usize; 3],
     values: impl Strategy<Value = Vec<T>> + 'static,
@@ -43,16 +52,33 @@ proptest! {
     #[test]
     fn any_volume_survives_tiff(voxels in voxels(), nm in prop::option::of([0.01..9999.0_f64, 0.01..9999.0, 0.01..9999.0])) {
         let folder = tempdir().unwrap();
-        let path = folder.path().join("deep/er/stack.tif");
-        em_io::write_volume(&path, &voxels, nm).unwrap();
-        let volume = em_io::open(&path).unwrap();
-        prop_assert_eq!(volume.read_all().unwrap(), voxels);
-        match (volume.voxel_size_nm(), nm) {
-            (Some(found), Some(nm)) => for (found, nm) in found.iter().zip(nm) {
-                prop_assert!((found - nm).abs() <= 1e-7 * nm);
-            },
-            (found, nm) => prop_assert_eq!(found, nm),
+        for name in ["deep/er/stack.tif", "stack.tiff"] {
+            let path = folder.path().join(name);
+            em_io::write_volume(&path, &voxels, nm).unwrap();
+            let volume = em_io::open(&path).unwrap();
+            prop_assert_eq!(&volume.read_all().unwrap(), &voxels);
+            prop_assert!(alike(volume.voxel_size_nm(), nm, 1e-7));
         }
+    }
+
+    #[test]
+    fn any_volume_survives_mrc(voxels in voxels(), nm in prop::option::of([0.01..9999.0_f64, 0.01..9999.0, 0.01..9999.0])) {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("tomogram.rec");
+        let written = em_io::write_volume(&path, &voxels, nm);
+        if matches!(voxels.voxel_type(), VoxelType::U32 | VoxelType::I32) {
+            let refused = matches!(written, Err(Error::CannotWrite { .. }));
+            prop_assert!(refused);
+            return Ok(());
+        }
+        written.unwrap();
+        let volume = em_io::open(&path).unwrap();
+        let expected = match voxels {
+            Voxels::U8(array) => array.mapv(u16::from).into(),
+            other => other,
+        };
+        prop_assert_eq!(volume.read_all().unwrap(), expected);
+        prop_assert!(alike(volume.voxel_size_nm(), nm, 1e-6));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A folder with one image per section. It decodes nothing itself.
 
-use super::{image_file, read_sections, tiff};
+use super::read_sections;
 use crate::error::{Error, Result};
 use crate::sample::{Sample, match_voxel_type};
-use crate::volume::{Info, Signature, Source, Volume, signature};
+use crate::volume::{Info, Source, Volume, open_file};
 use crate::{Roi, VoxelType, Voxels, limits};
 use ndarray::Array3;
 use rayon::prelude::*;
@@ -76,10 +76,7 @@ fn name_of(path: &Path) -> String {
 }
 
 fn open_section(path: &Path) -> Result<Volume> {
-    let section = match signature(path)? {
-        Signature::Tiff => tiff::open(path)?,
-        Signature::Image(format) => image_file::open(path, format)?,
-    };
+    let section = open_file(path)?;
     match section.shape()[0] {
         1 => Ok(section),
         pages => Err(Error::NotAStack {
