@@ -2,7 +2,7 @@
 //!
 //! Statistics are fitted once, on training voxels, and travel with the model.
 
-use em_io::Voxels;
+use em_io::{Voxels, match_voxels};
 use ndarray::{ArrayView1, ArrayViewMut2, Axis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub enum Normalization {
     },
     /// `v / divisor`.
     Scale {
-        /// 255 for 8 bit, 65535 for 16 bit, 1 for floating point.
+        /// The largest value of the voxel type: 255 for 8-bit unsigned, 1 for floating point.
         divisor: f64,
     },
     /// `v / sqrt(sum over y of v^2)` in bands of `tile_size` rows; a column of norm 0 stays 0.
@@ -108,7 +108,7 @@ impl Normalization {
         };
         let fitted = match kind {
             NormalizationKind::L2Axis1 => Self::L2Axis1 { tile_size },
-            NormalizationKind::Scale => Self::Scale { divisor: largest_value(first) },
+            NormalizationKind::Scale => Self::Scale { divisor: first.voxel_type().range().1 },
             NormalizationKind::Zscore => {
                 let (mean, std) = Histogram::of(blocks).mean_and_std();
                 Self::Zscore { mean, std }
@@ -180,14 +180,6 @@ fn l2_norm(column: ArrayView1<'_, f32>) -> f64 {
     if norm == 0.0 { 1.0 } else { norm }
 }
 
-fn largest_value(voxels: &Voxels) -> f64 {
-    match voxels {
-        Voxels::U8(_) => f64::from(u8::MAX),
-        Voxels::U16(_) => f64::from(u16::MAX),
-        Voxels::F32(_) => 1.0,
-    }
-}
-
 fn unfit(kind: NormalizationKind, reason: String) -> Error {
     let kind = match kind {
         NormalizationKind::Zscore => "zscore",
@@ -199,6 +191,9 @@ fn unfit(kind: NormalizationKind, reason: String) -> Error {
     Error::Normalization { kind, reason }
 }
 
+/// The values that are counted in a table: those of signed and unsigned 16-bit integers.
+const TABLE: std::ops::Range<i32> = i16::MIN as i32..u16::MAX as i32 + 1;
+
 /// Values in ascending order, each with its count: exact for every voxel type.
 struct Histogram {
     values: Vec<(f64, u64)>,
@@ -207,20 +202,25 @@ struct Histogram {
 
 impl Histogram {
     fn of(blocks: &[Voxels]) -> Self {
-        // 16-bit integers are counted in a table; floating point values are sorted.
-        let mut table = vec![0_u64; 1 << 16];
-        let mut floats = Vec::new();
+        // Integers of up to 16 bits, signed or not, are counted in a table; others are sorted.
+        let mut table = vec![0_u64; TABLE.len()];
+        let mut count = |v: i32| table[(v - TABLE.start) as usize] += 1;
+        let (mut floats, mut wide) = (Vec::new(), Vec::new());
         for block in blocks {
             match block {
-                Voxels::U8(a) => a.iter().for_each(|&v| table[usize::from(v)] += 1),
-                Voxels::U16(a) => a.iter().for_each(|&v| table[usize::from(v)] += 1),
+                Voxels::U8(a) => a.iter().for_each(|&v| count(v.into())),
+                Voxels::I8(a) => a.iter().for_each(|&v| count(v.into())),
+                Voxels::U16(a) => a.iter().for_each(|&v| count(v.into())),
+                Voxels::I16(a) => a.iter().for_each(|&v| count(v.into())),
                 Voxels::F32(a) => floats.extend(a.iter().copied().filter(|v| v.is_finite())),
+                other => match_voxels!(other, a => wide.extend(a.iter().map(|&v| f64::from(v)))),
             }
         }
         floats.sort_by(f32::total_cmp);
-        let counted = table.iter().enumerate().filter(|(_, n)| **n > 0).map(|(v, &n)| (v as f64, n));
+        let counted = TABLE.zip(&table).filter(|(_, n)| **n > 0).map(|(v, &n)| (f64::from(v), n));
         let mut values: Vec<(f64, u64)> = counted.collect();
         values.extend(floats.iter().map(|&v| (f64::from(v), 1)));
+        values.extend(wide.iter().map(|&v| (v, 1)));
         values.sort_by(|a, b| a.0.total_cmp(&b.0));
         let total = values.iter().map(|(_, n)| n).sum();
         Self { values, total }
@@ -257,6 +257,7 @@ impl Histogram {
 mod tests {
     use super::*;
     use approx::assert_abs_diff_eq;
+    use em_io::VoxelType;
     use ndarray::{Array2, Array3};
 
     fn config(kind: NormalizationKind) -> NormalizationConfig {
@@ -306,6 +307,19 @@ mod tests {
         section[[0, 0]] = 200.0;
         Normalization::Zscore { mean: 100.0, std: 10.0 }.apply(section.view_mut());
         assert_abs_diff_eq!(section[[0, 0]], 10.0, epsilon = 1e-6);
+    }
+
+    // python: a = np.fromfunction(lambda z,y,x: z*100+y*7+x*3, (2,4,5)) - 50; np.percentile(a, [0.5, 99.5])
+    #[test]
+    fn statistics_are_the_same_in_every_type_that_holds_the_values() {
+        let floats = ramp()[0].to_f32().mapv(|v| v - 50.0);
+        for voxel_type in [VoxelType::I8, VoxelType::I16, VoxelType::I32, VoxelType::F32] {
+            let blocks = [Voxels::from_f32(&floats, voxel_type)];
+            let fitted = Normalization::fit(&config(NormalizationKind::Percentile), &blocks, 4).unwrap();
+            let Normalization::Percentile { low, high } = fitted else { panic!() };
+            assert_abs_diff_eq!(low, -49.415, epsilon = 1e-9);
+            assert_abs_diff_eq!(high, 82.415, epsilon = 1e-9);
+        }
     }
 
     #[test]

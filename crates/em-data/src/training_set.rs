@@ -106,13 +106,6 @@ impl TrainingSet {
 
     /// Returns the raw voxels of `regions`, copied.
     pub fn raw_blocks(&self, regions: &[Region]) -> Vec<Voxels> {
-        regions
-            .iter()
-            .map(|region| match &self.volumes[region.volume].raw {
-                Voxels::U8(a) => Voxels::U8(region.slice(a.view()).to_owned()),
-                Voxels::U16(a) => Voxels::U16(region.slice(a.view()).to_owned()),
-                Voxels::F32(a) => Voxels::F32(region.slice(a.view()).to_owned()),
-            })
-            .collect()
+        regions.iter().map(|region| self.volumes[region.volume].raw.cut(region.roi)).collect()
     }
 }

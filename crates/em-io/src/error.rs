@@ -34,7 +34,7 @@ pub enum Error {
     },
 
     /// The file's first bytes belong to no format that is read.
-    #[error("`{}` is {found}, expected a TIFF, PNG or JPEG file", path.display())]
+    #[error("`{}` is {found}, expected a TIFF, MRC, NIfTI, PNG or JPEG file", path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
@@ -243,7 +243,7 @@ impl Error {
                     .into(),
             ),
             Self::Unsupported { .. } => {
-                Some("convert it in Fiji: Image > Type > 8-bit or 16-bit, then save as TIFF".into())
+                Some("convert it in Fiji: Image > Type > 8-bit, 16-bit or 32-bit, then save as TIFF".into())
             }
             Self::NotAStack { .. } => {
                 Some("save one channel of one time point as a stack: Image > Duplicate in Fiji".into())

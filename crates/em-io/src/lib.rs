@@ -9,9 +9,12 @@
 //!
 //! | format | read | write |
 //! |---|---|---|
-//! | multipage TIFF, BigTIFF, ImageJ stack | 8/16-bit unsigned, 32-bit float, strips and tiles | deflate, with ImageJ metadata |
-//! | PNG, JPEG | one section | PNG |
-//! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG |
+//! | multipage TIFF, BigTIFF | 8/16/32-bit integers, 32/64-bit float, strips and tiles | `.tif`: deflate, with ImageJ metadata |
+//! | ImageJ, Fiji | voxel size | as `.tif` |
+//! | MRC | modes 0, 1, 2, 6; both byte orders; voxel size | `.mrc`, `.rec`, `.map`, `.st`: modes 0, 1, 2, 6 |
+//! | NIfTI-1, NIfTI-2 | `.nii`, `.nii.gz`; voxel size; scaled values | no |
+//! | PNG, JPEG | one section | PNG, 8/16-bit unsigned |
+//! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG, 8/16-bit unsigned |
 //!
 //! ```
 //! use em_io::{Roi, Voxels};
@@ -36,6 +39,7 @@ mod formats;
 pub mod limits;
 mod mask;
 mod roi;
+mod sample;
 mod volume;
 mod voxels;
 mod writer;

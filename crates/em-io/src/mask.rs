@@ -1,7 +1,7 @@
 //! A label: which voxels belong to a class.
 
 use crate::error::{Error, Result};
-use crate::{Roi, Volume, Voxels, limits};
+use crate::{Roi, Volume, Voxels, limits, match_voxels};
 use ndarray::{Array3, ArrayView3, Axis};
 use std::path::Path;
 
@@ -103,17 +103,15 @@ impl Mask {
 }
 
 fn copy_foreground(sections: &Voxels, out: &mut [bool]) {
-    match sections {
-        Voxels::U8(array) => out.iter_mut().zip(array).for_each(|(out, &v)| *out = v != 0),
-        Voxels::U16(array) => out.iter_mut().zip(array).for_each(|(out, &v)| *out = v != 0),
-        Voxels::F32(array) => out.iter_mut().zip(array).for_each(|(out, &v)| *out = v != 0.0),
-    }
+    match_voxels!(sections, array => {
+        out.iter_mut().zip(array).for_each(|(out, &v)| *out = f64::from(v) != 0.0);
+    });
 }
 
 /// The distinct values seen so far, in rising order, as many as are listed and one more.
 #[derive(Default)]
 struct Found {
-    values: Vec<f32>,
+    values: Vec<f64>,
 }
 
 impl Found {
@@ -132,18 +130,15 @@ impl Found {
                 array.index_axis(Axis(0), z).iter().for_each(|&v| seen[usize::from(v)] = true);
                 (0..=u8::MAX).filter(|&v| seen[usize::from(v)]).for_each(|v| self.add(v.into()));
             }
-            Voxels::U16(array) => {
-                self.add_runs(array.index_axis(Axis(0), z).iter().map(|&v| f32::from(v)));
-            }
-            Voxels::F32(array) => {
-                // -0.0 is a 0 that would sort, and print, apart from it.
-                self.add_runs(array.index_axis(Axis(0), z).iter().map(|&v| v + 0.0));
-            }
+            // -0.0 is a 0 that would sort, and print, apart from it.
+            other => match_voxels!(other, array => {
+                self.add_runs(array.index_axis(Axis(0), z).iter().map(|&v| f64::from(v) + 0.0));
+            }),
         }
     }
 
     /// Labels are long runs of one value, of which the first is looked up.
-    fn add_runs(&mut self, values: impl Iterator<Item = f32>) {
+    fn add_runs(&mut self, values: impl Iterator<Item = f64>) {
         let mut last = None;
         for value in values {
             if last != Some(value) {
@@ -153,7 +148,7 @@ impl Found {
         }
     }
 
-    fn add(&mut self, value: f32) {
+    fn add(&mut self, value: f64) {
         if let Err(place) = self.values.binary_search_by(|known| known.total_cmp(&value))
             && self.values.len() <= LISTED_VALUES
         {
@@ -167,10 +162,16 @@ impl Found {
     }
 
     fn listed(&self) -> Vec<String> {
-        let listed = self.values.iter().take(LISTED_VALUES).map(f32::to_string);
+        let listed = self.values.iter().take(LISTED_VALUES).map(|&value| shortest(value));
         let more = (self.values.len() > LISTED_VALUES).then(|| "...".to_owned());
         listed.chain(more).collect()
     }
+}
+
+/// Prints a value with the digits of its own type: 0.1 as a 32-bit float has more as a 64-bit one.
+fn shortest(value: f64) -> String {
+    let float = value as f32;
+    if f64::from(float) == value { float.to_string() } else { value.to_string() }
 }
 
 #[cfg(test)]
@@ -191,6 +192,8 @@ mod tests {
             mask_of(array![[[0_u8, 1]], [[1, 0]]]),
             mask_of(array![[[0_u16, 255]], [[255, 0]]]),
             mask_of(array![[[-0.0_f32, 1.0]], [[1.0, 0.0]]]),
+            mask_of(array![[[0_i8, 1]], [[1, 0]]]),
+            mask_of(array![[[0_i32, 255]], [[255, 0]]]),
         ] {
             assert_eq!(mask.unwrap().into_inner(), expected);
         }

@@ -3,8 +3,7 @@
 //! It picks the reader by the file's first bytes; the readers are in `formats`.
 
 use crate::error::{Error, Result};
-use crate::formats::{folder, image_file, tiff};
-use crate::voxels::cut;
+use crate::formats::{folder, image_file, mrc, nifti, tiff};
 use crate::{Roi, VoxelType, Voxels, limits};
 use std::fs::File;
 use std::io::{self, Read};
@@ -38,8 +37,8 @@ pub(crate) struct Info {
 
 /// Opens a volume without reading its voxels.
 ///
-/// The path is a multipage TIFF, a PNG or JPEG (one section), or a folder with one image per
-/// section. Files are told apart by their first bytes, not by their names. In a folder the images
+/// The path is a multipage TIFF, an MRC or NIfTI file, a PNG or JPEG (one section),
+/// or a folder with one image per section. Files are told apart by their first bytes, not by their names. In a folder the images
 /// are taken in natural order (`s9.png` before `s10.png`); other files are skipped with a note.
 ///
 /// # Errors
@@ -53,9 +52,17 @@ pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
     if path.is_dir() {
         return folder::open(path);
     }
+    open_file(path)
+}
+
+/// Opens a single file.
+pub(crate) fn open_file(path: &Path) -> Result<Volume> {
     match signature(path)? {
         Signature::Tiff => tiff::open(path),
         Signature::Image(format) => image_file::open(path, format),
+        Signature::Mrc => mrc::open(path),
+        Signature::Nifti => nifti::open(path),
+        Signature::CompressedNifti => nifti::open_compressed(path),
     }
 }
 
@@ -163,23 +170,25 @@ struct InMemory(Voxels);
 
 impl Source for InMemory {
     fn read(&self, roi: Roi) -> Result<Voxels> {
-        Ok(match &self.0 {
-            Voxels::U8(array) => cut(array.view(), roi).into(),
-            Voxels::U16(array) => cut(array.view(), roi).into(),
-            Voxels::F32(array) => cut(array.view(), roi).into(),
-        })
+        Ok(self.0.cut(roi))
     }
 }
 
 /// The kind of a file, from its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signature {
+enum Signature {
     Tiff,
     Image(image::ImageFormat),
+    Mrc,
+    Nifti,
+    CompressedNifti,
 }
 
+/// The first bytes that tell the kind of a file: NIfTI has its letters at the end of a header.
+const SIGNATURE_BYTES: u64 = 348;
+
 /// Reads the kind of a file, or tells what it looks like instead.
-pub(crate) fn signature(path: &Path) -> Result<Signature> {
+fn signature(path: &Path) -> Result<Signature> {
     let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => not_found(path),
         _ => Error::io("open", path)(error),
@@ -191,13 +200,19 @@ pub(crate) fn signature(path: &Path) -> Result<Signature> {
     let mut first = Vec::new();
     File::open(path)
         .map_err(Error::io("open", path))?
-        .take(8)
+        .take(SIGNATURE_BYTES)
         .read_to_end(&mut first)
         .map_err(Error::io("read", path))?;
     match first.as_slice() {
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Ok(Signature::Tiff),
-        b"\x89PNG\r\n\x1a\n" => Ok(Signature::Image(image::ImageFormat::Png)),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => {
+            Ok(Signature::Image(image::ImageFormat::Png))
+        }
         [0xff, 0xd8, 0xff, ..] => Ok(Signature::Image(image::ImageFormat::Jpeg)),
+        // Their letters are further on, where other formats may have anything.
+        first if nifti::is_nifti(first) => Ok(Signature::Nifti),
+        first if mrc::is_mrc(first) => Ok(Signature::Mrc),
+        [0x1f, 0x8b, ..] if nifti::is_compressed(path) => Ok(Signature::CompressedNifti),
         other => Err(Error::UnknownFormat { path: path.to_path_buf(), found: look_of(other) }),
     }
 }

@@ -1,6 +1,8 @@
-//! Voxels in memory, in the three types that EM volumes come in. It knows no file.
+//! Voxels in memory, in the seven types that EM volumes come in. It knows no file.
 
-use ndarray::{Array3, ArrayView3, s};
+use crate::Roi;
+use crate::sample::{Sample, match_voxel_type};
+use ndarray::{Array3, s};
 use std::fmt;
 
 /// The type of a voxel.
@@ -8,19 +10,41 @@ use std::fmt;
 pub enum VoxelType {
     /// 8-bit unsigned integer.
     U8,
+    /// 8-bit signed integer.
+    I8,
     /// 16-bit unsigned integer.
     U16,
+    /// 16-bit signed integer.
+    I16,
+    /// 32-bit unsigned integer.
+    U32,
+    /// 32-bit signed integer.
+    I32,
     /// 32-bit IEEE 754 float.
     F32,
 }
 
 impl VoxelType {
+    /// Every type, for code and tests that go through them.
+    pub const ALL: [Self; 7] = [Self::U8, Self::I8, Self::U16, Self::I16, Self::U32, Self::I32, Self::F32];
+
     /// Returns the size of one voxel in bytes.
     pub fn bytes(self) -> usize {
+        match_voxel_type!(self, T => size_of::<T>())
+    }
+
+    /// Returns the smallest and the largest value that the type holds; 0 and 1 for floats.
+    ///
+    /// Floats have no range worth speaking of, and images of floats mostly lie in 0 to 1.
+    pub fn range(self) -> (f64, f64) {
         match self {
-            Self::U8 => 1,
-            Self::U16 => 2,
-            Self::F32 => 4,
+            Self::U8 => (0.0, u8::MAX.into()),
+            Self::I8 => (i8::MIN.into(), i8::MAX.into()),
+            Self::U16 => (0.0, u16::MAX.into()),
+            Self::I16 => (i16::MIN.into(), i16::MAX.into()),
+            Self::U32 => (0.0, u32::MAX.into()),
+            Self::I32 => (i32::MIN.into(), i32::MAX.into()),
+            Self::F32 => (0.0, 1.0),
         }
     }
 }
@@ -29,13 +53,19 @@ impl fmt::Display for VoxelType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::U8 => "8-bit unsigned",
+            Self::I8 => "8-bit signed",
             Self::U16 => "16-bit unsigned",
+            Self::I16 => "16-bit signed",
+            Self::U32 => "32-bit unsigned",
+            Self::I32 => "32-bit signed",
             Self::F32 => "32-bit float",
         })
     }
 }
 
 /// A block of voxels, `[z, y, x]`, in the type that its file stores.
+///
+/// Code that treats all types alike is written once, with [`match_voxels!`](crate::match_voxels).
 ///
 /// ```
 /// use em_io::{VoxelType, Voxels};
@@ -51,20 +81,55 @@ impl fmt::Display for VoxelType {
 pub enum Voxels {
     /// 8-bit unsigned voxels.
     U8(Array3<u8>),
+    /// 8-bit signed voxels.
+    I8(Array3<i8>),
     /// 16-bit unsigned voxels.
     U16(Array3<u16>),
+    /// 16-bit signed voxels.
+    I16(Array3<i16>),
+    /// 32-bit unsigned voxels.
+    U32(Array3<u32>),
+    /// 32-bit signed voxels.
+    I32(Array3<i32>),
     /// 32-bit float voxels.
     F32(Array3<f32>),
+}
+
+/// Runs the same expression on the array of [`Voxels`], whatever its type.
+///
+/// The expression is compiled once per type, so it is as fast as a match written by hand. What it
+/// does with a value must hold for all seven types: `f64::from` does, and so does
+/// [`Voxels::from`] for an array of the same type.
+///
+/// ```
+/// use em_io::{Voxels, match_voxels};
+/// use ndarray::{array, s};
+///
+/// let voxels = Voxels::from(array![[[3_i16, -7], [0, 41]]]);
+/// let sum: f64 = match_voxels!(&voxels, array => array.iter().map(|&v| f64::from(v)).sum());
+/// assert_eq!(sum, 37.0);
+/// let column = match_voxels!(&voxels, a => Voxels::from(a.slice(s![.., .., ..1]).to_owned()));
+/// assert_eq!(column, Voxels::from(array![[[3_i16], [0]]]));
+/// ```
+#[macro_export]
+macro_rules! match_voxels {
+    ($voxels:expr, $array:ident => $body:expr) => {
+        match $voxels {
+            $crate::Voxels::U8($array) => $body,
+            $crate::Voxels::I8($array) => $body,
+            $crate::Voxels::U16($array) => $body,
+            $crate::Voxels::I16($array) => $body,
+            $crate::Voxels::U32($array) => $body,
+            $crate::Voxels::I32($array) => $body,
+            $crate::Voxels::F32($array) => $body,
+        }
+    };
 }
 
 impl Voxels {
     /// Returns the number of voxels along `[z, y, x]`.
     pub fn shape(&self) -> [usize; 3] {
-        let (z, y, x) = match self {
-            Self::U8(array) => array.dim(),
-            Self::U16(array) => array.dim(),
-            Self::F32(array) => array.dim(),
-        };
+        let (z, y, x) = match_voxels!(self, array => array.dim());
         [z, y, x]
     }
 
@@ -72,123 +137,63 @@ impl Voxels {
     pub fn voxel_type(&self) -> VoxelType {
         match self {
             Self::U8(_) => VoxelType::U8,
+            Self::I8(_) => VoxelType::I8,
             Self::U16(_) => VoxelType::U16,
+            Self::I16(_) => VoxelType::I16,
+            Self::U32(_) => VoxelType::U32,
+            Self::I32(_) => VoxelType::I32,
             Self::F32(_) => VoxelType::F32,
         }
     }
 
     /// Converts to 32-bit floats, `[z, y, x]`. Values are kept: 255 becomes 255.0.
+    ///
+    /// 32-bit integers beyond 2^24 are rounded to the nearest float.
     pub fn to_f32(&self) -> Array3<f32> {
         match self {
-            Self::U8(array) => array.mapv(f32::from),
-            Self::U16(array) => array.mapv(f32::from),
             Self::F32(array) => array.clone(),
+            // Each integer is exact in 64 bits, so that it is rounded once.
+            other => match_voxels!(other, array => array.mapv(|v| f64::from(v) as f32)),
         }
+    }
+
+    /// Converts from 32-bit floats to `voxel_type`: rounded, and kept to the range of the type.
+    ///
+    /// ```
+    /// use em_io::{VoxelType, Voxels};
+    /// use ndarray::array;
+    ///
+    /// let floats = array![[[-3.0, 0.5, 300.0]]];
+    /// assert_eq!(Voxels::from_f32(&floats, VoxelType::U8), Voxels::from(array![[[0_u8, 1, 255]]]));
+    /// ```
+    pub fn from_f32(array: &Array3<f32>, voxel_type: VoxelType) -> Self {
+        match_voxel_type!(voxel_type, T => Self::from(array.mapv(|v| <T as Sample>::from_f64(v.into()))))
+    }
+
+    /// Copies a block.
+    ///
+    /// # Panics
+    ///
+    /// Panics where the block reaches out of the voxels; [`Roi::is_within`] tells.
+    pub fn cut(&self, roi: Roi) -> Self {
+        let ([z, y, x], [z1, y1, x1]) = (roi.start, roi.end());
+        match_voxels!(self, array => Self::from(array.slice(s![z..z1, y..y1, x..x1]).to_owned()))
     }
 
     /// Returns the smallest and the largest value.
     ///
     /// NaN is left out; where no value remains, both are 0.
-    pub fn range(&self) -> (f32, f32) {
-        let range = match self {
-            Self::U8(array) => range_of(array.iter().map(|&v| f32::from(v))),
-            Self::U16(array) => range_of(array.iter().map(|&v| f32::from(v))),
-            Self::F32(array) => range_of(array.iter().copied()),
-        };
+    pub fn range(&self) -> (f64, f64) {
+        let range = match_voxels!(self, array => range_of(array.iter().map(|&v| f64::from(v))));
         range.unwrap_or((0.0, 0.0))
     }
 }
 
-fn range_of(values: impl Iterator<Item = f32>) -> Option<(f32, f32)> {
+fn range_of(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     values.filter(|value| !value.is_nan()).fold(None, |range, value| {
         let (low, high) = range.unwrap_or((value, value));
         Some((low.min(value), high.max(value)))
     })
-}
-
-impl From<Array3<u8>> for Voxels {
-    fn from(array: Array3<u8>) -> Self {
-        Self::U8(array)
-    }
-}
-
-impl From<Array3<u16>> for Voxels {
-    fn from(array: Array3<u16>) -> Self {
-        Self::U16(array)
-    }
-}
-
-impl From<Array3<f32>> for Voxels {
-    fn from(array: Array3<f32>) -> Self {
-        Self::F32(array)
-    }
-}
-
-/// A type that voxels are stored in: what the decoders are generic over.
-pub(crate) trait Sample: Copy + Default + Send + Sync {
-    /// Returns the grey value of a colour.
-    ///
-    /// Rec. 601 luma in 16-bit fixed point, the same integers as Pillow's conversion to `L`
-    /// (`L24` in its `Convert.c`), so that both read the same grey.
-    fn luma(red: Self, green: Self, blue: Self) -> Self;
-
-    /// Takes the array out, where it is of this type.
-    fn from_voxels(voxels: Voxels) -> Option<Array3<Self>>;
-}
-
-/// The weights of red, green and blue, times 2^16 (ITU-R BT.601: 0.299, 0.587, 0.114).
-const LUMA: [u32; 3] = [19_595, 38_470, 7_471];
-
-fn luma_fixed(red: u32, green: u32, blue: u32) -> u32 {
-    // The weights add up to 2^16, so the sum stays below 2^32 for 16-bit values.
-    (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue + (1 << 15)) >> 16
-}
-
-impl Sample for u8 {
-    fn luma(red: u8, green: u8, blue: u8) -> u8 {
-        // A weighted mean of bytes is a byte.
-        luma_fixed(red.into(), green.into(), blue.into()) as u8
-    }
-
-    fn from_voxels(voxels: Voxels) -> Option<Array3<u8>> {
-        match voxels {
-            Voxels::U8(array) => Some(array),
-            _ => None,
-        }
-    }
-}
-
-impl Sample for u16 {
-    fn luma(red: u16, green: u16, blue: u16) -> u16 {
-        // A weighted mean of 16-bit values is a 16-bit value.
-        luma_fixed(red.into(), green.into(), blue.into()) as u16
-    }
-
-    fn from_voxels(voxels: Voxels) -> Option<Array3<u16>> {
-        match voxels {
-            Voxels::U16(array) => Some(array),
-            _ => None,
-        }
-    }
-}
-
-impl Sample for f32 {
-    fn luma(red: f32, green: f32, blue: f32) -> f32 {
-        0.299 * red + 0.587 * green + 0.114 * blue
-    }
-
-    fn from_voxels(voxels: Voxels) -> Option<Array3<f32>> {
-        match voxels {
-            Voxels::F32(array) => Some(array),
-            _ => None,
-        }
-    }
-}
-
-/// Cuts a block out of an array that holds a whole volume.
-pub(crate) fn cut<T: Clone>(volume: ArrayView3<'_, T>, roi: crate::Roi) -> Array3<T> {
-    let ([z, y, x], [z1, y1, x1]) = (roi.start, roi.end());
-    volume.slice(s![z..z1, y..y1, x..x1]).to_owned()
 }
 
 #[cfg(test)]
@@ -201,16 +206,19 @@ mod tests {
         assert_eq!(Voxels::from(array![[[f32::NAN, -2.0, 5.0]]]).range(), (-2.0, 5.0));
         assert_eq!(Voxels::from(array![[[f32::NAN]]]).range(), (0.0, 0.0));
         assert_eq!(Voxels::from(Array3::<u8>::zeros((0, 2, 2))).range(), (0.0, 0.0));
+        assert_eq!(Voxels::from(array![[[u32::MAX, 1]]]).range(), (1.0, 4_294_967_295.0));
     }
 
-    // Image.new("RGB", (1, 1), c).convert("L").getpixel((0, 0)) in Pillow 13.0
     #[test]
-    fn luma_equals_pillow() {
-        assert_eq!(u8::luma(255, 0, 0), 76);
-        assert_eq!(u8::luma(0, 255, 0), 150);
-        assert_eq!(u8::luma(0, 0, 255), 29);
-        assert_eq!(u8::luma(12, 200, 77), 130);
-        assert_eq!(u8::luma(255, 255, 255), 255);
-        assert_eq!(u16::luma(65_535, 65_535, 65_535), 65_535);
+    fn floats_become_every_type_and_stay_in_its_range() {
+        let floats = array![[[-1e20_f32, 7.4, 1e20, f32::NAN]]];
+        for voxel_type in VoxelType::ALL {
+            let voxels = Voxels::from_f32(&floats, voxel_type);
+            assert_eq!(voxels.voxel_type(), voxel_type);
+            if voxel_type != VoxelType::F32 {
+                assert_eq!(voxels.range(), voxel_type.range());
+                assert_eq!(voxels.to_f32()[[0, 0, 1]], 7.0);
+            }
+        }
     }
 }

@@ -3,14 +3,14 @@
 //! It checks what it is given; the formats themselves are in `formats`.
 
 use crate::error::{Error, Result};
-use crate::formats::{png, tiff};
+use crate::formats::{mrc, png, tiff};
 use crate::limits::{MAX_SECTIONS, MAX_SIDE, VOXEL_SIZE_NM};
 use crate::{Mask, VoxelType, Voxels};
 use ndarray::Axis;
 use std::path::{Path, PathBuf};
 
 /// The endings of paths that are written, for error messages.
-const WRITABLE: &str = "a path that ends in .tif, .tiff or .png, or no ending for a folder of PNG";
+const WRITABLE: &str = "a path that ends in .tif, .tiff, .mrc or .png, or no ending for a folder of PNG";
 
 /// What a volume to be written is like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,8 +76,9 @@ impl VolumeWriter {
     /// Starts a volume; missing parent folders are made.
     ///
     /// The path decides on the format: `.tif` or `.tiff` is a multipage TIFF, deflate-compressed,
-    /// with ImageJ's metadata (and 64-bit offsets, BigTIFF, where it may pass 4 GB); `.png` is one
-    /// section; a path without an extension is a folder of PNG files, named after the folder:
+    /// with ImageJ's metadata (and 64-bit offsets, BigTIFF, where it may pass 4 GB);
+    /// `.mrc`, `.rec`, `.map` or `.st` is MRC, in which 8-bit
+    /// unsigned voxels become 16-bit ones; `.png` is one section; a path without an extension is a folder of PNG files, named after the folder:
     /// `mask/mask0000.png`. A file of that name is replaced, a folder only if it is empty.
     ///
     /// # Errors
@@ -91,6 +92,7 @@ impl VolumeWriter {
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let sink = match extension.as_str() {
             "tif" | "tiff" => tiff::create(path, spec)?,
+            "mrc" | "rec" | "map" | "st" => mrc::create(path, spec)?,
             "png" => png::create_file(path, spec)?,
             "" => png::create_folder(path, spec)?,
             other => {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{SHAPE, f32_at, fixture, of, open, u8_at, u16_at};
+use common::{SHAPE, f32_at, fixture, i8_at, i16_at, i32_at, of, open, u8_at, u16_at, u32_at};
 use em_io::{Mask, Roi, Voxels};
 use ndarray::s;
 
@@ -71,6 +71,20 @@ fn float_tiff_with_and_without_predictor() {
 }
 
 #[test]
+fn integers_of_every_size_and_sign_keep_their_values() {
+    check("signed-8.tif", &of(SHAPE, i8_at));
+    check("signed.tif", &of(SHAPE, i16_at));
+    check("unsigned-32.tif", &of(SHAPE, u32_at));
+    check("signed-32.tif", &of(SHAPE, i32_at));
+}
+
+#[test]
+fn doubles_are_rounded_and_said_aloud() {
+    check("double.tif", &of(SHAPE, f32_at));
+    assert_eq!(open("double.tif").notes(), ["64-bit float rounded to 32-bit float"]);
+}
+
+#[test]
 fn colour_is_read_as_grey_and_said_aloud() {
     let expected = of(SHAPE, |z, y, x| luma(u8_at)(z, y, x) as u8);
     for name in ["rgb.tif", "rgb-planar.tif", "rgba.tif"] {
@@ -80,6 +94,59 @@ fn colour_is_read_as_grey_and_said_aloud() {
     check("rgb-tiled-16.tif", &of(SHAPE, |z, y, x| luma(u16_at)(z, y, x) as u16));
     assert_eq!(open("rgba.tif").notes()[1], "alpha channel left out");
     assert!(open("plain.tif").notes().is_empty());
+}
+
+/// Checks a file with the voxel size that most fixtures have.
+#[track_caller]
+fn check_with_size(name: &str, format: &str, expected: &Voxels) {
+    check(name, expected);
+    let volume = open(name);
+    assert_eq!(volume.format(), format, "{name}");
+    assert_eq!(volume.voxel_size_nm(), Some([50.0, 4.6, 4.6]), "{name}");
+}
+
+#[test]
+fn mrc_of_every_mode_and_byte_order() {
+    check("signed-bytes.mrc", &of(SHAPE, i8_at));
+    check("imod-signed.mrc", &of(SHAPE, i8_at));
+    check("imod-unsigned.rec", &of(SHAPE, u8_at));
+    check("unsigned-by-range.mrc", &of(SHAPE, u8_at));
+    check_with_size("big-endian.mrc", "MRC", &of(SHAPE, i16_at));
+    check_with_size("float.mrc", "MRC", &of(SHAPE, f32_at));
+    check("mode-6.st", &of(SHAPE, u16_at));
+    check("extended.mrc", &of(SHAPE, u16_at));
+}
+
+#[test]
+fn what_an_mrc_header_leaves_open_is_said_aloud() {
+    assert_eq!(
+        open("unsigned-by-range.mrc").notes(),
+        ["bytes read as unsigned, since the header's range goes beyond 127"]
+    );
+    assert_eq!(open("mode-6.st").notes(), ["a voxel size of exactly 1 ångström is taken for none"]);
+    for name in ["mode-6.st", "extended.mrc"] {
+        assert_eq!(open(name).voxel_size_nm(), None, "{name}");
+    }
+}
+
+#[test]
+fn nifti_of_both_versions_packed_and_unpacked() {
+    check_with_size("grey.nii", "NIfTI", &of(SHAPE, u8_at));
+    check_with_size("grey.nii.gz", "NIfTI", &of(SHAPE, u8_at));
+    check_with_size("big-endian.nii", "NIfTI", &of(SHAPE, i16_at));
+    check_with_size("scaled.nii", "NIfTI", &of(SHAPE, f32_at));
+    check_with_size("version-2.nii", "NIfTI", &of(SHAPE, u32_at));
+    check_with_size("version-2-big-endian.nii.gz", "NIfTI", &of(SHAPE, i32_at));
+    check("double.nii", &of(SHAPE, f32_at));
+    assert_eq!(open("double.nii").voxel_size_nm(), None);
+    assert_eq!(
+        open("double.nii").notes(),
+        ["64-bit float rounded to 32-bit float", "the voxel size has no unit and is left out"]
+    );
+    assert_eq!(
+        open("scaled.nii").notes(),
+        ["values are 0.25 x stored + -100, as the header says, in 32-bit float"]
+    );
 }
 
 #[test]

@@ -2,12 +2,15 @@
 
     python3 crates/em-io/tests/make_fixtures.py
 
-Needs numpy 2.4, tifffile 2026.3.3, imagecodecs and Pillow 13.0. The tests compute the expected
+Needs numpy 2.4, tifffile 2026.3.3, imagecodecs, Pillow 13.0, mrcfile 1.5.4 and nibabel 5.4.2. The tests compute the expected
 voxels from the formulas of `voxels` below, so that a file and its test cannot drift together.
 """
 
+import gzip
 from pathlib import Path
 
+import mrcfile
+import nibabel
 import numpy as np
 import tifffile
 from PIL import Image
@@ -22,8 +25,11 @@ def voxels(shape=SHAPE, dtype=np.uint8, shift=0):
     if dtype == np.uint8:
         return ((z * 37 + y * 11 + x * 5) % 256).astype(np.uint8)
     wide = (z * 3701 + y * 1103 + x * 509) % 65536
-    if dtype == np.uint16:
-        return wide.astype(np.uint16)
+    spread = wide * 65537
+    integers = {np.uint16: wide, np.int16: wide - 2**15, np.uint32: spread, np.int32: spread - 2**31}
+    integers[np.int8] = (z * 37 + y * 11 + x * 5) % 256 - 128
+    if dtype in integers:
+        return integers[dtype].astype(dtype)
     return (wide.astype(np.float32) * 0.25 - 100).astype(np.float32)
 
 
@@ -66,8 +72,13 @@ def tiffs():
     imagej["metadata"] = {"axes": "ZYX", "spacing": 0.05, "unit": "\\u00B5m"}
     write("imagej-micron.tif", wide, **imagej)
     write("imagej-channels.tif", voxels((4, 5, 6)).reshape(2, 2, 5, 6), imagej=True, metadata={"axes": "ZCYX"})
+    write("signed-8.tif", voxels(dtype=np.int8), photometric="minisblack", compression="deflate", predictor=2)
+    write("signed.tif", voxels(dtype=np.int16), photometric="minisblack")
+    write("unsigned-32.tif", voxels(dtype=np.uint32), photometric="minisblack", byteorder=">", compression="lzw", predictor=2)
+    write("signed-32.tif", voxels(dtype=np.int32), photometric="minisblack", tile=(16, 16), compression="deflate")
+    write("double.tif", real.astype(np.float64), photometric="minisblack")
     # What is refused, each with its own message.
-    write("signed.tif", grey.astype(np.int16), photometric="minisblack")
+    write("signed-64.tif", grey[:1].astype(np.int64), photometric="minisblack")
     write("palette.tif", grey[:1], photometric="palette", colormap=np.zeros((3, 256), np.uint16))
     with tifffile.TiffWriter(OUT / "sizes.tif") as tif:
         for page in (grey[0], grey[1], grey[2, :5]):
@@ -75,6 +86,68 @@ def tiffs():
     with tifffile.TiffWriter(OUT / "pyramid.tif") as tif:
         tif.write(grey[0], photometric="minisblack", metadata=None, software=False)
         tif.write(grey[0, ::2, ::2], photometric="minisblack", subfiletype=1, metadata=None, software=False)
+
+
+def write_mrc(name, array, patch={}, **header):
+    with mrcfile.new(OUT / name, overwrite=True) as mrc:
+        mrc.set_data(array)
+        for key, value in header.items():
+            setattr(mrc, key, value)
+        # The label has the time of day in it.
+        mrc.header.label[:] = b""
+        mrc.header.nlabl = 0
+    contents = bytearray((OUT / name).read_bytes())
+    for at, value in patch.items():
+        contents[at : at + 4] = np.array(value, "<i4" if isinstance(value, int) else "<f4").tobytes()
+    (OUT / name).write_bytes(contents)
+
+
+def mrcs():
+    imod = 1146047817
+    signed, grey = voxels(dtype=np.int8), voxels().view(np.int8)
+    write_mrc("signed-bytes.mrc", signed)
+    write_mrc("imod-signed.mrc", signed, {152: imod, 156: 1, 76: 0.0, 80: 255.0})
+    write_mrc("imod-unsigned.rec", grey, {152: imod, 156: 0})
+    write_mrc("unsigned-by-range.mrc", grey, {76: 0.0, 80: 255.0})
+    write_mrc("big-endian.mrc", voxels(dtype=np.int16).astype(">i2"), voxel_size=(46.0, 46.0, 500.0))
+    write_mrc("float.mrc", voxels(dtype=np.float32), voxel_size=(46.0, 46.0, 500.0))
+    write_mrc("mode-6.st", voxels(dtype=np.uint16), voxel_size=1.0)
+    with mrcfile.new(OUT / "extended.mrc", overwrite=True) as mrc:
+        mrc.set_data(voxels(dtype=np.uint16))
+        mrc.set_extended_header(np.zeros(100, "S1"))
+        mrc.header.label[:] = b""
+        mrc.header.nlabl = 0
+    # What is refused.
+    write_mrc("complex.mrc", voxels((1, 4, 5), np.float32).astype(np.complex64))
+    write_mrc("axes.mrc", voxels((2, 4, 5), np.float32), {64: 3, 72: 1})
+
+
+def write_nifti(name, array, kind=nibabel.Nifti1Image, unit="micron", zooms=(0.0046, 0.0046, 0.05), endianness="<", scale=None):
+    header = kind.header_class(endianness=endianness)
+    header.set_data_dtype(array.dtype)
+    image = kind(np.moveaxis(array, (0, 1, 2), (2, 1, 0)), None, header)
+    image.header.set_xyzt_units(unit)
+    image.header.set_zooms(zooms + (1.0,) * (array.ndim - 3))
+    contents = bytearray(image.to_bytes())
+    if scale:
+        # nibabel fits a scale of its own to the values.
+        contents[112:120] = np.array(scale, "<f4").tobytes()
+    if name.endswith(".gz"):
+        contents = gzip.compress(contents, mtime=0)
+    (OUT / name).write_bytes(contents)
+
+
+def niftis():
+    write_nifti("grey.nii", voxels())
+    write_nifti("grey.nii.gz", voxels())
+    write_nifti("big-endian.nii", voxels(dtype=np.int16), endianness=">", unit="mm", zooms=(4.6e-6, 4.6e-6, 50e-6))
+    write_nifti("double.nii", voxels(dtype=np.float32).astype(np.float64), unit=None)
+    write_nifti("scaled.nii", voxels(dtype=np.uint16), scale=(0.25, -100.0))
+    write_nifti("version-2.nii", voxels(dtype=np.uint32), nibabel.Nifti2Image)
+    write_nifti("version-2-big-endian.nii.gz", voxels(dtype=np.int32), nibabel.Nifti2Image, endianness=">")
+    # What is refused.
+    write_nifti("time.nii", voxels((3, 4, 5)).reshape(3, 4, 5, 1).repeat(2, axis=3))
+    write_nifti("complex.nii", voxels((1, 4, 5), np.float32).astype(np.complex64))
 
 
 def images():
@@ -95,4 +168,6 @@ if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     tiffs()
     images()
+    mrcs()
+    niftis()
     print(sum(file.stat().st_size for file in OUT.iterdir()), "bytes in", OUT)

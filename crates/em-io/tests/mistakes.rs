@@ -7,6 +7,7 @@ mod common;
 use common::{fixture, of, u16_at};
 use em_io::{Error, Mask, VolumeSpec, VolumeWriter, VoxelType};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use tempfile::{TempDir, tempdir};
 
@@ -35,9 +36,29 @@ fn files_that_are_refused() {
     for (name, expected) in [
         ("sizes.tif", "page 2 of `sizes.tif` is 17x5, expected 17x13 (width x height)"),
         (
-            "signed.tif",
-            "page 0 of `signed.tif` is 16-bit signed grey, \
-             expected 8- or 16-bit unsigned or 32-bit float, grey or RGB",
+            "signed-64.tif",
+            "page 0 of `signed-64.tif` is 64-bit signed grey, \
+             expected 8-, 16- or 32-bit integers or 32- or 64-bit float, grey or RGB",
+        ),
+        (
+            "complex.mrc",
+            "page 0 of `complex.mrc` is MRC mode 4, \
+             expected mode 0, 1, 2 or 6 (8- or 16-bit integers, 32-bit float)",
+        ),
+        (
+            "axes.mrc",
+            "page 0 of `axes.mrc` is stored with columns, rows and sections along the axes [3, 2, 1], \
+             expected [1, 2, 3] (x, y, z)",
+        ),
+        (
+            "time.nii",
+            "`time.nii` holds [5, 4, 3, 2] voxels along x, y, z and further axes, \
+             expected one volume at one time",
+        ),
+        (
+            "complex.nii",
+            "page 0 of `complex.nii` is of NIfTI data type 32, \
+             expected 8-, 16- or 32-bit integers or 32- or 64-bit float in one .nii file",
         ),
         (
             "imagej-channels.tif",
@@ -83,6 +104,38 @@ fn a_page_cut_short_is_named_when_it_is_read() {
     fs::write(&path, &bytes[..bytes.len() - 10]).unwrap();
     assert_eq!(message(&path), "page 2 of `cut.tif` is incomplete, its data ends early");
     assert!(em_io::open(&path).unwrap().read_section(1).is_ok());
+}
+
+#[test]
+fn files_without_pages_name_the_first_section_that_is_missing() {
+    let folder = tempdir().unwrap();
+    for name in ["float.mrc", "grey.nii", "grey.nii.gz"] {
+        let path = folder.path().join(name);
+        let bytes = fs::read(fixture(name)).unwrap();
+        fs::write(&path, &bytes[..bytes.len() - 20]).unwrap();
+        let found = message(&path);
+        assert!(
+            found.starts_with("page ") && found.ends_with("is incomplete, its data ends early"),
+            "{found}"
+        );
+        if !name.ends_with(".gz") {
+            assert!(found.starts_with("page 2"), "{found}");
+        }
+    }
+}
+
+#[test]
+fn a_tiny_packed_file_that_claims_a_huge_volume_is_refused_before_it_is_unpacked() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("bomb.nii.gz");
+    let mut header = fs::read(fixture("grey.nii")).unwrap();
+    header.truncate(352);
+    header[42..48].copy_from_slice(&[0xff, 0x7f].repeat(3));
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(&header).unwrap();
+    fs::write(&path, packed.finish().unwrap()).unwrap();
+    let error = em_io::open(&path).unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
 }
 
 #[test]
@@ -132,7 +185,10 @@ fn a_wrong_extension_does_not_matter_and_a_wrong_file_is_described() {
     for (bytes, found) in [("", "empty"), ("PK\x03\x04", "a ZIP archive"), ("hello", "text")] {
         let path = folder.path().join("b.tif");
         fs::write(&path, bytes).unwrap();
-        assert_eq!(message(&path), format!("`b.tif` is {found}, expected a TIFF, PNG or JPEG file"));
+        assert_eq!(
+            message(&path),
+            format!("`b.tif` is {found}, expected a TIFF, MRC, NIfTI, PNG or JPEG file")
+        );
     }
 }
 
@@ -177,8 +233,10 @@ fn paths_that_cannot_be_written() {
         Ok(_) => panic!("{name} was accepted"),
         Err(error) => short(&error, folder.path()),
     };
-    assert!(create("a.mrc", spec).starts_with("cannot write format `.mrc` to `a.mrc`, expected"));
+    assert!(create("a.xyz", spec).starts_with("cannot write format `.xyz` to `a.xyz`, expected"));
     assert!(create("a.png", spec).starts_with("cannot write 32-bit float voxels to `a.png`"));
+    let signed = VolumeSpec { voxel_type: VoxelType::I16, ..spec };
+    assert!(create("a", signed).starts_with("cannot write 16-bit signed voxels to `a`"));
     let bytes = VolumeSpec { voxel_type: VoxelType::U8, ..spec };
     assert!(create("a.png", bytes).starts_with("cannot write 2 sections to `a.png`"));
     let none = VolumeSpec { shape: [0, 6, 7], ..spec };
@@ -193,7 +251,6 @@ fn paths_that_cannot_be_written() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_an_error_with_the_path() {
-    use std::io::Write;
     let Ok(mut full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
         println!("skipped: no /dev/full");
         return;

@@ -11,18 +11,39 @@ use proptest::prelude::*;
 use std::fs;
 use tempfile::tempdir;
 
+/// Any values of a type; bits that are no number are left out, since they equal nothing.
 fn voxels() -> impl Strategy<Value = Voxels> {
     (1..6_usize, 1..20_usize, 1..20_usize).prop_flat_map(|(z, y, x)| {
-        let array = move |len| Array3::from_shape_vec((z, y, x), len).unwrap();
         let len = z * y * x;
         prop_oneof![
-            prop::collection::vec(any::<u8>(), len).prop_map(move |v| Voxels::U8(array(v))),
-            prop::collection::vec(any::<u16>(), len)
-                .prop_map(move |v| { Voxels::U16(Array3::from_shape_vec((z, y, x), v).unwrap()) }),
-            prop::collection::vec(-1e30..1e30_f32, len)
-                .prop_map(move |v| { Voxels::F32(Array3::from_shape_vec((z, y, x), v).unwrap()) }),
+            array::<u8>([z, y, x], prop::collection::vec(any::<u8>(), len)),
+            array::<i8>([z, y, x], prop::collection::vec(any::<i8>(), len)),
+            array::<u16>([z, y, x], prop::collection::vec(any::<u16>(), len)),
+            array::<i16>([z, y, x], prop::collection::vec(any::<i16>(), len)),
+            array::<u32>([z, y, x], prop::collection::vec(any::<u32>(), len)),
+            array::<i32>([z, y, x], prop::collection::vec(any::<i32>(), len)),
+            array::<f32>([z, y, x], prop::collection::vec(-1e30..1e30_f32, len)),
         ]
     })
+}
+
+fn alike(found: Option<[f64; 3]>, expected: Option<[f64; 3]>, tolerance: f64) -> bool {
+    match (found, expected) {
+        (Some(found), Some(expected)) => {
+            found.iter().zip(expected).all(|(found, nm)| (found - nm).abs() <= tolerance * nm)
+        }
+        (found, expected) => found == expected,
+    }
+}
+
+fn array<T: std::fmt::Debug + 'static>(
+    shape: [usize; 3],
+    values: impl Strategy<Value = Vec<T>> + 'static,
+) -> BoxedStrategy<Voxels>
+where
+    Voxels: From<Array3<T>>,
+{
+    values.prop_map(move |values| Array3::from_shape_vec(shape, values).unwrap().into()).boxed()
 }
 
 proptest! {
@@ -31,16 +52,33 @@ proptest! {
     #[test]
     fn any_volume_survives_tiff(voxels in voxels(), nm in prop::option::of([0.01..9999.0_f64, 0.01..9999.0, 0.01..9999.0])) {
         let folder = tempdir().unwrap();
-        let path = folder.path().join("deep/er/stack.tif");
-        em_io::write_volume(&path, &voxels, nm).unwrap();
-        let volume = em_io::open(&path).unwrap();
-        prop_assert_eq!(volume.read_all().unwrap(), voxels);
-        match (volume.voxel_size_nm(), nm) {
-            (Some(found), Some(nm)) => for (found, nm) in found.iter().zip(nm) {
-                prop_assert!((found - nm).abs() <= 1e-7 * nm);
-            },
-            (found, nm) => prop_assert_eq!(found, nm),
+        for name in ["deep/er/stack.tif", "stack.tiff"] {
+            let path = folder.path().join(name);
+            em_io::write_volume(&path, &voxels, nm).unwrap();
+            let volume = em_io::open(&path).unwrap();
+            prop_assert_eq!(&volume.read_all().unwrap(), &voxels);
+            prop_assert!(alike(volume.voxel_size_nm(), nm, 1e-7));
         }
+    }
+
+    #[test]
+    fn any_volume_survives_mrc(voxels in voxels(), nm in prop::option::of([0.01..9999.0_f64, 0.01..9999.0, 0.01..9999.0])) {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("tomogram.rec");
+        let written = em_io::write_volume(&path, &voxels, nm);
+        if matches!(voxels.voxel_type(), VoxelType::U32 | VoxelType::I32) {
+            let refused = matches!(written, Err(Error::CannotWrite { .. }));
+            prop_assert!(refused);
+            return Ok(());
+        }
+        written.unwrap();
+        let volume = em_io::open(&path).unwrap();
+        let expected = match voxels {
+            Voxels::U8(array) => array.mapv(u16::from).into(),
+            other => other,
+        };
+        prop_assert_eq!(volume.read_all().unwrap(), expected);
+        prop_assert!(alike(volume.voxel_size_nm(), nm, 1e-6));
     }
 
     #[test]
@@ -48,7 +86,7 @@ proptest! {
         let folder = tempdir().unwrap();
         let path = folder.path().join("sections");
         let written = em_io::write_volume(&path, &voxels, None);
-        if voxels.voxel_type() == VoxelType::F32 {
+        if !matches!(voxels.voxel_type(), VoxelType::U8 | VoxelType::U16) {
             let refused = matches!(written, Err(Error::CannotWrite { .. }));
             prop_assert!(refused);
         } else {

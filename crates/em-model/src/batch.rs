@@ -119,15 +119,17 @@ fn intensity(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
 
 fn raw_tensor(raw: &Voxels) -> Result<Tensor> {
     let size = raw.shape().map(|edge| edge as i64);
-    Ok(match raw {
-        Voxels::U8(a) => Tensor::f_from_data_size(&contiguous(a.view()), &size, Kind::Uint8)?,
-        // libtorch computes little with unsigned 16 bits.
-        Voxels::U16(a) => {
-            let values: Vec<i32> = a.iter().map(|&v| i32::from(v)).collect();
-            Tensor::f_from_slice(&values)?.f_reshape(size)?
-        }
-        Voxels::F32(a) => Tensor::f_from_slice(&contiguous(a.view()))?.f_reshape(size)?,
-    })
+    let flat = match raw {
+        Voxels::U8(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
+        Voxels::I8(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
+        Voxels::I16(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
+        Voxels::I32(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
+        Voxels::F32(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
+        // libtorch computes little with unsigned 16 and 32 bits; a tile becomes float anyway.
+        Voxels::U16(a) => Tensor::f_from_slice(&contiguous(a.mapv(i32::from).view()))?,
+        Voxels::U32(_) => Tensor::f_from_slice(&contiguous(raw.to_f32().view()))?,
+    };
+    Ok(flat.f_reshape(size)?)
 }
 
 fn mask_tensor(mask: ArrayView3<'_, bool>) -> Result<Tensor> {

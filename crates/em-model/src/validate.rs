@@ -1,7 +1,7 @@
 //! Scores of a network on the validation regions of a split.
 
 use em_data::{Normalization, Region, TrainingSet};
-use em_io::Voxels;
+use em_io::match_voxels;
 use em_metrics::ConfusionCounts;
 use ndarray::s;
 use tch::{Kind, Tensor};
@@ -101,11 +101,9 @@ pub(crate) fn counts_of(tally: &Tensor) -> Result<Vec<ConfusionCounts>> {
 fn section_of(set: &TrainingSet, region: &Region, z: usize) -> Result<(Tensor, Tensor)> {
     let volume = &set.volumes()[region.volume];
     let size = [region.roi.shape[1] as i64, region.roi.shape[2] as i64];
-    let floats: Vec<f32> = match volume.raw() {
-        Voxels::U8(a) => region.slice(a.view()).slice(s![z, .., ..]).iter().map(|&v| f32::from(v)).collect(),
-        Voxels::U16(a) => region.slice(a.view()).slice(s![z, .., ..]).iter().map(|&v| f32::from(v)).collect(),
-        Voxels::F32(a) => region.slice(a.view()).slice(s![z, .., ..]).iter().copied().collect(),
-    };
+    let floats: Vec<f32> = match_voxels!(volume.raw(), a => {
+        region.slice(a.view()).slice(s![z, .., ..]).iter().map(|&v| f64::from(v) as f32).collect()
+    });
     let masks = (0..set.classes().len()).map(|class| {
         let mask = region.slice(volume.mask(class));
         let bytes: Vec<u8> = mask.slice(s![z, .., ..]).iter().map(|&v| u8::from(v)).collect();

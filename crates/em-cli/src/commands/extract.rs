@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use em_data::resize;
-use em_io::{Roi, VolumeSpec, VolumeWriter, Voxels};
+use em_io::{Roi, VolumeSpec, VolumeWriter, Voxels, match_voxels};
 use ndarray::{Array3, ArrayView3, Axis};
 
 use crate::output;
@@ -71,20 +71,13 @@ pub fn size(text: &str) -> Result<[usize; 2], String> {
 
 fn bilinear(block: &Voxels, size: [usize; 2]) -> Voxels {
     let floats = per_section(block.to_f32().view(), size, |section| resize::bilinear(section, size));
-    // `as` saturates, and bilinear values lie between their neighbours anyway.
-    match block {
-        Voxels::U8(_) => Voxels::U8(floats.mapv(|v| v.round() as u8)),
-        Voxels::U16(_) => Voxels::U16(floats.mapv(|v| v.round() as u16)),
-        Voxels::F32(_) => Voxels::F32(floats),
-    }
+    Voxels::from_f32(&floats, block.voxel_type())
 }
 
 fn nearest(block: &Voxels, size: [usize; 2]) -> Voxels {
-    match block {
-        Voxels::U8(a) => Voxels::U8(per_section(a.view(), size, |section| resize::nearest(section, size))),
-        Voxels::U16(a) => Voxels::U16(per_section(a.view(), size, |section| resize::nearest(section, size))),
-        Voxels::F32(a) => Voxels::F32(per_section(a.view(), size, |section| resize::nearest(section, size))),
-    }
+    match_voxels!(block, a => {
+        Voxels::from(per_section(a.view(), size, |section| resize::nearest(section, size)))
+    })
 }
 
 fn per_section<T: Copy + Default>(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use em_io::{Volume, Voxels};
+use em_io::{Volume, Voxels, match_voxels};
 use serde::Serialize;
 
 use crate::output;
@@ -100,7 +100,7 @@ struct Values {
     minimum: f64,
     maximum: f64,
     /// Counts of the distinct values; `None` once there are too many for a label.
-    distinct: Option<BTreeMap<u32, u64>>,
+    distinct: Option<BTreeMap<i64, u64>>,
 }
 
 impl Values {
@@ -115,13 +115,14 @@ impl Values {
         };
         let bar = output::bar(volume.shape()[0] as u64, "sections");
         for z in 0..volume.shape()[0] {
-            match volume.read_section(z)? {
-                Voxels::U8(a) => values.add_counted(&counted(a.iter().map(|&v| usize::from(v)))),
-                Voxels::U16(a) => values.add_counted(&counted(a.iter().map(|&v| usize::from(v)))),
+            match &volume.read_section(z)? {
                 Voxels::F32(a) => {
                     values.distinct = None;
                     a.iter().for_each(|&v| values.add(f64::from(v), 1.0));
                 }
+                integers => match_voxels!(integers, a => {
+                    values.add_runs(a.iter().map(|&v| f64::from(v)));
+                }),
             }
             bar.inc(1);
         }
@@ -129,16 +130,31 @@ impl Values {
         Ok(values)
     }
 
-    fn add_counted(&mut self, counts: &[u64]) {
-        for (value, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-            self.add(value as f64, count as f64);
-            if let Some(distinct) = &mut self.distinct {
-                // At most 65535, the largest 16-bit value.
-                *distinct.entry(value as u32).or_default() += count;
+    /// Adds integers. Labels are long runs of one value, of which each is looked up once.
+    fn add_runs(&mut self, mut values: impl Iterator<Item = f64>) {
+        let Some(mut last) = values.next() else {
+            return;
+        };
+        let mut length = 1;
+        for value in values {
+            if value == last {
+                length += 1;
+            } else {
+                self.add_run(last, length);
+                (last, length) = (value, 1);
             }
         }
-        if self.distinct.as_ref().is_some_and(|distinct| distinct.len() > MOST_LABEL_VALUES) {
-            self.distinct = None;
+        self.add_run(last, length);
+    }
+
+    fn add_run(&mut self, value: f64, length: u64) {
+        self.add(value, length as f64);
+        if let Some(distinct) = &mut self.distinct {
+            // No integer of 32 bits is too large for it.
+            *distinct.entry(value as i64).or_default() += length;
+            if distinct.len() > MOST_LABEL_VALUES {
+                self.distinct = None;
+            }
         }
     }
 
@@ -160,16 +176,8 @@ impl Values {
 
     fn shares(&self) -> Option<Vec<Share>> {
         let distinct = self.distinct.as_ref()?;
-        let share = |(&value, &count): (&u32, &u64)| Share {
-            value: f64::from(value),
-            share: count as f64 / self.count,
-        };
+        let share =
+            |(&value, &count): (&i64, &u64)| Share { value: value as f64, share: count as f64 / self.count };
         Some(distinct.iter().map(share).collect())
     }
-}
-
-fn counted(values: impl Iterator<Item = usize>) -> Vec<u64> {
-    let mut counts = vec![0; 1 << 16];
-    values.for_each(|value| counts[value] += 1);
-    counts
 }

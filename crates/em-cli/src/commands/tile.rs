@@ -115,9 +115,9 @@ fn write_section(volume: &Volume, z: usize, args: &TileArgs, stride: usize, fold
             let bytes: Vec<u8> = tile.iter().flat_map(|v| v.to_ne_bytes()).collect();
             write(y, x, &bytes, tile.dim(), ExtendedColorType::L16)
         }),
-        Voxels::F32(_) => Err(UserError::new(
-            format!("`{}` holds 32-bit floats, which PNG cannot hold", args.input.display()),
-            "convert it to 8 or 16 bit first",
+        other => Err(UserError::new(
+            format!("`{}` holds {} voxels, which PNG cannot hold", args.input.display(), other.voxel_type()),
+            "convert it to 8- or 16-bit unsigned first",
         )
         .into()),
     }

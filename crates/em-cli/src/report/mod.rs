@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use em_data::{Region, TrainingSet};
-use em_io::{Roi, Voxels};
+use em_io::Roi;
 use em_metrics::ConfusionCounts;
 use em_model::{Device, Predictor, RunFolder};
 use image::RgbImage;
-use ndarray::{Array2, Array3, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use serde::Serialize;
 
 use crate::config::RunConfig;
@@ -163,12 +163,7 @@ fn predicted(predictor: &Predictor, set: &TrainingSet, section: &Region) -> Resu
 
 /// Grey values of one section, `[y, x]`.
 fn grey(set: &TrainingSet, section: &Region) -> Array2<f32> {
-    let values: Array3<f32> = match set.volumes()[section.volume].raw() {
-        Voxels::U8(a) => section.slice(a.view()).mapv(f32::from),
-        Voxels::U16(a) => section.slice(a.view()).mapv(f32::from),
-        Voxels::F32(a) => section.slice(a.view()).to_owned(),
-    };
-    values.slice_move(s![0, .., ..])
+    set.volumes()[section.volume].raw().cut(section.roi).to_f32().slice_move(s![0, .., ..])
 }
 
 fn history_curves(path: &Path) -> Result<RgbImage> {

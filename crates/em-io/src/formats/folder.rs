@@ -1,10 +1,10 @@
 //! A folder with one image per section. It decodes nothing itself.
 
-use super::{image_file, read_sections, tiff};
+use super::read_sections;
 use crate::error::{Error, Result};
-use crate::volume::{Info, Signature, Source, Volume, signature};
-use crate::voxels::{Sample, VoxelType, Voxels};
-use crate::{Roi, limits};
+use crate::sample::{Sample, match_voxel_type};
+use crate::volume::{Info, Source, Volume, open_file};
+use crate::{Roi, VoxelType, Voxels, limits};
 use ndarray::Array3;
 use rayon::prelude::*;
 use std::cmp::Ordering;
@@ -76,10 +76,7 @@ fn name_of(path: &Path) -> String {
 }
 
 fn open_section(path: &Path) -> Result<Volume> {
-    let section = match signature(path)? {
-        Signature::Tiff => tiff::open(path)?,
-        Signature::Image(format) => image_file::open(path, format)?,
-    };
+    let section = open_file(path)?;
     match section.shape()[0] {
         1 => Ok(section),
         pages => Err(Error::NotAStack {
@@ -139,11 +136,7 @@ struct Folder {
 impl Source for Folder {
     fn read(&self, roi: Roi) -> Result<Voxels> {
         let voxel_type = self.sections.first().map_or(VoxelType::U8, Volume::voxel_type);
-        match voxel_type {
-            VoxelType::U8 => self.read_as::<u8>(roi).map(Voxels::U8),
-            VoxelType::U16 => self.read_as::<u16>(roi).map(Voxels::U16),
-            VoxelType::F32 => self.read_as::<f32>(roi).map(Voxels::F32),
-        }
+        match_voxel_type!(voxel_type, T => self.read_as::<T>(roi).map(Voxels::from))
     }
 }
 

@@ -4,8 +4,9 @@ use super::{ALPHA_NOTE, COLOUR_NOTE};
 use crate::Roi;
 use crate::error::{Error, Result};
 use crate::limits::{self, MAX_PIECE_BYTES, MAX_SIDE};
+use crate::sample::Sample;
 use crate::volume::{Info, Source, Volume};
-use crate::voxels::{Sample, VoxelType, Voxels, cut};
+use crate::{VoxelType, Voxels};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use ndarray::Array3;
 use std::fs::File;
@@ -93,7 +94,7 @@ impl ImageFile {
     {
         let section = Array3::from_shape_vec((1, self.size[0], self.size[1]), grey)
             .expect("the decoded size was checked");
-        cut(section.view(), roi).into()
+        Voxels::from(section).cut(roi)
     }
 }
 

@@ -2,15 +2,20 @@
 
 pub(crate) mod folder;
 pub(crate) mod image_file;
+pub(crate) mod mrc;
+pub(crate) mod nifti;
 pub(crate) mod png;
+pub(crate) mod raw;
 pub(crate) mod tiff;
 
-use crate::error::Result;
-use crate::voxels::{Sample, Voxels};
-use crate::{Roi, limits};
+use crate::error::{Error, Result};
+use crate::limits::VOXEL_SIZE_NM;
+use crate::sample::Sample;
+use crate::{Roi, Voxels, limits, match_voxels};
 use ndarray::{Array3, s};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::path::Path;
 
 /// Fills a block section by section, in parallel.
 ///
@@ -41,12 +46,31 @@ pub(crate) const COLOUR_NOTE: &str = "colour read as grey (Rec. 601 luma)";
 /// Names what is done to transparency, for the notes of a volume.
 pub(crate) const ALPHA_NOTE: &str = "alpha channel left out";
 
+/// Names what is done to 64-bit floats, for the notes of a volume.
+pub(crate) const DOUBLE_NOTE: &str = "64-bit float rounded to 32-bit float";
+
+/// The decimal digits that a 32-bit float holds.
+pub(crate) const FLOAT_DIGITS: usize = 7;
+
+/// Returns a voxel size in nm, rounded to some digits, where its three lengths can be believed.
+pub(crate) fn voxel_size(nm: [f64; 3], digits: usize) -> Option<[f64; 3]> {
+    let behind_the_point = digits - 1;
+    let nm = nm.map(|length| format!("{length:.behind_the_point$e}").parse().unwrap_or(length));
+    nm.iter().all(|length| VOXEL_SIZE_NM.contains(length)).then_some(nm)
+}
+
+/// An error about a header or description whose values make no sense.
+pub(crate) fn damaged(path: &Path, reason: String) -> Error {
+    Error::Damaged { path: path.to_path_buf(), page: 0, source: reason.into() }
+}
+
 /// Returns the bytes of some rows of a section, in the machine's byte order.
 pub(crate) fn bytes_of_rows(voxels: &Voxels, z: usize, rows: Range<usize>) -> Vec<u8> {
     let rows = s![z, rows, ..];
     match voxels {
         Voxels::U8(array) => array.slice(rows).iter().copied().collect(),
-        Voxels::U16(array) => array.slice(rows).iter().flat_map(|v| v.to_ne_bytes()).collect(),
-        Voxels::F32(array) => array.slice(rows).iter().flat_map(|v| v.to_ne_bytes()).collect(),
+        other => {
+            match_voxels!(other, array => array.slice(rows).iter().flat_map(|v| v.to_ne_bytes()).collect())
+        }
     }
 }

@@ -3,8 +3,8 @@
 use super::bytes_of_rows;
 use crate::atomic::{AtomicFile, AtomicFolder};
 use crate::error::{Error, Result};
-use crate::voxels::{VoxelType, Voxels};
 use crate::writer::{Sink, VolumeSpec, cannot_write};
+use crate::{VoxelType, Voxels};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use rayon::prelude::*;
@@ -41,9 +41,9 @@ pub(crate) fn create_folder(path: &Path, spec: VolumeSpec) -> Result<Box<dyn Sin
 fn check_type(path: &Path, spec: VolumeSpec) -> Result<()> {
     match spec.voxel_type {
         VoxelType::U8 | VoxelType::U16 => Ok(()),
-        VoxelType::F32 => {
+        _ => {
             let what = format!("{} voxels", spec.voxel_type);
-            Err(cannot_write(path, what, "8- or 16-bit voxels for PNG, or a path that ends in .tif"))
+            Err(cannot_write(path, what, "8- or 16-bit unsigned voxels for PNG, or a path that ends in .tif"))
         }
     }
 }
@@ -95,10 +95,9 @@ impl Sink for PngFolder {
 
 fn encode(path: &Path, sections: &Voxels, z: usize) -> Result<Vec<u8>> {
     let [_, height, width] = sections.shape();
-    let color = match sections.voxel_type() {
-        VoxelType::U16 => ExtendedColorType::L16,
-        VoxelType::U8 | VoxelType::F32 => ExtendedColorType::L8,
-    };
+    // `check_type` has let only these two pass.
+    let color =
+        if sections.voxel_type() == VoxelType::U16 { ExtendedColorType::L16 } else { ExtendedColorType::L8 };
     let side = |side| u32::try_from(side).unwrap_or(u32::MAX);
     let mut png = Vec::new();
     PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)

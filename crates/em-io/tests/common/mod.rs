@@ -24,6 +24,23 @@ pub fn u16_at(z: usize, y: usize, x: usize) -> u16 {
     ((z * 3701 + y * 1103 + x * 509) % 65536) as u16
 }
 
+pub fn i8_at(z: usize, y: usize, x: usize) -> i8 {
+    (i16::from(u8_at(z, y, x)) - 128) as i8
+}
+
+pub fn i16_at(z: usize, y: usize, x: usize) -> i16 {
+    (i32::from(u16_at(z, y, x)) - (1 << 15)) as i16
+}
+
+/// Values that 32-bit floats do not hold.
+pub fn u32_at(z: usize, y: usize, x: usize) -> u32 {
+    u32::from(u16_at(z, y, x)) * 65_537
+}
+
+pub fn i32_at(z: usize, y: usize, x: usize) -> i32 {
+    (i64::from(u32_at(z, y, x)) - (1 << 31)) as i32
+}
+
 pub fn f32_at(z: usize, y: usize, x: usize) -> f32 {
     f32::from(u16_at(z, y, x)) * 0.25 - 100.0
 }

@@ -4,7 +4,7 @@
 
 use super::page::{Page, Pixels};
 use crate::Roi;
-use crate::voxels::Sample;
+use crate::sample::Sample;
 use std::io::{Read, Seek};
 use std::ops::Range;
 use tiff::decoder::{Decoder, DecodingResult};
@@ -17,28 +17,32 @@ pub(super) trait ChunkSample: Sample {
     fn from_chunk(chunk: DecodingResult) -> Option<Vec<Self>>;
 }
 
-impl ChunkSample for u8 {
-    fn from_chunk(chunk: DecodingResult) -> Option<Vec<u8>> {
-        match chunk {
-            DecodingResult::U8(samples) => Some(samples),
-            _ => None,
+macro_rules! chunk_sample {
+    ($type:ty, $variant:ident) => {
+        impl ChunkSample for $type {
+            fn from_chunk(chunk: DecodingResult) -> Option<Vec<Self>> {
+                match chunk {
+                    DecodingResult::$variant(samples) => Some(samples),
+                    _ => None,
+                }
+            }
         }
-    }
+    };
 }
 
-impl ChunkSample for u16 {
-    fn from_chunk(chunk: DecodingResult) -> Option<Vec<u16>> {
-        match chunk {
-            DecodingResult::U16(samples) => Some(samples),
-            _ => None,
-        }
-    }
-}
+chunk_sample!(u8, U8);
+chunk_sample!(i8, I8);
+chunk_sample!(u16, U16);
+chunk_sample!(i16, I16);
+chunk_sample!(u32, U32);
+chunk_sample!(i32, I32);
 
 impl ChunkSample for f32 {
-    fn from_chunk(chunk: DecodingResult) -> Option<Vec<f32>> {
+    fn from_chunk(chunk: DecodingResult) -> Option<Vec<Self>> {
         match chunk {
             DecodingResult::F32(samples) => Some(samples),
+            // The volume has a note of it.
+            DecodingResult::F64(samples) => Some(samples.into_iter().map(|v| v as f32).collect()),
             _ => None,
         }
     }

@@ -1,10 +1,10 @@
 //! What a page of a TIFF file is: its size, its type and how its pixels become voxels.
 
 use super::failure;
+use crate::VoxelType;
 use crate::error::{Error, Result};
-use crate::formats::{ALPHA_NOTE, COLOUR_NOTE};
+use crate::formats::{ALPHA_NOTE, COLOUR_NOTE, DOUBLE_NOTE};
 use crate::limits::{self, MAX_PIECE_BYTES};
-use crate::voxels::VoxelType;
 use std::io::{Read, Seek};
 use std::path::Path;
 use tiff::decoder::Decoder;
@@ -18,6 +18,8 @@ pub(super) struct Page {
     pub size: [usize; 2],
     pub voxel_type: VoxelType,
     pub pixels: Pixels,
+    /// The bits of one stored sample.
+    pub bits: u8,
 }
 
 /// How the samples of a pixel become one voxel.
@@ -34,7 +36,7 @@ pub(super) enum Pixels {
 }
 
 /// The kinds of pages that are read, for error messages.
-pub(super) const READABLE: &str = "8- or 16-bit unsigned or 32-bit float, grey or RGB";
+pub(super) const READABLE: &str = "8-, 16- or 32-bit integers or 32- or 64-bit float, grey or RGB";
 
 impl Page {
     /// Reads the tags of the decoder's current page.
@@ -59,21 +61,29 @@ impl Page {
         let voxel_type = match (format, color.bit_depth()) {
             (SampleFormat::Uint, 1 | 2 | 4 | 8) => VoxelType::U8,
             (SampleFormat::Uint, 16) => VoxelType::U16,
-            (SampleFormat::IEEEFP, 32) => VoxelType::F32,
+            (SampleFormat::Uint, 32) => VoxelType::U32,
+            (SampleFormat::Int, 8) => VoxelType::I8,
+            (SampleFormat::Int, 16) => VoxelType::I16,
+            (SampleFormat::Int, 32) => VoxelType::I32,
+            (SampleFormat::IEEEFP, 32 | 64) => VoxelType::F32,
             _ => return Err(unsupported(kind(color, format))),
         };
-        Ok(Self { size, voxel_type, pixels })
+        Ok(Self { size, voxel_type, pixels, bits: color.bit_depth() })
     }
 
     /// What a user should know of the way this page is read.
     pub(super) fn notes(&self) -> Vec<String> {
-        match self.pixels {
+        let mut notes = match self.pixels {
             Pixels::Grey => Vec::new(),
             Pixels::Packed { bits } => vec![format!("{bits}-bit grey scaled to 0-255")],
             Pixels::First { samples: 2 } => vec![ALPHA_NOTE.into()],
             Pixels::First { .. } | Pixels::Colour { samples: 3 } => vec![COLOUR_NOTE.into()],
             Pixels::Colour { .. } => vec![COLOUR_NOTE.into(), ALPHA_NOTE.into()],
+        };
+        if self.bits == 64 {
+            notes.push(DOUBLE_NOTE.into());
         }
+        notes
     }
 }
 

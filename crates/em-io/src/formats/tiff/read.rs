@@ -7,9 +7,9 @@ use super::failure;
 use super::page::Page;
 use crate::error::{Error, Result};
 use crate::formats::read_sections;
+use crate::sample::match_voxel_type;
 use crate::volume::{Info, Source, Volume};
-use crate::voxels::{VoxelType, Voxels};
-use crate::{Roi, limits};
+use crate::{Roi, Voxels, limits};
 use ndarray::Array3;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -135,11 +135,7 @@ struct TiffFile {
 
 impl Source for TiffFile {
     fn read(&self, roi: Roi) -> Result<Voxels> {
-        match self.first.voxel_type {
-            VoxelType::U8 => self.read_as::<u8>(roi).map(Voxels::U8),
-            VoxelType::U16 => self.read_as::<u16>(roi).map(Voxels::U16),
-            VoxelType::F32 => self.read_as::<f32>(roi).map(Voxels::F32),
-        }
+        match_voxel_type!(self.first.voxel_type, T => self.read_as::<T>(roi).map(Voxels::from))
     }
 }
 

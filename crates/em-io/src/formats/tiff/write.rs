@@ -4,8 +4,8 @@ use super::description;
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::formats::bytes_of_rows;
-use crate::voxels::{VoxelType, Voxels};
 use crate::writer::{Sink, VolumeSpec};
+use crate::{VoxelType, Voxels};
 use flate2::{Compression, write::ZlibEncoder};
 use rayon::prelude::*;
 use std::fs::File;
@@ -129,7 +129,8 @@ fn deflate(bytes: &[u8]) -> io::Result<Vec<u8>> {
 
 fn sample_format(voxel_type: VoxelType) -> SampleFormat {
     match voxel_type {
-        VoxelType::U8 | VoxelType::U16 => SampleFormat::Uint,
+        VoxelType::U8 | VoxelType::U16 | VoxelType::U32 => SampleFormat::Uint,
+        VoxelType::I8 | VoxelType::I16 | VoxelType::I32 => SampleFormat::Int,
         VoxelType::F32 => SampleFormat::IEEEFP,
     }
 }

@@ -1,0 +1,184 @@
+//! The header of NIfTI-1 and NIfTI-2.
+
+use crate::VoxelType;
+use crate::error::{Error, Result};
+use crate::formats::raw::{Endian, Fields, RawVoxels, Rescale, Stored};
+use crate::formats::{FLOAT_DIGITS, damaged, voxel_size};
+use std::path::Path;
+
+/// The longer of the two headers, that of NIfTI-2.
+pub(super) const HEADER_BYTES: u64 = 540;
+
+/// What a header says, in our words.
+pub(super) struct Header {
+    pub voxels: RawVoxels,
+    pub voxel_size_nm: Option<[f64; 3]>,
+    /// Whether there is a voxel size but no unit.
+    pub has_no_unit: bool,
+}
+
+/// The two versions, each with its byte order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Version {
+    number: u8,
+    endian: Endian,
+}
+
+impl Version {
+    /// Tells by the first field, which is the length of the header, and the letters `n+1` or `n+2`.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        [Endian::Little, Endian::Big].into_iter().find_map(|endian| {
+            let magic = |at| bytes.get(at..at + 3);
+            let fields = Fields { bytes, endian };
+            match fields.i32(0) {
+                348 if matches!(magic(344), Some(b"n+1" | b"ni1")) => Some(Self { number: 1, endian }),
+                540 if matches!(magic(4), Some(b"n+2" | b"ni2")) => Some(Self { number: 2, endian }),
+                _ => None,
+            }
+        })
+    }
+
+    /// Returns the first place behind the header and the 4 bytes that tell of extensions.
+    fn first_voxel(self) -> u64 {
+        if self.number == 1 { 352 } else { 544 }
+    }
+}
+
+/// Tells whether a file that starts with these bytes is NIfTI; 348 of them suffice.
+pub(crate) fn is_nifti(bytes: &[u8]) -> bool {
+    Version::of(bytes).is_some()
+}
+
+/// The fields that are read, of either version.
+struct Raw {
+    /// The number of axes, then the size along x, y, z, time, ...
+    dim: [i64; 8],
+    datatype: i16,
+    /// Voxel sizes along x, y, z.
+    pixdim: [f64; 3],
+    vox_offset: f64,
+    slope: f64,
+    intercept: f64,
+    units: u8,
+    /// Whether the voxels are in this file.
+    single: bool,
+}
+
+impl Raw {
+    fn of(version: Version, bytes: &[u8]) -> Self {
+        let fields = Fields { bytes, endian: version.endian };
+        let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+        match version.number {
+            1 => Self {
+                dim: std::array::from_fn(|axis| fields.i16(40 + 2 * axis).into()),
+                datatype: fields.i16(70),
+                pixdim: [80, 84, 88].map(|at| fields.f32(at).into()),
+                vox_offset: fields.f32(108).into(),
+                slope: fields.f32(112).into(),
+                intercept: fields.f32(116).into(),
+                units: byte(123),
+                single: byte(345) == b'+',
+            },
+            _ => Self {
+                dim: std::array::from_fn(|axis| fields.i64(16 + 8 * axis)),
+                datatype: fields.i16(12),
+                pixdim: [112, 120, 128].map(|at| fields.f64(at)),
+                // Below 2^53 for every file that exists, and a larger one is refused.
+                vox_offset: fields.i64(168) as f64,
+                slope: fields.f64(176),
+                intercept: fields.f64(184),
+                units: fields.i32(500).to_le_bytes()[0],
+                single: byte(5) == b'+',
+            },
+        }
+    }
+}
+
+impl Header {
+    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let version =
+            Version::of(bytes).ok_or_else(|| damaged(path, "its NIfTI header has changed".into()))?;
+        let raw = Raw::of(version, bytes);
+        if !raw.single {
+            return Err(unsupported(path, "a NIfTI header whose voxels are in another file".into()));
+        }
+        // Whole bytes that a file can hold; the comparison is false for NaN.
+        if !(0.0..=9e15).contains(&raw.vox_offset) {
+            return Err(damaged(path, format!("the header claims an offset of {}", raw.vox_offset)));
+        }
+        let (voxel_size_nm, has_no_unit) = size_of(&raw);
+        let voxels = RawVoxels {
+            path: path.to_path_buf(),
+            // Some programs leave it at 0 and mean the place behind the header.
+            start: (raw.vox_offset as u64).max(version.first_voxel()),
+            shape: shape(path, &raw)?,
+            stored: stored(path, raw.datatype)?,
+            endian: version.endian,
+            rescale: rescale(&raw),
+        };
+        Ok(Self { voxels, voxel_size_nm, has_no_unit })
+    }
+}
+
+/// Returns `[z, y, x]`, where there is nothing but a volume.
+fn shape(path: &Path, raw: &Raw) -> Result<[usize; 3]> {
+    let axes = usize::try_from(raw.dim[0]).ok().filter(|axes| (1..=7).contains(axes));
+    let axes = axes.ok_or_else(|| damaged(path, format!("the header claims {} axes", raw.dim[0])))?;
+    let sides = &raw.dim[1..=axes];
+    if sides.iter().skip(3).any(|&side| side > 1) {
+        return Err(Error::NotAStack {
+            path: path.to_path_buf(),
+            found: format!("{sides:?} voxels along x, y, z and further axes"),
+            expected: "one volume at one time".into(),
+        });
+    }
+    let side = |axis: usize| {
+        let side = sides.get(axis).copied().unwrap_or(1);
+        usize::try_from(side).map_err(|_| damaged(path, format!("the header claims a side of {side} voxels")))
+    };
+    Ok([side(2)?, side(1)?, side(0)?])
+}
+
+/// The codes `DT_` of `nifti1.h`.
+fn stored(path: &Path, datatype: i16) -> Result<Stored> {
+    Ok(match datatype {
+        2 => Stored::As(VoxelType::U8),
+        256 => Stored::As(VoxelType::I8),
+        512 => Stored::As(VoxelType::U16),
+        4 => Stored::As(VoxelType::I16),
+        768 => Stored::As(VoxelType::U32),
+        8 => Stored::As(VoxelType::I32),
+        16 => Stored::As(VoxelType::F32),
+        64 => Stored::F64,
+        other => return Err(unsupported(path, format!("of NIfTI data type {other}"))),
+    })
+}
+
+/// `scl_slope` and `scl_inter`; a slope of 0 says that there is none.
+fn rescale(raw: &Raw) -> Option<Rescale> {
+    let Raw { slope, intercept, .. } = *raw;
+    let given = slope != 0.0 && slope.is_finite() && intercept.is_finite();
+    (given && (slope, intercept) != (1.0, 0.0)).then_some(Rescale { slope, intercept })
+}
+
+/// The voxel size, or whether only its unit is missing.
+fn size_of(raw: &Raw) -> (Option<[f64; 3]>, bool) {
+    // The lower three bits of `xyzt_units`.
+    let unit_nm = match raw.units & 7 {
+        1 => 1e9,
+        2 => 1e6,
+        3 => 1e3,
+        _ => return (None, raw.pixdim.iter().any(|&size| size != 0.0 && size != 1.0)),
+    };
+    let [x, y, z] = raw.pixdim.map(|size| size.abs() * unit_nm);
+    (voxel_size([z, y, x], FLOAT_DIGITS), false)
+}
+
+fn unsupported(path: &Path, found: String) -> Error {
+    Error::Unsupported {
+        path: path.to_path_buf(),
+        page: 0,
+        found,
+        expected: "8-, 16- or 32-bit integers or 32- or 64-bit float in one .nii file",
+    }
+}

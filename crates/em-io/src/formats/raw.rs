@@ -1,0 +1,275 @@
+//! Voxels that lie in a file one after another, uncompressed: MRC, NIfTI, large ImageJ stacks.
+//!
+//! It knows where they begin and how they are stored; the headers are read by the formats.
+
+use super::read_sections;
+use crate::error::{Error, Result};
+use crate::sample::{Sample, match_voxel_type};
+use crate::volume::Source;
+use crate::{Roi, VoxelType, Voxels, limits};
+use ndarray::Array3;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// About as many bytes are read at a time, by each thread.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// The order of the bytes of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endian {
+    Little,
+    Big,
+}
+
+/// How one voxel is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// In a type that is kept.
+    As(VoxelType),
+    /// As a 64-bit float, which is rounded to 32 bits.
+    F64,
+}
+
+/// Turns a stored value into the one that is meant: `slope * stored + intercept`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rescale {
+    pub slope: f64,
+    pub intercept: f64,
+}
+
+/// A volume of uncompressed voxels, x fastest, then y, then z.
+#[derive(Clone, Debug)]
+pub(crate) struct RawVoxels {
+    /// The file, as errors name it.
+    pub path: PathBuf,
+    /// Where the first voxel begins.
+    pub start: u64,
+    pub shape: [usize; 3],
+    pub stored: Stored,
+    pub endian: Endian,
+    pub rescale: Option<Rescale>,
+}
+
+impl RawVoxels {
+    /// Returns the type that the voxels are read as.
+    pub(crate) fn voxel_type(&self) -> VoxelType {
+        match (self.stored, self.rescale) {
+            (Stored::As(voxel_type), None) => voxel_type,
+            _ => VoxelType::F32,
+        }
+    }
+
+    /// Checks that the shape is one that we read, and that `file_bytes` bytes hold all of it.
+    ///
+    /// Files that were compressed have no length to hold it against: `None`.
+    pub(crate) fn check(&self, file_bytes: Option<u64>) -> Result<()> {
+        let [depth, height, width] = self.shape;
+        let bytes = self.stored.bytes();
+        limits::check_sections(&self.path, depth)?;
+        limits::check_section(&self.path, 0, [height, width], 8 * bytes, file_bytes.unwrap_or(u64::MAX))?;
+        if depth * height * width == 0 {
+            let found = format!("{width} columns, {height} rows and {depth} sections");
+            return Err(Error::NotAStack {
+                path: self.path.clone(),
+                found,
+                expected: "at least 1 of each".into(),
+            });
+        }
+        // The limits keep a section below 2^39 bytes, and a volume below 2^59.
+        match file_bytes.map(|bytes| self.section_at(bytes)) {
+            Some(page) if page < depth => Err(Error::Truncated { path: self.path.clone(), page }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns where the last voxel ends, of a shape that was checked.
+    pub(crate) fn end(&self) -> u64 {
+        self.start
+            .saturating_add(self.shape.iter().fold(self.stored.bytes() as u64, |n, &side| n * side as u64))
+    }
+
+    /// Returns the section that a place in the file belongs to, of a shape that was checked.
+    pub(crate) fn section_at(&self, place: u64) -> usize {
+        let [_, height, width] = self.shape;
+        let section = place.saturating_sub(self.start) / (height * width * self.stored.bytes()) as u64;
+        usize::try_from(section).unwrap_or(usize::MAX)
+    }
+
+    /// Reads a block from `file`, which is the one at `path` or its uncompressed copy.
+    pub(crate) fn read_from(&self, file: &Path, roi: Roi) -> Result<Voxels> {
+        match_voxel_type!(self.voxel_type(), T => self.read_as::<T>(file, roi).map(Voxels::from))
+    }
+
+    fn read_as<T: Decode>(&self, file: &Path, roi: Roi) -> Result<Array3<T>> {
+        read_sections(roi, |z, out| self.read_section(file, z, roi, out))
+    }
+
+    /// Reads the block's part of one section.
+    fn read_section<T: Decode>(&self, file: &Path, z: usize, roi: Roi, out: &mut [T]) -> Result<()> {
+        let ([_, top, left], [_, rows, columns]) = (roi.start, roi.shape);
+        let [_, height, width] = self.shape;
+        let bytes = self.stored.bytes();
+        let mut file = File::open(file).map_err(Error::io("open", &self.path))?;
+        // Rows of full width follow each other in the file.
+        let run = if columns == width { rows * columns } else { columns };
+        let mut buffer = limits::zeroed::<u8>(PIECE_BYTES.min(run * bytes))?;
+        for (index, out) in out.chunks_mut(run.max(1)).enumerate() {
+            let voxel = ((z * height + top + index) * width + left) as u64;
+            file.seek(SeekFrom::Start(self.start + voxel * bytes as u64))
+                .map_err(Error::io("read", &self.path))?;
+            for out in out.chunks_mut(PIECE_BYTES / bytes) {
+                let piece = &mut buffer[..out.len() * bytes];
+                file.read_exact(piece).map_err(|error| match error.kind() {
+                    ErrorKind::UnexpectedEof => Error::Truncated { path: self.path.clone(), page: z },
+                    _ => Error::io("read", &self.path)(error),
+                })?;
+                self.decode(piece, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn decode<T: Decode>(&self, bytes: &[u8], out: &mut [T]) {
+        match (self.stored, self.rescale) {
+            (Stored::As(_), None) => T::decode(bytes, self.endian, out),
+            (Stored::As(voxel_type), Some(rescale)) => {
+                match_voxel_type!(voxel_type, S => convert::<S, T>(bytes, self.endian, rescale, out))
+            }
+            (Stored::F64, rescale) => {
+                convert::<f64, T>(bytes, self.endian, rescale.unwrap_or(Rescale::IDENTITY), out);
+            }
+        }
+    }
+}
+
+impl Source for RawVoxels {
+    fn read(&self, roi: Roi) -> Result<Voxels> {
+        self.read_from(&self.path, roi)
+    }
+}
+
+impl Stored {
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Self::As(voxel_type) => voxel_type.bytes(),
+            Self::F64 => 8,
+        }
+    }
+}
+
+impl Rescale {
+    const IDENTITY: Self = Self { slope: 1.0, intercept: 0.0 };
+}
+
+fn convert<S: Number, T: Sample>(bytes: &[u8], endian: Endian, rescale: Rescale, out: &mut [T]) {
+    let mut stored = vec![S::default(); out.len()];
+    S::decode(bytes, endian, &mut stored);
+    for (out, stored) in out.iter_mut().zip(stored) {
+        *out = T::from_f64(stored.into() * rescale.slope + rescale.intercept);
+    }
+}
+
+/// A number that is made of bytes.
+trait Number: Copy + Default + Into<f64> {
+    /// Reads numbers that are stored one after another, as many as there are in both.
+    fn decode(bytes: &[u8], endian: Endian, out: &mut [Self]);
+}
+
+/// A voxel that is made of bytes.
+trait Decode: Number + Sample {}
+
+impl<T: Number + Sample> Decode for T {}
+
+macro_rules! number {
+    ($($type:ty),*) => {
+        $(impl Number for $type {
+            fn decode(bytes: &[u8], endian: Endian, out: &mut [Self]) {
+                let pairs = out.iter_mut().zip(bytes.as_chunks().0);
+                match endian {
+                    Endian::Little => pairs.for_each(|(out, &value)| *out = Self::from_le_bytes(value)),
+                    Endian::Big => pairs.for_each(|(out, &value)| *out = Self::from_be_bytes(value)),
+                }
+            }
+        })*
+    };
+}
+
+number!(u8, i8, u16, i16, u32, i32, f32, f64);
+
+/// The fields of a binary header. What lies behind its end is 0.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fields<'a> {
+    pub bytes: &'a [u8],
+    pub endian: Endian,
+}
+
+impl Fields<'_> {
+    pub(crate) fn i16(&self, at: usize) -> i16 {
+        self.number(at)
+    }
+
+    pub(crate) fn i32(&self, at: usize) -> i32 {
+        self.number(at)
+    }
+
+    pub(crate) fn f32(&self, at: usize) -> f32 {
+        self.number(at)
+    }
+
+    pub(crate) fn i64(&self, at: usize) -> i64 {
+        let (low, high) = match self.endian {
+            Endian::Little => (at, at + 4),
+            Endian::Big => (at + 4, at),
+        };
+        i64::from(self.i32(high)) << 32 | i64::from(self.number::<u32>(low))
+    }
+
+    pub(crate) fn f64(&self, at: usize) -> f64 {
+        self.number(at)
+    }
+
+    fn number<T: Number>(&self, at: usize) -> T {
+        let mut value = [T::default()];
+        T::decode(self.bytes.get(at..).unwrap_or_default(), self.endian, &mut value);
+        value[0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_byte_orders_are_decoded() {
+        let mut out = [0_i16; 2];
+        i16::decode(&[0xff, 0xfe, 1, 0, 9], Endian::Big, &mut out);
+        assert_eq!(out, [-2, 256]);
+        i16::decode(&[0xfe, 0xff, 1, 0, 9], Endian::Little, &mut out);
+        assert_eq!(out, [-2, 1]);
+    }
+
+    #[test]
+    fn a_field_behind_the_end_is_zero() {
+        let fields = Fields { bytes: &[1, 0, 0, 0, 7], endian: Endian::Little };
+        assert_eq!([fields.i32(0), fields.i32(4), fields.i32(99)], [1, 0, 0]);
+    }
+
+    #[test]
+    fn a_shape_that_the_file_cannot_hold_is_refused() {
+        let raw = |shape| RawVoxels {
+            path: "a.mrc".into(),
+            start: 100,
+            shape,
+            stored: Stored::As(VoxelType::U16),
+            endian: Endian::Little,
+            rescale: None,
+        };
+        assert!(raw([3, 4, 5]).check(Some(100 + 120)).is_ok());
+        let cut = raw([3, 4, 5]).check(Some(100 + 119)).unwrap_err();
+        assert!(matches!(cut, Error::Truncated { page: 2, .. }), "{cut}");
+        assert!(matches!(raw([3, 0, 5]).check(Some(999)), Err(Error::NotAStack { .. })));
+        assert!(matches!(raw([3, 1 << 20, 5]).check(Some(999)), Err(Error::TooLarge { .. })));
+        assert!(matches!(raw([usize::MAX, 4, 5]).check(None), Err(Error::TooManySections { .. })));
+    }
+}
