@@ -10,7 +10,8 @@
 //! | format | read | write |
 //! |---|---|---|
 //! | multipage TIFF, BigTIFF | 8/16/32-bit integers, 32/64-bit float, strips and tiles | `.tif`: deflate, with ImageJ metadata |
-//! | ImageJ, Fiji | voxel size | as `.tif` |
+//! | ImageJ, Fiji | voxel size; stacks above 4 GB with one directory | as `.tif` |
+//! | OME-TIFF | one file, one channel; voxel size; pages where the XML says | `.ome.tif` |
 //! | MRC | modes 0, 1, 2, 6; both byte orders; voxel size | `.mrc`, `.rec`, `.map`, `.st`: modes 0, 1, 2, 6 |
 //! | NIfTI-1, NIfTI-2 | `.nii`, `.nii.gz`; voxel size; scaled values | no |
 //! | PNG, JPEG | one section | PNG, 8/16-bit unsigned |

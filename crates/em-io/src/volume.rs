@@ -37,7 +37,7 @@ pub(crate) struct Info {
 
 /// Opens a volume without reading its voxels.
 ///
-/// The path is a multipage TIFF, an MRC or NIfTI file, a PNG or JPEG (one section),
+/// The path is a multipage TIFF (also OME-TIFF), an MRC or NIfTI file, a PNG or JPEG (one section),
 /// or a folder with one image per section. Files are told apart by their first bytes, not by their names. In a folder the images
 /// are taken in natural order (`s9.png` before `s10.png`); other files are skipped with a note.
 ///

@@ -10,7 +10,8 @@ use ndarray::Axis;
 use std::path::{Path, PathBuf};
 
 /// The endings of paths that are written, for error messages.
-const WRITABLE: &str = "a path that ends in .tif, .tiff, .mrc or .png, or no ending for a folder of PNG";
+const WRITABLE: &str =
+    "a path that ends in .tif, .tiff, .ome.tif, .mrc or .png, or no ending for a folder of PNG";
 
 /// What a volume to be written is like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,8 +77,8 @@ impl VolumeWriter {
     /// Starts a volume; missing parent folders are made.
     ///
     /// The path decides on the format: `.tif` or `.tiff` is a multipage TIFF, deflate-compressed,
-    /// with ImageJ's metadata (and 64-bit offsets, BigTIFF, where it may pass 4 GB);
-    /// `.mrc`, `.rec`, `.map` or `.st` is MRC, in which 8-bit
+    /// with ImageJ's metadata (and 64-bit offsets, BigTIFF, where it may pass 4 GB); `.ome.tif` or
+    /// `.ome.tiff` is the same with OME-XML; `.mrc`, `.rec`, `.map` or `.st` is MRC, in which 8-bit
     /// unsigned voxels become 16-bit ones; `.png` is one section; a path without an extension is a folder of PNG files, named after the folder:
     /// `mask/mask0000.png`. A file of that name is replaced, a folder only if it is empty.
     ///
@@ -91,7 +92,7 @@ impl VolumeWriter {
         check_spec(path, spec)?;
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let sink = match extension.as_str() {
-            "tif" | "tiff" => tiff::create(path, spec)?,
+            "tif" | "tiff" => tiff::create(path, spec, tiff_flavour(path))?,
             "mrc" | "rec" | "map" | "st" => mrc::create(path, spec)?,
             "png" => png::create_file(path, spec)?,
             "" => png::create_folder(path, spec)?,
@@ -179,6 +180,15 @@ pub fn write_mask(path: impl AsRef<Path>, mask: &Mask) -> Result<()> {
         writer.write(&sections.mapv(|inside| if inside { u8::MAX } else { 0 }).into())?;
     }
     writer.finish()
+}
+
+/// OME's metadata for a path that ends in `.ome.tif`, ImageJ's for others.
+fn tiff_flavour(path: &Path) -> tiff::Flavour {
+    let inner = path.file_stem().map(Path::new).and_then(Path::extension);
+    match inner {
+        Some(inner) if inner.eq_ignore_ascii_case("ome") => tiff::Flavour::Ome,
+        _ => tiff::Flavour::ImageJ,
+    }
 }
 
 fn check_spec(path: &Path, spec: VolumeSpec) -> Result<()> {

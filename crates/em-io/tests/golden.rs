@@ -106,6 +106,21 @@ fn check_with_size(name: &str, format: &str, expected: &Voxels) {
 }
 
 #[test]
+fn imagej_stacks_with_one_directory_are_read_whole() {
+    check_with_size("imagej-one-directory.tif", "TIFF", &of(SHAPE, u8_at));
+    check_with_size("imagej-one-directory-float.tif", "TIFF", &of(SHAPE, f32_at));
+}
+
+#[test]
+fn ome_tiff_has_its_sections_where_the_xml_says() {
+    check_with_size("ome.ome.tif", "OME-TIFF", &of(SHAPE, u16_at));
+    check("ome-big.ome.tif", &of(SHAPE, i16_at));
+    assert_eq!(open("ome-big.ome.tif").voxel_size_nm(), None);
+    check("ome-order.ome.tif", &of(SHAPE, u8_at));
+    assert_eq!(open("ome-order.ome.tif").notes(), ["a second image of the OME-TIFF left out"]);
+}
+
+#[test]
 fn mrc_of_every_mode_and_byte_order() {
     check("signed-bytes.mrc", &of(SHAPE, i8_at));
     check("imod-signed.mrc", &of(SHAPE, i8_at));

@@ -88,6 +88,37 @@ def tiffs():
         tif.write(grey[0, ::2, ::2], photometric="minisblack", subfiletype=1, metadata=None, software=False)
 
 
+def imagej_in_one_piece():
+    """As ImageJ writes stacks above 4 GB: one directory, then all sections."""
+    options = dict(imagej=True, truncate=True, metadata={"axes": "ZYX", "spacing": 50.0, "unit": "nm"}, resolution=(1 / 4.6, 1 / 4.6))
+    write("imagej-one-directory.tif", voxels(), **options)
+    write("imagej-one-directory-float.tif", voxels(dtype=np.float32), byteorder=">", **options)
+
+
+def ome():
+    size = {"PhysicalSizeX": 4.6, "PhysicalSizeY": 4.6, "PhysicalSizeZ": 0.05}
+    units = {"PhysicalSizeXUnit": "nm", "PhysicalSizeYUnit": "nm", "PhysicalSizeZUnit": "\u00b5m"}
+    uuid = {"UUID": "00000000-0000-0000-0000-000000000000"}
+    write("ome.ome.tif", voxels(dtype=np.uint16), ome=True, photometric="minisblack", compression="deflate", metadata={"axes": "ZYX", **size, **units, **uuid})
+    write("ome-big.ome.tif", voxels(dtype=np.int16), ome=True, photometric="minisblack", bigtiff=True, byteorder=">", metadata={"axes": "ZYX", **uuid})
+    write("ome-channels.ome.tif", voxels((4, 5, 6)).reshape(2, 2, 5, 6), ome=True, photometric="minisblack", metadata={"axes": "ZCYX", **uuid})
+
+    def by_hand(name, pages, images):
+        xml = "<OME xmlns='http://www.openmicroscopy.org/Schemas/OME/2016-06'>" + "".join(images) + "</OME>"
+        with tifffile.TiffWriter(OUT / name) as tif:
+            for index, page in enumerate(pages):
+                tif.write(page, photometric="minisblack", metadata=None, software=False, description=xml if index == 0 else None)
+
+    def image(sections, planes):
+        return f"<Image><Pixels DimensionOrder='XYZCT' SizeZ='{sections}' SizeC='1' SizeT='1'>{planes}</Pixels></Image>"
+
+    grey = voxels()
+    planes = "".join(f"<TiffData FirstZ='{z}' IFD='{3 - z}'/>" for z in range(3))
+    by_hand("ome-order.ome.tif", [grey[0, :5], *grey[::-1]], [image(3, planes), image(1, "<TiffData IFD='0'/>")])
+    files = "".join(f"<TiffData FirstZ='{z}' IFD='0'><UUID FileName='{z}.ome.tif'>urn:uuid:{z}</UUID></TiffData>" for z in range(3))
+    by_hand("ome-files.ome.tif", grey[:1], [image(3, files)])
+
+
 def write_mrc(name, array, patch={}, **header):
     with mrcfile.new(OUT / name, overwrite=True) as mrc:
         mrc.set_data(array)
@@ -167,6 +198,8 @@ def images():
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     tiffs()
+    imagej_in_one_piece()
+    ome()
     images()
     mrcs()
     niftis()

@@ -41,6 +41,14 @@ fn files_that_are_refused() {
              expected 8-, 16- or 32-bit integers or 32- or 64-bit float, grey or RGB",
         ),
         (
+            "ome-channels.ome.tif",
+            "`ome-channels.ome.tif` holds 2 channels, 2 slices and 1 frames, expected slices only",
+        ),
+        (
+            "ome-files.ome.tif",
+            "`ome-files.ome.tif` holds one part of an OME-TIFF in 3 files, expected all planes in one file",
+        ),
+        (
             "complex.mrc",
             "page 0 of `complex.mrc` is MRC mode 4, \
              expected mode 0, 1, 2 or 6 (8- or 16-bit integers, 32-bit float)",
@@ -109,7 +117,7 @@ fn a_page_cut_short_is_named_when_it_is_read() {
 #[test]
 fn files_without_pages_name_the_first_section_that_is_missing() {
     let folder = tempdir().unwrap();
-    for name in ["float.mrc", "grey.nii", "grey.nii.gz"] {
+    for name in ["float.mrc", "grey.nii", "grey.nii.gz", "imagej-one-directory.tif"] {
         let path = folder.path().join(name);
         let bytes = fs::read(fixture(name)).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 20]).unwrap();

@@ -52,10 +52,11 @@ proptest! {
     #[test]
     fn any_volume_survives_tiff(voxels in voxels(), nm in prop::option::of([0.01..9999.0_f64, 0.01..9999.0, 0.01..9999.0])) {
         let folder = tempdir().unwrap();
-        for name in ["deep/er/stack.tif", "stack.tiff"] {
+        for name in ["deep/er/stack.tif", "stack.ome.tif"] {
             let path = folder.path().join(name);
             em_io::write_volume(&path, &voxels, nm).unwrap();
             let volume = em_io::open(&path).unwrap();
+            prop_assert_eq!(volume.format() == "OME-TIFF", name.contains("ome"));
             prop_assert_eq!(&volume.read_all().unwrap(), &voxels);
             prop_assert!(alike(volume.voxel_size_nm(), nm, 1e-7));
         }

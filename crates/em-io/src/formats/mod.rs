@@ -52,6 +52,9 @@ pub(crate) const DOUBLE_NOTE: &str = "64-bit float rounded to 32-bit float";
 /// The decimal digits that a 32-bit float holds.
 pub(crate) const FLOAT_DIGITS: usize = 7;
 
+/// The digits of a length that was written as text or as a fraction. More of them are noise.
+pub(crate) const DOUBLE_DIGITS: usize = 9;
+
 /// Returns a voxel size in nm, rounded to some digits, where its three lengths can be believed.
 pub(crate) fn voxel_size(nm: [f64; 3], digits: usize) -> Option<[f64; 3]> {
     let behind_the_point = digits - 1;

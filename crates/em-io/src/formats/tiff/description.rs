@@ -3,7 +3,7 @@
 //! Keys and units are those of `ij/io/TiffEncoder.java` and `ij/io/FileSaver.java`.
 
 use crate::error::{Error, Result};
-use crate::limits::VOXEL_SIZE_NM;
+use crate::formats::{DOUBLE_DIGITS, voxel_size};
 use std::path::Path;
 
 /// The first line's key, which tells that ImageJ's conventions hold.
@@ -55,10 +55,9 @@ impl Description {
     ///
     /// A stack that ImageJ took for a time series is read as sections; the note says so.
     pub(super) fn check(&self, path: &Path, pages: usize) -> Result<Option<String>> {
-        let not_a_stack =
-            |found: String, expected: String| Error::NotAStack { path: path.to_path_buf(), found, expected };
         if let Some(images) = self.images.filter(|&images| images > pages) {
             return Err(not_a_stack(
+                path,
                 format!("{pages} TIFF pages"),
                 format!("{images}, as its ImageJ description says"),
             ));
@@ -67,6 +66,7 @@ impl Description {
             [self.channels, self.slices, self.frames].map(|count| count.unwrap_or(1));
         if channels > 1 || (frames > 1 && slices > 1) {
             return Err(not_a_stack(
+                path,
                 format!("{channels} channels, {slices} slices and {frames} frames"),
                 "slices only".into(),
             ));
@@ -85,20 +85,25 @@ impl Description {
             },
         };
         // ImageJ writes a negative spacing for stacks that were flipped along z.
-        let size = [self.spacing?.abs(), 1.0 / resolution.y?, 1.0 / resolution.x?]
-            .map(|length| round_to_float(length * unit_nm));
-        size.iter().all(|length| VOXEL_SIZE_NM.contains(length)).then_some(size)
+        let size = [self.spacing?.abs(), 1.0 / resolution.y?, 1.0 / resolution.x?];
+        voxel_size(size.map(|length| length * unit_nm), DOUBLE_DIGITS)
+    }
+
+    /// Returns the number of images that there should be.
+    pub(super) fn images(&self) -> Option<usize> {
+        self.images
     }
 }
 
-/// Drops the noise behind the ninth digit that rational numbers in tags bring with them.
-fn round_to_float(length: f64) -> f64 {
-    format!("{length:.8e}").parse().unwrap_or(length)
+/// An error about pages that are not one stack of sections.
+pub(super) fn not_a_stack(path: &Path, found: String, expected: String) -> Error {
+    Error::NotAStack { path: path.to_path_buf(), found, expected }
 }
 
-/// The length of a unit in nm, by the names that ImageJ, Fiji and tifffile write.
-fn unit_nm(unit: &str) -> Option<f64> {
+/// The length of a unit in nm, by the names that ImageJ, Fiji, tifffile and OME-XML write.
+pub(super) fn unit_nm(unit: &str) -> Option<f64> {
     match unit {
+        "pm" => Some(1e-3),
         "nm" | "nanometer" | "nanometers" => Some(1.0),
         // ImageJ escapes the letter µ; the two µ are different characters (U+00B5, U+03BC).
         "um" | "µm" | "μm" | "\\u00B5m" | "micron" | "microns" | "micrometer" => Some(1e3),
@@ -133,7 +138,7 @@ mod tests {
         for (unit, factor) in [("nm", 1.0), ("\\u00B5m", 1e3), ("µm", 1e3), ("inch", 2.54e7)] {
             let text = format!("ImageJ=1.53t\nimages=3\nunit={unit}\nspacing=0.05\n");
             let size = Description::parse(&text).unwrap().voxel_size_nm(resolution(200.0));
-            assert_eq!(size, Some([0.05, 0.01, 0.005].map(|v| round_to_float(v * factor))), "{unit}");
+            assert_eq!(size, voxel_size([0.05, 0.01, 0.005].map(|v| v * factor), DOUBLE_DIGITS), "{unit}");
         }
     }
 

@@ -1,14 +1,18 @@
-//! TIFF and BigTIFF: stacks of pages, as ImageJ, Fiji and tifffile write them.
+//! TIFF and BigTIFF: stacks of pages, as ImageJ, Fiji, Bio-Formats and tifffile write them.
 
 mod at_page;
 mod chunks;
+mod contiguous;
 mod description;
+mod metadata;
+mod ome;
 mod page;
+mod pages;
 mod read;
 mod write;
 
 pub(crate) use read::open;
-pub(crate) use write::create;
+pub(crate) use write::{Flavour, create};
 
 use crate::error::Error;
 use std::path::Path;

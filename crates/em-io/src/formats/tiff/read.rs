@@ -2,24 +2,22 @@
 
 use super::at_page::{decoder_at, limits as decoder_limits};
 use super::chunks::{ChunkSample, read_block};
-use super::description::{Description, Resolution};
+use super::contiguous;
 use super::failure;
+use super::metadata::Metadata;
 use super::page::Page;
+use super::pages::{Stack, check_alike};
 use crate::error::{Error, Result};
+use crate::formats::raw::RawVoxels;
 use crate::formats::read_sections;
 use crate::sample::match_voxel_type;
 use crate::volume::{Info, Source, Volume};
-use crate::{Roi, Voxels, limits};
+use crate::{Roi, Voxels};
 use ndarray::Array3;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use tiff::decoder::Decoder;
-use tiff::decoder::ifd::Value;
-use tiff::tags::Tag;
-
-/// The most bytes of a description that are read; ImageJ's fits many times over.
-const DESCRIPTION_BYTES: u64 = 1 << 14;
 
 /// Opens a TIFF file: walks over its pages, decoding none.
 pub(crate) fn open(path: &Path) -> Result<Volume> {
@@ -28,100 +26,72 @@ pub(crate) fn open(path: &Path) -> Result<Volume> {
     let mut decoder = Decoder::new(BufReader::new(file))
         .map_err(|error| failure(path, 0, error))?
         .with_limits(decoder_limits());
-    let description = description(&mut decoder).unwrap_or_default();
-    let resolution = resolution(&mut decoder);
-    let stack = walk(path, file_bytes, &mut decoder)?;
-
-    let mut notes = stack.first.notes();
-    notes.extend(description.check(path, stack.offsets.len())?);
+    let metadata = Metadata::read(path, file_bytes, &mut decoder)?;
+    if let Some((page, raw)) = one_directory(path, file_bytes, &mut decoder, &metadata)? {
+        let info = info(path, raw.shape[0], page, &metadata)?;
+        return Ok(Volume::new(info, raw));
+    }
+    let stack = match &metadata {
+        Metadata::Ome(ome) => Stack::of_ome(path, file_bytes, &mut decoder, ome)?,
+        _ => Stack::of_all(path, file_bytes, &mut decoder)?,
+    };
+    let mut info = info(path, stack.offsets.len(), stack.first, &metadata)?;
     match stack.reduced {
         0 => {}
-        1 => notes.push("1 reduced-resolution page left out".into()),
-        pages => notes.push(format!("{pages} reduced-resolution pages left out")),
+        1 => info.notes.push("1 reduced-resolution page left out".into()),
+        pages => info.notes.push(format!("{pages} reduced-resolution pages left out")),
     }
-    let [height, width] = stack.first.size;
-    let info = Info {
-        path: Some(path.to_path_buf()),
-        shape: [stack.offsets.len(), height, width],
-        voxel_type: stack.first.voxel_type,
-        voxel_size_nm: description.voxel_size_nm(resolution),
-        format: "TIFF",
-        notes,
-    };
     let source =
         TiffFile { path: path.to_path_buf(), file_bytes, first: stack.first, offsets: stack.offsets };
     Ok(Volume::new(info, source))
 }
 
-/// What the walk over the pages finds.
-struct Stack {
-    first: Page,
-    /// Where each page's directory is in the file.
-    offsets: Vec<u64>,
-    /// The number of pages that are only smaller copies of others.
-    reduced: usize,
-}
-
-fn walk<R: Read + Seek>(path: &Path, file_bytes: u64, decoder: &mut Decoder<R>) -> Result<Stack> {
-    let first = Page::describe(path, 0, file_bytes, decoder)?;
-    let mut stack = Stack { first, offsets: Vec::new(), reduced: 0 };
-    for page in 0.. {
-        if page > 0 && is_reduced(decoder) {
-            stack.reduced += 1;
-        } else {
-            let described = Page::describe(path, page, file_bytes, decoder)?;
-            check_alike(path, page, described, stack.first)?;
-            stack.offsets.extend(decoder.ifd_pointer().map(|pointer| pointer.0));
+fn info(path: &Path, sections: usize, first: Page, metadata: &Metadata) -> Result<Info> {
+    let mut notes = first.notes();
+    let format = match metadata {
+        Metadata::Unknown => "TIFF",
+        Metadata::ImageJ(description, _) => {
+            notes.extend(description.check(path, sections)?);
+            "TIFF"
         }
-        if !decoder.more_images() {
-            break;
+        Metadata::Ome(ome) => {
+            notes.extend(ome.notes());
+            "OME-TIFF"
         }
-        limits::check_sections(path, page + 2)?;
-        decoder.next_image().map_err(|error| failure(path, page + 1, error))?;
-    }
-    Ok(stack)
-}
-
-fn check_alike(path: &Path, page: usize, found: Page, expected: Page) -> Result<()> {
-    let section = || format!("page {page} of `{}`", path.display());
-    if found.size != expected.size {
-        return Err(Error::SizeMismatch { section: section(), found: found.size, expected: expected.size });
-    }
-    if found.voxel_type != expected.voxel_type {
-        return Err(Error::TypeMismatch {
-            section: section(),
-            found: found.voxel_type,
-            expected: expected.voxel_type,
-        });
-    }
-    Ok(())
-}
-
-/// Tells whether a page is a smaller copy of another (TIFF 6.0, NewSubfileType, bit 0).
-fn is_reduced<R: Read + Seek>(decoder: &mut Decoder<R>) -> bool {
-    let kind = decoder.find_tag_unsigned::<u32>(Tag::NewSubfileType);
-    kind.ok().flatten().is_some_and(|kind| kind & 1 == 1)
-}
-
-/// Reads ImageJ's description, as UTF-8 or, from old versions, Latin-1.
-fn description<R: Read + Seek>(decoder: &mut Decoder<R>) -> Option<Description> {
-    let mut directory = decoder.image_ifd();
-    let count = directory.find_entry(Tag::ImageDescription)?.count().min(DESCRIPTION_BYTES);
-    let mut bytes = vec![0; usize::try_from(count).ok()?];
-    directory.find_tag_bytes(Tag::ImageDescription, &mut bytes, 0).ok()??;
-    let text = String::from_utf8(bytes)
-        .unwrap_or_else(|error| error.as_bytes().iter().map(|&byte| char::from(byte)).collect());
-    Description::parse(&text)
-}
-
-fn resolution<R: Read + Seek>(decoder: &mut Decoder<R>) -> Resolution {
-    let mut rational = |tag| match decoder.find_tag(tag) {
-        Ok(Some(Value::Rational(over, under))) => Some(f64::from(over) / f64::from(under)),
-        _ => None,
     };
-    let (x, y) = (rational(Tag::XResolution), rational(Tag::YResolution));
-    let unit = decoder.find_tag_unsigned(Tag::ResolutionUnit).ok().flatten();
-    Resolution { x, y, unit: unit.unwrap_or(1) }
+    let [height, width] = first.size;
+    Ok(Info {
+        path: Some(path.to_path_buf()),
+        shape: [sections, height, width],
+        voxel_type: first.voxel_type,
+        voxel_size_nm: metadata.voxel_size_nm(),
+        format,
+        notes,
+    })
+}
+
+/// Finds the sections of an ImageJ stack that has one page for all of them.
+fn one_directory<R: Read + Seek>(
+    path: &Path,
+    file_bytes: u64,
+    decoder: &mut Decoder<R>,
+    metadata: &Metadata,
+) -> Result<Option<(Page, RawVoxels)>> {
+    let Metadata::ImageJ(description, _) = metadata else {
+        return Ok(None);
+    };
+    let Some(sections) = description.images().filter(|&images| images > 1) else {
+        return Ok(None);
+    };
+    if decoder.more_images() {
+        return Ok(None);
+    }
+    let page = Page::describe(path, 0, file_bytes, decoder)?;
+    let Some(raw) = contiguous::sections(path, decoder, &page, sections) else {
+        return Ok(None);
+    };
+    raw.check(Some(file_bytes))?;
+    Ok(Some((page, raw)))
 }
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
-//! Writes a stack as deflate-compressed TIFF pages with ImageJ's metadata.
+//! Writes a stack as deflate-compressed TIFF pages with ImageJ's or OME's metadata.
 
-use super::description;
+use super::{description, ome};
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::formats::bytes_of_rows;
@@ -27,32 +27,40 @@ const MAX_CLASSIC_BYTES: u64 = (1 << 32) - (1 << 28);
 /// take a third less at 6 than at 4 (zlib, on EPFL CA1).
 const DEFLATE_LEVEL: u32 = 6;
 
+/// Whose metadata a TIFF file carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    ImageJ,
+    Ome,
+}
+
 /// A TIFF file that is being written, of 32-bit (`TiffKindStandard`) or 64-bit offsets.
 pub(crate) struct TiffSink<K: TiffKind> {
     path: PathBuf,
     file: AtomicFile,
     encoder: TiffEncoder<File, K>,
     spec: VolumeSpec,
+    flavour: Flavour,
     pages: usize,
 }
 
 /// Starts a file, with 64-bit offsets (BigTIFF) where 32 bits may not do.
-pub(crate) fn create(path: &Path, spec: VolumeSpec) -> Result<Box<dyn Sink>> {
+pub(crate) fn create(path: &Path, spec: VolumeSpec, flavour: Flavour) -> Result<Box<dyn Sink>> {
     if spec.bytes() > MAX_CLASSIC_BYTES {
-        TiffSink::<TiffKindBig>::start(path, spec)
+        TiffSink::<TiffKindBig>::start(path, spec, flavour)
     } else {
-        TiffSink::<TiffKindStandard>::start(path, spec)
+        TiffSink::<TiffKindStandard>::start(path, spec, flavour)
     }
 }
 
 impl<K: TiffKind + Send + 'static> TiffSink<K> {
-    fn start(path: &Path, spec: VolumeSpec) -> Result<Box<dyn Sink>> {
+    fn start(path: &Path, spec: VolumeSpec, flavour: Flavour) -> Result<Box<dyn Sink>> {
         let file = AtomicFile::create(path)?;
         // The encoder has no way to hand a buffered file back with its last error, so it gets the
         // file itself: its large writes are whole strips.
         let handle = file.as_file().try_clone().map_err(Error::io("write", path))?;
         let encoder = TiffEncoder::new_generic(handle).map_err(|error| failure(path, error))?;
-        Ok(Box::new(Self { path: path.to_path_buf(), file, encoder, spec, pages: 0 }))
+        Ok(Box::new(Self { path: path.to_path_buf(), file, encoder, spec, flavour, pages: 0 }))
     }
 
     /// Writes one page from its compressed strips.
@@ -69,7 +77,10 @@ impl<K: TiffKind + Send + 'static> TiffSink<K> {
         page.write_tag(Tag::PhotometricInterpretation, PhotometricInterpretation::BlackIsZero)?;
         page.write_tag(Tag::RowsPerStrip, u32::try_from(rows_per_strip(&self.spec))?)?;
         if self.pages == 0 {
-            let text = description::text(depth, self.spec.voxel_size_nm);
+            let text = match self.flavour {
+                Flavour::ImageJ => description::text(depth, self.spec.voxel_size_nm),
+                Flavour::Ome => ome::text(&self.spec),
+            };
             page.write_tag(Tag::ImageDescription, text.as_str())?;
         }
         if let Some([_, y, x]) = self.spec.voxel_size_nm {

@@ -1,0 +1,47 @@
+//! Stacks that ImageJ writes with a single directory: above 4 GB, the sections follow the first one.
+
+use super::page::{Page, Pixels};
+use crate::formats::raw::{Endian, RawVoxels, Stored};
+use std::io::{Read, Seek};
+use std::path::Path;
+use tiff::decoder::Decoder;
+use tiff::tags::{ByteOrder, CompressionMethod, PhotometricInterpretation, Tag};
+
+/// Returns where the `sections` are, if the decoder's page is uncompressed and lies in one piece.
+pub(super) fn sections<R: Read + Seek>(
+    path: &Path,
+    decoder: &mut Decoder<R>,
+    page: &Page,
+    sections: usize,
+) -> Option<RawVoxels> {
+    let mut tag = |tag| decoder.find_tag_unsigned::<u16>(tag).ok().flatten();
+    let plain = page.pixels == Pixels::Grey
+        && tag(Tag::Compression).is_none_or(|value| value == CompressionMethod::None.to_u16())
+        && tag(Tag::PhotometricInterpretation) == Some(PhotometricInterpretation::BlackIsZero.to_u16());
+    let raw = RawVoxels {
+        path: path.to_path_buf(),
+        start: one_piece(decoder)?,
+        shape: [sections, page.size[0], page.size[1]],
+        stored: if page.bits == 64 { Stored::F64 } else { Stored::As(page.voxel_type) },
+        endian: match decoder.byte_order() {
+            ByteOrder::LittleEndian => Endian::Little,
+            ByteOrder::BigEndian => Endian::Big,
+        },
+        rescale: None,
+    };
+    (plain && raw.voxel_type() == page.voxel_type).then_some(raw)
+}
+
+/// Returns the start of the page's strips, if they follow each other.
+fn one_piece<R: Read + Seek>(decoder: &mut Decoder<R>) -> Option<u64> {
+    let mut values = |tag| decoder.find_tag_unsigned_vec::<u64>(tag).ok().flatten();
+    let (starts, lengths) = (values(Tag::StripOffsets)?, values(Tag::StripByteCounts)?);
+    let mut next = *starts.first()?;
+    for (&start, length) in starts.iter().zip(lengths) {
+        if start != next {
+            return None;
+        }
+        next = start.checked_add(length)?;
+    }
+    starts.first().copied()
+}
