@@ -5,7 +5,7 @@
 //! | [`normalization`] | grey values to network inputs; statistics fitted on training voxels |
 //! | [`split`] | which voxels train and which validate |
 //! | [`tile`] | covering a volume with tiles, each with a read and a write region |
-//! | [`stitch`] | putting tiles back together |
+//! | [`stitch`](mod@stitch) | putting tiles back together |
 //! | [`sampler`] | which tiles an epoch shows the network |
 //! | [`augment`] | the parameters of each tile's random change |
 //! | [`resize`] | sections to another size |
