@@ -3,7 +3,7 @@
 //! Statistics are fitted once, on training voxels, and travel with the model.
 
 use em_io::{Voxels, match_voxels};
-use ndarray::{ArrayView1, ArrayViewMut2, Axis};
+use ndarray::{Array1, ArrayView2, ArrayViewMut2, Axis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -159,9 +159,9 @@ impl Normalization {
         match (self, self.linear()) {
             (Self::L2Axis1 { tile_size }, _) => {
                 for mut band in section.axis_chunks_iter_mut(Axis(0), (*tile_size).max(1)) {
-                    for mut column in band.axis_iter_mut(Axis(1)) {
-                        let norm = l2_norm(column.view());
-                        column.mapv_inplace(|v| (f64::from(v) / norm) as f32);
+                    let norms = column_norms(band.view());
+                    for mut row in band.rows_mut() {
+                        row.zip_mut_with(&norms, |v, norm| *v = (f64::from(*v) / norm) as f32);
                     }
                 }
             }
@@ -174,10 +174,14 @@ impl Normalization {
     }
 }
 
-/// The L2 norm, or 1 where it is 0, so that it can be divided by.
-fn l2_norm(column: ArrayView1<'_, f32>) -> f64 {
-    let norm = column.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt();
-    if norm == 0.0 { 1.0 } else { norm }
+/// The L2 norm of each column, or 1 where it is 0, so that it can be divided by.
+fn column_norms(band: ArrayView2<'_, f32>) -> Array1<f64> {
+    // Row by row, in the order of memory.
+    let mut squares = Array1::<f64>::zeros(band.ncols());
+    for row in band.rows() {
+        squares.zip_mut_with(&row, |sum, &v| *sum += f64::from(v) * f64::from(v));
+    }
+    squares.mapv(|sum| if sum == 0.0 { 1.0 } else { sum.sqrt() })
 }
 
 fn unfit(kind: NormalizationKind, reason: String) -> Error {

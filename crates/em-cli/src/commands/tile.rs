@@ -162,7 +162,7 @@ impl Cut {
 
 fn png(bytes: &[u8], (height, width): (usize, usize), color: ExtendedColorType) -> Result<Vec<u8>> {
     let mut file = Vec::new();
-    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Adaptive).write_image(
+    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Sub).write_image(
         bytes,
         width as u32,
         height as u32,

@@ -100,7 +100,7 @@ fn encode(path: &Path, sections: &Voxels, z: usize) -> Result<Vec<u8>> {
         if sections.voxel_type() == VoxelType::U16 { ExtendedColorType::L16 } else { ExtendedColorType::L8 };
     let side = |side| u32::try_from(side).unwrap_or(u32::MAX);
     let mut png = Vec::new();
-    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
+    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Sub)
         .write_image(&bytes_of_rows(sections, z, 0..height), side(width), side(height), color)
         .map_err(|error| Error::io("encode", path)(std::io::Error::other(error)))?;
     Ok(png)
