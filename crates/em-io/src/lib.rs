@@ -12,6 +12,7 @@
 //! | multipage TIFF, BigTIFF, ImageJ stack | 8/16-bit unsigned, 32-bit float, strips and tiles | deflate, with ImageJ metadata |
 //! | PNG, JPEG | one section | PNG |
 //! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG |
+//! | OME-Zarr 0.4 and 0.5, local folder | full level; blosc, zstd, gzip, shards | with a pyramid; labels |
 //!
 //! ```
 //! use em_io::{Roi, Voxels};
@@ -42,6 +43,7 @@ mod writer;
 
 pub use atomic::write_atomically;
 pub use error::{Error, Result};
+pub use formats::zarr::{Content, OmeZarrVersion, WriteOptions};
 pub use mask::Mask;
 pub use roi::Roi;
 pub use volume::{Volume, open};

@@ -4,6 +4,7 @@ pub(crate) mod folder;
 pub(crate) mod image_file;
 pub(crate) mod png;
 pub(crate) mod tiff;
+pub(crate) mod zarr;
 
 use crate::error::Result;
 use crate::voxels::{Sample, Voxels};
