@@ -117,6 +117,11 @@ impl AtomicFolder {
             .map_err(Error::io("write", &self.path.join(name)))
     }
 
+    /// Returns the folder under its temporary name, for writers with folders within.
+    pub(crate) fn temporary(&self) -> &Path {
+        self.temporary.path()
+    }
+
     /// Gives the folder its name.
     pub(crate) fn commit(self) -> Result<()> {
         let Self { temporary, path } = self;

@@ -183,6 +183,26 @@ pub enum Error {
         values: Vec<String>,
     },
 
+    /// The metadata of a Zarr folder is missing, damaged, or describes what is not read.
+    #[error("`{}` has {found}, expected {expected}", path.display())]
+    Metadata {
+        /// The metadata file, or the folder where it is missing.
+        path: PathBuf,
+        /// What it has.
+        found: String,
+        /// What would be read.
+        expected: String,
+    },
+
+    /// The bytes of a Zarr chunk make no sense, or some are missing.
+    #[error("cannot decode chunk `{}`", path.display())]
+    DamagedChunk {
+        /// The file of the chunk or shard.
+        path: PathBuf,
+        /// The decoder's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     /// The path names a format that is not written, or that cannot hold these voxels.
     #[error("cannot write {what} to `{}`, expected {expected}", path.display())]
     CannotWrite {
@@ -242,6 +262,9 @@ impl Error {
                 "the file is damaged, or was written in an unusual way: try to open and save it in Fiji"
                     .into(),
             ),
+            Self::DamagedChunk { .. } => {
+                Some("the file is truncated or damaged: copy or download the whole folder again".into())
+            }
             Self::Unsupported { .. } => {
                 Some("convert it in Fiji: Image > Type > 8-bit, 16-bit or 32-bit, then save as TIFF".into())
             }

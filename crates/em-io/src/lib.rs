@@ -16,6 +16,7 @@
 //! | NIfTI-1, NIfTI-2 | `.nii`, `.nii.gz`; voxel size; scaled values | no |
 //! | PNG, JPEG | one section | PNG, 8/16-bit unsigned |
 //! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG, 8/16-bit unsigned |
+//! | OME-Zarr 0.4 and 0.5, local folder | full level; blosc, zstd, gzip, shards | `.zarr`: with a pyramid; labels |
 //!
 //! ```
 //! use em_io::{Roi, Voxels};
@@ -47,6 +48,7 @@ mod writer;
 
 pub use atomic::{remove_unfinished, write_atomically};
 pub use error::{Error, Result};
+pub use formats::zarr::{Content, OmeZarrVersion, WriteOptions};
 pub use mask::Mask;
 pub use roi::Roi;
 pub use volume::{Volume, open};

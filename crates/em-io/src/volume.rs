@@ -3,7 +3,7 @@
 //! It picks the reader by the file's first bytes; the readers are in `formats`.
 
 use crate::error::{Error, Result};
-use crate::formats::{folder, image_file, mrc, nifti, tiff};
+use crate::formats::{folder, image_file, mrc, nifti, tiff, zarr};
 use crate::{Roi, VoxelType, Voxels, limits};
 use std::fs::File;
 use std::io::{self, Read};
@@ -40,16 +40,21 @@ pub(crate) struct Info {
 /// The path is a multipage TIFF (also OME-TIFF), an MRC or NIfTI file, a PNG or JPEG (one section),
 /// or a folder with one image per section. Files are told apart by their first bytes, not by their names. In a folder the images
 /// are taken in natural order (`s9.png` before `s10.png`); other files are skipped with a note.
+/// A folder with Zarr metadata is OME-Zarr: an image, of which the full level is read, a label in
+/// it (`volume.zarr/labels/mitochondria`), or a bare array, which has no voxel size.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`], [`Error::Io`], [`Error::UnknownFormat`] and [`Error::EmptyFolder`] for the
 /// path; [`Error::Truncated`], [`Error::Damaged`], [`Error::Unsupported`], [`Error::NotAStack`],
 /// [`Error::SizeMismatch`], [`Error::TypeMismatch`], [`Error::TooLarge`] and
-/// [`Error::TooManySections`] for what it holds. Damage inside a page shows only when it is read.
+/// [`Error::TooManySections`] for what it holds, and [`Error::Metadata`] for Zarr. Damage inside a page shows only when it is read.
 pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
     let path = path.as_ref();
     if path.is_dir() {
+        if zarr::is_zarr(path) {
+            return zarr::open(path);
+        }
         return folder::open(path);
     }
     open_file(path)
@@ -131,8 +136,8 @@ impl Volume {
     /// # Errors
     ///
     /// [`Error::OutsideVolume`] where the block reaches out of the volume, [`Error::OutOfMemory`]
-    /// where it does not fit, and [`Error::Io`], [`Error::Truncated`] or [`Error::Damaged`] where
-    /// the file gives no voxels; of several bad pages the first is named.
+    /// where it does not fit, and [`Error::Io`], [`Error::Truncated`], [`Error::Damaged`] or
+    /// [`Error::DamagedChunk`] where the file gives no voxels; of several bad pages the first is named.
     pub fn read(&self, roi: Roi) -> Result<Voxels> {
         self.check(roi)?;
         self.source.read(roi)

@@ -3,15 +3,15 @@
 //! It checks what it is given; the formats themselves are in `formats`.
 
 use crate::error::{Error, Result};
-use crate::formats::{mrc, png, tiff};
+use crate::formats::{mrc, png, tiff, zarr};
 use crate::limits::{MAX_SECTIONS, MAX_SIDE, VOXEL_SIZE_NM};
-use crate::{Mask, VoxelType, Voxels};
+use crate::{Mask, VoxelType, Voxels, WriteOptions};
 use ndarray::Axis;
 use std::path::{Path, PathBuf};
 
 /// The endings of paths that are written, for error messages.
 const WRITABLE: &str =
-    "a path that ends in .tif, .tiff, .ome.tif, .mrc or .png, or no ending for a folder of PNG";
+    "a path that ends in .tif, .tiff, .ome.tif, .mrc, .zarr or .png, or no ending for a folder of PNG";
 
 /// What a volume to be written is like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,8 +79,14 @@ impl VolumeWriter {
     /// The path decides on the format: `.tif` or `.tiff` is a multipage TIFF, deflate-compressed,
     /// with ImageJ's metadata (and 64-bit offsets, BigTIFF, where it may pass 4 GB); `.ome.tif` or
     /// `.ome.tiff` is the same with OME-XML; `.mrc`, `.rec`, `.map` or `.st` is MRC, in which 8-bit
-    /// unsigned voxels become 16-bit ones; `.png` is one section; a path without an extension is a folder of PNG files, named after the folder:
-    /// `mask/mask0000.png`. A file of that name is replaced, a folder only if it is empty.
+    /// unsigned voxels become 16-bit ones; `.zarr` is OME-Zarr, for which
+    /// [`VolumeWriter::with_options`] has more to choose; `.png` is one section; a path without an
+    /// extension is a folder of PNG files, named after the folder: `mask/mask0000.png`. A file of
+    /// that name is replaced, a folder only if it is empty.
+    ///
+    /// A path such as `volume.zarr/labels/mitochondria` is a label within the image `volume.zarr`,
+    /// which must be there and of the same shape. It takes the image's version, voxel size and
+    /// number of levels, and is entered into the list of labels last.
     ///
     /// # Errors
     ///
@@ -88,10 +94,21 @@ impl VolumeWriter {
     /// [`Error::VoxelSize`] where a size is no length, [`Error::FolderNotEmpty`], and
     /// [`Error::Io`] where the place is not writable.
     pub fn create(path: impl AsRef<Path>, spec: VolumeSpec) -> Result<Self> {
+        Self::with_options(path, spec, WriteOptions::default())
+    }
+
+    /// Starts a volume as [`VolumeWriter::create`] does, with a choice of how it is stored.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`VolumeWriter::create`]; also [`Error::CannotWrite`] where the options are not
+    /// possible.
+    pub fn with_options(path: impl AsRef<Path>, spec: VolumeSpec, options: WriteOptions) -> Result<Self> {
         let path = path.as_ref();
         check_spec(path, spec)?;
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let sink = match extension.as_str() {
+            _ if zarr::is_destination(path) => zarr::create(path, spec, options)?,
             "tif" | "tiff" => tiff::create(path, spec, tiff_flavour(path))?,
             "mrc" | "rec" | "map" | "st" => mrc::create(path, spec)?,
             "png" => png::create_file(path, spec)?,

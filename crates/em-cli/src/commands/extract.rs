@@ -16,7 +16,7 @@ const VOXELS_AT_ONCE: usize = 1 << 25;
 /// Arguments of `extract`.
 #[derive(Debug, Args)]
 pub struct ExtractArgs {
-    /// A stack (TIFF, MRC, NIfTI), an image, or a folder of images.
+    /// A stack (TIFF, MRC, NIfTI, OME-Zarr), an image, or a folder of images.
     input: PathBuf,
     /// A folder for PNG sections; or a .tif file for a stack.
     output: PathBuf,

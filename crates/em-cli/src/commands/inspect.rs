@@ -16,7 +16,7 @@ const MOST_LABEL_VALUES: usize = 8;
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A stack (TIFF, MRC, NIfTI), an image, or a folder of images.
+    /// A stack (TIFF, MRC, NIfTI, OME-Zarr), an image, or a folder of images.
     input: PathBuf,
     /// Print JSON.
     #[arg(long)]

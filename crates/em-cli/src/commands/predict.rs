@@ -19,7 +19,7 @@ pub struct PredictArgs {
     /// The folder of a run.
     #[arg(long, value_name = "RUN")]
     model: PathBuf,
-    /// The raw stack: TIFF, MRC, NIfTI, an image, or a folder of images.
+    /// The raw stack: TIFF, MRC, NIfTI, OME-Zarr, an image, or a folder of images.
     input: PathBuf,
     /// Where to write the mask (0 and 255): .tif, .png, or a folder. Several classes are written as {name}_{class}.
     #[arg(short, long, value_name = "OUT")]

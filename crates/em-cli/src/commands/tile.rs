@@ -16,7 +16,7 @@ use crate::output;
 /// Arguments of `tile`.
 #[derive(Debug, Args)]
 pub struct TileArgs {
-    /// A stack (TIFF, MRC, NIfTI), an image, or a folder of images.
+    /// A stack (TIFF, MRC, NIfTI, OME-Zarr), an image, or a folder of images.
     input: PathBuf,
     /// The folder to write tiles to; it must not exist yet, or be empty.
     output: PathBuf,

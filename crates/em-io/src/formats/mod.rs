@@ -7,6 +7,7 @@ pub(crate) mod nifti;
 pub(crate) mod png;
 pub(crate) mod raw;
 pub(crate) mod tiff;
+pub(crate) mod zarr;
 
 use crate::error::{Error, Result};
 use crate::limits::VOXEL_SIZE_NM;

@@ -1,0 +1,58 @@
+//! What a caller can choose when OME-Zarr is written.
+
+/// A version of OME-Zarr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OmeZarrVersion {
+    /// OME-Zarr 0.4, in Zarr version 2: for tools from before 2025. Chunks are packed with blosc.
+    V0_4,
+    /// OME-Zarr 0.5, in Zarr version 3. Chunks are packed with Zstandard.
+    #[default]
+    V0_5,
+}
+
+/// What voxels mean, which decides how smaller levels are made of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Grey values or probabilities: a voxel of a smaller level is the mean of those it covers.
+    Intensity,
+    /// Masks or numbers of objects: a voxel of a smaller level is the largest of those it covers,
+    /// so that no number comes up that was not there, and thin objects do not vanish.
+    Label,
+}
+
+/// How a volume is written, beyond what [`crate::VolumeSpec`] says of it.
+///
+/// All of it is about OME-Zarr; other formats have nothing to choose, and ignore it.
+///
+/// ```
+/// use em_io::{OmeZarrVersion, VolumeSpec, VolumeWriter, VoxelType, WriteOptions};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("volume.zarr");
+/// let spec = VolumeSpec { shape: [8, 64, 64], voxel_type: VoxelType::U8, voxel_size_nm: None };
+/// let options = WriteOptions { version: OmeZarrVersion::V0_4, levels: Some(1), ..Default::default() };
+/// let mut writer = VolumeWriter::with_options(&path, spec, options)?;
+/// writer.write(&ndarray::Array3::<u8>::zeros((8, 64, 64)).into())?;
+/// writer.finish()?;
+/// assert_eq!(em_io::open(&path)?.format(), "OME-Zarr 0.4");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// The version of OME-Zarr. A label takes that of its image.
+    pub version: OmeZarrVersion,
+    /// The shape of a chunk, `[z, y, x]`. As many sections as a chunk is deep are held in memory.
+    pub chunk: [usize; 3],
+    /// The number of levels, with the full one. `None` goes on until a section is one chunk.
+    /// A label has as many as its image.
+    pub levels: Option<usize>,
+    /// What the voxels mean. `None` is a label under `labels/`, and intensity elsewhere.
+    pub content: Option<Content>,
+}
+
+impl Default for WriteOptions {
+    /// OME-Zarr 0.5 in chunks of 1 MB (8-bit), with as many levels as are of use.
+    fn default() -> Self {
+        Self { version: OmeZarrVersion::default(), chunk: [16, 256, 256], levels: None, content: None }
+    }
+}

@@ -1,0 +1,179 @@
+//! Decompression that never gives more bytes than a chunk has.
+//!
+//! The codecs of the `zarrs` crate make a buffer of the size that the compressed bytes claim, or
+//! one that grows for as long as they go on; from a hostile file that is an abort. These fill a
+//! buffer of the size that the (checked) metadata asks for.
+
+use super::array::Packing;
+use crate::limits;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use std::borrow::Cow;
+use std::io::{self, Read};
+use std::sync::Arc;
+use zarrs::array::codec::api::{PartialDecoderCapability, PartialEncoderCapability};
+use zarrs::array::codec::{blosc_decompress_bytes, blosc_validate};
+use zarrs::array::{
+    ArrayBytesRaw, BytesRepresentation, BytesToBytesCodecTraits, CodecError, CodecMetadataOptions,
+    CodecOptions, CodecTraits, RecommendedConcurrency,
+};
+use zarrs::metadata::Configuration;
+use zarrs::plugin::{ExtensionName, ZarrVersion};
+
+/// The most bytes that one compressed byte may stand for.
+///
+/// Zstandard packs a block of 128 KB of one value into 4 bytes (RFC 8878, RLE blocks); blosc
+/// around it is no denser.
+const MAX_EXPANSION: u64 = 1 << 16;
+
+/// Returns the most bytes that an honest writer makes of `bytes` bytes: incompressible ones grow
+/// by far less than an eighth, and every format adds a header.
+pub(super) fn packed_limit(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / 8).saturating_add(4096)
+}
+
+/// A decompressor in a chain of `zarrs` codecs. It does not compress: see `pack`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unpacker(pub Packing);
+
+impl Unpacker {
+    fn unpack(self, packed: &[u8], limit: u64) -> io::Result<Vec<u8>> {
+        let invalid = |reason: &str| io::Error::new(io::ErrorKind::InvalidData, reason);
+        if limit / MAX_EXPANSION > packed.len() as u64 {
+            return Err(invalid("too few bytes for a chunk of this size"));
+        }
+        let limit = usize::try_from(limit).map_err(|_| invalid("a chunk too large for this machine"))?;
+        match self.0 {
+            Packing::Blosc => match blosc_validate(packed) {
+                Some(bytes) if bytes <= limit => {
+                    blosc_decompress_bytes(packed, bytes, 1).map_err(|error| invalid(&error.to_string()))
+                }
+                Some(_) => Err(invalid("more bytes than a chunk has")),
+                None => Err(invalid("no blosc header, or bytes are missing")),
+            },
+            Packing::Zstd => {
+                let mut bytes = buffer(limit)?;
+                let len = zstd::bulk::decompress_to_buffer(packed, &mut bytes)?;
+                bytes.truncate(len);
+                Ok(bytes)
+            }
+            Packing::Gzip => fill(MultiGzDecoder::new(packed), limit),
+            Packing::Zlib => fill(ZlibDecoder::new(packed), limit),
+            Packing::Crc32c => Err(invalid("a checksum is no compression")),
+        }
+    }
+}
+
+fn buffer(len: usize) -> io::Result<Vec<u8>> {
+    limits::zeroed(len).map_err(|_| io::ErrorKind::OutOfMemory.into())
+}
+
+/// Reads up to `limit` bytes, and is content with fewer.
+fn fill(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(limit).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    reader.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl BytesToBytesCodecTraits for Unpacker {
+    fn into_dyn(self: Arc<Self>) -> Arc<dyn BytesToBytesCodecTraits> {
+        self
+    }
+
+    fn recommended_concurrency(&self, _: &BytesRepresentation) -> Result<RecommendedConcurrency, CodecError> {
+        Ok(RecommendedConcurrency::new_maximum(1))
+    }
+
+    fn encoded_representation(&self, decoded: &BytesRepresentation) -> BytesRepresentation {
+        decoded.size().map_or(BytesRepresentation::UnboundedSize, |bytes| {
+            BytesRepresentation::BoundedSize(packed_limit(bytes))
+        })
+    }
+
+    fn encode<'a>(&self, _: ArrayBytesRaw<'a>, _: &CodecOptions) -> Result<ArrayBytesRaw<'a>, CodecError> {
+        Err(CodecError::Other("this codec only decodes".into()))
+    }
+
+    fn decode<'a>(
+        &self,
+        packed: ArrayBytesRaw<'a>,
+        decoded: &BytesRepresentation,
+        _: &CodecOptions,
+    ) -> Result<ArrayBytesRaw<'a>, CodecError> {
+        let limit = decoded.size().ok_or_else(|| CodecError::Other("a chunk of unknown size".into()))?;
+        let bytes = self.unpack(&packed, limit).map_err(|error| CodecError::IOError(Arc::new(error)))?;
+        let found = bytes.len() as u64;
+        if found > limit || matches!(decoded, BytesRepresentation::FixedSize(_)) && found < limit {
+            return Err(CodecError::Other(format!("{found} bytes in a chunk of {limit}")));
+        }
+        Ok(Cow::Owned(bytes))
+    }
+}
+
+impl ExtensionName for Unpacker {
+    // It is never written into metadata.
+    fn name(&self, _: ZarrVersion) -> Option<Cow<'static, str>> {
+        None
+    }
+}
+
+impl CodecTraits for Unpacker {
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn configuration(&self, _: ZarrVersion, _: &CodecMetadataOptions) -> Option<Configuration> {
+        None
+    }
+
+    fn partial_decoder_capability(&self) -> PartialDecoderCapability {
+        PartialDecoderCapability { partial_read: false, partial_decode: false }
+    }
+
+    fn partial_encoder_capability(&self) -> PartialEncoderCapability {
+        PartialEncoderCapability { partial_encode: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(packing: Packing, packed: &[u8], bytes: u64) -> Result<Vec<u8>, CodecError> {
+        let size = BytesRepresentation::FixedSize(bytes);
+        Unpacker(packing).decode(packed.into(), &size, &CodecOptions::default()).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn a_frame_that_claims_another_size_is_refused() {
+        let packed = zstd::bulk::compress(&[7; 4000], 1).unwrap();
+        assert_eq!(decode(Packing::Zstd, &packed, 4000).unwrap(), [7; 4000]);
+        assert!(decode(Packing::Zstd, &packed, 3999).is_err());
+        assert!(decode(Packing::Zstd, &packed, 4001).is_err());
+        assert!(decode(Packing::Zstd, &packed, 1 << 40).is_err());
+    }
+
+    #[test]
+    fn a_frame_header_decides_on_no_allocation() {
+        // A frame of 2^62 bytes by its header, with one empty block: what a decoder that believes
+        // the header would allocate.
+        let packed = [0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x40, 1, 0, 0];
+        assert!(decode(Packing::Zstd, &packed, 4000).is_err());
+    }
+
+    #[test]
+    fn a_gzip_bomb_stops_at_the_size_of_a_chunk() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, &vec![0; 1 << 20]).unwrap();
+        let packed = packed.finish().unwrap();
+        assert!(decode(Packing::Gzip, &packed, 1000).is_err());
+        assert_eq!(decode(Packing::Gzip, &packed, 1 << 20).unwrap().len(), 1 << 20);
+    }
+
+    #[test]
+    fn blosc_with_missing_bytes_is_refused() {
+        for len in 0..20 {
+            assert!(decode(Packing::Blosc, &vec![2; len], 64).is_err());
+        }
+    }
+}

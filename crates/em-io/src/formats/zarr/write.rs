@@ -1,0 +1,201 @@
+//! Writes an image, or a label into an image that is there already.
+//!
+//! Either appears whole: it is written into a temporary folder beside it, which is renamed. A label
+//! is entered into the image's list of labels after that, so the list never names a missing one.
+
+use super::group::{self, Node};
+use super::layout::{self, JsonFile};
+use super::level::{Pyramid, clipped, write_file};
+use super::sample::ZarrSample;
+use super::{Content, OmeZarrVersion, WriteOptions, ZARR_JSON, ZATTRS, ZGROUP, metadata, read_json};
+use crate::atomic::{AtomicFolder, write_atomically};
+use crate::error::{Error, Result};
+use crate::limits::MAX_PIECE_BYTES;
+use crate::sample::match_voxel_type;
+use crate::writer::{Sink, cannot_write};
+use crate::{VolumeSpec, VoxelType, Voxels};
+use ndarray::Axis;
+use serde_json::{Value, json};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// The group of an image that its labels are in.
+const LABELS: &str = "labels";
+
+/// Tells whether a path is one that is written as OME-Zarr: `*.zarr`, or `*.zarr/labels/*`.
+pub(crate) fn is_destination(path: &Path) -> bool {
+    is_image(path) || image_of_label(path).is_some()
+}
+
+fn is_image(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zarr"))
+}
+
+/// Returns the image that a label belongs to, by its path.
+fn image_of_label(path: &Path) -> Option<&Path> {
+    let labels = path.parent().filter(|labels| labels.file_name() == Some(OsStr::new(LABELS)))?;
+    labels.parent().filter(|image| is_image(image))
+}
+
+/// Starts an image or a label.
+pub(crate) fn create(path: &Path, mut spec: VolumeSpec, mut options: WriteOptions) -> Result<Box<dyn Sink>> {
+    let label = image_of_label(path).map(|image| Label::new(path, image)).transpose()?;
+    if let Some(label) = &label {
+        label.check(path, spec)?;
+        // A label lies on its image, level by level (OME-NGFF 0.5, section "labels").
+        spec.voxel_size_nm = label.voxel_size_nm.or(spec.voxel_size_nm);
+        options.version = label.version;
+        options.levels = Some(label.levels);
+    }
+    check_options(path, spec, options)?;
+    match_voxel_type!(spec.voxel_type, T => start::<T>(path, spec, options, label))
+}
+
+fn check_options(path: &Path, spec: VolumeSpec, options: WriteOptions) -> Result<()> {
+    let chunk = clipped(options.chunk, spec.shape);
+    let sides = chunk.iter().map(|&side| side as u64);
+    let bytes = sides.fold(spec.voxel_type.bytes() as u64, u64::saturating_mul);
+    if bytes == 0 || bytes > MAX_PIECE_BYTES as u64 {
+        let expected = format!("chunks of 1 to {MAX_PIECE_BYTES} bytes");
+        return Err(cannot_write(path, format!("chunks of {:?} voxels", options.chunk), expected));
+    }
+    if options.levels == Some(0) {
+        return Err(cannot_write(path, "0 levels".into(), "at least 1"));
+    }
+    Ok(())
+}
+
+fn start<T: ZarrSample>(
+    path: &Path,
+    spec: VolumeSpec,
+    options: WriteOptions,
+    label: Option<Label>,
+) -> Result<Box<dyn Sink>> {
+    let VolumeSpec { shape, voxel_type, voxel_size_nm } = spec;
+    let WriteOptions { version, chunk, levels, content } = options;
+    let content = content.unwrap_or(if label.is_some() { Content::Label } else { Content::Intensity });
+    let levels = layout::levels(shape, voxel_size_nm, chunk, levels);
+
+    let folder = AtomicFolder::create(path)?;
+    let write = |within: &Path, (name, json): JsonFile| {
+        let file = within.join(name);
+        write_file(&file, &pretty(&json)).map_err(Error::io("write", &file))
+    };
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    for file in layout::image(version, &name, &levels, voxel_size_nm, label.is_some()) {
+        write(folder.temporary(), file)?;
+    }
+    for (index, level) in levels.iter().enumerate() {
+        let array = layout::array(version, level.shape, clipped(chunk, level.shape), voxel_type);
+        write(&folder.temporary().join(index.to_string()), array)?;
+    }
+    let pyramid = Pyramid::<T>::new(folder.temporary(), version, &levels, chunk, content);
+    Ok(Box::new(ZarrSink { folder, pyramid, label }))
+}
+
+fn pretty(json: &Value) -> Vec<u8> {
+    format!("{json:#}\n").into_bytes()
+}
+
+struct ZarrSink<T> {
+    folder: AtomicFolder,
+    pyramid: Pyramid<T>,
+    label: Option<Label>,
+}
+
+impl<T: ZarrSample> Sink for ZarrSink<T> {
+    fn write(&mut self, sections: &Voxels) -> Result<()> {
+        let sections = T::view(sections).expect("the writer has checked the type");
+        sections.axis_iter(Axis(0)).try_for_each(|section| self.pyramid.push(section))
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.folder.commit()?;
+        self.label.map_or(Ok(()), |label| label.enter())
+    }
+}
+
+/// A label's place in an image.
+struct Label {
+    image: PathBuf,
+    name: String,
+    version: OmeZarrVersion,
+    /// The shape, the voxel size and the number of levels of the image.
+    shape: [usize; 3],
+    voxel_size_nm: Option<[f64; 3]>,
+    levels: usize,
+}
+
+impl Label {
+    fn new(path: &Path, image: &Path) -> Result<Self> {
+        let without = || {
+            let expected = format!("an OME-Zarr image at `{}`, written before", image.display());
+            cannot_write(path, "a label without an image".into(), expected)
+        };
+        let version = match [ZARR_JSON, ZATTRS].map(|file| image.join(file).is_file()) {
+            [true, _] => OmeZarrVersion::V0_5,
+            [false, true] => OmeZarrVersion::V0_4,
+            [false, false] => return Err(without()),
+        };
+        let name = path.file_name().and_then(OsStr::to_str).filter(|name| !name.starts_with('.'));
+        let Some(name) = name.map(str::to_owned) else {
+            let expected = "a name in Unicode without a leading dot";
+            return Err(cannot_write(path, "a label of that name".into(), expected));
+        };
+        let Node::Image(group) = group::node(image)? else { return Err(without()) };
+        let levels = group.levels;
+        let volume = super::open(image)?;
+        let (shape, voxel_size_nm) = (volume.shape(), volume.voxel_size_nm());
+        Ok(Self { image: image.to_path_buf(), name, version, shape, voxel_size_nm, levels })
+    }
+
+    /// Checks that a label fits its image.
+    fn check(&self, path: &Path, spec: VolumeSpec) -> Result<()> {
+        if spec.voxel_type == VoxelType::F32 {
+            return Err(cannot_write(path, format!("a label of {} voxels", spec.voxel_type), "integers"));
+        }
+        if self.shape != spec.shape {
+            let expected = format!("{:?}, as the image has", self.shape);
+            return Err(cannot_write(path, format!("a label of {:?} voxels", spec.shape), expected));
+        }
+        // A list that cannot be read is better found now than after the work.
+        self.list().map(|_| ())
+    }
+
+    /// Returns the metadata that lists the image's labels, with this one added.
+    fn list(&self) -> Result<(PathBuf, Value)> {
+        let group = self.image.join(LABELS);
+        let file = group.join(match self.version {
+            OmeZarrVersion::V0_4 => ZATTRS,
+            OmeZarrVersion::V0_5 => ZARR_JSON,
+        });
+        let mut json = match read_json(&file)? {
+            Some(json) => json,
+            None => {
+                let files = layout::group(self.version, json!({"labels": []}));
+                files.into_iter().find(|(name, _)| file.ends_with(name)).map_or(json!({}), |(_, json)| json)
+            }
+        };
+        let pointer = match self.version {
+            OmeZarrVersion::V0_4 => "/labels",
+            OmeZarrVersion::V0_5 => "/attributes/ome/labels",
+        };
+        let Some(labels) = json.pointer_mut(pointer).and_then(|labels| labels.as_array_mut()) else {
+            return Err(metadata(&file, "no list of labels", format!("a list at `{pointer}`")));
+        };
+        if !labels.iter().any(|label| *label == self.name) {
+            labels.push(self.name.as_str().into());
+        }
+        Ok((file, json))
+    }
+
+    /// Adds the label to the list of the image's labels, keeping what else is said there.
+    fn enter(&self) -> Result<()> {
+        let (file, json) = self.list()?;
+        let marker = self.image.join(LABELS).join(ZGROUP);
+        if self.version == OmeZarrVersion::V0_4 && !marker.exists() {
+            write_atomically(&marker, |out| out.write_all(&pretty(&json!({"zarr_format": 2}))))?;
+        }
+        write_atomically(&file, |out| out.write_all(&pretty(&json)))
+    }
+}

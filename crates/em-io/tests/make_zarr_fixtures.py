@@ -1,0 +1,119 @@
+"""Writes the Zarr golden files of em-io with zarr-python and ome-zarr-py.
+
+    python3 -m venv venv && venv/bin/pip install zarr==3.1.6 ome-zarr==0.18.0 numpy
+    venv/bin/python make_zarr_fixtures.py
+
+The voxels are those of make_fixtures.py, so that the tests know them without reading a file.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numcodecs
+import numpy as np
+import zarr
+from ome_zarr.format import FormatV04, FormatV05
+from ome_zarr.writer import write_image, write_labels
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec, ZstdCodec
+
+OUT = Path(__file__).resolve().parents[3] / "fixtures" / "em-io" / "zarr"
+SHAPE = (3, 13, 17)
+
+
+def voxels(dtype=np.uint8, shape=SHAPE):
+    z, y, x = np.indices(shape)
+    if dtype == np.uint8:
+        return ((z * 37 + y * 11 + x * 5) % 256).astype(dtype)
+    wide = (z * 3701 + y * 1103 + x * 509) % 65536
+    if dtype == np.uint16:
+        return wide.astype(dtype)
+    return (wide.astype(np.float32) * 0.25 - 100).astype(np.float32)
+
+
+def write(name, array, chunks=(2, 13, 12), **options):
+    store = zarr.create_array(OUT / name, shape=array.shape, chunks=chunks, dtype=array.dtype, **options)
+    store[...] = array
+    return store
+
+
+def multiscales(axes, scale, **more):
+    datasets = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}]
+    return {"axes": axes, "datasets": datasets, "name": "fixture", **more}
+
+
+def space(units=("nanometer",) * 3, names="zyx"):
+    return [{"name": name, "type": "space", **({"unit": unit} if unit else {})} for name, unit in zip(names, units)]
+
+
+def image_v2(name, array, axes, scale, chunks, whole=None, **options):
+    group = zarr.create_group(OUT / name, zarr_format=2)
+    more = {"version": "0.4"}
+    if whole:
+        more["coordinateTransformations"] = [{"type": "scale", "scale": whole}]
+    group.attrs["multiscales"] = [multiscales(axes, scale, **more)]
+    write(f"{name}/0", array, chunks, zarr_format=2, chunk_key_encoding={"name": "v2", "separator": "/"}, **options)
+
+
+def image_v3(name, array, axes, scale, chunks=(2, 8, 8), **options):
+    group = zarr.create_group(OUT / name, zarr_format=3)
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [multiscales(axes, scale)]}
+    write(f"{name}/0", array, chunks, zarr_format=3, **options)
+
+
+def arrays():
+    """Bare arrays: every packing and layout."""
+    grey, wide, real = voxels(), voxels(np.uint16), voxels(np.float32)
+    for cname in ("lz4", "lz4hc", "blosclz", "zlib", "zstd"):
+        write(f"v2-blosc-{cname}", wide, zarr_format=2, compressors=numcodecs.Blosc(cname=cname, shuffle=1))
+    write("v2-blosc-bits", wide, zarr_format=2, compressors=numcodecs.Blosc(cname="zstd", shuffle=2))
+    write("v2-gzip-big-endian", wide.astype(">u2"), zarr_format=2, compressors=numcodecs.GZip(5))
+    write("v2-zlib", real, zarr_format=2, compressors=numcodecs.Zlib(5))
+    write("v2-zstd-fortran", grey, zarr_format=2, order="F", compressors=numcodecs.Zstd(3))
+    write("v2-raw", grey, zarr_format=2, compressors=None)
+    write("v3-zstd", wide, zarr_format=3, compressors=ZstdCodec(level=3, checksum=True))
+    write("v3-gzip", real, zarr_format=3, compressors=GzipCodec(level=5))
+    write("v3-blosc", wide, zarr_format=3, compressors=BloscCodec(cname="lz4", shuffle="bitshuffle", typesize=2))
+    write("v3-crc32c", grey, zarr_format=3, compressors=[ZstdCodec(), Crc32cCodec()])
+    write("v3-raw", grey, zarr_format=3, compressors=None)
+    write("v3-big-endian", wide, zarr_format=3, serializer=BytesCodec(endian="big"), compressors=ZstdCodec())
+    write("v3-transpose", grey, zarr_format=3, filters=TransposeCodec(order=(2, 0, 1)), compressors=ZstdCodec())
+    write("v3-sharded", wide, zarr_format=3, chunks=(1, 4, 4), shards=(2, 8, 12), compressors=ZstdCodec())
+    inner = dict(chunk_shape=(1, 4, 4), codecs=[BytesCodec(), GzipCodec()], index_location="start")
+    write("v3-sharded-index-first", wide, (2, 8, 12), zarr_format=3, serializer=ShardingCodec(**inner), compressors=None)
+    write("v3-bool", grey > 127, zarr_format=3, compressors=ZstdCodec())
+    sparse = zarr.create_array(OUT / "v3-missing", shape=SHAPE, chunks=(2, 8, 12), dtype="u2", fill_value=700)
+    sparse[:2, :8, :12] = wide[:2, :8, :12]
+    shards = zarr.create_array(OUT / "v3-sharded-missing", shape=SHAPE, chunks=(1, 4, 4), shards=(2, 8, 12), dtype="u2", fill_value=700)
+    shards[:1, :4, :4] = wide[:1, :4, :4]
+    # What is refused, each with its own message.
+    write("v3-int64", grey.astype(np.int64), zarr_format=3)
+    write("v2-delta", wide, zarr_format=2, filters=[numcodecs.Delta(dtype="<u2")], compressors=None)
+    write("v3-4d", grey[None], (1, 2, 13, 12), zarr_format=3)
+
+
+def images():
+    grey, wide = voxels(), voxels(np.uint16)
+    image_v2("v04.zarr", grey, space(), [50.0, 4.6, 4.6], (2, 8, 8))
+    image_v2("v04-micron.zarr", grey, space(("micrometer",) * 3), [0.025, 0.0023, 0.0023], (2, 8, 8), whole=[2.0, 2.0, 2.0])
+    image_v3("v05.zarr", wide, space(), [50.0, 4.6, 4.6])
+    image_v3("v05-no-unit.zarr", grey, space((None,) * 3), [50.0, 4.6, 4.6])
+    image_v3("v05-2d.zarr", grey[0], space(("nanometer",) * 2, "yx"), [4.6, 4.6], (8, 8))
+    five = [{"name": "t", "type": "time"}, {"name": "c", "type": "channel"}, *space()]
+    image_v3("v05-5d.zarr", grey[None, None], five, [1.0, 1.0, 50.0, 4.6, 4.6], (1, 1, 2, 8, 8))
+    image_v2("v04-channels.zarr", np.stack([grey, grey])[None], five, [1.0, 1.0, 50.0, 4.6, 4.6], (1, 1, 2, 8, 8))
+    # ome-zarr-py, which makes a pyramid and labels of its own.
+    for name, format in (("ome-zarr-py-04.zarr", FormatV04()), ("ome-zarr-py-05.zarr", FormatV05())):
+        group = zarr.open_group(OUT / name, mode="w", zarr_format=format.zarr_format)
+        options = dict(axes=space(), scale={"z": 50.0, "y": 4.6, "x": 4.6}, scale_factors=[2])
+        write_image(grey, group, fmt=format, **options)
+        write_labels(((grey > 127) * 255).astype(np.uint8), group, "mito", fmt=format, **options)
+
+
+if __name__ == "__main__":
+    shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
+    arrays()
+    images()
+    files = [file for file in OUT.rglob("*") if file.is_file()]
+    print(len(files), "files,", sum(file.stat().st_size for file in files), "bytes in", OUT)

@@ -1,0 +1,213 @@
+//! Damaged Zarr folders give voxels or one clear error: no panic, no endless loop, no bomb.
+//!
+//! All damage is drawn from a seed, so that a failure comes back.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod common;
+
+use common::fixture;
+use em_io::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::tempdir;
+
+/// The longest that one damaged folder of a few KB may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Damaged copies of each file.
+const ROUNDS: u64 = 24;
+
+fn copy(from: &Path, to: &Path) -> Vec<PathBuf> {
+    fs::create_dir_all(to).unwrap();
+    let mut files = Vec::new();
+    let mut entries: Vec<_> = fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for entry in entries {
+        let copied = to.join(entry.file_name().unwrap());
+        if entry.is_dir() {
+            files.extend(copy(&entry, &copied));
+        } else {
+            fs::copy(&entry, &copied).unwrap();
+            files.push(copied);
+        }
+    }
+    files
+}
+
+/// Reads a damaged folder in every way; only its error message is looked at.
+fn survive(path: &Path, what: &str) {
+    let start = Instant::now();
+    if let Err(error) = em_io::open(path).and_then(|volume| volume.read_all()) {
+        let text = error.to_string();
+        let names_it = text.contains("damaged.zarr") || matches!(error, Error::OutOfMemory { .. });
+        assert!(names_it, "{what}: `{text}` does not name the file");
+        assert!(!text.contains('\n'), "{what}: {text}");
+    }
+    assert!(start.elapsed() < PATIENCE, "{what} took {:?}", start.elapsed());
+}
+
+/// Splitmix64, so that the damage needs no crate and never changes.
+fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Damages every file of every fixture in turn, and puts it right again.
+fn each_damage(mut damage: impl FnMut(&[u8], u64) -> Vec<Vec<u8>>) {
+    let folder = tempdir().unwrap();
+    let mut count = 0;
+    for (seed, entry) in (1..).zip(fs::read_dir(fixture("zarr")).unwrap()) {
+        let name = entry.unwrap().file_name();
+        let path = folder.path().join(&name).join("damaged.zarr");
+        for (index, file) in (1_u64..).zip(copy(&fixture("zarr").join(&name), &path)) {
+            let sound = fs::read(&file).unwrap();
+            for damaged in damage(&sound, seed * 1_000_003 + index * 1009) {
+                fs::write(&file, &damaged).unwrap();
+                survive(&path, &format!("{} as {damaged:?}", file.display()));
+                count += 1;
+            }
+            fs::write(&file, &sound).unwrap();
+        }
+    }
+    println!("{count} damaged folders");
+    assert!(count > 1000, "the fixtures are missing");
+}
+
+#[test]
+fn truncated_files() {
+    each_damage(|sound, _| {
+        let step = (sound.len() / 12).max(1);
+        (0..sound.len()).step_by(step).map(|end| sound[..end].to_vec()).collect()
+    });
+}
+
+#[test]
+fn flipped_bits_and_replaced_bytes() {
+    each_damage(|sound, seed| {
+        let damaged = (0..ROUNDS).map(|round| {
+            let mut state = seed * 7919 + round;
+            let mut damaged = sound.to_vec();
+            for _ in 0..=random(&mut state) % 3 {
+                let at = random(&mut state) as usize % damaged.len().max(1);
+                let kind = random(&mut state);
+                let Some(byte) = damaged.get_mut(at) else { continue };
+                *byte = match kind % 3 {
+                    0 => *byte ^ (1 << (kind / 3 % 8)),
+                    1 => [0, 0x7f, 0x80, 0xff][kind as usize / 3 % 4],
+                    // Digits make other numbers of the metadata, and leave it JSON.
+                    _ => b'0' + (kind / 3 % 10) as u8,
+                };
+            }
+            damaged
+        });
+        damaged.collect()
+    });
+}
+
+/// The index of a shard steers where bytes are read, so it gets every kind of wrong number.
+#[test]
+fn shard_indices_that_point_anywhere() {
+    let folder = tempdir().unwrap();
+    for name in ["v3-sharded", "v3-sharded-index-first", "v3-sharded-missing"] {
+        let path = folder.path().join(name).join("damaged.zarr");
+        copy(&fixture("zarr").join(name), &path);
+        // Without its checksum, an index is believed.
+        let json = fs::read_to_string(path.join("zarr.json")).unwrap();
+        let mut json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let codecs = &mut json["codecs"][0]["configuration"]["index_codecs"];
+        codecs.as_array_mut().unwrap().retain(|codec| codec["name"] != "crc32c");
+        fs::write(path.join("zarr.json"), json.to_string()).unwrap();
+        let at_start = json["codecs"][0]["configuration"]["index_location"] == "start";
+        let shard = path.join("c/0/0/0");
+        let sound = fs::read(&shard).unwrap();
+        let index = 16 * 2 * 2 * 3;
+        for offset in [0, 1, 300, u64::MAX / 2, u64::MAX - 5, u64::MAX] {
+            for len in [0, 1, 3, 300, 1 << 31, u64::MAX / 2 + 1, u64::MAX - 299, u64::MAX - 5, u64::MAX] {
+                let entry = [offset.to_le_bytes(), len.to_le_bytes()].concat();
+                let mut damaged = sound.clone();
+                let at = if at_start { 0 } else { damaged.len() - index };
+                damaged[at..at + index].copy_from_slice(&entry.repeat(index / 16));
+                fs::write(&shard, damaged).unwrap();
+                survive(&path, &format!("{name}: {offset} + {len}"));
+            }
+        }
+    }
+}
+
+/// Replaces a part of the metadata of an image by something else.
+#[track_caller]
+fn with(name: &str, file: &str, from: &str, to: &str) -> Error {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("damaged.zarr");
+    copy(&fixture("zarr").join(name), &path);
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(path.join(file)).unwrap()).unwrap();
+    let text = json.to_string();
+    assert!(text.contains(from), "{text}");
+    fs::write(path.join(file), text.replace(from, to)).unwrap();
+    survive(&path, to);
+    em_io::open(&path).and_then(|volume| volume.read_all()).unwrap_err()
+}
+
+#[test]
+fn metadata_that_lies_is_named() {
+    let (image, array) = ("zarr.json", "0/zarr.json");
+    for (file, from, to, words) in [
+        (array, "[3,13,17]", "[3,13,1000000000000]", "array of shape"),
+        (array, "[3,13,17]", "[18446744073709551615,18446744073709551615,17]", "array of shape"),
+        (array, "[3,13,17]", "[3,13,-17]", "unusual metadata"),
+        (array, "[3,13,17]", "[13,17]", "2 axes"),
+        (array, "[2,8,8]", "[4294967296,4294967296,4294967296]", "chunks of"),
+        (array, "[2,8,8]", "[2,0,8]", "an empty chunk"),
+        (array, "\"uint16\"", "\"complex128\"", "data type"),
+        (array, "\"uint16\"", "{}", "data type"),
+        (array, "\"zstd\"", "\"rot13\"", "codec `rot13`"),
+        (array, "\"bytes\"", "\"zstd\"", "codec `zstd` at this place"),
+        (array, "\"separator\":\"/\"", "\"separator\":\"/../\"", "chunk names"),
+        (image, "\"path\":\"0\"", "\"path\":\"../../secret\"", "dataset path"),
+        (image, "\"path\":\"0\"", "\"path\":\"/etc\"", "dataset path"),
+        (image, "\"path\":\"0\"", "\"path\":\"1\"", "no array"),
+        (image, "multiscales", "multiscale", "no `multiscales`"),
+        (image, "\"name\":\"z\"", "\"name\":\"c\"", "the axes c, y, x"),
+        (image, "\"datasets\":[{", "\"datasets\":[],\"other\":[{", "without datasets"),
+        (image, "{", "not JSON {", "no JSON"),
+    ] {
+        let error = with("v05.zarr", file, from, to);
+        assert!(matches!(error, Error::Metadata { .. }), "{to}: {error:?}");
+        assert!(error.to_string().contains(words), "{to}: {error}");
+    }
+}
+
+/// The chunks are those of 16-bit voxels, so they have too many or too few bytes for other types.
+#[test]
+fn a_type_that_the_chunks_do_not_have_is_damage() {
+    for to in ["\"uint8\"", "\"float32\""] {
+        let error = with("v05.zarr", "0/zarr.json", "\"uint16\"", to);
+        assert!(matches!(error, Error::DamagedChunk { .. }), "{to}: {error:?}");
+        assert!(error.hint().is_some());
+    }
+}
+
+#[test]
+fn a_folder_named_zarr_without_metadata_says_what_is_missing() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("empty.zarr");
+    fs::create_dir(&path).unwrap();
+    let error = em_io::open(&path).unwrap_err();
+    assert!(error.to_string().contains("has no Zarr metadata, expected a file"), "{error}");
+}
+
+#[test]
+fn metadata_without_end_is_refused() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("damaged.zarr");
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("zarr.json"), "[".repeat(1 << 20)).unwrap();
+    survive(&path, "nested");
+    fs::write(path.join("zarr.json"), " ".repeat((1 << 24) + 2)).unwrap();
+    assert!(em_io::open(&path).unwrap_err().to_string().contains("more bytes than metadata has"));
+}
