@@ -14,7 +14,7 @@ use crate::libtorch;
 use crate::workspace::{capture, cargo, run as run_command};
 
 /// Crates that build and pass their tests on a machine without libtorch.
-const WITHOUT_LIBTORCH: [&str; 3] = ["em-io", "em-data", "em-metrics"];
+const WITHOUT_LIBTORCH: [&str; 4] = ["em-io", "em-data", "em-metrics", "em-objects"];
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
