@@ -16,4 +16,8 @@ pub enum Error {
         /// The window found, `[z, y, x]`.
         found: [usize; 3],
     },
+
+    /// There are more components than a 32-bit number can name.
+    #[error("the mask falls into 2^32 components or more, expected a mask of objects (is it noise?)")]
+    TooManyComponents,
 }

@@ -11,7 +11,9 @@
 
 pub mod components;
 mod error;
+mod labelling;
 pub mod postprocess;
+mod runs;
 
 pub use components::{Components, Connectivity, Extent};
 pub use error::{Error, Result};
