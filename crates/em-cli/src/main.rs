@@ -6,9 +6,11 @@ mod config;
 mod dataset;
 mod drawing;
 mod error;
+mod interrupt;
 mod output;
 mod report;
 mod scores;
+mod streaming;
 
 use std::process::ExitCode;
 

@@ -1,11 +1,12 @@
 //! What commands print: lines for people, JSON for programs, bars for waiting.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 /// Prints a value as JSON on standard output.
@@ -39,6 +40,21 @@ pub fn bar(length: u64, unit: &str) -> ProgressBar {
     let template = format!("{{prefix}}{{wide_bar}} {{pos}}/{{len}} {unit} {{per_sec}} ETA {{eta}} {{msg}}");
     if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+/// A bar on standard error over the sections of a volume, with voxels per second and time left.
+pub fn voxel_bar([depth, height, width]: [usize; 3]) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(depth as u64), draw_target());
+    let template = "{wide_bar} {pos}/{len} sections, {voxels_per_second} ETA {eta}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        let rate = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let voxels = state.per_sec() * (height * width) as f64;
+            let _ = write!(out, "{:.2} Mvoxel/s", voxels / 1e6);
+        };
+        bar.set_style(style.with_key("voxels_per_second", rate));
     }
     bar.enable_steady_tick(Duration::from_millis(500));
     bar

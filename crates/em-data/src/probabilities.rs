@@ -72,8 +72,13 @@ impl ClassProbabilities<'_> {
 
 /// Maps probabilities in 0..=1 to 0..=255, rounded: the 8-bit form that files hold.
 pub fn to_u8(probabilities: ArrayView3<'_, f32>) -> Array3<u8> {
+    probabilities.mapv(byte)
+}
+
+/// Maps a probability in 0..=1 to 0..=255, rounded.
+pub fn byte(probability: f32) -> u8 {
     // `as` saturates, so that a value slightly outside 0..=1 stays at the end of the range.
-    probabilities.mapv(|p| (p * 255.0).round() as u8)
+    (probability * 255.0).round() as u8
 }
 
 #[cfg(test)]

@@ -52,6 +52,20 @@ pub fn write_atomically(path: &Path, f: impl FnOnce(&mut dyn Write) -> io::Resul
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn remove_unfinished(folder: &Path) -> Result<()> {
+    remove_parts(folder, ".")
+}
+
+/// Removes what a killed write of one file or folder left beside it, which nobody may be writing
+/// to; nothing to remove is fine.
+///
+/// # Errors
+///
+/// [`Error::Io`] where the folder cannot be read or something cannot be removed.
+pub fn remove_unfinished_of(path: &Path) -> Result<()> {
+    remove_parts(parent(path), &prefix(path))
+}
+
+fn remove_parts(folder: &Path, prefix: &str) -> Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries.map_err(Error::io("read folder", folder))?,
@@ -59,8 +73,9 @@ pub fn remove_unfinished(folder: &Path) -> Result<()> {
     for entry in entries {
         let path = entry.map_err(Error::io("read folder", folder))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') && name.ends_with(UNFINISHED) && path.is_file() {
-            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        if name.starts_with(prefix) && name.ends_with(UNFINISHED) {
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(Error::io("remove", &path))?;
         }
     }
     Ok(())
@@ -159,11 +174,16 @@ fn temporary<T>(
 ) -> Result<T> {
     let folder = parent(path);
     fs::create_dir_all(folder).map_err(Error::io("create folder", folder))?;
-    let prefix = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
+    let prefix = prefix(path);
     let mut builder = Builder::new();
     builder.prefix(&prefix).suffix(UNFINISHED);
     set_mode(&mut builder, mode);
     make(&builder, folder).map_err(Error::io("create", path))
+}
+
+/// How the temporary names of a path begin.
+fn prefix(path: &Path) -> String {
+    format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy())
 }
 
 #[cfg(unix)]
@@ -233,6 +253,20 @@ mod tests {
         write_atomically(&atomic, |file| file.write_all(b"x")).unwrap();
         let mode = |path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&atomic), mode(&plain));
+    }
+
+    #[test]
+    fn what_a_killed_write_left_is_removed_and_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at(".a.tif.x1.part"), "half").unwrap();
+        fs::create_dir(at(".a.zarr.x2.part")).unwrap();
+        fs::write(at(".a.zarr.x2.part/zarr.json"), "{}").unwrap();
+        fs::write(at("a.tif"), "whole").unwrap();
+        remove_unfinished_of(&at("a.zarr")).unwrap();
+        assert!(!at(".a.zarr.x2.part").exists() && at(".a.tif.x1.part").exists());
+        remove_unfinished_of(&at("a.tif")).unwrap();
+        assert!(!at(".a.tif.x1.part").exists() && at("a.tif").exists());
     }
 
     #[test]

@@ -46,7 +46,7 @@ mod volume;
 mod voxels;
 mod writer;
 
-pub use atomic::{remove_unfinished, write_atomically};
+pub use atomic::{remove_unfinished, remove_unfinished_of, write_atomically};
 pub use error::{Error, Result};
 pub use formats::zarr::{Content, OmeZarrVersion, WriteOptions};
 pub use mask::Mask;

@@ -20,13 +20,15 @@ pub struct PredictConfig {
     pub tile_size: usize,
     /// Mirrored voxels around each section.
     pub border: usize,
+    /// Voxels that are read, predicted and written at a time: as many whole sections as fit, at least one. Memory grows with it.
+    pub block_voxels: usize,
     /// Fit the normalisation on the input instead of taking the training's statistics.
     pub refit_normalization: bool,
 }
 
 impl Default for PredictConfig {
     fn default() -> Self {
-        Self { tile_size: 1536, border: 16, refit_normalization: false }
+        Self { tile_size: 1536, border: 16, block_voxels: 8 << 20, refit_normalization: false }
     }
 }
 
@@ -37,9 +39,12 @@ impl PredictConfig {
     ///
     /// Fails with the key that is out of range.
     pub fn check(&self) -> Result<()> {
-        if self.tile_size == 0 {
-            let expected = "at least 1".into();
-            return Err(Error::Setting { key: "predict.tile_size", found: "0".into(), expected });
+        for (key, value) in
+            [("predict.tile_size", self.tile_size), ("predict.block_voxels", self.block_voxels)]
+        {
+            if value == 0 {
+                return Err(Error::Setting { key, found: "0".into(), expected: "at least 1".into() });
+            }
         }
         Ok(())
     }
@@ -83,6 +88,11 @@ impl Predictor {
     /// Returns what is known about the model.
     pub fn card(&self) -> &ModelCard {
         &self.card
+    }
+
+    /// Returns the settings.
+    pub fn config(&self) -> &PredictConfig {
+        &self.config
     }
 
     /// Returns the threshold of a class; 0.5 where none is stored.

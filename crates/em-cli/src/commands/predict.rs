@@ -1,17 +1,25 @@
-//! `em-cli predict`: a volume in, masks and probabilities out, section by section.
+//! `em-cli predict`: a volume in, masks and probabilities out, block by block.
 
-use std::path::{Path, PathBuf};
+use std::iter;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use em_io::{Volume, VolumeSpec, VolumeWriter, VoxelType, Voxels};
+use em_io::{Volume, VolumeSpec, VoxelType};
 use em_model::{PredictConfig, Predictor, RunFolder};
-use ndarray::{Array3, ArrayView2, Axis};
+use ndarray::{Array4, s};
 
+use self::planes::{Content, Plane, Writers};
 use crate::cli::DeviceArgs;
 use crate::config::RunConfig;
 use crate::error::UserError;
-use crate::output;
+use crate::streaming::blocks::Blocks;
+use crate::streaming::pipeline;
+use crate::streaming::request::Request;
+use crate::streaming::store::BlockStore;
+use crate::{interrupt, output};
+
+mod planes;
 
 /// Arguments of `predict`.
 #[derive(Debug, Args)]
@@ -21,9 +29,9 @@ pub struct PredictArgs {
     model: PathBuf,
     /// The raw stack: TIFF, MRC, NIfTI, OME-Zarr, an image, or a folder of images.
     input: PathBuf,
-    /// Where to write the mask (0 and 255): .tif, .png, or a folder. Several classes are written as {name}_{class}.
-    #[arg(short, long, value_name = "OUT")]
-    output: PathBuf,
+    /// Where to write the mask (0 and 255): .tif, .ome.tif, .mrc, .zarr, or a folder of PNG. Several classes are written as {name}_{class}.
+    #[arg(short, long, value_name = "OUT", required_unless_present = "probabilities")]
+    output: Option<PathBuf>,
     /// Where to write the probabilities as 8 bit, 255 being 1.
     #[arg(long, value_name = "P")]
     probabilities: Option<PathBuf>,
@@ -33,6 +41,9 @@ pub struct PredictArgs {
     /// Write only this class.
     #[arg(long)]
     class: Option<String>,
+    /// Go on with a prediction of the same input, model and settings that was interrupted.
+    #[arg(long)]
+    resume: bool,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -46,37 +57,45 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     let predictor = Predictor::with_config(&run, args.device.get()?, predict_config(&run)?)?;
     warn_of_other_voxel_size(&predictor, &volume);
     let normalization = predictor.normalization(&volume)?;
-    let mut outputs = Outputs::create(args, &predictor, &volume)?;
-
-    let bar = output::bar(volume.shape()[0] as u64, "sections");
-    for z in 0..volume.shape()[0] {
-        let section = volume.read_section(z)?.to_f32();
-        let probabilities = predictor.predict_section(section.index_axis(Axis(0), 0), normalization)?;
-        for class in &mut outputs.classes {
-            class.write(probabilities.index_axis(Axis(0), class.channel))?;
-        }
-        bar.inc(1);
-    }
+    let planes = planes(args, &predictor)?;
+    let blocks = Blocks::new(volume.shape(), predictor.config().block_voxels);
+    let request = request(&run, &volume, &predictor, &planes)?;
+    let store = store(args.resume, &planes, &request)?;
+    let mut writers = Writers::create(&planes, spec(&predictor, &volume))?;
+    let bar = output::voxel_bar(volume.shape());
+    let shape = |block| {
+        let [depth, height, width] = blocks.roi(block).shape;
+        [planes.len(), depth, height, width]
+    };
+    let mut store = writers.replay(store, shape, |block| bar.inc(blocks.roi(block).shape[0] as u64))?;
+    interrupt::watch()?;
+    pipeline::run(
+        store.finished()..blocks.count(),
+        |block| Ok(volume.read(blocks.roi(block))?.to_f32()),
+        |block, voxels| {
+            let mut block = Array4::zeros(shape(block));
+            for (z, section) in voxels.outer_iter().enumerate() {
+                interrupt::check("go on with --resume")?;
+                let probabilities = predictor.predict_section(section, normalization)?;
+                planes::fill(&planes, probabilities.view(), block.slice_mut(s![.., z, .., ..]));
+                bar.inc(1);
+            }
+            Ok(block)
+        },
+        |_, block| {
+            store.push(&block)?;
+            writers.write(block)
+        },
+    )?;
     bar.finish_and_clear();
-    for class in outputs.classes {
-        class.mask.finish()?;
-        class.probabilities.map(VolumeWriter::finish).transpose()?;
-        let share = class.foreground as f64 / volume.shape().iter().product::<usize>() as f64;
-        println!(
-            "{}: {:.2} % foreground above {}, in `{}`",
-            class.name,
-            share * 100.0,
-            class.threshold,
-            class.path.display()
-        );
-    }
-    Ok(())
+    writers.finish(volume.shape().map(|side| side as u64).iter().product())?;
+    store.remove()
 }
 
 /// Masks must not replace the raw stack, nor probabilities the masks.
 fn refuse_one_path_for_two(args: &PredictArgs) -> Result<()> {
-    let mut paths = vec![&args.input, &args.output];
-    paths.extend(&args.probabilities);
+    let paths: Vec<&PathBuf> =
+        iter::once(&args.input).chain(&args.output).chain(&args.probabilities).collect();
     let absolute = paths.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
     let twice = (1..paths.len()).find(|&n| absolute[..n].contains(&absolute[n]));
     twice.map_or(Ok(()), |n| {
@@ -107,72 +126,63 @@ fn warn_of_other_voxel_size(predictor: &Predictor, volume: &Volume) {
     }
 }
 
-/// The files of each class.
-struct Outputs {
-    classes: Vec<ClassOutput>,
-}
-
-struct ClassOutput {
-    name: String,
-    channel: usize,
-    threshold: f32,
-    path: PathBuf,
-    mask: VolumeWriter,
-    probabilities: Option<VolumeWriter>,
-    foreground: usize,
-}
-
-impl Outputs {
-    fn create(args: &PredictArgs, predictor: &Predictor, volume: &Volume) -> Result<Self> {
-        let all = &predictor.card().classes;
-        if let Some(unknown) = args.class.as_ref().filter(|class| !all.contains(class)) {
-            let message = format!("the model has no class `{unknown}`, expected one of: {}", all.join(", "));
-            return Err(UserError::new(message, "leave --class out to write every class").into());
+/// The planes that were asked for.
+fn planes(args: &PredictArgs, predictor: &Predictor) -> Result<Vec<Plane>> {
+    let all = &predictor.card().classes;
+    if let Some(unknown) = args.class.as_ref().filter(|class| !all.contains(class)) {
+        let message = format!("the model has no class `{unknown}`, expected one of: {}", all.join(", "));
+        return Err(UserError::new(message, "leave --class out to write every class").into());
+    }
+    let several = args.class.is_none() && all.len() > 1;
+    let mut planes = Vec::new();
+    for (channel, class) in all.iter().enumerate() {
+        if args.class.as_ref().is_some_and(|only| only != class) {
+            continue;
         }
-        let wanted = |class: &String| args.class.as_ref().is_none_or(|only| only == class);
-        let several = args.class.is_none() && all.len() > 1;
-        let spec = VolumeSpec {
-            shape: volume.shape(),
-            voxel_type: VoxelType::U8,
-            voxel_size_nm: volume.voxel_size_nm().or(predictor.card().voxel_size_nm),
-        };
-        let classes = all.iter().enumerate().filter(|(_, class)| wanted(class)).map(|(channel, class)| {
-            let place = |path: &Path| if several { with_class(path, class) } else { path.to_owned() };
-            let path = place(&args.output);
-            let probabilities = args.probabilities.as_deref().map(place);
-            Ok(ClassOutput {
-                name: class.clone(),
-                channel,
-                threshold: args.threshold.unwrap_or(predictor.threshold(class)),
-                mask: VolumeWriter::create(&path, spec)?,
-                probabilities: probabilities.map(|path| VolumeWriter::create(path, spec)).transpose()?,
-                path,
-                foreground: 0,
-            })
-        });
-        Ok(Self { classes: classes.collect::<Result<_>>()? })
+        let threshold = args.threshold.unwrap_or(predictor.threshold(class));
+        let files =
+            [(&args.output, Content::Mask { threshold }), (&args.probabilities, Content::Probabilities)];
+        for (path, content) in files {
+            let Some(path) = path else { continue };
+            let path = if several { planes::with_class(path, class) } else { path.clone() };
+            planes.push(Plane { class: class.clone(), channel, content, path });
+        }
+    }
+    Ok(planes)
+}
+
+/// What the outputs are like: as large as the input, 8 bit.
+fn spec(predictor: &Predictor, volume: &Volume) -> VolumeSpec {
+    VolumeSpec {
+        shape: volume.shape(),
+        voxel_type: VoxelType::U8,
+        voxel_size_nm: volume.voxel_size_nm().or(predictor.card().voxel_size_nm),
     }
 }
 
-impl ClassOutput {
-    fn write(&mut self, probabilities: ArrayView2<'_, f32>) -> Result<()> {
-        let stack = probabilities.insert_axis(Axis(0));
-        let mask: Array3<u8> = stack.mapv(|p| if p > self.threshold { u8::MAX } else { 0 });
-        self.foreground += mask.iter().filter(|&&v| v > 0).count();
-        self.mask.write(&Voxels::U8(mask))?;
-        if let Some(writer) = &mut self.probabilities {
-            writer.write(&Voxels::U8(em_data::probabilities::to_u8(stack)))?;
-        }
-        Ok(())
+/// The place for finished blocks, with those of the prediction that is resumed.
+fn store(resume: bool, planes: &[Plane], request: &Request) -> Result<BlockStore> {
+    // Named after the first output; there is one, since `--output` or `--probabilities` is given.
+    let path = &planes[0].path;
+    if !resume {
+        return BlockStore::create(path, request);
     }
+    for plane in planes {
+        em_io::remove_unfinished_of(&plane.path)?;
+    }
+    BlockStore::resume(path, request)
 }
 
-/// `out.tif` and `synapses` to `out_synapses.tif`.
-fn with_class(path: &Path, class: &str) -> PathBuf {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let name = match path.extension() {
-        Some(extension) => format!("{stem}_{class}.{}", extension.to_string_lossy()),
-        None => format!("{stem}_{class}"),
-    };
-    path.with_file_name(name)
+/// All that the result depends on.
+fn request(run: &RunFolder, volume: &Volume, predictor: &Predictor, planes: &[Plane]) -> Result<Request> {
+    let mut request = Request::default()
+        .with_input(volume)?
+        .with_file("the model's weights", &run.weights())?
+        .with_file("the model's card", &run.card())?
+        .with("version of em-cli", env!("CARGO_PKG_VERSION"))
+        .with("predict settings", serde_json::to_string(predictor.config())?);
+    for plane in planes {
+        request = request.with(&format!("`{}`", plane.path.display()), plane.content);
+    }
+    Ok(request)
 }

@@ -5,4 +5,5 @@
 mod lab;
 mod mistakes;
 mod pipeline;
+mod predict;
 mod resume;

@@ -1,0 +1,155 @@
+//! The planes of a prediction: for each class a mask and, where asked for, probabilities. They go
+//! block by block into their files, and into the store that an interrupted prediction goes on from.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use em_io::{VolumeSpec, VolumeWriter, Voxels, WriteOptions};
+use ndarray::{Array4, ArrayView3, ArrayViewMut3, Axis, Zip};
+
+use crate::streaming::store::BlockStore;
+
+/// What one file holds.
+#[derive(Clone, Debug)]
+pub struct Plane {
+    /// The class, as the model names it.
+    pub class: String,
+    /// The channel of the class.
+    pub channel: usize,
+    /// What is written of it.
+    pub content: Content,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// What is written of a class.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Content {
+    /// 255 where the probability is above the threshold, else 0.
+    Mask { threshold: f32 },
+    /// The probability as 8 bit, 255 being 1.
+    Probabilities,
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mask { threshold } => write!(f, "a mask above {threshold}"),
+            Self::Probabilities => f.write_str("probabilities"),
+        }
+    }
+}
+
+/// Turns the probabilities of a section, `[class, y, x]`, into its planes, `[plane, y, x]`.
+pub fn fill(planes: &[Plane], probabilities: ArrayView3<'_, f32>, mut section: ArrayViewMut3<'_, u8>) {
+    for (plane, target) in planes.iter().zip(section.outer_iter_mut()) {
+        let source = probabilities.index_axis(Axis(0), plane.channel);
+        match plane.content {
+            Content::Mask { threshold } => Zip::from(target)
+                .and(source)
+                .for_each(|voxel, &p| *voxel = if p > threshold { u8::MAX } else { 0 }),
+            Content::Probabilities => {
+                Zip::from(target).and(source).for_each(|voxel, &p| *voxel = em_data::probabilities::byte(p));
+            }
+        }
+    }
+}
+
+/// The files of all planes, being written.
+pub struct Writers<'a> {
+    planes: &'a [Plane],
+    writers: Vec<VolumeWriter>,
+    /// The voxels above 0 of each plane so far.
+    foreground: Vec<u64>,
+}
+
+impl<'a> Writers<'a> {
+    /// Starts the files, none of which has its name before [`finish`](Self::finish).
+    pub fn create(planes: &'a [Plane], spec: VolumeSpec) -> Result<Self> {
+        let writers = planes.iter().map(|plane| {
+            let content = match plane.content {
+                Content::Mask { .. } => em_io::Content::Label,
+                Content::Probabilities => em_io::Content::Intensity,
+            };
+            let options = WriteOptions { content: Some(content), ..Default::default() };
+            VolumeWriter::with_options(&plane.path, spec, options)
+        });
+        Ok(Self { planes, writers: writers.collect::<Result<_, _>>()?, foreground: vec![0; planes.len()] })
+    }
+
+    /// Writes the next block, `[plane, z, y, x]`.
+    pub fn write(&mut self, block: Array4<u8>) -> Result<()> {
+        for (index, plane) in block.outer_iter().enumerate() {
+            self.foreground[index] += plane.iter().filter(|&&voxel| voxel > 0).count() as u64;
+            self.writers[index].write(&Voxels::U8(plane.to_owned()))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the blocks that an interrupted prediction has finished. Stops at a damaged one, which
+    /// is to be made again with those after it.
+    pub fn replay(
+        &mut self,
+        store: BlockStore,
+        shape: impl Fn(usize) -> [usize; 4],
+        done: impl Fn(usize),
+    ) -> Result<BlockStore> {
+        for index in 0..store.finished() {
+            let Some(block) = store.read(index, shape(index)) else {
+                eprintln!("note: block {index} of the interrupted prediction is damaged, and is made again");
+                return store.truncate(index);
+            };
+            self.write(block)?;
+            done(index);
+        }
+        Ok(store)
+    }
+
+    /// Gives the files their names, and says what is in the masks.
+    pub fn finish(self, voxels: u64) -> Result<()> {
+        for ((plane, writer), foreground) in self.planes.iter().zip(self.writers).zip(self.foreground) {
+            writer.finish()?;
+            if let Content::Mask { threshold } = plane.content {
+                let share = foreground as f64 / voxels as f64 * 100.0;
+                let (class, path) = (&plane.class, plane.path.display());
+                println!("{class}: {share:.2} % foreground above {threshold}, in `{path}`");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `out.tif` and `synapses` to `out_synapses.tif`, and `out.ome.tif` to `out_synapses.ome.tif`.
+pub fn with_class(path: &Path, class: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let lower = name.to_lowercase();
+    let ending = [".ome.tif", ".ome.tiff"].into_iter().find(|ending| lower.ends_with(ending));
+    let ending = ending.map_or_else(|| path.extension().map_or(0, |extension| extension.len() + 1), str::len);
+    let (stem, ending) = name.split_at(name.len() - ending);
+    path.with_file_name(format!("{stem}_{class}{ending}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_class_stands_before_the_ending() {
+        let named = |path: &str| with_class(Path::new(path), "mito").to_string_lossy().into_owned();
+        assert_eq!(named("a/out.tif"), "a/out_mito.tif");
+        assert_eq!(named("out.OME.TIF"), "out_mito.OME.TIF");
+        assert_eq!(named("folder"), "folder_mito");
+        assert_eq!(named("v.zarr/labels/mask"), "v.zarr/labels/mask_mito");
+    }
+
+    #[test]
+    fn probabilities_become_masks_and_bytes() {
+        let plane = |channel, content| Plane { class: "a".into(), channel, content, path: "a".into() };
+        let planes = [plane(1, Content::Mask { threshold: 0.5 }), plane(0, Content::Probabilities)];
+        let probabilities = ndarray::array![[[0.0, 0.2]], [[0.5, 0.6]]];
+        let mut section = ndarray::Array3::zeros((2, 1, 2));
+        fill(&planes, probabilities.view(), section.view_mut());
+        assert_eq!(section, ndarray::array![[[0, 255]], [[0, 51]]]);
+    }
+}
