@@ -18,6 +18,7 @@ pub mod error;
 mod golden;
 pub mod history;
 pub mod loss;
+mod memory;
 pub mod optimizer;
 mod parameters;
 pub mod predict;

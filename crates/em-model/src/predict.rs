@@ -10,7 +10,7 @@ use tch::{Kind, Tensor};
 use crate::loss::class_probabilities;
 use crate::section::{self, SectionConfig};
 use crate::unet::{FoldedUNet, UNet};
-use crate::{Device, Error, ModelCard, Result, RunFolder, checkpoint};
+use crate::{Device, Error, ModelCard, Result, RunFolder, checkpoint, memory};
 
 /// Section `[predict]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -100,6 +100,25 @@ impl Predictor {
         self.card.thresholds.get(class).copied().unwrap_or(0.5)
     }
 
+    /// Bounds the memory, in bytes, that the program takes to predict sections of `[y, x]` voxels,
+    /// one at a time, on the CPU; blocks that wait to be predicted or written come on top.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the sections are empty.
+    pub fn memory_bytes(&self, section: [usize; 2]) -> Result<u64> {
+        let config = self.section_config(self.card.normalization);
+        let tile = section::largest_tile(&self.card.architecture, section, &config)?;
+        let section_bytes = (section[0] * section[1] * size_of::<f32>()) as u64;
+        // Grey values, their mirrored extension, logits and probabilities of a whole section.
+        let planes = 3 + 2 * self.card.architecture.out_channels as u64;
+        Ok(memory::inference_bytes(&self.card.architecture, tile) + planes * section_bytes)
+    }
+
+    fn section_config(&self, normalization: Normalization) -> SectionConfig {
+        SectionConfig { tile_size: self.config.tile_size, border: self.config.border, normalization }
+    }
+
     /// Returns the normalisation for an input: the training's, or one fitted on `volume` where the
     /// configuration says so.
     ///
@@ -159,8 +178,7 @@ impl Predictor {
         let input = Tensor::f_from_slice(&flat)?
             .f_view([1, height as i64, width as i64])?
             .f_to_device(self.device.torch())?;
-        let config =
-            SectionConfig { tile_size: self.config.tile_size, border: self.config.border, normalization };
+        let config = self.section_config(normalization);
         let logits = section::logits(&self.net, &input, &config)?;
         let classes = self.card.classes.len();
         let probabilities = class_probabilities(&logits, classes as i64, self.card.architecture.exclusive)?;

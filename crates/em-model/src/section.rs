@@ -31,6 +31,21 @@ pub(crate) struct SectionConfig {
     pub normalization: Normalization,
 }
 
+/// Returns the edges, `[y, x]` in voxels, of the largest tile that goes through the network for
+/// sections of `height` and `width`.
+pub(crate) fn largest_tile(
+    architecture: &Architecture,
+    section: [usize; 2],
+    config: &SectionConfig,
+) -> Result<[usize; 2]> {
+    let frame = Frame::new(architecture, section, config)?;
+    let largest = frame.grid.tiles().fold([0, 0], |[height, width]: [usize; 2], tile| {
+        let [_, y, x] = tile.read.shape;
+        [height.max(y), width.max(x)]
+    });
+    Ok(largest.map(|edge| architecture.input_edge(edge + 2 * frame.margin)))
+}
+
 /// Maps sections `[n, y, x]` of any kind to logits `[n, channel, y, x]`.
 pub(crate) fn logits(net: &FoldedUNet, sections: &Tensor, config: &SectionConfig) -> Result<Tensor> {
     let _guard = tch::no_grad_guard();

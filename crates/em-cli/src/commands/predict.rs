@@ -59,6 +59,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     let normalization = predictor.normalization(&volume)?;
     let planes = planes(args, &predictor)?;
     let blocks = Blocks::new(volume.shape(), predictor.config().block_voxels);
+    state_memory(&predictor, &volume, blocks, planes.len())?;
     let request = request(&run, &volume, &predictor, &planes)?;
     let store = store(args.resume, &planes, &request)?;
     let mut writers = Writers::create(&planes, spec(&predictor, &volume))?;
@@ -149,6 +150,25 @@ fn planes(args: &PredictArgs, predictor: &Predictor) -> Result<Vec<Plane>> {
         }
     }
     Ok(planes)
+}
+
+/// Says what memory the prediction takes at most, whatever the depth of the volume.
+fn state_memory(predictor: &Predictor, volume: &Volume, blocks: Blocks, planes: usize) -> Result<()> {
+    let [_, height, width] = volume.shape();
+    let network = predictor.memory_bytes([height, width])?;
+    // Three blocks are read or wait, each as it is stored and as floats; three are written or wait,
+    // and one of them is being compressed. Writers of chunked formats hold another 16 sections.
+    let read = 3 * (volume.voxel_type().bytes() + size_of::<f32>());
+    let written = planes * (5 + 16_usize.div_ceil(blocks.roi(0).shape[0]));
+    let blocks = blocks.voxels() as u64 * (read + written) as u64;
+    let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+    eprintln!(
+        "memory: at most {} MB (network {} MB, blocks {} MB)",
+        megabytes(network + blocks),
+        megabytes(network),
+        megabytes(blocks)
+    );
+    Ok(())
 }
 
 /// What the outputs are like: as large as the input, 8 bit.

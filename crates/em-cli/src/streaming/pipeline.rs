@@ -67,7 +67,11 @@ mod tests {
     #[test]
     fn blocks_come_out_in_order() {
         let mut written = Vec::new();
-        run(0..50, |n| Ok(n * 10), |n, input| Ok(input + n), |n, out| Ok(written.push((n, out)))).unwrap();
+        let write = |n, out| {
+            written.push((n, out));
+            Ok(())
+        };
+        run(0..50, |n| Ok(n * 10), |n, input| Ok(input + n), write).unwrap();
         assert_eq!(written, (0..50).map(|n| (n, n * 11)).collect::<Vec<_>>());
     }
 
@@ -84,8 +88,11 @@ mod tests {
             most.fetch_max(alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             Counted(&alive)
         };
-        let slow = || std::thread::sleep(std::time::Duration::from_millis(2));
-        run(0..30, |_| Ok(make()), |_, _input| Ok(make()), |_, _output| Ok(slow())).unwrap();
+        let slow = |_, _output| {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            Ok(())
+        };
+        run(0..30, |_| Ok(make()), |_, _input| Ok(make()), slow).unwrap();
         assert_eq!(alive.load(Ordering::SeqCst), 0);
         assert!((2..=6).contains(&most.load(Ordering::SeqCst)), "{most:?}");
     }
