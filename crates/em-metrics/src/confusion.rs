@@ -214,6 +214,6 @@ fn count_slices(prediction: &[bool], label: &[bool]) -> ConfusionCounts {
 }
 
 /// Divides two counts, which f64 holds exactly up to 2^53 voxels; `None` for a denominator of 0.
-fn ratio(numerator: u64, denominator: u64) -> Option<f64> {
+pub(crate) fn ratio(numerator: u64, denominator: u64) -> Option<f64> {
     (denominator > 0).then(|| numerator as f64 / denominator as f64)
 }

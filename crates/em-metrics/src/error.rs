@@ -50,8 +50,17 @@ pub enum Error {
         shape: Vec<usize>,
     },
 
-    /// A smoothing constant is negative or not finite.
-    #[error("{name} is {value}, expected a finite number that is 0 or more")]
+    /// A spacing is not one positive number for each axis.
+    #[error("spacing is {found:?}, expected {axes} positive, finite numbers, one for each axis")]
+    Spacing {
+        /// The spacing found.
+        found: Vec<f64>,
+        /// How many axes the array has.
+        axes: usize,
+    },
+
+    /// A constant is outside its range, as a negative smoothing.
+    #[error("{name} is {value}, expected {}", range_of(name))]
     InvalidConstant {
         /// The argument's name.
         name: &'static str,
@@ -65,4 +74,13 @@ pub enum Error {
         /// The name of the constant.
         name: &'static str,
     },
+}
+
+fn range_of(name: &str) -> &'static str {
+    match name {
+        "confidence" => "a number between 0 and 1",
+        "threshold" => "a number above 0 and at most 1",
+        "resamples" => "at least 1",
+        _ => "a finite number that is 0 or more",
+    }
 }
