@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use em_data::Normalization;
 
+use crate::config::recipe::{Facts, Recipe};
 use crate::config::{RunConfig, template};
 use crate::dataset::Dataset;
 use crate::error::UserError;
@@ -20,10 +21,13 @@ pub struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Write a configuration with every key, its default and its meaning.
+    /// Write a configuration with every key, its default and its meaning; or, with --data, one that suits the data, with its reasons.
     Init {
         /// Where to write it; standard output if absent.
         path: Option<PathBuf>,
+        /// A folder with train.tif, train_<class>.tif, and perhaps val.tif and val_<class>.tif.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
     },
     /// Check a configuration and the data that it names.
     Check {
@@ -40,22 +44,35 @@ enum Action {
 /// Runs the command.
 pub fn run(args: &ConfigArgs) -> Result<()> {
     match &args.action {
-        Action::Init { path: None } => {
-            print!("{}", template::commented()?);
-            Ok(())
+        Action::Init { path, data } => {
+            let text = match data {
+                Some(folder) => suited_to(folder)?,
+                None => template::commented()?,
+            };
+            match path {
+                Some(path) => init(path, &text),
+                None => {
+                    print!("{text}");
+                    Ok(())
+                }
+            }
         }
-        Action::Init { path: Some(path) } => init(path),
         Action::Check { path, set } => check(path, set),
         Action::Schema => output::json(&template::schema()),
     }
 }
 
-fn init(path: &Path) -> Result<()> {
+/// The configuration for a folder of stacks, which it names by its absolute path.
+fn suited_to(folder: &Path) -> Result<String> {
+    let folder = std::path::absolute(folder)?;
+    Ok(Recipe::for_facts(&folder, &Facts::of(&folder)?).to_toml())
+}
+
+fn init(path: &Path, text: &str) -> Result<()> {
     if path.exists() {
         let hint = "take another name, or remove that file first";
         return Err(UserError::new(format!("`{}` exists already", path.display()), hint).into());
     }
-    let text = template::commented()?;
     em_io::write_atomically(path, |file| file.write_all(text.as_bytes()))?;
     println!("wrote `{}`", path.display());
     Ok(())

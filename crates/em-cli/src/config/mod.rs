@@ -1,6 +1,7 @@
 //! `run.toml`: each crate's section, composed, read, overridden and checked.
 
 mod overrides;
+pub mod recipe;
 mod suggestion;
 pub mod template;
 
