@@ -19,6 +19,8 @@ pub struct Cli {
 pub enum Command {
     /// Save the sections of a stack as PNG, or put a folder of PNG together to a stack.
     Extract(commands::extract::ExtractArgs),
+    /// Turn a volume into another format, type or part of itself.
+    Convert(commands::convert::ConvertArgs),
     /// Cut sections into tiles named {name}-{row}_{column}.png.
     Tile(commands::tile::TileArgs),
     /// Show shape, type, voxel size and grey values of a volume.

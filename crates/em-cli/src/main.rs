@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Extract(args) => commands::extract::run(&args),
+        Command::Convert(args) => commands::convert::run(&args),
         Command::Tile(args) => commands::tile::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Config(args) => commands::config::run(&args),

@@ -25,6 +25,13 @@ pub fn shape([z, y, x]: [usize; 3]) -> String {
     format!("{z} x {y} x {x}")
 }
 
+/// A voxel size as `z x y x x nm`.
+pub fn voxel_size(size_nm: [f64; 3]) -> String {
+    // Resolutions are stored as fractions and 32-bit floats, whose last digits say nothing.
+    let [z, y, x] = size_nm.map(|size| (size * 1e4).round() / 1e4);
+    format!("{z} x {y} x {x} nm")
+}
+
 /// A duration as people say it.
 pub fn duration(seconds: f64) -> String {
     match seconds {
@@ -55,6 +62,17 @@ pub fn voxel_bar([depth, height, width]: [usize; 3]) -> ProgressBar {
             let _ = write!(out, "{:.2} Mvoxel/s", voxels / 1e6);
         };
         bar.set_style(style.with_key("voxels_per_second", rate));
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+/// A bar on standard error for bytes of voxels; nothing where that is no terminal.
+pub fn byte_bar(length: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(length), draw_target());
+    let template = "{wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} ETA {eta}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(500));
     bar

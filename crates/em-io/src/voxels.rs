@@ -47,6 +47,27 @@ impl VoxelType {
             Self::F32 => (0.0, 1.0),
         }
     }
+
+    /// Tells whether a voxel of this type keeps a value as it is; floats keep NaN.
+    ///
+    /// ```
+    /// use em_io::VoxelType;
+    ///
+    /// assert!(VoxelType::U8.holds(255.0));
+    /// assert!(!VoxelType::U8.holds(-1.0) && !VoxelType::U8.holds(0.5));
+    /// assert!(!VoxelType::F32.holds(16_777_217.0));
+    /// ```
+    pub fn holds(self, value: f64) -> bool {
+        let kept: f64 = match_voxel_type!(self, T => <T as Sample>::from_f64(value).into());
+        kept == value || (self == Self::F32 && value.is_nan())
+    }
+
+    /// Tells whether a voxel of this type keeps every value of another type as it is.
+    pub fn holds_all_of(self, other: Self) -> bool {
+        let (low, high) = other.range();
+        // An integer type between whose ends there is a value that is lost loses one of its ends.
+        self == other || (other != Self::F32 && self.holds(low) && self.holds(high))
+    }
 }
 
 impl fmt::Display for VoxelType {
@@ -168,6 +189,24 @@ impl Voxels {
     /// ```
     pub fn from_f32(array: &Array3<f32>, voxel_type: VoxelType) -> Self {
         match_voxel_type!(voxel_type, T => Self::from(array.mapv(|v| <T as Sample>::from_f64(v.into()))))
+    }
+
+    /// Converts each value by `f` to `voxel_type`: rounded, and kept to the range of the type.
+    ///
+    /// NaN becomes 0 in integers.
+    ///
+    /// ```
+    /// use em_io::{VoxelType, Voxels};
+    /// use ndarray::array;
+    ///
+    /// let voxels = Voxels::from(array![[[-7_i16, 12, 700]]]);
+    /// assert_eq!(voxels.map(VoxelType::U8, |v| v), Voxels::from(array![[[0_u8, 12, 255]]]));
+    /// assert_eq!(voxels.map(VoxelType::F32, |v| v / 2.0), Voxels::from(array![[[-3.5_f32, 6.0, 350.0]]]));
+    /// ```
+    pub fn map(&self, voxel_type: VoxelType, f: impl Fn(f64) -> f64) -> Self {
+        match_voxels!(self, array => match_voxel_type!(voxel_type, T => {
+            Self::from(array.mapv(|v| <T as Sample>::from_f64(f(v.into()))))
+        }))
     }
 
     /// Copies a block.

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod config;
+pub mod convert;
 pub mod evaluate;
 pub mod extract;
 pub mod inspect;

@@ -3,6 +3,7 @@
 //! [`Lab::mistake`] also checks that there is one message, exit code 1, and no file left behind.
 
 mod configuration;
+mod converting;
 mod runs;
 mod stacks;
 mod writing;
