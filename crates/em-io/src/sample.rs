@@ -1,10 +1,13 @@
 //! The types that voxels are stored in: what the readers are generic over.
 
-use crate::Voxels;
+use crate::{VoxelType, Voxels};
 use ndarray::Array3;
 
 /// A type that voxels are stored in.
 pub(crate) trait Sample: Copy + Default + Send + Sync + Into<f64> {
+    /// The type, as volumes name it.
+    const TYPE: VoxelType;
+
     /// Returns the grey value of a colour: Rec. 601 luma.
     fn luma(red: Self, green: Self, blue: Self) -> Self;
 
@@ -59,6 +62,8 @@ fn luma_float<T: Sample>(red: T, green: T, blue: T) -> T {
 macro_rules! sample {
     ($type:ty, $variant:ident, $luma:expr, $from_f64:expr) => {
         impl Sample for $type {
+            const TYPE: VoxelType = VoxelType::$variant;
+
             fn luma(red: Self, green: Self, blue: Self) -> Self {
                 $luma(red, green, blue)
             }

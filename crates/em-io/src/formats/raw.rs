@@ -22,6 +22,11 @@ pub(crate) enum Endian {
     Big,
 }
 
+impl Endian {
+    /// The order of this machine.
+    pub(crate) const NATIVE: Self = if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
+}
+
 /// How one voxel is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
@@ -102,28 +107,44 @@ impl RawVoxels {
     }
 
     fn read_as<T: Decode>(&self, file: &Path, roi: Roi) -> Result<Array3<T>> {
-        read_sections(roi, |z, out| self.read_section(file, z, roi, out))
+        read_sections(roi, |z, out| {
+            let mut file = File::open(file).map_err(Error::io("open", &self.path))?;
+            self.read_section(&mut file, z, roi, out)
+        })
     }
 
     /// Reads the block's part of one section.
-    fn read_section<T: Decode>(&self, file: &Path, z: usize, roi: Roi, out: &mut [T]) -> Result<()> {
+    pub(crate) fn read_section<T: Decode>(
+        &self,
+        file: &mut File,
+        z: usize,
+        roi: Roi,
+        out: &mut [T],
+    ) -> Result<()> {
         let ([_, top, left], [_, rows, columns]) = (roi.start, roi.shape);
         let [_, height, width] = self.shape;
         let bytes = self.stored.bytes();
-        let mut file = File::open(file).map_err(Error::io("open", &self.path))?;
         // Rows of full width follow each other in the file.
         let run = if columns == width { rows * columns } else { columns };
-        let mut buffer = limits::zeroed::<u8>(PIECE_BYTES.min(run * bytes))?;
+        // Voxels that are kept as they are go to their place at once.
+        let as_stored = self.rescale.is_none() && self.stored == Stored::As(T::TYPE);
+        let mut buffer = limits::zeroed::<u8>(if as_stored { 0 } else { PIECE_BYTES.min(run * bytes) })?;
         for (index, out) in out.chunks_mut(run.max(1)).enumerate() {
             let voxel = ((z * height + top + index) * width + left) as u64;
             file.seek(SeekFrom::Start(self.start + voxel * bytes as u64))
                 .map_err(Error::io("read", &self.path))?;
+            let failed = |error: std::io::Error| match error.kind() {
+                ErrorKind::UnexpectedEof => Error::Truncated { path: self.path.clone(), page: z },
+                _ => Error::io("read", &self.path)(error),
+            };
+            if as_stored {
+                file.read_exact(bytemuck::cast_slice_mut(out)).map_err(failed)?;
+                T::reorder(out, self.endian);
+                continue;
+            }
             for out in out.chunks_mut(PIECE_BYTES / bytes) {
                 let piece = &mut buffer[..out.len() * bytes];
-                file.read_exact(piece).map_err(|error| match error.kind() {
-                    ErrorKind::UnexpectedEof => Error::Truncated { path: self.path.clone(), page: z },
-                    _ => Error::io("read", &self.path)(error),
-                })?;
+                file.read_exact(piece).map_err(failed)?;
                 self.decode(piece, out);
             }
         }
@@ -171,19 +192,42 @@ fn convert<S: Number, T: Sample>(bytes: &[u8], endian: Endian, rescale: Rescale,
 }
 
 /// A number that is made of bytes.
-trait Number: Copy + Default + Into<f64> {
+pub(crate) trait Number: Copy + Default + Into<f64> + bytemuck::Pod {
     /// Reads numbers that are stored one after another, as many as there are in both.
     fn decode(bytes: &[u8], endian: Endian, out: &mut [Self]);
+
+    /// Puts the bytes of numbers, which are in the order of a file, into that of the machine.
+    fn reorder(values: &mut [Self], endian: Endian);
+
+    /// Replaces differences by values, each the sum of all up to it; integers wrap.
+    fn add_up(values: &mut [Self]);
 }
 
 /// A voxel that is made of bytes.
-trait Decode: Number + Sample {}
+pub(crate) trait Decode: Number + Sample {}
 
 impl<T: Number + Sample> Decode for T {}
 
 macro_rules! number {
-    ($($type:ty),*) => {
+    ($add:expr; $($type:ty),*) => {
         $(impl Number for $type {
+            fn reorder(values: &mut [Self], endian: Endian) {
+                let reordered: fn(&Self) -> Self = match endian {
+                    Endian::Little if cfg!(target_endian = "big") => |v| Self::from_le_bytes(v.to_ne_bytes()),
+                    Endian::Big if cfg!(target_endian = "little") => |v| Self::from_be_bytes(v.to_ne_bytes()),
+                    _ => return,
+                };
+                values.iter_mut().for_each(|value| *value = reordered(value));
+            }
+
+            fn add_up(values: &mut [Self]) {
+                let add: fn(Self, Self) -> Self = $add;
+                values.iter_mut().fold(Self::default(), |sum, value| {
+                    *value = add(sum, *value);
+                    *value
+                });
+            }
+
             fn decode(bytes: &[u8], endian: Endian, out: &mut [Self]) {
                 let pairs = out.iter_mut().zip(bytes.as_chunks().0);
                 match endian {
@@ -195,7 +239,8 @@ macro_rules! number {
     };
 }
 
-number!(u8, i8, u16, i16, u32, i32, f32, f64);
+number!(|a, b| a.wrapping_add(b); u8, i8, u16, i16, u32, i32);
+number!(|a, b| a + b; f32, f64);
 
 /// The fields of a binary header. What lies behind its end is 0.
 #[derive(Clone, Copy, Debug)]

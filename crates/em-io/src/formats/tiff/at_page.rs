@@ -4,7 +4,7 @@
 //! that the file's header names. So each page gets a decoder of its own, over a reader that shows
 //! the header as if it named that page.
 
-use crate::limits::MAX_PIECE_BYTES;
+use crate::limits::{MAX_EXPANSION, MAX_PIECE_BYTES};
 use std::io::{self, Read, Seek, SeekFrom};
 use tiff::TiffResult;
 use tiff::decoder::{Decoder, Limits};
@@ -15,16 +15,26 @@ const HEADER_BYTES: usize = 16;
 /// The most memory for the values of one tag; a strip takes 16 bytes in two tags.
 const MAX_TAG_BYTES: usize = 1 << 24;
 
-/// Makes a decoder of the page whose directory is at `offset`.
-pub(super) fn decoder_at<R: Read + Seek>(file: R, offset: u64) -> TiffResult<Decoder<AtPage<R>>> {
-    Ok(Decoder::new(AtPage::new(file, offset)?)?.with_limits(limits()))
+/// The most memory that the decoder takes for one value of a tag, which is a byte or more on disk.
+const TAG_VALUE_BYTES: u64 = 64;
+
+/// Makes a decoder of the page whose directory is at `offset`, in a file of `file_bytes`.
+pub(super) fn decoder_at<R: Read + Seek>(
+    file: R,
+    file_bytes: u64,
+    offset: u64,
+) -> TiffResult<Decoder<AtPage<R>>> {
+    Ok(Decoder::new(AtPage::new(file, offset)?)?.with_limits(limits(file_bytes)))
 }
 
-/// The limits of every decoder.
-pub(super) fn limits() -> Limits {
+/// The limits of every decoder: what a file of so many bytes can hold.
+pub(super) fn limits(file_bytes: u64) -> Limits {
+    // One limit serves tags and pieces, and takes the larger of both.
+    let piece = file_bytes.saturating_mul(MAX_EXPANSION.max(TAG_VALUE_BYTES));
+    let piece = usize::try_from(piece).map_or(MAX_PIECE_BYTES, |piece| piece.min(MAX_PIECE_BYTES));
     let mut limits = Limits::default();
-    limits.decoding_buffer_size = MAX_PIECE_BYTES;
-    limits.intermediate_buffer_size = MAX_PIECE_BYTES;
+    limits.decoding_buffer_size = piece;
+    limits.intermediate_buffer_size = piece;
     limits.ifd_value_size = MAX_TAG_BYTES;
     limits
 }

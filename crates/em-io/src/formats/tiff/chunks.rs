@@ -62,41 +62,48 @@ pub(super) fn read_block<T: ChunkSample, R: Read + Seek>(
             let origin = [row * grid.chunk[0], column * grid.chunk[1]];
             let size = [0, 1].map(|axis| grid.chunk[axis].min(page.size[axis] - origin[axis]));
             let samples = grid.grey::<T, R>(decoder, row * grid.across + column, size)?;
-            copy_overlap(&samples, origin, size, roi, out);
+            copy_overlap(&samples, size[1], origin, size, roi, out);
         }
     }
     Ok(())
 }
 
 /// The chunks along one axis that a range of voxels touches.
-fn touched(voxels: Range<usize>, chunk: usize) -> Range<usize> {
+pub(super) fn touched(voxels: Range<usize>, chunk: usize) -> Range<usize> {
     voxels.start / chunk..voxels.end.div_ceil(chunk)
 }
 
-/// Copies the rows that a chunk and a block share.
-fn copy_overlap<T: Copy>(samples: &[T], origin: [usize; 2], size: [usize; 2], roi: Roi, out: &mut [T]) {
+/// Copies the rows that a chunk, with rows of `stride` samples, and a block share.
+pub(super) fn copy_overlap<T: Copy>(
+    samples: &[T],
+    stride: usize,
+    origin: [usize; 2],
+    size: [usize; 2],
+    roi: Roi,
+    out: &mut [T],
+) {
     let ([_, top, left], [_, bottom, right]) = (roi.start, roi.end());
     let (x, x_end) = (left.max(origin[1]), right.min(origin[1] + size[1]));
     for y in top.max(origin[0])..bottom.min(origin[0] + size[0]) {
-        let from = (y - origin[0]) * size[1] + (x - origin[1]);
+        let from = (y - origin[0]) * stride + (x - origin[1]);
         let to = (y - top) * roi.shape[2] + (x - left);
         out[to..to + (x_end - x)].copy_from_slice(&samples[from..from + (x_end - x)]);
     }
 }
 
 /// How the chunks of a page, its strips or tiles, are laid out.
-struct Grid {
+pub(super) struct Grid {
     /// Height and width of a whole chunk.
-    chunk: [usize; 2],
+    pub chunk: [usize; 2],
     /// Chunks in a row of chunks.
-    across: usize,
+    pub across: usize,
     /// The way from a chunk to the chunk of the next colour, where colours are stored apart.
     plane: Option<usize>,
     pixels: Pixels,
 }
 
 impl Grid {
-    fn of<R: Read + Seek>(decoder: &mut Decoder<R>, page: &Page) -> TiffResult<Self> {
+    pub fn of<R: Read + Seek>(decoder: &mut Decoder<R>, page: &Page) -> TiffResult<Self> {
         let (width, height) = decoder.chunk_dimensions();
         // A strip that claims more rows than the page has ends with the page.
         let chunk = [(height as usize).min(page.size[0]), width as usize];

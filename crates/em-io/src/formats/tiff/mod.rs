@@ -4,6 +4,7 @@ mod at_page;
 mod chunks;
 mod contiguous;
 mod description;
+mod direct;
 mod metadata;
 mod ome;
 mod page;

@@ -90,7 +90,8 @@ fn walk<R: Read + Seek>(
 /// Describes the page whose directory is at `offset`.
 fn describe_at(path: &Path, page: usize, file_bytes: u64, offset: u64) -> Result<Page> {
     let file = File::open(path).map_err(Error::io("open", path))?;
-    let mut decoder = decoder_at(BufReader::new(file), offset).map_err(|error| failure(path, page, error))?;
+    let mut decoder =
+        decoder_at(BufReader::new(file), file_bytes, offset).map_err(|error| failure(path, page, error))?;
     Page::describe(path, page, file_bytes, &mut decoder)
 }
 

@@ -3,12 +3,13 @@
 use super::at_page::{decoder_at, limits as decoder_limits};
 use super::chunks::{ChunkSample, read_block};
 use super::contiguous;
+use super::direct;
 use super::failure;
 use super::metadata::Metadata;
 use super::page::Page;
 use super::pages::{Stack, check_alike};
 use crate::error::{Error, Result};
-use crate::formats::raw::RawVoxels;
+use crate::formats::raw::{Decode, RawVoxels};
 use crate::formats::read_sections;
 use crate::sample::match_voxel_type;
 use crate::volume::{Info, Source, Volume};
@@ -25,7 +26,7 @@ pub(crate) fn open(path: &Path) -> Result<Volume> {
     let file_bytes = file.metadata().map_err(Error::io("open", path))?.len();
     let mut decoder = Decoder::new(BufReader::new(file))
         .map_err(|error| failure(path, 0, error))?
-        .with_limits(decoder_limits());
+        .with_limits(decoder_limits(file_bytes));
     let metadata = Metadata::read(path, file_bytes, &mut decoder)?;
     if let Some((page, raw)) = one_directory(path, file_bytes, &mut decoder, &metadata)? {
         let info = info(path, raw.shape[0], page, &metadata)?;
@@ -110,18 +111,26 @@ impl Source for TiffFile {
 }
 
 impl TiffFile {
-    fn read_as<T: ChunkSample>(&self, roi: Roi) -> Result<Array3<T>> {
+    fn read_as<T: ChunkSample + Decode>(&self, roi: Roi) -> Result<Array3<T>> {
         read_sections(roi, |z, out| self.read_page(z, roi, out))
     }
 
     /// Reads the block's part of one page. The page is described again: the file may have changed.
-    fn read_page<T: ChunkSample>(&self, z: usize, roi: Roi, out: &mut [T]) -> Result<()> {
+    fn read_page<T: ChunkSample + Decode>(&self, z: usize, roi: Roi, out: &mut [T]) -> Result<()> {
         let path = &self.path;
         let failure = |error| failure(path, z, error);
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let mut decoder = decoder_at(BufReader::new(file), self.offsets[z]).map_err(failure)?;
+        let mut file = File::open(path).map_err(Error::io("open", path))?;
+        let tags = BufReader::new(file.try_clone().map_err(Error::io("open", path))?);
+        let mut decoder = decoder_at(tags, self.file_bytes, self.offsets[z]).map_err(failure)?;
         let page = Page::describe(path, z, self.file_bytes, &mut decoder)?;
         check_alike(path, z, page, self.first)?;
+        if direct::read_block(&mut decoder, &mut file, &page, roi, out) {
+            return Ok(());
+        }
+        // Both handles share one place in the file, which the decoder has lost by now.
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        let mut decoder =
+            decoder_at(BufReader::new(file), self.file_bytes, self.offsets[z]).map_err(failure)?;
         read_block(&mut decoder, &page, roi, out).map_err(failure)
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn node(folder: &Path) -> Result<Node> {
         if json["node_type"] == "array" {
             return Ok(Node::Array);
         }
-        let attributes = json["attributes"].take();
+        let attributes = json.get_mut("attributes").map(Value::take).unwrap_or_default();
         let ome = if attributes["ome"].is_object() { &attributes["ome"] } else { &attributes };
         return image(folder, &file, ome, "OME-Zarr 0.5").map(Node::Image);
     }
