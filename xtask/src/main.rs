@@ -8,6 +8,7 @@ mod checksum;
 mod demo;
 mod fetch;
 mod fixtures;
+mod interop;
 mod libtorch;
 mod progress;
 mod test;
@@ -39,6 +40,8 @@ enum Task {
     Bench(bench::Args),
     /// Regenerate the committed fixtures, or check them against their list
     Fixtures(fixtures::Args),
+    /// Compare em-io with the libraries that labs use, in both directions
+    Interop,
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::FetchData(args) => fetch::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
+        Task::Interop => interop::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@ use std::time::Instant;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().ok_or("expected a volume")?;
-    let step = arguments.next().map_or(Ok(16), |sections| sections.parse::<usize>())?.max(1);
+    let step = arguments.next().map_or(Ok(8), |sections| sections.parse::<usize>())?.max(1);
     let started = Instant::now();
     let volume = em_io::open(&path)?;
     let shape = volume.shape();

@@ -1,7 +1,5 @@
 //! Inputs that a fuzzer found, and what they may take of memory.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
-
 mod common;
 
 use common::fixture;

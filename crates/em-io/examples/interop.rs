@@ -1,0 +1,86 @@
+//! The em-io side of `cargo xtask interop`: `interop write FOLDER`, `interop describe VOLUME...`.
+
+use em_io::{Mask, OmeZarrVersion, VolumeSpec, VolumeWriter, Voxels, WriteOptions, match_voxels};
+use ndarray::Array3;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+
+/// The shape of the volumes, `[z, y, x]`: no multiple of a chunk.
+const SHAPE: [usize; 3] = [5, 40, 37];
+const SIZE_NM: Option<[f64; 3]> = Some([50.0, 4.6, 4.6]);
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["write", folder] => write(Path::new(folder))?,
+        ["describe", volumes @ ..] => volumes.iter().for_each(|path| println!("{}", describe(path))),
+        _ => return Err("expected `write FOLDER` or `describe VOLUME...`".into()),
+    }
+    Ok(())
+}
+
+/// The voxels of each type, by the formula of `tests/interop/common.py`.
+fn volumes() -> [(&'static str, Voxels); 7] {
+    let value = |(z, y, x): (usize, usize, usize)| (z * 3701 + y * 1103 + x * 509) as i64;
+    let wide = |at| value(at) % 65_536;
+    // The remainders fit the types that they are cast to.
+    [
+        ("u8", Array3::from_shape_fn(SHAPE, |at| (value(at) % 256) as u8).into()),
+        ("i8", Array3::from_shape_fn(SHAPE, |at| (value(at) % 256 - 128) as i8).into()),
+        ("u16", Array3::from_shape_fn(SHAPE, |at| wide(at) as u16).into()),
+        ("i16", Array3::from_shape_fn(SHAPE, |at| (wide(at) - 32_768) as i16).into()),
+        ("u32", Array3::from_shape_fn(SHAPE, |at| (wide(at) * 65_537) as u32).into()),
+        ("i32", Array3::from_shape_fn(SHAPE, |at| (wide(at) * 65_537 - (1 << 31)) as i32).into()),
+        ("f32", Array3::from_shape_fn(SHAPE, |at| wide(at) as f32 * 0.25 - 100.0).into()),
+    ]
+}
+
+fn write(folder: &Path) -> em_io::Result<()> {
+    for (kind, voxels) in volumes() {
+        let mut endings = vec![".tif", ".ome.tif"];
+        endings.extend((!["u32", "i32"].contains(&kind)).then_some(".mrc"));
+        endings.extend(["u8", "u16"].contains(&kind).then_some("-png"));
+        for ending in endings {
+            em_io::write_volume(folder.join(format!("{kind}{ending}")), &voxels, SIZE_NM)?;
+        }
+        for (name, version) in [("04", OmeZarrVersion::V0_4), ("05", OmeZarrVersion::V0_5)] {
+            let path = folder.join(format!("{kind}-{name}.zarr"));
+            let spec = VolumeSpec { shape: SHAPE, voxel_type: voxels.voxel_type(), voxel_size_nm: SIZE_NM };
+            let options = WriteOptions { version, chunk: [2, 16, 16], ..WriteOptions::default() };
+            let mut writer = VolumeWriter::with_options(&path, spec, options)?;
+            writer.write(&voxels)?;
+            writer.finish()?;
+            if let Voxels::U8(grey) = &voxels {
+                em_io::write_mask(path.join("labels/mito"), &Mask::new(grey.mapv(|v| v > 127), None))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is read of a volume, as a line of JSON.
+fn describe(path: &str) -> serde_json::Value {
+    let read = || -> em_io::Result<_> {
+        let volume = em_io::open(path)?;
+        let voxels = volume.read_all()?;
+        Ok((volume, voxels))
+    };
+    let (volume, voxels) = match read() {
+        Ok(read) => read,
+        Err(error) => return json!({"error": error.to_string()}),
+    };
+    let mut digest = Sha256::new();
+    match_voxels!(&voxels, array => array.iter().for_each(|v| digest.update(v.to_le_bytes())));
+    let sha256: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let kind = match &voxels {
+        Voxels::U8(_) => "u8",
+        Voxels::I8(_) => "i8",
+        Voxels::U16(_) => "u16",
+        Voxels::I16(_) => "i16",
+        Voxels::U32(_) => "u32",
+        Voxels::I32(_) => "i32",
+        Voxels::F32(_) => "f32",
+    };
+    json!({"shape": volume.shape(), "type": kind, "voxel_size_nm": volume.voxel_size_nm(), "sha256": sha256})
+}

@@ -1,0 +1,123 @@
+"""Opens what em-io wrote with the libraries that labs use: voxels, voxel size, axes.
+
+    python ours.py FOLDER      the folder that `examples/interop.rs write FOLDER` has filled
+"""
+
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import skimage.io
+import tifffile
+import zarr
+from common import SHAPE, SIZE_NM, TYPES, Checks, near, same, voxels
+from ome_zarr.io import parse_url
+from ome_zarr.reader import Reader
+from ome_zarr_models import open_ome_zarr
+from PIL import Image, ImageSequence
+
+NM = {"nm": 1.0, "micron": 1000.0, "µm": 1000.0, "\\u00B5m": 1000.0, "mm": 1e6}
+
+
+def imagej(path, kind):
+    with tifffile.TiffFile(path) as file:
+        same(file.asarray(), voxels(kind))
+        assert file.is_imagej, "not recognised as ImageJ's"
+        metadata = file.imagej_metadata
+        assert (metadata["images"], metadata["slices"]) == (SHAPE[0], SHAPE[0]), metadata
+        assert file.series[0].axes == "ZYX", file.series[0].axes
+        unit = NM[metadata["unit"]]
+        tags = file.pages[0].tags
+        per_pixel = [tags[name].value[1] / tags[name].value[0] for name in ("YResolution", "XResolution")]
+        near(np.array([metadata["spacing"], *per_pixel]) * unit, SIZE_NM)
+    same(skimage.io.imread(path), voxels(kind))
+
+
+def pillow(path, kind):
+    pages = [np.array(page) for page in ImageSequence.Iterator(Image.open(path))]
+    assert np.array_equal(np.stack(pages), voxels(kind)), "other voxels"
+
+
+def ome(path, kind):
+    with tifffile.TiffFile(path) as file:
+        assert file.is_ome
+        same(file.series[0].asarray(), voxels(kind))
+        assert file.series[0].axes == "ZYX", file.series[0].axes
+        pixels = next(e for e in ElementTree.fromstring(file.ome_metadata).iter() if e.tag.endswith("Pixels"))
+        size = [float(pixels.get(f"PhysicalSize{axis}")) * NM[pixels.get(f"PhysicalSize{axis}Unit", "µm")] for axis in "ZYX"]
+        near(size, SIZE_NM)
+        assert [int(pixels.get(f"Size{axis}")) for axis in "TCZYX"] == [1, 1, *SHAPE]
+
+
+def mrc(path, kind):
+    expected = voxels(kind)
+    assert mrcfile.validate(path), "mrcfile finds it invalid"
+    with mrcfile.open(path) as file:
+        # MRC has no unsigned bytes: they are written as 16-bit numbers.
+        same(file.data, expected.astype(np.uint16) if kind == "u8" else expected)
+        size = file.voxel_size
+        near(np.array([size.z, size.y, size.x]) / 10, SIZE_NM)
+        assert file.is_volume() or file.is_image_stack()
+
+
+def png(folder, kind):
+    pages = [np.array(Image.open(path)) for path in sorted(Path(folder).iterdir())]
+    assert np.array_equal(np.stack(pages), voxels(kind)), "other voxels"
+
+
+def multiscale(group, version, expected):
+    attributes = group.attrs.asdict()
+    attributes = attributes["ome"] if version == "05" else attributes
+    described = attributes["multiscales"][0]
+    assert [axis["name"] for axis in described["axes"]] == ["z", "y", "x"]
+    assert {axis["unit"] for axis in described["axes"]} == {"nanometer"}
+    same(group["0"][...], expected)
+    for dataset in described["datasets"]:
+        scale = dataset["coordinateTransformations"][0]["scale"]
+        factor = np.round(np.array(scale) / SIZE_NM).astype(int)
+        near(scale, SIZE_NM * factor)
+        level = group[dataset["path"]].shape
+        assert level == tuple(-(-side // f) for side, f in zip(SHAPE, factor)), level
+    return attributes
+
+
+def ome_zarr(path, kind, version):
+    group = zarr.open_group(path, mode="r", zarr_format=2 if version == "04" else 3)
+    multiscale(group, version, voxels(kind))
+    # ome-zarr-models checks the metadata against the specification.
+    open_ome_zarr(group)
+    nodes = list(Reader(parse_url(path, mode="r"))())
+    same(nodes[0].data[0].compute(), voxels(kind))
+    if kind == "u8":
+        labels = group["labels"].attrs.asdict()
+        assert (labels["ome"] if version == "05" else labels)["labels"] == ["mito"]
+        mask = ((voxels("u8") > 127) * 255).astype(np.uint8)
+        attributes = multiscale(group["labels/mito"], version, mask)
+        assert attributes["image-label"]["source"] == {"image": "../../"}
+        open_ome_zarr(group["labels/mito"])
+
+
+def main(folder):
+    checks = Checks()
+    for kind in TYPES:
+        at = lambda ending: str(folder / f"{kind}{ending}")
+        if kind in ("u8", "u16", "f32"):
+            checks.run(f"tifffile and scikit-image, ImageJ TIFF, {kind}", lambda: imagej(at(".tif"), kind))
+            checks.run(f"Pillow, TIFF, {kind}", lambda: pillow(at(".tif"), kind))
+        else:
+            checks.run(f"tifffile, TIFF, {kind}", lambda: same(tifffile.imread(at(".tif")), voxels(kind)))
+        checks.run(f"tifffile, OME-TIFF, {kind}", lambda: ome(at(".ome.tif"), kind))
+        if kind not in ("u32", "i32"):
+            checks.run(f"mrcfile, MRC, {kind}", lambda: mrc(at(".mrc"), kind))
+        if kind in ("u8", "u16"):
+            checks.run(f"Pillow, folder of PNG, {kind}", lambda: png(at("-png"), kind))
+        for version in ("04", "05"):
+            checks.run(f"zarr, ome-zarr, ome-zarr-models, OME-Zarr {version}, {kind}", lambda: ome_zarr(at(f"-{version}.zarr"), kind, version))
+    print(f"{checks.done} checks of what em-io wrote, {checks.failed} failed")
+    return checks.failed
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main(Path(sys.argv[1])) else 0)
