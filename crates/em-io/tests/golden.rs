@@ -44,6 +44,8 @@ fn eight_bit_tiff_of_every_layout() {
         "plain.tif",
         "strips.tif",
         "lzw.tif",
+        "lzw-tiled.tif",
+        "deflate-tiled-8.tif",
         "packbits.tif",
         "bigtiff.tif",
         "white-is-zero.tif",
@@ -56,8 +58,15 @@ fn eight_bit_tiff_of_every_layout() {
 #[test]
 fn sixteen_bit_tiff_of_every_layout() {
     let expected = of(SHAPE, u16_at);
-    for name in ["deflate.tif", "tiled.tif", "big-endian.tif", "bigtiff-big-endian.tif", "imagej-micron.tif"]
-    {
+    for name in [
+        "deflate.tif",
+        "zstd.tif",
+        "deflate-strips-big-endian.tif",
+        "tiled.tif",
+        "big-endian.tif",
+        "bigtiff-big-endian.tif",
+        "imagej-micron.tif",
+    ] {
         check(name, &expected);
     }
 }

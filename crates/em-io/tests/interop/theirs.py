@@ -16,7 +16,7 @@ import numpy as np
 import tifffile
 import zarr
 from common import SIZE_NM, TYPES, Checks, near, voxels
-from ome_zarr.io import parse_url
+from ome_zarr.format import FormatV04, FormatV05
 from ome_zarr.writer import write_image
 from PIL import Image
 
@@ -91,11 +91,10 @@ def zarrs(out):
     for kind, version in itertools.product(TYPES, ("0.4", "0.5")):
         array = voxels(kind)
         path = out.add(f"ome-{kind}-{version}.zarr", array, SIZE_NM)
-        from ome_zarr.format import FormatV04, FormatV05
         form = FormatV04() if version == "0.4" else FormatV05()
         group = zarr.open_group(path, mode="w", zarr_format=2 if version == "0.4" else 3)
-        axes = [{"name": a, "type": "space", "unit": "nanometer"} for a in "zyx"]
-        write_image(array, group, axes=axes, fmt=form, scaler=None, coordinate_transformations=[[{"type": "scale", "scale": SIZE_NM}]])
+        write_image(array, group, scale_factors=[2], fmt=form, axes="zyx", scale=dict(zip("zyx", SIZE_NM)),
+                    axes_units=dict.fromkeys("zyx", "nanometer"))
 
 
 def pngs(out):

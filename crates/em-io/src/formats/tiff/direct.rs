@@ -1,5 +1,6 @@
 //! Pages that are read without the decoder, since their bytes say it all: grey voxels, stored as
-//! they are or deflated. This is how nearly all large stacks are stored, and it is much faster.
+//! they are, deflated or in LZW. This is how nearly all large stacks are stored, and it is much
+//! faster; and the decoder gives up on LZW tiles that reach over the border of their page.
 //!
 //! Whatever is irregular is left to the decoder, which reads it or says what is wrong with it.
 
@@ -13,6 +14,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use tiff::decoder::Decoder;
 use tiff::tags::{ByteOrder, CompressionMethod, Tag};
+use weezl::{BitOrder, LzwStatus};
 
 /// Reads the block's part of a page; `false` where that is for the decoder to do.
 pub(super) fn read_block<T: Decode, R: Read + Seek>(
@@ -25,7 +27,7 @@ pub(super) fn read_block<T: Decode, R: Read + Seek>(
     if let Some(raw) = super::contiguous::sections("".as_ref(), decoder, page, 1) {
         return read_raw(&raw, file, roi, out);
     }
-    Deflated::of(decoder, page).is_some_and(|chunks| chunks.read(file, page, roi, out).is_some())
+    Packed::of(decoder, page).is_some_and(|chunks| chunks.read(file, page, roi, out).is_some())
 }
 
 /// Reads voxels that lie one after another.
@@ -34,11 +36,19 @@ fn read_raw<T: Decode>(raw: &RawVoxels, file: &mut File, roi: Roi, out: &mut [T]
     raw.read_section(file, 0, roi, out).is_ok()
 }
 
-/// The deflated chunks of a page.
-struct Deflated {
+/// How a chunk's bytes are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packing {
+    Deflate,
+    Lzw,
+}
+
+/// The packed chunks of a page.
+struct Packed {
     grid: Grid,
     /// Where each chunk is in the file, and how long.
     places: Vec<(u64, u64)>,
+    packing: Packing,
     is_tiled: bool,
     /// Whether a voxel is stored as its difference to the one on its left (TIFF 6.0, section 14).
     differences: bool,
@@ -46,17 +56,19 @@ struct Deflated {
     voxel_bytes: usize,
 }
 
-impl Deflated {
+impl Packed {
     fn of<R: Read + Seek>(decoder: &mut Decoder<R>, page: &Page) -> Option<Self> {
         let mut number =
             |tag, default| decoder.find_tag_unsigned::<u16>(tag).ok().map(|value| value.unwrap_or(default));
-        let [deflate, old] = [CompressionMethod::Deflate, CompressionMethod::OldDeflate].map(|m| m.to_u16());
-        let compression = number(Tag::Compression, 1)?;
+        let packing = match CompressionMethod::from_u16(number(Tag::Compression, 1)?)? {
+            CompressionMethod::Deflate | CompressionMethod::OldDeflate => Packing::Deflate,
+            CompressionMethod::LZW => Packing::Lzw,
+            _ => return None,
+        };
         let predictor = number(Tag::Predictor, 1)?;
         let black_is_zero = number(Tag::PhotometricInterpretation, 1)? == 1;
         let is_float = page.voxel_type == crate::VoxelType::F32;
-        let regular = (compression == deflate || compression == old)
-            && (predictor == 1 || predictor == 2 && !is_float)
+        let regular = (predictor == 1 || predictor == 2 && !is_float)
             && page.pixels == Pixels::Grey
             && black_is_zero
             && page.bits <= 32;
@@ -73,6 +85,7 @@ impl Deflated {
         Some(Self {
             grid: Grid::of(decoder, page).ok()?,
             places: starts?.into_iter().zip(lengths?).collect(),
+            packing,
             is_tiled,
             differences: predictor == 2,
             endian: match decoder.byte_order() {
@@ -83,10 +96,10 @@ impl Deflated {
         })
     }
 
-    /// Inflates the chunks that the block touches; `None` where one of them is damaged.
+    /// Unpacks the chunks that the block touches; `None` where one of them is damaged.
     fn read<T: Decode>(&self, file: &mut File, page: &Page, roi: Roi, out: &mut [T]) -> Option<()> {
         let ([_, top, left], [_, bottom, right]) = (roi.start, roi.end());
-        let mut inflate = Decompressor::new();
+        let mut unpacker = Unpacker::new(self.packing);
         let (mut packed, mut bytes) = (Vec::new(), Vec::new());
         let mut voxels: Vec<T> = Vec::new();
         for row in touched(top..bottom, self.grid.chunk[0]) {
@@ -98,8 +111,7 @@ impl Deflated {
                 read_at(file, start, length, stored, &mut packed)?;
                 let chunk_bytes = stored[0] * stored[1] * self.voxel_bytes;
                 if let Some(out) = whole_rows(page, roi, origin, size, stored, out) {
-                    let inflated = inflate.zlib_decompress(&packed, bytemuck::cast_slice_mut(out)).ok()?;
-                    (inflated == chunk_bytes).then_some(())?;
+                    unpacker.fill(&packed, bytemuck::cast_slice_mut(out))?;
                     self.finish(out, stored[1]);
                     continue;
                 }
@@ -107,8 +119,7 @@ impl Deflated {
                     bytes = limits::zeroed(chunk_bytes).ok()?;
                     voxels = limits::zeroed(stored[0] * stored[1]).ok()?;
                 }
-                let inflated = inflate.zlib_decompress(&packed, &mut bytes).ok()?;
-                (inflated == chunk_bytes).then_some(())?;
+                unpacker.fill(&packed, &mut bytes)?;
                 T::decode(&bytes, Endian::NATIVE, &mut voxels);
                 self.finish(&mut voxels, stored[1]);
                 copy_overlap(&voxels, stored[1], origin, size, roi, out);
@@ -117,7 +128,7 @@ impl Deflated {
         Some(())
     }
 
-    /// Makes voxels, in rows of `width`, of what was inflated.
+    /// Makes voxels, in rows of `width`, of what was unpacked.
     fn finish<T: Decode>(&self, voxels: &mut [T], width: usize) {
         T::reorder(voxels, self.endian);
         if self.differences {
@@ -130,6 +141,48 @@ impl Deflated {
         let [height, width] = self.grid.chunk;
         if self.is_tiled { [height, width] } else { [height.min(page.size[0] - origin[0]), width] }
     }
+}
+
+/// A decompressor with its tables, used for one chunk after the other.
+enum Unpacker {
+    Deflate(Decompressor),
+    Lzw(weezl::decode::Decoder),
+}
+
+impl Unpacker {
+    fn new(packing: Packing) -> Self {
+        match packing {
+            Packing::Deflate => Self::Deflate(Decompressor::new()),
+            Packing::Lzw => Self::Lzw(weezl::decode::Decoder::with_tiff_size_switch(BitOrder::Msb, 8)),
+        }
+    }
+
+    /// Fills `out`, which the packed bytes have to do to the last byte.
+    fn fill(&mut self, packed: &[u8], out: &mut [u8]) -> Option<()> {
+        let filled = match self {
+            Self::Deflate(inflate) => inflate.zlib_decompress(packed, out).ok()?,
+            Self::Lzw(decoder) => {
+                decoder.reset();
+                fill_from_lzw(decoder, packed, out)?
+            }
+        };
+        (filled == out.len()).then_some(())
+    }
+}
+
+/// Decodes until `out` is full or nothing more comes; returns how many bytes came.
+fn fill_from_lzw(decoder: &mut weezl::decode::Decoder, mut packed: &[u8], out: &mut [u8]) -> Option<usize> {
+    let mut filled = 0;
+    while filled < out.len() {
+        let step = decoder.decode_bytes(packed, &mut out[filled..]);
+        filled += step.consumed_out;
+        packed = &packed[step.consumed_in..];
+        match step.status.ok()? {
+            LzwStatus::Ok if step.consumed_in > 0 || step.consumed_out > 0 => {}
+            _ => break,
+        }
+    }
+    Some(filled)
 }
 
 /// The place of a chunk in the block, where it is all of some rows there.
@@ -148,7 +201,7 @@ fn whole_rows<'a, T>(
 
 /// Reads a chunk's bytes; `None` where there are fewer, or more than such a chunk can have.
 fn read_at(file: &mut File, start: u64, length: u64, stored: [usize; 2], packed: &mut Vec<u8>) -> Option<()> {
-    // Deflate never makes more of its input than a few bytes per block.
+    // Neither packing makes much more of its input: LZW half of it, deflate a few bytes per block.
     let most = (stored[0] * stored[1]) as u64 * 9 + 1024;
     (length <= most).then_some(())?;
     packed.clear();
