@@ -13,7 +13,14 @@ use crate::workspace::{cargo, root, run as run_command, target_folder};
 
 /// Runs both directions.
 pub fn run() -> Result<()> {
-    run_command(&mut cargo(["build", "--release", "--package", "em-io", "--example", "interop"]))?;
+    let mut build = cargo(["build", "--release", "--package", "em-io", "--example", "interop"]);
+    let with_hdf5 = has_hdf5();
+    if with_hdf5 {
+        build.args(["--features", "hdf5"]);
+    } else {
+        println!("skipped: HDF5, since pkg-config finds no libhdf5");
+    }
+    run_command(&mut build)?;
     let program = target_folder().join("release/examples/interop");
     let scripts = root().join("crates/em-io/tests/interop");
     let python = environment(&scripts.join("requirements.txt"))?;
@@ -30,8 +37,14 @@ pub fn run() -> Result<()> {
     };
     run_command(Command::new(&program).arg("write").arg(&ours))?;
     let wrote = run_command(script("ours.py").arg(&ours));
-    let read = run_command(script("theirs.py").arg(&theirs).arg(&program));
+    let read = run_command(script("theirs.py").arg(&theirs).arg(&program).args(with_hdf5.then_some("hdf5")));
     wrote.and(read)
+}
+
+/// Tells whether the system has the library of HDF5.
+pub fn has_hdf5() -> bool {
+    let found = Command::new("pkg-config").args(["--exists", "hdf5"]).status();
+    found.is_ok_and(|status| status.success())
 }
 
 /// Makes the Python environment, or takes the one that was made for these requirements.

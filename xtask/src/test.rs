@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
+use crate::interop::has_hdf5;
 use crate::libtorch;
 use crate::workspace::{capture, cargo, run as run_command};
 
@@ -83,10 +84,28 @@ impl Step {
             Self::Layers => WITHOUT_LIBTORCH.iter().try_for_each(|name| check_without_libtorch(name)),
             Self::Clippy => run_command(&mut release("clippy", &["--all-targets", "--", "-D", "warnings"])),
             Self::Doc => run_command(release("doc", &["--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
-            Self::Test => run_command(&mut release("test", &["--all-targets"])),
+            Self::Test => run_command(&mut release("test", &["--all-targets"])).and_then(|()| test_hdf5()),
             Self::Doctest => run_command(&mut with_libtorch_path(release("test", &["--doc"]))?),
         }
     }
+}
+
+/// Tests HDF5 where the system has its library, and says so where it has not.
+fn test_hdf5() -> Result<()> {
+    if !has_hdf5() {
+        println!("skipped: the tests of HDF5, since pkg-config finds no libhdf5");
+        return Ok(());
+    }
+    run_command(&mut cargo([
+        "test",
+        "--release",
+        "--package",
+        "em-io",
+        "--features",
+        "hdf5",
+        "--test",
+        "hdf5",
+    ]))
 }
 
 /// Adds libtorch to the search path: rustdoc gives the programs that it builds no rpath.

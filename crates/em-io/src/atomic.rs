@@ -98,6 +98,12 @@ impl AtomicFile {
         self.temporary.as_file()
     }
 
+    /// Returns the temporary name, for libraries that open files themselves.
+    #[cfg(feature = "hdf5")]
+    pub(crate) fn temporary(&self) -> &Path {
+        self.temporary.path()
+    }
+
     /// Gives the file its name.
     pub(crate) fn commit(self) -> Result<()> {
         let Self { temporary, path } = self;

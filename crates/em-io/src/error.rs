@@ -252,6 +252,9 @@ impl Error {
             }
             Self::Io { source, path, .. } => io_hint(source.kind(), path),
             Self::UnknownFormat { found: "empty", .. } => Some("copy or download it again".into()),
+            Self::UnknownFormat { found: "an HDF5 file", .. } => {
+                Some("install em-cli with `--features hdf5` (needs libhdf5), or convert the dataset to OME-Zarr or TIFF".into())
+            }
             Self::UnknownFormat { .. } => {
                 Some("save it as TIFF from Fiji or the microscope's software".into())
             }

@@ -16,6 +16,7 @@
 //! | NIfTI-1, NIfTI-2 | `.nii`, `.nii.gz`; voxel size; scaled values | no |
 //! | PNG, JPEG | one section | PNG, 8/16-bit unsigned |
 //! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG, 8/16-bit unsigned |
+//! | HDF5, with the feature `hdf5` | one dataset; 2 or 3 axes, or more of length 1; voxel size | `.h5`: dataset `volume`, deflated chunks |
 //! | OME-Zarr 0.4 and 0.5, local folder | full level; blosc, zstd, gzip, shards | `.zarr`: with a pyramid; labels |
 //!
 //! ```

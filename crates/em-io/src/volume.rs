@@ -3,7 +3,7 @@
 //! It picks the reader by the file's first bytes; the readers are in `formats`.
 
 use crate::error::{Error, Result};
-use crate::formats::{folder, image_file, mrc, nifti, tiff, zarr};
+use crate::formats::{folder, hdf5, image_file, mrc, nifti, tiff, zarr};
 use crate::{Roi, VoxelType, Voxels, limits};
 use std::fs::File;
 use std::io::{self, Read};
@@ -42,6 +42,8 @@ pub(crate) struct Info {
 /// are taken in natural order (`s9.png` before `s10.png`); other files are skipped with a note.
 /// A folder with Zarr metadata is OME-Zarr: an image, of which the full level is read, a label in
 /// it (`volume.zarr/labels/mitochondria`), or a bare array, which has no voxel size.
+/// With the feature `hdf5`, an HDF5 file is the only dataset in it, or the one whose path follows
+/// that of the file: `volume.h5/volumes/raw`.
 ///
 /// # Errors
 ///
@@ -57,6 +59,9 @@ pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
         }
         return folder::open(path);
     }
+    if let Some((file, dataset)) = hdf5::split(path) {
+        return hdf5::open(&file, Some(&dataset));
+    }
     open_file(path)
 }
 
@@ -68,6 +73,7 @@ pub(crate) fn open_file(path: &Path) -> Result<Volume> {
         Signature::Mrc => mrc::open(path),
         Signature::Nifti => nifti::open(path),
         Signature::CompressedNifti => nifti::open_compressed(path),
+        Signature::Hdf5 => hdf5::open(path, None),
     }
 }
 
@@ -187,6 +193,7 @@ enum Signature {
     Mrc,
     Nifti,
     CompressedNifti,
+    Hdf5,
 }
 
 /// The first bytes that tell the kind of a file: NIfTI has its letters at the end of a header.
@@ -214,6 +221,7 @@ fn signature(path: &Path) -> Result<Signature> {
             Ok(Signature::Image(image::ImageFormat::Png))
         }
         [0xff, 0xd8, 0xff, ..] => Ok(Signature::Image(image::ImageFormat::Jpeg)),
+        first if first.starts_with(&hdf5::MAGIC) => Ok(Signature::Hdf5),
         // Their letters are further on, where other formats may have anything.
         first if nifti::is_nifti(first) => Ok(Signature::Nifti),
         first if mrc::is_mrc(first) => Ok(Signature::Mrc),
@@ -227,7 +235,6 @@ fn look_of(first: &[u8]) -> &'static str {
         [] => "empty",
         [b'P', b'K', ..] => "a ZIP archive",
         [0x1f, 0x8b, ..] => "a gzip archive",
-        [0x89, b'H', b'D', b'F', ..] => "an HDF5 file",
         [b'B', b'M', ..] => "a Windows bitmap",
         [b'G', b'I', b'F', b'8', ..] => "a GIF image",
         bytes if bytes.iter().all(u8::is_ascii) && !bytes.contains(&0) => "text",

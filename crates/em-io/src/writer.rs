@@ -3,7 +3,7 @@
 //! It checks what it is given; the formats themselves are in `formats`.
 
 use crate::error::{Error, Result};
-use crate::formats::{mrc, png, tiff, zarr};
+use crate::formats::{hdf5, mrc, png, tiff, zarr};
 use crate::limits::{MAX_SECTIONS, MAX_SIDE, VOXEL_SIZE_NM};
 use crate::{Mask, VoxelType, Voxels, WriteOptions};
 use ndarray::Axis;
@@ -79,7 +79,8 @@ impl VolumeWriter {
     /// The path decides on the format: `.tif` or `.tiff` is a multipage TIFF, deflate-compressed,
     /// with ImageJ's metadata (and 64-bit offsets, BigTIFF, where it may pass 4 GB); `.ome.tif` or
     /// `.ome.tiff` is the same with OME-XML; `.mrc`, `.rec`, `.map` or `.st` is MRC, in which 8-bit
-    /// unsigned voxels become 16-bit ones; `.zarr` is OME-Zarr, for which
+    /// unsigned voxels become 16-bit ones; `.h5` or `.hdf5` is HDF5 (with the feature `hdf5`), its
+    /// dataset `volume`; `.zarr` is OME-Zarr, for which
     /// [`VolumeWriter::with_options`] has more to choose; `.png` is one section; a path without an
     /// extension is a folder of PNG files, named after the folder: `mask/mask0000.png`. A file of
     /// that name is replaced, a folder only if it is empty.
@@ -111,6 +112,7 @@ impl VolumeWriter {
             _ if zarr::is_destination(path) => zarr::create(path, spec, options)?,
             "tif" | "tiff" => tiff::create(path, spec, tiff_flavour(path))?,
             "mrc" | "rec" | "map" | "st" => mrc::create(path, spec)?,
+            "h5" | "hdf5" => hdf5::create(path, spec, options)?,
             "png" => png::create_file(path, spec)?,
             "" => png::create_folder(path, spec)?,
             other => {

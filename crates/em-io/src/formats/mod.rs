@@ -1,6 +1,7 @@
 //! The file formats, one module each, and what they share.
 
 pub(crate) mod folder;
+pub(crate) mod hdf5;
 pub(crate) mod image_file;
 pub(crate) mod mrc;
 pub(crate) mod nifti;

@@ -7,6 +7,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import h5py
 import mrcfile
 import numpy as np
 import skimage.io
@@ -62,6 +63,14 @@ def mrc(path, kind):
         assert file.is_volume() or file.is_image_stack()
 
 
+def hdf5(path, kind):
+    with h5py.File(path) as file:
+        assert list(file) == ["volume"], list(file)
+        same(file["volume"][...], voxels(kind))
+        near(file["volume"].attrs["element_size_um"] * 1000, SIZE_NM)
+        near(file["volume"].attrs["resolution"], SIZE_NM)
+
+
 def png(folder, kind):
     pages = [np.array(Image.open(path)) for path in sorted(Path(folder).iterdir())]
     assert np.array_equal(np.stack(pages), voxels(kind)), "other voxels"
@@ -111,6 +120,8 @@ def main(folder):
         checks.run(f"tifffile, OME-TIFF, {kind}", lambda: ome(at(".ome.tif"), kind))
         if kind not in ("u32", "i32"):
             checks.run(f"mrcfile, MRC, {kind}", lambda: mrc(at(".mrc"), kind))
+        if Path(at(".h5")).exists():
+            checks.run(f"h5py, HDF5, {kind}", lambda: hdf5(at(".h5"), kind))
         if kind in ("u8", "u16"):
             checks.run(f"Pillow, folder of PNG, {kind}", lambda: png(at("-png"), kind))
         for version in ("04", "05"):

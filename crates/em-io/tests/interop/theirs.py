@@ -1,6 +1,6 @@
 """Writes volumes with the libraries that labs use, and compares what em-io reads of them.
 
-    python theirs.py FOLDER PROGRAM      the program is `examples/interop.rs`, built
+    python theirs.py FOLDER PROGRAM [hdf5]      the program is `examples/interop.rs`, built
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import mrcfile
 import nibabel
 import numpy as np
@@ -97,6 +98,24 @@ def zarrs(out):
                     axes_units=dict.fromkeys("zyx", "nanometer"))
 
 
+def hdf5s(out):
+    options = {"plain": {}, "gzip": {"compression": "gzip", "shuffle": True, "chunks": (2, 16, 16)}}
+    for kind, (name, packing), order in itertools.product(TYPES, options.items(), "<>"):
+        array = voxels(kind)
+        size = SIZE_NM if name == "gzip" else None
+        path = out.add(f"{kind}-{name}-{'little' if order == '<' else 'big'}.h5", array, size)
+        with h5py.File(path, "w") as file:
+            stored = array.astype(array.dtype.newbyteorder(order))
+            dataset = file.create_dataset("volumes/raw", data=stored, **packing)
+            if size:
+                dataset.attrs["element_size_um"] = np.array(SIZE_NM) / 1000
+    array = voxels("u8")
+    with h5py.File(out.add("ilastik.h5/exported_data", array).removesuffix("/exported_data"), "w") as file:
+        # ilastik keeps time and channel as axes of length 1.
+        file["exported_data"] = array[None, ..., None]
+        file["other"] = array
+
+
 def pngs(out):
     for kind in ("u8", "u16"):
         array = voxels(kind)
@@ -116,9 +135,10 @@ def compare(found, array, size_nm):
         near(found["voxel_size_nm"], size_nm)
 
 
-def main(folder, program):
+def main(folder, program, with_hdf5):
     out = Written(folder)
-    for write in (tiffs, described_tiffs, mrcs, niftis, zarrs, pngs):
+    formats = [tiffs, described_tiffs, mrcs, niftis, zarrs, pngs]
+    for write in formats + ([hdf5s] if with_hdf5 else []):
         write(out)
     paths = [str(folder / name) for name, _, _ in out.all]
     printed = subprocess.run([program, "describe", *paths], check=True, capture_output=True, text=True).stdout
@@ -130,4 +150,4 @@ def main(folder, program):
 
 
 if __name__ == "__main__":
-    sys.exit(1 if main(Path(sys.argv[1]), sys.argv[2]) else 0)
+    sys.exit(1 if main(Path(sys.argv[1]), sys.argv[2], "hdf5" in sys.argv[3:]) else 0)

@@ -1,0 +1,66 @@
+//! HDF5, through the system's library: `volume.h5`, or `volume.h5/path/to/dataset`.
+//!
+//! The library is only linked with the cargo feature `hdf5`. It is written in C, and a damaged file
+//! may bring it down, which nothing here can prevent; so it is left out unless it is asked for.
+
+#[cfg(feature = "hdf5")]
+mod read;
+#[cfg(feature = "hdf5")]
+mod write;
+
+#[cfg(feature = "hdf5")]
+pub(crate) use read::open;
+#[cfg(feature = "hdf5")]
+pub(crate) use write::create;
+
+use std::path::{Path, PathBuf};
+
+/// The first bytes of a file.
+pub(crate) const MAGIC: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
+
+/// The endings by which a file is known in the middle of a path.
+const ENDINGS: [&str; 3] = ["h5", "hdf5", "hdf"];
+
+/// Splits `volume.h5/path/to/dataset` into file and dataset, where the file is there.
+pub(crate) fn split(path: &Path) -> Option<(PathBuf, String)> {
+    let file = path.ancestors().skip(1).find(|ancestor| has_ending(ancestor) && ancestor.is_file())?;
+    let dataset = path.strip_prefix(file).ok()?.to_str()?;
+    Some((file.to_path_buf(), dataset.replace('\\', "/")))
+}
+
+/// Tells whether a path is named like a file of this format.
+pub(crate) fn has_ending(path: &Path) -> bool {
+    path.extension().is_some_and(|found| ENDINGS.iter().any(|ending| found.eq_ignore_ascii_case(ending)))
+}
+
+/// Says how to read such a file, where the program was built without the library.
+#[cfg(not(feature = "hdf5"))]
+pub(crate) fn open(path: &Path, _dataset: Option<&str>) -> crate::Result<crate::Volume> {
+    Err(crate::Error::UnknownFormat { path: path.to_path_buf(), found: "an HDF5 file" })
+}
+
+/// Says how to write such a file, where the program was built without the library.
+#[cfg(not(feature = "hdf5"))]
+pub(crate) fn create(
+    path: &Path,
+    _: crate::VolumeSpec,
+    _: crate::WriteOptions,
+) -> crate::Result<Box<dyn crate::writer::Sink>> {
+    let expected = "a program that was built with the feature `hdf5`";
+    Err(crate::writer::cannot_write(path, "HDF5".into(), expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dataset_is_what_follows_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.h5");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(split(&file.join("volumes/raw")), Some((file.clone(), "volumes/raw".into())));
+        assert_eq!(split(&file), None);
+        assert_eq!(split(&folder.path().join("b.h5/raw")), None);
+    }
+}
