@@ -3,6 +3,8 @@
 //! The Python programs lie outside this workspace; `docs/benchmarks.md` says what they do.
 //! Timings are printed and decide nothing.
 
+mod read;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,8 +25,8 @@ pub struct Args {
     /// A folder with `train.tif`, `train_mitochondria.tif`, `val.tif`, `val_mitochondria.tif`
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// The folder of the Python programs to measure against
-    #[arg(long, value_name = "DIR")]
+    /// The folder of the Python programs to measure against; `read` needs none
+    #[arg(long, value_name = "DIR", default_value = ".")]
     peers: PathBuf,
     /// A Python with the packages that they need
     #[arg(long, value_name = "PYTHON", default_value = "python3")]
@@ -39,6 +41,8 @@ pub struct Args {
 enum What {
     /// Pages and tiles as PNG, normalisation and split, against `seed_prepare.py`
     Prepare,
+    /// A stack of 3.35 GB block by block, against tifffile; needs 7 GB of disk in the target folder
+    Read,
     /// `configs/epfl-ca1.toml` against `torch_unet.py` with its strong options
     Train,
 }
@@ -51,6 +55,9 @@ struct Outcome {
 
 /// Runs both sides in turn and prints the medians and their ratio.
 pub fn run(args: &Args) -> Result<()> {
+    if matches!(args.what, What::Read) {
+        return read::run(args);
+    }
     libtorch::ensure()?;
     run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
     run_command(&mut cargo(["build", "--release", "--package", "em-data", "--example", "prepare"]))?;
@@ -61,6 +68,7 @@ pub fn run(args: &Args) -> Result<()> {
         ours.push(match args.what {
             What::Prepare => prepare(args, &our_folder)?,
             What::Train => train(args, &our_folder)?,
+            What::Read => unreachable!("it has its own function"),
         });
         theirs.push(peer(args, &their_folder)?);
     }
@@ -127,6 +135,7 @@ fn peer(args: &Args, folder: &Path) -> Result<Outcome> {
             command.arg(args.peers.join("torch_unet.py")).arg("train").arg("--data").arg(&args.data);
             command.args(options.split(' '));
         }
+        What::Read => unreachable!("it has its own function"),
     }
     let printed = capture(&mut command)?;
     let last = printed.lines().last().context("the Python program printed nothing")?;
@@ -148,7 +157,10 @@ fn timed(mut command: Command) -> Result<f64> {
 }
 
 fn median(outcomes: &[Outcome]) -> f64 {
-    let mut seconds: Vec<f64> = outcomes.iter().map(|outcome| outcome.seconds).collect();
+    median_of(outcomes.iter().map(|outcome| outcome.seconds).collect())
+}
+
+fn median_of(mut seconds: Vec<f64>) -> f64 {
     seconds.sort_by(f64::total_cmp);
     let middle = seconds.len() / 2;
     match seconds.len() {

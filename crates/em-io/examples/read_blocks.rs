@@ -19,6 +19,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seconds = started.elapsed().as_secs_f64();
     let bytes = shape.iter().product::<usize>() * volume.voxel_type().bytes();
     let rate = bytes as f64 / 1e6 / seconds;
-    println!("{{\"seconds\": {seconds:.3}, \"mb_per_s\": {rate:.0}, \"corners\": {corners}}}");
+    let peak_mb = peak_bytes().map_or(f64::NAN, |bytes| bytes as f64 / 1048576.0);
+    println!(
+        "{{\"seconds\": {seconds:.3}, \"mb_per_s\": {rate:.0}, \"peak_mb\": {peak_mb:.0}, \"corners\": {corners}}}"
+    );
     Ok(())
+}
+
+/// The most memory that this program has held, as Linux tells it.
+fn peak_bytes() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<usize>().ok().map(|kilobytes| kilobytes << 10)
 }
