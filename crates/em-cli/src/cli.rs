@@ -27,6 +27,8 @@ pub enum Command {
     Inspect(commands::inspect::InspectArgs),
     /// Make, check or describe a configuration.
     Config(commands::config::ConfigArgs),
+    /// Tell what would make a training fail or go wrong, before it starts.
+    Check(commands::check::CheckArgs),
     /// Train a network.
     Train(commands::train::TrainArgs),
     /// Predict the masks of a volume with a trained network.

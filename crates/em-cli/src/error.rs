@@ -30,9 +30,14 @@ pub fn print(error: &anyhow::Error) {
     for cause in error.chain().skip(1) {
         eprintln!("  because: {cause}");
     }
-    if let Some(hint) = error.chain().find_map(hint) {
+    if let Some(hint) = hint_of(error) {
         eprintln!("hint: {hint}");
     }
+}
+
+/// Returns the first hint that an error or one of its causes has.
+pub fn hint_of(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(hint)
 }
 
 fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {

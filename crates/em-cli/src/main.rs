@@ -1,5 +1,6 @@
 //! The command line: each command is one file in [`commands`], each error one message.
 
+mod check;
 mod cli;
 mod commands;
 mod config;
@@ -33,6 +34,11 @@ fn main() -> ExitCode {
         Command::Tile(args) => commands::tile::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Config(args) => commands::config::run(&args),
+        Command::Check(args) => match commands::check::run(&args) {
+            // What is wrong has been printed.
+            Ok(false) => return ExitCode::FAILURE,
+            result => result.map(|_| ()),
+        },
         Command::Train(args) => commands::train::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),

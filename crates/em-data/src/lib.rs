@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`normalization`] | grey values to network inputs; statistics fitted on training voxels |
 //! | [`split`] | which voxels train and which validate |
+//! | [`quality`] | what sections look like: blank, saturated, noisy, twice |
 //! | [`tile`] | covering a volume with tiles, each with a read and a write region |
 //! | [`stitch`](mod@stitch) | putting tiles back together |
 //! | [`sampler`] | which tiles an epoch shows the network |
@@ -19,6 +20,7 @@ pub mod error;
 pub mod normalization;
 pub mod phantom;
 pub mod probabilities;
+pub mod quality;
 pub mod resize;
 pub mod sampler;
 pub mod split;
@@ -30,6 +32,7 @@ pub use augment::{AugmentationConfig, TileTransform};
 pub use error::{Error, Result};
 pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};
 pub use probabilities::Probabilities;
+pub use quality::{LabelSection, RawSection, correlation};
 pub use sampler::{Placement, Sampler, TileSample, TilingConfig};
 pub use split::{Region, Split, SplitConfig, SplitKind};
 pub use stitch::stitch;

@@ -34,6 +34,7 @@ pub use device::Device;
 pub use error::{Error, Result};
 pub use history::{EpochRecord, Scores};
 pub use loss::{LossConfig, LossKind};
+pub use memory::{training_bytes, validation_bytes};
 pub use optimizer::{OptimizerConfig, OptimizerKind};
 pub use predict::{PredictConfig, Predictor};
 pub use run_folder::{ModelCard, RunFolder};

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod check;
 pub mod config;
 pub mod convert;
 pub mod evaluate;

@@ -1,0 +1,57 @@
+//! Everything that would make a training fail or go wrong, found before it starts.
+//!
+//! Each stack is measured once, section by section ([`facts`]); the rules in the other modules
+//! look at those measures and at the configuration only, and write down what they find.
+
+mod facts;
+pub mod finding;
+mod labels;
+mod probe;
+mod resources;
+mod sections;
+mod settings;
+mod sides;
+mod voxel_size;
+
+use em_model::Device;
+
+use crate::config::RunConfig;
+use crate::dataset::Sources;
+use facts::StackFacts;
+use finding::{Finding, Severity};
+use sides::Sides;
+
+/// Finds what is wrong with a configuration and the data that it names.
+///
+/// With a device, and where nothing makes a training impossible, the time is measured on it.
+pub fn findings(config: &RunConfig, timed_on: Option<Device>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let sources = match Sources::find(&config.data) {
+        Ok(sources) => sources,
+        Err(error) => {
+            settings::check(config, &config.data.classes, &mut findings);
+            findings.push(Finding::of_error(&error));
+            return findings;
+        }
+    };
+    settings::check(config, &sources.classes, &mut findings);
+    let stacks = StackFacts::of_all(&sources, &mut findings);
+    for stack in &stacks {
+        sections::check(stack, &mut findings);
+        labels::check(stack, &mut findings);
+    }
+    voxel_size::check(config, &stacks, &mut findings);
+    sides::check_overlap(&stacks, &mut findings);
+    let Some(sides) = Sides::of(config, &stacks, &mut findings) else {
+        return findings;
+    };
+    sides.check(&stacks, &mut findings);
+    resources::check(config, &sources.classes, &stacks, &sides, &mut findings);
+    let is_possible = findings.iter().all(|finding| finding.severity != Severity::Error);
+    match timed_on {
+        Some(device) if is_possible => probe::check(config, device, &mut findings),
+        Some(_) => findings.push(Finding::note("the time is not measured, because of the errors")),
+        None => findings.push(Finding::note("the time is not measured").hint("--time measures a few steps")),
+    }
+    findings
+}

@@ -1,0 +1,106 @@
+//! `em-cli check`: what would make a training fail or go wrong, before it starts.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use console::Term;
+use serde::Serialize;
+
+use crate::check::finding::{Finding, Severity, counts};
+use crate::cli::DeviceArgs;
+use crate::config::RunConfig;
+use crate::{check, output};
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The configuration.
+    #[arg(long, value_name = "RUN.TOML")]
+    config: PathBuf,
+    /// Override a key, as in train.epochs=5.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Measure a few steps, to tell how long the training will take.
+    #[arg(long)]
+    time: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    format_version: u32,
+    findings: Vec<Finding>,
+}
+
+/// Runs the command; returns whether a training can start.
+pub fn run(args: &CheckArgs) -> Result<bool> {
+    let config = RunConfig::load(&args.config, &args.set)?;
+    let device = if args.time { Some(args.device.get()?) } else { None };
+    let mut findings = check::findings(&config, device);
+    findings.sort_by_key(|finding| finding.severity);
+    let is_good = findings.iter().all(|finding| finding.severity != Severity::Error);
+    if args.json {
+        output::json(&Report { format_version: 1, findings })?;
+        return Ok(is_good);
+    }
+    let width = Term::stdout().size_checked().map(|(_, width)| usize::from(width));
+    for finding in &findings {
+        match width {
+            Some(width) => println!("{}", wrapped(&finding.to_string(), width)),
+            None => println!("{finding}"),
+        }
+    }
+    println!("{}", counts(&findings));
+    Ok(is_good)
+}
+
+/// What a line that goes on starts with.
+const INDENT: &str = "            ";
+
+/// Breaks lines between words, so that they fit a terminal; a word that is too long stays whole.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut broken = String::new();
+    for line in text.lines() {
+        let mut column = 0;
+        // The spaces that a line starts with belong to its first word.
+        let start = line.len() - line.trim_start().len();
+        let (indent, words) = line.split_at(start);
+        for word in words.split(' ') {
+            let length = word.chars().count();
+            if column == 0 {
+                broken.push_str(indent);
+                column = indent.len();
+            } else if column + 1 + length > width && column > INDENT.len() {
+                broken.push('\n');
+                broken.push_str(INDENT);
+                column = INDENT.len();
+            } else {
+                broken.push(' ');
+                column += 1;
+            }
+            broken.push_str(word);
+            column += length;
+        }
+        broken.push('\n');
+    }
+    broken.truncate(broken.trim_end().len());
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words_and_indented() {
+        let text = "note: one two three four\n  hint      five";
+        assert_eq!(wrapped(text, 18), "note: one two\n            three\n            four\n  hint      five");
+        assert_eq!(wrapped(text, 80), text);
+    }
+}
