@@ -1,12 +1,12 @@
-//! Zarr folders as one string of bytes: `[count] ([name] [length, 2 bytes] [content])...`.
+//! Folders as one string of bytes: `([name] [length, 2 bytes] [content])...`.
 //!
-//! A name is a number in [`NAMES`], so that the fuzzer spends no time on paths that nobody opens.
+//! A name is a number in a list, so that the fuzzer spends no time on paths that nobody opens.
 
 use std::fs;
 use std::path::Path;
 
 /// The files that Zarr readers look for.
-pub const NAMES: [&str; 12] = [
+pub const ZARR: [&str; 12] = [
     "zarr.json",
     ".zarray",
     ".zattrs",
@@ -21,10 +21,26 @@ pub const NAMES: [&str; 12] = [
     "c/0/0/1",
 ];
 
+/// Sections, and what else is found beside them.
+pub const SECTIONS: [&str; 12] = [
+    "s9.png",
+    "s10.png",
+    "s010.PNG",
+    "s99999999999999999999999.png",
+    "a 1.tif",
+    "a-2.tiff",
+    "ä3.tif",
+    "s1.jpg",
+    "s01.jpeg",
+    "._s9.png",
+    "notes.txt",
+    "inner/s9.png",
+];
+
 /// Writes the folder that the bytes stand for.
-pub fn unpack(mut bytes: &[u8], folder: &Path) {
+pub fn unpack(mut bytes: &[u8], folder: &Path, names: &[&str]) {
     while let [name, low, high, rest @ ..] = bytes {
-        let name = NAMES[usize::from(*name) % NAMES.len()];
+        let name = names[usize::from(*name) % names.len()];
         let length = usize::from(u16::from_le_bytes([*low, *high])).min(rest.len());
         let (content, after) = rest.split_at(length);
         let path = folder.join(name);
@@ -36,14 +52,13 @@ pub fn unpack(mut bytes: &[u8], folder: &Path) {
 }
 
 /// Packs a folder, as far as its files have names that are known.
-pub fn pack(folder: &Path) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for (number, name) in NAMES.iter().enumerate() {
-        let Ok(content) = fs::read(folder.join(name)) else { continue };
-        let Ok(length) = u16::try_from(content.len()) else { continue };
-        bytes.push(u8::try_from(number).expect("a dozen names"));
-        bytes.extend(length.to_le_bytes());
-        bytes.extend(content);
-    }
-    bytes
+pub fn pack(folder: &Path, names: &[&str]) -> Vec<u8> {
+    let files = (0..).zip(names).filter_map(|(name, path)| Some((name, fs::read(folder.join(path)).ok()?)));
+    files.flat_map(|(name, content)| entry(name, &content)).collect()
+}
+
+/// One file of a folder; nothing for one that is too long.
+pub fn entry(name: u8, content: &[u8]) -> Vec<u8> {
+    let Ok(length) = u16::try_from(content.len()) else { return Vec::new() };
+    [&[name], length.to_le_bytes().as_slice(), content].concat()
 }

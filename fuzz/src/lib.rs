@@ -1,12 +1,16 @@
 //! What the fuzz targets share: a file or a Zarr folder of the fuzzer's bytes, opened and read.
 
 pub mod folder;
+pub mod tiff;
 
 use em_io::{Error, Roi, Volume};
 use std::path::{Path, PathBuf};
 
 /// The voxels up to which a volume is read whole; the fuzzer learns nothing from more.
-const WHOLE: usize = 1 << 21;
+const WHOLE: usize = 1 << 20;
+
+/// The sections that are read one by one, beside the whole.
+const SECTIONS: usize = 3;
 
 /// A place in memory for the files of this process.
 pub fn scratch() -> PathBuf {
@@ -29,6 +33,13 @@ pub fn read(path: &Path) {
         Ok(volume) => volume,
         Err(error) => return check(&error),
     };
+    let notes = volume.notes();
+    assert!(notes.iter().all(|note| !note.contains('\n')), "a note of several lines: {notes:?}");
+    let size = volume.voxel_size_nm();
+    assert!(
+        size.is_none_or(|nm| nm.iter().all(|side| em_io::limits::VOXEL_SIZE_NM.contains(side))),
+        "{size:?}"
+    );
     let shape = volume.shape();
     assert!(shape.iter().all(|&side| side > 0), "an empty volume: {shape:?}");
     if shape.iter().product::<usize>() > WHOLE {
@@ -53,14 +64,20 @@ pub fn read(path: &Path) {
 fn blocks_are_parts_of(volume: &Volume, whole: &em_io::Voxels) {
     let shape = volume.shape();
     let start = shape.map(|side| side / 3);
-    let roi = Roi { start, shape: std::array::from_fn(|axis| (shape[axis] - start[axis]).div_ceil(2)) };
-    let block = volume.read(roi).expect("a part of what could be read whole");
-    // By bits, since a float that is no number equals nothing.
-    let part = whole.cut(roi);
-    let bits = |voxels: &em_io::Voxels| -> Vec<u8> {
-        em_io::match_voxels!(voxels, array => array.iter().flat_map(|v| v.to_le_bytes()).collect())
-    };
-    assert_eq!(bits(&block), bits(&part));
+    let middle = Roi { start, shape: std::array::from_fn(|axis| (shape[axis] - start[axis]).div_ceil(2)) };
+    let corner = Roi { start: shape.map(|side| side - 1), shape: [1; 3] };
+    let sections = (0..shape[0].min(SECTIONS)).map(|z| Roi::sections(shape, z..z + 1));
+    for roi in sections.chain([middle, corner]) {
+        let block = volume.read(roi).expect("a part of what could be read whole");
+        assert_eq!(bits(&block), bits(&whole.cut(roi)), "{roi:?}");
+    }
+    let outside = Roi { start: shape, shape: [1; 3] };
+    assert!(matches!(volume.read(outside), Err(Error::OutsideVolume { .. })));
+}
+
+/// The voxels by their bits, since a float that is no number equals nothing.
+fn bits(voxels: &em_io::Voxels) -> Vec<u8> {
+    em_io::match_voxels!(voxels, array => array.iter().flat_map(|v| v.to_le_bytes()).collect())
 }
 
 fn check(error: &Error) {

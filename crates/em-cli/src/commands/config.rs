@@ -6,11 +6,11 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use em_data::Normalization;
 
-use crate::config::recipe::{Facts, Recipe};
 use crate::config::{RunConfig, template};
 use crate::dataset::Dataset;
 use crate::error::UserError;
 use crate::output;
+use crate::recipe::{Facts, Recipe};
 
 /// Arguments of `config`.
 #[derive(Debug, Args)]

@@ -1,7 +1,6 @@
 //! `run.toml`: each crate's section, composed, read, overridden and checked.
 
 mod overrides;
-pub mod recipe;
 mod suggestion;
 pub mod template;
 

@@ -11,7 +11,7 @@ use em_data::TilingConfig;
 use em_model::{Architecture, ModelConfig, TrainConfig};
 use toml::Value;
 
-use super::{DataConfig, RunConfig};
+use crate::config::{DataConfig, RunConfig};
 use crate::dataset::Dataset;
 use crate::output;
 
