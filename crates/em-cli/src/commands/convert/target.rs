@@ -76,7 +76,8 @@ impl Target {
 }
 
 fn refuse_the_input(input: &Path, output: &Path) -> Result<()> {
-    let Ok(from) = fs::canonicalize(input) else { return Ok(()) };
+    // The path of an HDF5 dataset goes on behind its file.
+    let Some(from) = input.ancestors().find_map(|part| fs::canonicalize(part).ok()) else { return Ok(()) };
     let Ok(to) = resolved(output) else { return Ok(()) };
     // A label goes into its image, whose voxels stay as they are.
     let is_label = to.parent() == Some(&from.join("labels"));
@@ -133,4 +134,19 @@ pub fn bytes(path: &Path) -> std::io::Result<u64> {
         return fs::metadata(path).map(|metadata| metadata.len());
     }
     fs::read_dir(path)?.map(|entry| bytes(&entry?.path())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_a_dataset_is_not_replaced_by_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("volume.h5");
+        fs::write(&file, "").unwrap();
+        let error = Target::new(&file.join("raw"), &file, true).unwrap_err();
+        assert!(error.to_string().ends_with("is the input and the output"), "{error}");
+        Target::new(&file.join("raw"), &folder.path().join("raw.tif"), false).unwrap();
+    }
 }
