@@ -152,8 +152,10 @@ pub enum Error {
     },
 
     /// The block that was asked for does not fit into memory.
-    #[error("cannot hold a block of {bytes} bytes in memory")]
+    #[error("cannot hold a block of {bytes} bytes{} in memory", of(path))]
     OutOfMemory {
+        /// The file or folder that it was to be read from, where there is one.
+        path: Option<PathBuf>,
         /// The size of the block in bytes.
         bytes: u64,
     },
@@ -305,7 +307,7 @@ impl Error {
         if ends_early(source.as_ref()) {
             Self::Truncated { path, page }
         } else {
-            Self::Damaged { path, page, source }
+            Self::Damaged { path, page, source: on_one_line(source) }
         }
     }
 }
@@ -329,11 +331,21 @@ fn io_hint(kind: io::ErrorKind, path: &Path) -> Option<String> {
     }
 }
 
+/// Some decoders end their reasons with a line break, or write more than one line.
+fn on_one_line(source: Box<dyn std::error::Error + Send + Sync>) -> Box<dyn std::error::Error + Send + Sync> {
+    let text = source.to_string();
+    if text.contains('\n') { text.split_whitespace().collect::<Vec<_>>().join(" ").into() } else { source }
+}
+
 /// Looks for "unexpected end of file" anywhere in a chain of causes.
 fn ends_early(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(|error| {
         error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
     })
+}
+
+fn of(path: &Option<PathBuf>) -> String {
+    path.as_ref().map_or_else(String::new, |path| format!(" of `{}`", path.display()))
 }
 
 fn named(path: &Option<PathBuf>) -> String {

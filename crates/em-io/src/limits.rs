@@ -57,9 +57,10 @@ pub(crate) fn check_sections(path: &Path, sections: usize) -> Result<()> {
 /// Makes a buffer of `len` zeros, or an error where memory does not suffice.
 pub(crate) fn zeroed<T: Clone + Default>(len: usize) -> Result<Vec<T>> {
     let mut buffer = Vec::new();
-    buffer
-        .try_reserve_exact(len)
-        .map_err(|_| Error::OutOfMemory { bytes: (len as u64).saturating_mul(size_of::<T>() as u64) })?;
+    buffer.try_reserve_exact(len).map_err(|_| Error::OutOfMemory {
+        path: None,
+        bytes: (len as u64).saturating_mul(size_of::<T>() as u64),
+    })?;
     buffer.resize(len, T::default());
     Ok(buffer)
 }

@@ -146,7 +146,11 @@ impl Volume {
     /// [`Error::DamagedChunk`] where the file gives no voxels; of several bad pages the first is named.
     pub fn read(&self, roi: Roi) -> Result<Voxels> {
         self.check(roi)?;
-        self.source.read(roi)
+        self.source.read(roi).map_err(|error| match error {
+            // A buffer is made by who does not know what it is for.
+            Error::OutOfMemory { bytes, .. } => Error::OutOfMemory { path: self.info.path.clone(), bytes },
+            error => error,
+        })
     }
 
     /// Checks that a block lies within the volume.

@@ -5,11 +5,105 @@
 mod common;
 
 use common::{f32_at, of, u8_at, u16_at};
-use em_io::{Error, Mask, Roi, VolumeSpec, VolumeWriter, VoxelType, Voxels};
+use em_io::{
+    Error, Mask, OmeZarrVersion, Roi, Volume, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions,
+};
 use ndarray::Array3;
 use proptest::prelude::*;
 use std::fs;
+use std::path::Path;
 use tempfile::tempdir;
+
+/// A format that is written, and what it keeps of a volume.
+struct Format {
+    path: &'static str,
+    name: &'static str,
+    options: fn() -> WriteOptions,
+    /// What is read back; `None` where such voxels are refused.
+    stored: fn(&Voxels) -> Option<Voxels>,
+    /// The relative error of the voxel size; `None` where it is not kept.
+    tolerance: Option<f64>,
+}
+
+/// Every format that is written: a new one joins by a line.
+const FORMATS: &[Format] = &[
+    Format {
+        path: "deep/er/stack.tif",
+        name: "TIFF",
+        options: usual,
+        stored: as_it_is,
+        tolerance: Some(1e-7),
+    },
+    Format {
+        path: "stack.ome.tif",
+        name: "OME-TIFF",
+        options: usual,
+        stored: as_it_is,
+        tolerance: Some(1e-7),
+    },
+    Format { path: "tomogram.rec", name: "MRC", options: usual, stored: in_mrc, tolerance: Some(1e-6) },
+    Format { path: "sections", name: "image folder", options: usual, stored: in_png, tolerance: None },
+    Format { path: "v04.zarr", name: "OME-Zarr 0.4", options: v04, stored: as_it_is, tolerance: Some(0.0) },
+    Format { path: "v05.zarr", name: "OME-Zarr 0.5", options: v05, stored: as_it_is, tolerance: Some(0.0) },
+    #[cfg(feature = "hdf5")]
+    Format { path: "volume.h5", name: "HDF5", options: usual, stored: as_it_is, tolerance: Some(0.0) },
+];
+
+fn usual() -> WriteOptions {
+    WriteOptions::default()
+}
+
+fn v04() -> WriteOptions {
+    WriteOptions { version: OmeZarrVersion::V0_4, ..Default::default() }
+}
+
+fn v05() -> WriteOptions {
+    WriteOptions { version: OmeZarrVersion::V0_5, ..Default::default() }
+}
+
+fn as_it_is(voxels: &Voxels) -> Option<Voxels> {
+    Some(voxels.clone())
+}
+
+/// MRC has no mode for unsigned bytes, and none for 32-bit integers.
+fn in_mrc(voxels: &Voxels) -> Option<Voxels> {
+    match voxels {
+        Voxels::U32(_) | Voxels::I32(_) => None,
+        Voxels::U8(array) => Some(array.mapv(u16::from).into()),
+        other => Some(other.clone()),
+    }
+}
+
+fn in_png(voxels: &Voxels) -> Option<Voxels> {
+    matches!(voxels, Voxels::U8(_) | Voxels::U16(_)).then(|| voxels.clone())
+}
+
+/// Writes a volume in pieces of some sections.
+fn write(
+    path: &Path,
+    voxels: &Voxels,
+    voxel_size_nm: Option<[f64; 3]>,
+    options: WriteOptions,
+    depth: usize,
+) -> em_io::Result<()> {
+    let whole = Volume::from_voxels(voxels.clone(), None);
+    let shape = voxels.shape();
+    let spec = VolumeSpec { shape, voxel_type: voxels.voxel_type(), voxel_size_nm };
+    let mut writer = VolumeWriter::with_options(path, spec, options)?;
+    for z in (0..shape[0]).step_by(depth) {
+        writer.write(&whole.read(Roi::sections(shape, z..(z + depth).min(shape[0])))?)?;
+    }
+    writer.finish()
+}
+
+fn alike(found: Option<[f64; 3]>, expected: Option<[f64; 3]>, tolerance: f64) -> bool {
+    match (found, expected) {
+        (Some(found), Some(expected)) => {
+            found.iter().zip(expected).all(|(found, nm)| (found - nm).abs() <= tolerance * nm)
+        }
+        (found, expected) => found == expected,
+    }
+}
 
 /// Any values of a type; bits that are no number are left out, since they equal nothing.
 fn voxels() -> impl Strategy<Value = Voxels> {
@@ -27,15 +121,6 @@ fn voxels() -> impl Strategy<Value = Voxels> {
     })
 }
 
-fn alike(found: Option<[f64; 3]>, expected: Option<[f64; 3]>, tolerance: f64) -> bool {
-    match (found, expected) {
-        (Some(found), Some(expected)) => {
-            found.iter().zip(expected).all(|(found, nm)| (found - nm).abs() <= tolerance * nm)
-        }
-        (found, expected) => found == expected,
-    }
-}
-
 fn array<T: std::fmt::Debug + 'static>(
     shape: [usize; 3],
     values: impl Strategy<Value = Vec<T>> + 'static,
@@ -50,61 +135,34 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn any_volume_survives_tiff(voxels in voxels(), nm in prop::option::of([0.01..9999.0_f64, 0.01..9999.0, 0.01..9999.0])) {
+    fn any_volume_survives_every_format(
+        voxels in voxels(),
+        nm in prop::option::of([0.01..9999.0_f64, 0.01..9999.0, 0.01..9999.0]),
+        chunk in [1..9_usize, 4..50_usize, 4..50_usize],
+        depth in 1..5_usize,
+        at in [0.0..1.0, 0.0..1.0, 0.0..1.0_f64],
+    ) {
         let folder = tempdir().unwrap();
-        for name in ["deep/er/stack.tif", "stack.ome.tif"] {
-            let path = folder.path().join(name);
-            em_io::write_volume(&path, &voxels, nm).unwrap();
-            let volume = em_io::open(&path).unwrap();
-            prop_assert_eq!(volume.format() == "OME-TIFF", name.contains("ome"));
-            prop_assert_eq!(&volume.read_all().unwrap(), &voxels);
-            prop_assert!(alike(volume.voxel_size_nm(), nm, 1e-7));
-        }
-    }
-
-    #[test]
-    fn any_volume_survives_mrc(voxels in voxels(), nm in prop::option::of([0.01..9999.0_f64, 0.01..9999.0, 0.01..9999.0])) {
-        let folder = tempdir().unwrap();
-        let path = folder.path().join("tomogram.rec");
-        let written = em_io::write_volume(&path, &voxels, nm);
-        if matches!(voxels.voxel_type(), VoxelType::U32 | VoxelType::I32) {
-            let refused = matches!(written, Err(Error::CannotWrite { .. }));
-            prop_assert!(refused);
-            return Ok(());
-        }
-        written.unwrap();
-        let volume = em_io::open(&path).unwrap();
-        let expected = match voxels {
-            Voxels::U8(array) => array.mapv(u16::from).into(),
-            other => other,
-        };
-        prop_assert_eq!(volume.read_all().unwrap(), expected);
-        prop_assert!(alike(volume.voxel_size_nm(), nm, 1e-6));
-    }
-
-    #[test]
-    fn any_integer_volume_survives_a_folder_of_png(voxels in voxels()) {
-        let folder = tempdir().unwrap();
-        let path = folder.path().join("sections");
-        let written = em_io::write_volume(&path, &voxels, None);
-        if !matches!(voxels.voxel_type(), VoxelType::U8 | VoxelType::U16) {
-            let refused = matches!(written, Err(Error::CannotWrite { .. }));
-            prop_assert!(refused);
-        } else {
-            written.unwrap();
-            prop_assert_eq!(em_io::open(&path).unwrap().read_all().unwrap(), voxels);
-        }
-    }
-
-    #[test]
-    fn any_block_is_the_same_as_a_cut(voxels in voxels(), at in [0.0..1.0, 0.0..1.0, 0.0..1.0_f64]) {
-        let folder = tempdir().unwrap();
-        let path = folder.path().join("stack.tif");
-        em_io::write_volume(&path, &voxels, None).unwrap();
         let start = [0, 1, 2].map(|axis| (voxels.shape()[axis] as f64 * at[axis]) as usize);
-        let roi = Roi { start, shape: [0, 1, 2].map(|axis| voxels.shape()[axis] - start[axis]) };
-        let expected = em_io::Volume::from_voxels(voxels, None).read(roi).unwrap();
-        prop_assert_eq!(em_io::open(&path).unwrap().read(roi).unwrap(), expected);
+        let roi = Roi { start, shape: [0, 1, 2].map(|axis| (voxels.shape()[axis] - start[axis]).min(11)) };
+        for format in FORMATS {
+            let path = folder.path().join(format.path);
+            let written = write(&path, &voxels, nm, WriteOptions { chunk, ..(format.options)() }, depth);
+            let Some(expected) = (format.stored)(&voxels) else {
+                let refused = matches!(written, Err(Error::CannotWrite { .. }));
+                prop_assert!(refused, "{} as {}", voxels.voxel_type(), format.path);
+                continue;
+            };
+            written.unwrap();
+            let volume = em_io::open(&path).unwrap();
+            prop_assert_eq!(volume.format(), format.name);
+            prop_assert!(&volume.read_all().unwrap() == &expected, "{}", format.path);
+            let part = Volume::from_voxels(expected, None).read(roi).unwrap();
+            prop_assert!(volume.read(roi).unwrap() == part, "{:?} of {}", roi, format.path);
+            let size = nm.filter(|_| format.tolerance.is_some());
+            let tolerance = format.tolerance.unwrap_or_default();
+            prop_assert!(alike(volume.voxel_size_nm(), size, tolerance), "{}", format.path);
+        }
     }
 
     #[test]
@@ -132,7 +190,7 @@ fn sections_larger_than_a_strip_are_cut_into_strips() {
 fn pieces_of_any_depth_make_the_same_file() {
     let folder = tempdir().unwrap();
     let voxels = of([5, 6, 7], u16_at);
-    let whole = em_io::Volume::from_voxels(voxels.clone(), None);
+    let whole = Volume::from_voxels(voxels.clone(), None);
     let spec = VolumeSpec { shape: [5, 6, 7], voxel_type: VoxelType::U16, voxel_size_nm: None };
     for name in ["stack.tif", "sections"] {
         let path = folder.path().join(name);

@@ -5,16 +5,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod common;
+mod damage;
 
 use common::fixture;
+use damage::{random, survive};
 use em_io::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 use tempfile::tempdir;
-
-/// The longest that one damaged folder of a few KB may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Damaged copies of each file.
 const ROUNDS: u64 = 24;
@@ -34,27 +32,6 @@ fn copy(from: &Path, to: &Path) -> Vec<PathBuf> {
         }
     }
     files
-}
-
-/// Reads a damaged folder in every way; only its error message is looked at.
-fn survive(path: &Path, what: &str) {
-    let start = Instant::now();
-    if let Err(error) = em_io::open(path).and_then(|volume| volume.read_all()) {
-        let text = error.to_string();
-        let names_it = text.contains("damaged.zarr") || matches!(error, Error::OutOfMemory { .. });
-        assert!(names_it, "{what}: `{text}` does not name the file");
-        assert!(!text.contains('\n'), "{what}: {text}");
-    }
-    assert!(start.elapsed() < PATIENCE, "{what} took {:?}", start.elapsed());
-}
-
-/// Splitmix64, so that the damage needs no crate and never changes.
-fn random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 /// Damages every file of every fixture in turn, and puts it right again.
@@ -107,6 +84,51 @@ fn flipped_bits_and_replaced_bytes() {
         });
         damaged.collect()
     });
+}
+
+/// Metadata and chunks of one array in another, and parts of a file in the wrong place.
+#[test]
+fn spliced_bytes_and_files_of_others() {
+    let mut donors = Vec::new();
+    let folder = tempdir().unwrap();
+    for entry in fs::read_dir(fixture("zarr")).unwrap() {
+        let path = entry.unwrap().path();
+        donors.extend(copy(&path, &folder.path().join(path.file_name().unwrap())));
+    }
+    donors.sort();
+    let donors: Vec<Vec<u8>> = donors.iter().map(|path| fs::read(path).unwrap()).collect();
+    each_damage(|sound, seed| {
+        let damaged = (0..ROUNDS).map(|round| {
+            let mut state = seed * 104_729 + round;
+            let mut below = |end: usize| random(&mut state) as usize % end.max(1);
+            let donor = &donors[below(donors.len())];
+            let (at, from) = (below(sound.len()), below(donor.len()));
+            let part = &donor[from..(from + 1 + below(64)).min(donor.len())];
+            match below(4) {
+                0 => donor.clone(),
+                1 => [&sound[..at], part, &sound[at..]].concat(),
+                2 => [&sound[..at], &sound[(at + part.len()).min(sound.len())..]].concat(),
+                _ => [&sound[..at], part, &sound[(at + part.len()).min(sound.len())..]].concat(),
+            }
+        });
+        damaged.collect()
+    });
+}
+
+/// The metadata tell a Zarr folder, whatever its name ends in.
+#[test]
+fn a_folder_is_zarr_by_its_content() {
+    let folder = tempdir().unwrap();
+    for name in ["v04.zarr", "v05.zarr", "v2-zlib", "v3-sharded"] {
+        let sound = em_io::open(fixture("zarr").join(name)).unwrap();
+        for ending in ["tif", "png", "h5", "mrc"] {
+            let path = folder.path().join(name).with_extension(ending);
+            copy(&fixture("zarr").join(name), &path);
+            let swapped = em_io::open(&path).unwrap();
+            assert_eq!(swapped.format(), sound.format());
+            assert_eq!(swapped.read_all().unwrap(), sound.read_all().unwrap(), "{name} as {ending}");
+        }
+    }
 }
 
 /// The index of a shard steers where bytes are read, so it gets every kind of wrong number.

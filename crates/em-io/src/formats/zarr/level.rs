@@ -97,7 +97,7 @@ impl<T: ZarrSample> LevelWriter<T> {
         if self.slab.capacity() == 0 {
             let len = self.chunk[0].saturating_mul(height).saturating_mul(width);
             let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
-            self.slab.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { bytes })?;
+            self.slab.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { path: None, bytes })?;
         }
         self.slab.extend(section.iter());
         self.taken += 1;
@@ -154,7 +154,7 @@ impl<T: ZarrSample> LevelWriter<T> {
         let size = size_of::<T>();
         let len = chunk.iter().product::<usize>() * size;
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { bytes: len as u64 })?;
+        bytes.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { path: None, bytes: len as u64 })?;
         let (y0, x0) = (row * chunk[1], column * chunk[2]);
         let x1 = width.min(x0 + chunk[2]);
         for (z, section) in self.slab.chunks_exact(height * width).enumerate() {
