@@ -156,7 +156,7 @@ proptest! {
             written.unwrap();
             let volume = em_io::open(&path).unwrap();
             prop_assert_eq!(volume.format(), format.name);
-            prop_assert!(&volume.read_all().unwrap() == &expected, "{}", format.path);
+            prop_assert!(volume.read_all().unwrap() == expected, "{}", format.path);
             let part = Volume::from_voxels(expected, None).read(roi).unwrap();
             prop_assert!(volume.read(roi).unwrap() == part, "{:?} of {}", roi, format.path);
             let size = nm.filter(|_| format.tolerance.is_some());
