@@ -25,7 +25,7 @@ enum Action {
     Init {
         /// Where to write it; standard output if absent.
         path: Option<PathBuf>,
-        /// A folder with train.tif, train_<class>.tif, and perhaps val.tif and val_<class>.tif.
+        /// A folder with `train.tif` and `train_<class>.tif`, and perhaps `val.tif` and `val_<class>.tif`.
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
