@@ -9,6 +9,7 @@ mod drawing;
 mod error;
 mod interrupt;
 mod output;
+mod prediction;
 mod recipe;
 mod report;
 mod scores;

@@ -15,16 +15,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use em_data::{Region, TrainingSet};
 use em_io::Roi;
-use em_metrics::ConfusionCounts;
 use em_model::{Device, Predictor, RunFolder};
 use image::RgbImage;
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, Array3, Axis, s};
 use serde::Serialize;
 
 use crate::config::RunConfig;
 use crate::dataset::Dataset;
 use crate::drawing::{Curve, curves, panel};
-use crate::scores::ClassScores;
+use crate::prediction;
+use crate::scores::{self, Block, ClassScores, Collector, Ruler};
 
 /// Scores of one side of a run, per class.
 type SideScores = BTreeMap<String, ClassScores>;
@@ -70,7 +70,7 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
     let drawn = png(&history_curves(&run.history())?)?;
     em_io::write_atomically(&path("curves.png"), |file| file.write_all(&drawn))?;
     let mut pictures = vec![Picture { caption: "Loss, accuracy and IoU over epochs".into(), png: drawn }];
-    for (name, picture) in validation.panels(&predictor, &dataset.set)? {
+    for (name, picture) in validation.panels(&dataset.set)? {
         em_io::write_atomically(&path("panels").join(format!("{name}.png")), |file| {
             file.write_all(&picture.png)
         })?;
@@ -79,42 +79,62 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
     let page = page::html(predictor.card(), &scores, &pictures, &config.to_toml()?);
     let report = path("report.html");
     em_io::write_atomically(&report, |file| file.write_all(page.as_bytes()))?;
-    for (side, scores) in [("validation", Some(&scores.validation)), ("test", scores.test.as_ref())] {
-        for (class, scores) in scores.into_iter().flatten() {
-            println!("{class}, {side}");
-            scores.print(false);
+    for (side, of_side) in [("validation", Some(&scores.validation)), ("test", scores.test.as_ref())] {
+        for (class, of_class) in of_side.into_iter().flatten() {
+            println!("\n{class}, {side}");
+            scores::print(of_class, false);
         }
     }
     Ok(report)
 }
 
-/// One side of a run, scored: which sections there are, and how good each is.
+/// One side of a run, scored: which sections there are, what was predicted, and how good each is.
 struct Side {
-    /// Each section as a region of depth 1.
-    sections: Vec<Region>,
+    sections: Vec<Section>,
+    /// The masks of each region, one per class.
+    masks: Vec<Vec<Array3<bool>>>,
     scores: SideScores,
+}
+
+/// One section of a side.
+struct Section {
+    /// The section as a region of depth 1.
+    region: Region,
+    /// Number of the region that it is from, and its place there.
+    place: (usize, usize),
 }
 
 impl Side {
     fn score(predictor: &Predictor, set: &TrainingSet, regions: &[Region]) -> Result<Self> {
-        let sections: Vec<Region> = regions.iter().flat_map(sections_of).collect();
         let classes = set.classes();
-        let mut counts = vec![Vec::with_capacity(sections.len()); classes.len()];
-        for section in &sections {
-            let masks = predicted(predictor, set, section)?;
-            for (class, mask) in masks.iter().enumerate() {
-                let label = set.volumes()[section.volume].mask(class);
-                let label = section.slice(label);
-                counts[class].push(ConfusionCounts::of(mask.view(), label.index_axis(Axis(0), 0))?);
+        let ruler = Ruler::new(predictor.card().voxel_size_nm, None);
+        let mut collectors: Vec<Collector> = classes.iter().map(|_| Collector::new(ruler)).collect();
+        let mut side = Self { sections: Vec::new(), masks: Vec::new(), scores: SideScores::new() };
+        for (number, region) in regions.iter().enumerate() {
+            let probabilities = prediction::probabilities(predictor, set, region)?;
+            let mut masks = Vec::with_capacity(classes.len());
+            for (class, (name, collector)) in classes.iter().zip(&mut collectors).enumerate() {
+                let probabilities = probabilities.index_axis(Axis(0), class);
+                let mask = prediction::mask(predictor, name, probabilities)?;
+                collector.add(Block {
+                    prediction: mask.view(),
+                    label: region.slice(set.volumes()[region.volume].mask(class)),
+                    probabilities: Some(probabilities),
+                })?;
+                masks.push(mask);
             }
+            side.masks.push(masks);
+            let sections = sections_of(region).enumerate();
+            side.sections.extend(sections.map(|(z, region)| Section { region, place: (number, z) }));
         }
-        let scores =
-            classes.iter().cloned().zip(counts.iter().map(|counts| ClassScores::from_sections(counts)));
-        Ok(Self { sections, scores: scores.collect() })
+        for (name, collector) in classes.iter().zip(collectors) {
+            side.scores.insert(name.clone(), collector.finish()?);
+        }
+        Ok(side)
     }
 
     /// Panels of the best, the median and the worst section of each class, by IoU.
-    fn panels(&self, predictor: &Predictor, set: &TrainingSet) -> Result<Vec<(String, Picture)>> {
+    fn panels(&self, set: &TrainingSet) -> Result<Vec<(String, Picture)>> {
         let mut panels = Vec::new();
         for (number, class) in set.classes().iter().enumerate() {
             let scores = &self.scores[class];
@@ -124,15 +144,13 @@ impl Side {
             let Some(last) = ranked.len().checked_sub(1) else { continue };
             for (rank, place) in [("best", 0), ("median", last / 2), ("worst", last)] {
                 let (index, iou) = ranked[place];
-                let section = &self.sections[index];
-                let masks = predicted(predictor, set, section)?;
-                let volume = &set.volumes()[section.volume];
-                let label = section.slice(volume.mask(number));
-                let drawn =
-                    panel(grey(set, section).view(), label.index_axis(Axis(0), 0), masks[number].view())?;
+                let Section { region, place: (block, z) } = &self.sections[index];
+                let label = region.slice(set.volumes()[region.volume].mask(number));
+                let mask = self.masks[*block][number].index_axis(Axis(0), *z);
+                let drawn = panel(grey(set, region).view(), label.index_axis(Axis(0), 0), mask)?;
                 let caption = format!(
                     "{class}: {rank} section of validation (z = {}), IoU {iou:.4}",
-                    section.roi.start[0]
+                    region.roi.start[0]
                 );
                 panels.push((format!("{class}-{rank}"), Picture { caption, png: png(&drawn)? }));
             }
@@ -150,15 +168,6 @@ fn sections_of(region: &Region) -> impl Iterator<Item = Region> + use<> {
             shape: [1, roi.shape[1], roi.shape[2]],
         },
     })
-}
-
-/// Masks of one section at the model's thresholds, one per class, `[y, x]`.
-fn predicted(predictor: &Predictor, set: &TrainingSet, section: &Region) -> Result<Vec<Array2<bool>>> {
-    let normalization = predictor.card().normalization;
-    let probabilities = predictor.predict_section(grey(set, section).view(), normalization)?;
-    let thresholds = set.classes().iter().map(|class| predictor.threshold(class));
-    let masks = thresholds.zip(probabilities.axis_iter(Axis(0)));
-    Ok(masks.map(|(threshold, p): (f32, ArrayView2<'_, f32>)| p.mapv(|p| p > threshold)).collect())
 }
 
 /// Grey values of one section, `[y, x]`.

@@ -48,8 +48,10 @@ fn side(title: &str, scores: &SideScores, thresholds: &std::collections::BTreeMa
         let threshold = thresholds.get(class).copied().unwrap_or(0.5);
         text += &format!(
             "<h3>{} (threshold {threshold})</h3>\n<table><tr><th>section</th><th>IoU</th><th>Dice</th>\
-             <th>accuracy</th><th>precision</th><th>recall</th></tr>\n",
-            escape(class)
+             <th>accuracy</th><th>precision</th><th>recall</th>\
+             <th>boundary F1</th><th>Hausdorff 95 %, {}</th></tr>\n",
+            escape(class),
+            scores.ruler.unit.name()
         );
         text += &row("all, pooled", &scores.pooled);
         for section in &scores.sections {
@@ -61,10 +63,11 @@ fn side(title: &str, scores: &SideScores, thresholds: &std::collections::BTreeMa
 }
 
 fn row(name: &str, s: &Scores) -> String {
-    let cells: String = [s.iou, s.dice, s.accuracy, s.precision, s.recall]
+    let cells: String = [s.iou, s.dice, s.accuracy, s.precision, s.recall, s.boundary_f1]
         .map(|score| format!("<td>{}</td>", output::score(score)))
         .concat();
-    format!("<tr><td>{name}</td>{cells}</tr>\n")
+    let distance = s.hausdorff_95.map_or("none".into(), |d| format!("{d:.1}"));
+    format!("<tr><td>{name}</td>{cells}<td>{distance}</td></tr>\n")
 }
 
 fn model(card: &ModelCard) -> String {

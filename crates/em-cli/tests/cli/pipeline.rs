@@ -131,7 +131,9 @@ fn evaluate_counts_as_this_test_does() {
     }
     let printed = lab.ok(&evaluate);
     let iou = format!("{:.4}", scores["pooled"]["iou"].as_f64().unwrap());
-    assert!(printed.lines().last().unwrap().contains(&iou), "{printed}");
+    let line = printed.lines().find(|line| line.starts_with("IoU")).unwrap();
+    assert!(line.contains(&iou), "{printed}");
+    assert!(printed.lines().all(|line| line.chars().count() <= 80), "{printed}");
 
     // The same numbers as in the run's own files.
     let run = json(&lab.read("phantom/run/scores.json"));

@@ -1,0 +1,24 @@
+//! What a model makes of labelled blocks that are in memory: probabilities, and the masks that follow.
+
+use anyhow::Result;
+use em_data::{Region, TrainingSet};
+use em_model::Predictor;
+use ndarray::{Array3, Array4, ArrayView3, Axis, s};
+
+/// Predicts one region: probabilities `[class, z, y, x]`.
+pub fn probabilities(predictor: &Predictor, set: &TrainingSet, region: &Region) -> Result<Array4<f32>> {
+    let grey = set.volumes()[region.volume].raw().cut(region.roi).to_f32();
+    let [depth, height, width] = region.roi.shape;
+    let mut values = Array4::zeros((set.classes().len(), depth, height, width));
+    for (z, section) in grey.axis_iter(Axis(0)).enumerate() {
+        let of_section = predictor.predict_section(section, predictor.card().normalization)?;
+        values.slice_mut(s![.., z, .., ..]).assign(&of_section);
+    }
+    Ok(values)
+}
+
+/// Makes the mask of a class from its probabilities `[z, y, x]`, as the model's card says.
+pub fn mask(predictor: &Predictor, class: &str, probabilities: ArrayView3<'_, f32>) -> Result<Array3<bool>> {
+    let threshold = predictor.threshold(class);
+    Ok(probabilities.mapv(|p| p > threshold))
+}
