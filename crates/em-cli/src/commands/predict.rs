@@ -61,8 +61,11 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     let blocks = Blocks::new(volume.shape(), predictor.config().block_voxels);
     state_memory(&predictor, &volume, blocks, planes.len())?;
     let request = request(&run, &volume, &predictor, &planes)?;
-    let store = store(args.resume, &planes, &request)?;
+    if args.resume {
+        planes.iter().try_for_each(|plane| em_io::remove_unfinished_of(&plane.path))?;
+    }
     let mut writers = Writers::create(&planes, spec(&predictor, &volume))?;
+    let store = store(args.resume, &planes, &request)?;
     let bar = output::voxel_bar(volume.shape());
     let shape = |block| {
         let [depth, height, width] = blocks.roi(block).shape;
@@ -162,7 +165,7 @@ fn state_memory(predictor: &Predictor, volume: &Volume, blocks: Blocks, planes: 
     let written = planes * (5 + 16_usize.div_ceil(blocks.roi(0).shape[0]));
     let blocks = blocks.voxels() as u64 * (read + written) as u64;
     let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
-    eprintln!(
+    println!(
         "memory: at most {} MB (network {} MB, blocks {} MB)",
         megabytes(network + blocks),
         megabytes(network),
@@ -184,13 +187,7 @@ fn spec(predictor: &Predictor, volume: &Volume) -> VolumeSpec {
 fn store(resume: bool, planes: &[Plane], request: &Request) -> Result<BlockStore> {
     // Named after the first output; there is one, since `--output` or `--probabilities` is given.
     let path = &planes[0].path;
-    if !resume {
-        return BlockStore::create(path, request);
-    }
-    for plane in planes {
-        em_io::remove_unfinished_of(&plane.path)?;
-    }
-    BlockStore::resume(path, request)
+    if resume { BlockStore::resume(path, request) } else { BlockStore::create(path, request) }
 }
 
 /// All that the result depends on.

@@ -48,8 +48,15 @@ impl BlockStore {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
         let json = serde_json::to_string_pretty(request)?;
-        em_io::write_atomically(&folder.join("request.json"), |file| file.write_all(json.as_bytes()))?;
-        Self::open(folder, Vec::new())
+        let file = folder.join("request.json");
+        let started = em_io::write_atomically(&file, |file| file.write_all(json.as_bytes()))
+            .map_err(anyhow::Error::from)
+            .and_then(|()| Self::open(folder.clone(), Vec::new()));
+        if started.is_err() {
+            // Without a request there is nothing to go on with.
+            let _ = fs::remove_dir_all(&folder);
+        }
+        started
     }
 
     /// Opens the store that an interrupted prediction has left, or starts one where there is none.

@@ -46,7 +46,7 @@ fn a_full_disk() {
     hint: the disk takes no file of that size (FAT32 stops at 4 GB): write to another disk, nothing was left behind
     ");
     assert_snapshot!(full("predict --model run train.tif -o m.tif --probabilities p.tif"), @"
-    error: cannot write `m.tif`
+    error: cannot write `m.tif.blocks/request.json`
       because: File too large (os error 27)
     hint: the disk takes no file of that size (FAT32 stops at 4 GB): write to another disk, nothing was left behind
     ");
