@@ -49,6 +49,7 @@ mod writer;
 
 pub use atomic::{remove_unfinished, remove_unfinished_of, write_atomically};
 pub use error::{Error, Result};
+pub use formats::tiff::TiffCompression;
 pub use formats::zarr::{Content, OmeZarrVersion, WriteOptions};
 pub use mask::Mask;
 pub use roi::Roi;

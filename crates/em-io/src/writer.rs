@@ -110,7 +110,7 @@ impl VolumeWriter {
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let sink = match extension.as_str() {
             _ if zarr::is_destination(path) => zarr::create(path, spec, options)?,
-            "tif" | "tiff" => tiff::create(path, spec, tiff_flavour(path))?,
+            "tif" | "tiff" => tiff::create(path, spec, tiff_flavour(path), options.tiff_compression)?,
             "mrc" | "rec" | "map" | "st" => mrc::create(path, spec)?,
             "h5" | "hdf5" => hdf5::create(path, spec, options)?,
             "png" => png::create_file(path, spec)?,

@@ -94,6 +94,21 @@ fn doubles_are_rounded_and_said_aloud() {
 }
 
 #[test]
+fn half_floats_keep_their_values() {
+    let expected = of(SHAPE, |z, y, x| f32::from(u8_at(z, y, x)) * 0.25 - 20.0);
+    for name in ["half.tif", "half-predictor.tif"] {
+        check(name, &expected);
+        assert!(open(name).notes().is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn white_is_zero_is_inverted_and_said_aloud() {
+    check("white-is-zero.tif", &of(SHAPE, u8_at));
+    assert_eq!(open("white-is-zero.tif").notes(), ["inverted: the file stores 0 for white"]);
+}
+
+#[test]
 fn colour_is_read_as_grey_and_said_aloud() {
     let expected = of(SHAPE, |z, y, x| luma(u8_at)(z, y, x) as u8);
     for name in ["rgb.tif", "rgb-planar.tif", "rgba.tif"] {

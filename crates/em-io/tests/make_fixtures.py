@@ -81,6 +81,9 @@ def tiffs():
     write("unsigned-32.tif", voxels(dtype=np.uint32), photometric="minisblack", byteorder=">", compression="lzw", predictor=2)
     write("signed-32.tif", voxels(dtype=np.int32), photometric="minisblack", tile=(16, 16), compression="deflate")
     write("double.tif", real.astype(np.float64), photometric="minisblack")
+    half = (grey * 0.25 - 20).astype(np.float16)
+    write("half.tif", half, photometric="minisblack", byteorder=">")
+    write("half-predictor.tif", half, photometric="minisblack", tile=(16, 16), compression="deflate", predictor=3)
     # What is refused, each with its own message.
     write("signed-64.tif", grey[:1].astype(np.int64), photometric="minisblack")
     write("palette.tif", grey[:1], photometric="palette", colormap=np.zeros((3, 256), np.uint16))

@@ -38,7 +38,7 @@ fn files_that_are_refused() {
         (
             "signed-64.tif",
             "page 0 of `signed-64.tif` is 64-bit signed grey, \
-             expected 8-, 16- or 32-bit integers or 32- or 64-bit float, grey or RGB",
+             expected 8-, 16- or 32-bit integers or 16-, 32- or 64-bit float, grey or RGB",
         ),
         (
             "ome-channels.ome.tif",

@@ -6,7 +6,8 @@ mod common;
 
 use common::{f32_at, of, u8_at, u16_at};
 use em_io::{
-    Error, Mask, OmeZarrVersion, Roi, Volume, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions,
+    Error, Mask, OmeZarrVersion, Roi, TiffCompression, Volume, VolumeSpec, VolumeWriter, VoxelType, Voxels,
+    WriteOptions,
 };
 use ndarray::Array3;
 use proptest::prelude::*;
@@ -41,6 +42,13 @@ const FORMATS: &[Format] = &[
         stored: as_it_is,
         tolerance: Some(1e-7),
     },
+    Format {
+        path: "plain.tif",
+        name: "TIFF",
+        options: uncompressed,
+        stored: as_it_is,
+        tolerance: Some(1e-7),
+    },
     Format { path: "tomogram.rec", name: "MRC", options: usual, stored: in_mrc, tolerance: Some(1e-6) },
     Format { path: "sections", name: "image folder", options: usual, stored: in_png, tolerance: None },
     Format { path: "v04.zarr", name: "OME-Zarr 0.4", options: v04, stored: as_it_is, tolerance: Some(0.0) },
@@ -51,6 +59,10 @@ const FORMATS: &[Format] = &[
 
 fn usual() -> WriteOptions {
     WriteOptions::default()
+}
+
+fn uncompressed() -> WriteOptions {
+    WriteOptions { tiff_compression: TiffCompression::None, ..Default::default() }
 }
 
 fn v04() -> WriteOptions {
@@ -129,6 +141,31 @@ where
     Voxels: From<Array3<T>>,
 {
     values.prop_map(move |values| Array3::from_shape_vec(shape, values).unwrap().into()).boxed()
+}
+
+#[test]
+fn plain_tiff_holds_the_voxels_as_they_are() {
+    let folder = tempdir().unwrap();
+    let voxels = of([3, 40, 33], u16_at);
+    let spec = VolumeSpec {
+        shape: voxels.shape(),
+        voxel_type: VoxelType::U16,
+        voxel_size_nm: Some([50.0, 4.6, 4.6]),
+    };
+    let options = WriteOptions { tiff_compression: TiffCompression::None, ..Default::default() };
+    for name in ["plain.tif", "plain.ome.tif"] {
+        let path = folder.path().join(name);
+        let mut writer = VolumeWriter::with_options(&path, spec, options).unwrap();
+        writer.write(&voxels).unwrap();
+        writer.finish().unwrap();
+        let volume = em_io::open(&path).unwrap();
+        assert_eq!(volume.read_all().unwrap(), voxels);
+        assert_eq!(volume.voxel_size_nm(), spec.voxel_size_nm);
+        let Voxels::U16(array) = &voxels else { panic!("made of u16") };
+        let section: Vec<u8> = array.iter().take(40 * 33).flat_map(|v| v.to_ne_bytes()).collect();
+        let file = fs::read(&path).unwrap();
+        assert!(file.windows(section.len()).any(|bytes| bytes == section), "{name}");
+    }
 }
 
 proptest! {

@@ -59,6 +59,7 @@ impl ZarrArgs {
             chunk: self.chunk.unwrap_or(default.chunk),
             levels: self.levels.or(default.levels),
             content: if self.labels { Some(Content::Label) } else { default.content },
+            ..default
         })
     }
 }

@@ -41,6 +41,8 @@ impl ChunkSample for f32 {
     fn from_chunk(chunk: DecodingResult) -> Option<Vec<Self>> {
         match chunk {
             DecodingResult::F32(samples) => Some(samples),
+            // All 16-bit floats are 32-bit ones, too.
+            DecodingResult::F16(samples) => Some(samples.into_iter().map(f32::from).collect()),
             // The volume has a note of it.
             DecodingResult::F64(samples) => Some(samples.into_iter().map(|v| v as f32).collect()),
             _ => None,

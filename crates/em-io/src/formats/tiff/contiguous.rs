@@ -1,6 +1,7 @@
 //! Stacks that ImageJ writes with a single directory: above 4 GB, the sections follow the first one.
 
 use super::page::{Page, Pixels};
+use crate::VoxelType;
 use crate::formats::raw::{Endian, RawVoxels, Stored};
 use std::io::{Read, Seek};
 use std::path::Path;
@@ -15,7 +16,9 @@ pub(super) fn sections<R: Read + Seek>(
     sections: usize,
 ) -> Option<RawVoxels> {
     let mut tag = |tag| decoder.find_tag_unsigned::<u16>(tag).ok().flatten();
+    let is_half = page.bits == 16 && page.voxel_type == VoxelType::F32;
     let plain = page.pixels == Pixels::Grey
+        && !is_half
         && tag(Tag::Compression).is_none_or(|value| value == CompressionMethod::None.to_u16())
         && tag(Tag::PhotometricInterpretation) == Some(PhotometricInterpretation::BlackIsZero.to_u16());
     let raw = RawVoxels {

@@ -102,16 +102,21 @@ pub(super) fn not_a_stack(path: &Path, found: String, expected: String) -> Error
 
 /// The length of a unit in nm, by the names that ImageJ, Fiji, tifffile and OME-XML write.
 pub(super) fn unit_nm(unit: &str) -> Option<f64> {
-    match unit {
+    // Words are typed by hand in any case. Symbols keep theirs: `Mm` is no millimetre.
+    let word = unit.to_lowercase();
+    let name = if word.len() > 3 && word.is_ascii() && !unit.starts_with('\\') { &word } else { unit };
+    match name {
         "pm" => Some(1e-3),
-        "nm" | "nanometer" | "nanometers" => Some(1.0),
+        "nm" | "nanometer" | "nanometers" | "nanometre" | "nanometres" => Some(1.0),
         // ImageJ escapes the letter µ; the two µ are different characters (U+00B5, U+03BC).
-        "um" | "µm" | "μm" | "\\u00B5m" | "micron" | "microns" | "micrometer" => Some(1e3),
-        "mm" | "millimeter" => Some(1e6),
-        "cm" | "centimeter" => Some(1e7),
-        "inch" | "inches" => Some(2.54e7),
-        "m" | "meter" => Some(1e9),
-        "A" | "Å" | "\\u00C5" | "angstrom" => Some(0.1),
+        "um" | "µm" | "μm" | "\\u00B5m" | "\\u03BCm" | "micron" | "microns" | "micrometer"
+        | "micrometers" | "micrometre" | "micrometres" => Some(1e3),
+        "mm" | "millimeter" | "millimeters" | "millimetre" | "millimetres" => Some(1e6),
+        "cm" | "centimeter" | "centimeters" => Some(1e7),
+        // OME's symbol, and ImageJ's words.
+        "in" | "inch" | "inches" => Some(2.54e7),
+        "m" | "meter" | "meters" => Some(1e9),
+        "A" | "Å" | "\\u00C5" | "angstrom" | "angstroms" => Some(0.1),
         _ => None,
     }
 }
@@ -135,7 +140,16 @@ mod tests {
 
     #[test]
     fn every_unit_gives_nanometres() {
-        for (unit, factor) in [("nm", 1.0), ("\\u00B5m", 1e3), ("µm", 1e3), ("inch", 2.54e7)] {
+        for (unit, factor) in [
+            ("nm", 1.0),
+            ("\\u00B5m", 1e3),
+            ("\\u03BCm", 1e3),
+            ("µm", 1e3),
+            ("Micrometers", 1e3),
+            ("Angstrom", 0.1),
+            ("in", 2.54e7),
+            ("inch", 2.54e7),
+        ] {
             let text = format!("ImageJ=1.53t\nimages=3\nunit={unit}\nspacing=0.05\n");
             let size = Description::parse(&text).unwrap().voxel_size_nm(resolution(200.0));
             assert_eq!(size, voxel_size([0.05, 0.01, 0.005].map(|v| v * factor), DOUBLE_DIGITS), "{unit}");
@@ -148,6 +162,7 @@ mod tests {
             "ImageJ=1.53t\nspacing=2\n",
             "ImageJ=1.53t\nunit=nm\n",
             "ImageJ=1.53t\nunit=pixel\nspacing=1\n",
+            "ImageJ=1.53t\nunit=Mm\nspacing=1\n",
             "ImageJ=1.53t\nunit=nm\nspacing=nan\n",
             "ImageJ=1.53t\nunit=nm\nspacing=0\n",
         ] {

@@ -71,7 +71,7 @@ impl Packed {
         let regular = (predictor == 1 || predictor == 2 && !is_float)
             && page.pixels == Pixels::Grey
             && black_is_zero
-            && page.bits <= 32;
+            && usize::from(page.bits) == 8 * page.voxel_type.bytes();
         if !regular {
             return None;
         }

@@ -53,7 +53,8 @@ impl Ome {
         let ome = read(text.trim_end_matches('\0')).map_err(|error| Error::Damaged {
             path: path.to_path_buf(),
             page: 0,
-            source: format!("its OME-XML is not sound: {error}").into(),
+            // The error quotes the file, and an error is one line.
+            source: format!("its OME-XML is not sound: {error}").replace(char::is_control, " ").into(),
         })?;
         if [ome.sections, ome.channels, ome.frames].contains(&0) {
             return Err(damaged(path, "its OME-XML has no Pixels with SizeZ, SizeC and SizeT".into()));
@@ -283,6 +284,13 @@ mod tests {
         }
         assert!(parse("SizeZ='4'", "").is_err());
         assert!(parse(FOUR, "</Image>").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_xml_is_one_line() {
+        let error = parse(FOUR, "<UUID></UU\n\u{1b}ID>").unwrap_err();
+        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap();
+        assert!(source.contains("not sound") && !source.contains(char::is_control), "{source:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::limits::{self, MAX_PIECE_BYTES};
 use std::io::{Read, Seek};
 use std::path::Path;
 use tiff::decoder::Decoder;
-use tiff::tags::{SampleFormat, Tag};
+use tiff::tags::{PhotometricInterpretation, SampleFormat, Tag};
 use tiff::{ColorType, TiffResult};
 
 /// What is known of a page before its pixels are decoded.
@@ -20,6 +20,8 @@ pub(super) struct Page {
     pub pixels: Pixels,
     /// The bits of one stored sample.
     pub bits: u8,
+    /// Whether 0 is stored for white. The decoder inverts such values.
+    pub white_is_zero: bool,
 }
 
 /// How the samples of a pixel become one voxel.
@@ -36,7 +38,7 @@ pub(super) enum Pixels {
 }
 
 /// The kinds of pages that are read, for error messages.
-pub(super) const READABLE: &str = "8-, 16- or 32-bit integers or 32- or 64-bit float, grey or RGB";
+pub(super) const READABLE: &str = "8-, 16- or 32-bit integers or 16-, 32- or 64-bit float, grey or RGB";
 
 impl Page {
     /// Reads the tags of the decoder's current page.
@@ -65,10 +67,13 @@ impl Page {
             (SampleFormat::Int, 8) => VoxelType::I8,
             (SampleFormat::Int, 16) => VoxelType::I16,
             (SampleFormat::Int, 32) => VoxelType::I32,
-            (SampleFormat::IEEEFP, 32 | 64) => VoxelType::F32,
+            (SampleFormat::IEEEFP, 16 | 32 | 64) => VoxelType::F32,
             _ => return Err(unsupported(kind(color, format))),
         };
-        Ok(Self { size, voxel_type, pixels, bits: color.bit_depth() })
+        let photometric =
+            decoder.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation).map_err(failure)?;
+        let white_is_zero = photometric == Some(PhotometricInterpretation::WhiteIsZero.to_u16());
+        Ok(Self { size, voxel_type, pixels, bits: color.bit_depth(), white_is_zero })
     }
 
     /// What a user should know of the way this page is read.
@@ -80,6 +85,9 @@ impl Page {
             Pixels::First { .. } | Pixels::Colour { samples: 3 } => vec![COLOUR_NOTE.into()],
             Pixels::Colour { .. } => vec![COLOUR_NOTE.into(), ALPHA_NOTE.into()],
         };
+        if self.white_is_zero {
+            notes.push("inverted: the file stores 0 for white".into());
+        }
         if self.bits == 64 {
             notes.push(DOUBLE_NOTE.into());
         }

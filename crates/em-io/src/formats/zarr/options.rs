@@ -1,4 +1,6 @@
-//! What a caller can choose when OME-Zarr is written.
+//! What a caller can choose when a volume is written, nearly all of it about OME-Zarr.
+
+use crate::TiffCompression;
 
 /// A version of OME-Zarr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub enum Content {
 
 /// How a volume is written, beyond what [`crate::VolumeSpec`] says of it.
 ///
-/// All of it is about OME-Zarr; other formats have nothing to choose, and ignore it.
+/// All but the last is about OME-Zarr; what does not concern a format, it ignores.
 ///
 /// ```
 /// use em_io::{OmeZarrVersion, VolumeSpec, VolumeWriter, VoxelType, WriteOptions};
@@ -48,11 +50,19 @@ pub struct WriteOptions {
     pub levels: Option<usize>,
     /// What the voxels mean. `None` is a label under `labels/`, and intensity elsewhere.
     pub content: Option<Content>,
+    /// How TIFF is packed.
+    pub tiff_compression: TiffCompression,
 }
 
 impl Default for WriteOptions {
     /// OME-Zarr 0.5 in chunks of 1 MB (8-bit), with as many levels as are of use.
     fn default() -> Self {
-        Self { version: OmeZarrVersion::default(), chunk: [16, 256, 256], levels: None, content: None }
+        Self {
+            version: OmeZarrVersion::default(),
+            chunk: [16, 256, 256],
+            levels: None,
+            content: None,
+            tiff_compression: TiffCompression::default(),
+        }
     }
 }

@@ -72,7 +72,7 @@ fn start<T: ZarrSample>(
     label: Option<Label>,
 ) -> Result<Box<dyn Sink>> {
     let VolumeSpec { shape, voxel_type, voxel_size_nm } = spec;
-    let WriteOptions { version, chunk, levels, content } = options;
+    let WriteOptions { version, chunk, levels, content, .. } = options;
     let content = content.unwrap_or(if label.is_some() { Content::Label } else { Content::Intensity });
     let levels = layout::levels(shape, voxel_size_nm, chunk, levels);
 
