@@ -9,7 +9,7 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
-    /// The network that is meant: `unet` (the default recipe: 1.9 M parameters, batch norm), `notebook` (the same filters with dropout instead of norm), `ronneberger` (the original U-Net of 2015: valid convolutions, 31 M parameters).
+    /// The network that is meant: `unet` (the default recipe: 1.9 M parameters, batch norm), `notebook` (the same filters with dropout instead of norm), `ronneberger` (the original U-Net of 2015: valid convolutions, 31 M parameters), `residual` (`unet` with residual blocks: 2.1 M parameters).
     pub preset: Preset,
     /// Classes exclude each other: softmax over background and classes, instead of one sigmoid per class.
     pub exclusive: bool,
@@ -19,8 +19,12 @@ pub struct ModelConfig {
     pub out_channels: Option<usize>,
     /// Filters of each level, from the full resolution to the bottleneck. The preset decides where this is absent.
     pub filters: Option<Vec<usize>>,
-    /// Normalisation after each convolution. The preset decides where this is absent.
+    /// Normalisation after each convolution: `none`, `batch`, `group` (8 channels a group) or `instance`. Group and instance norm take their statistics from all that goes through the network at once, so that sections above `predict.tile_size` show seams. The preset decides where this is absent.
     pub norm: Option<Norm>,
+    /// What follows each norm: `relu`, `elu`, `leaky-relu` (slope 0.01) or `silu`. The preset decides where this is absent.
+    pub activation: Option<Activation>,
+    /// Whether the input of each pair of convolutions is added to its output, through a 1 x 1 convolution where their channels differ. The preset decides where this is absent.
+    pub residual: Option<bool>,
     /// Dropout between the two convolutions of each level, one probability per level. The preset decides where this is absent.
     pub dropout: Option<Vec<f64>>,
 }
@@ -36,6 +40,8 @@ pub enum Preset {
     Notebook,
     /// Filters 64 to 1024, valid convolutions, ReLU after transposed convolutions, 3 channels in, 4 out.
     Ronneberger,
+    /// As `unet`, with residual blocks (He et al. 2016; Zhang et al. 2018, ResUNet).
+    Residual,
 }
 
 /// Normalisation after a convolution.
@@ -46,6 +52,42 @@ pub enum Norm {
     None,
     /// Batch normalisation (Ioffe and Szegedy 2015); the convolution has no bias.
     Batch,
+    /// Group normalisation (Wu and He 2018) of [`CHANNELS_PER_GROUP`] channels each.
+    Group,
+    /// Instance normalisation (Ulyanov et al. 2016) with gain and shift, of each tile's own statistics.
+    Instance,
+}
+
+/// Channels that share their statistics under group norm; half as many where they do not divide
+/// the filters, and so on.
+pub const CHANNELS_PER_GROUP: usize = 8;
+
+impl Norm {
+    /// Returns the number of groups of a group or instance norm over `filters` channels.
+    pub fn groups(self, filters: usize) -> usize {
+        match self {
+            Self::Group => {
+                let channels = [CHANNELS_PER_GROUP, 4, 2].into_iter().find(|n| filters.is_multiple_of(*n));
+                filters / channels.unwrap_or(1)
+            }
+            _ => filters,
+        }
+    }
+}
+
+/// What follows each norm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// `max(x, 0)`.
+    #[default]
+    Relu,
+    /// `x`, and `exp(x) - 1` below 0 (Clevert et al. 2016).
+    Elu,
+    /// `x`, and `0.01 x` below 0.
+    LeakyRelu,
+    /// `x` times its sigmoid.
+    Silu,
 }
 
 /// Padding of the 3 x 3 convolutions.
@@ -72,12 +114,22 @@ pub struct Architecture {
     pub padding: Padding,
     /// Normalisation after each 3 x 3 convolution.
     pub norm: Norm,
+    /// What follows each norm. Absent in the cards of networks with ReLU.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub activation: Activation,
+    /// Whether blocks are residual. Absent in the cards of networks that are not.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub residual: bool,
     /// Dropout per level; empty for none.
     pub dropout: Vec<f64>,
     /// Whether a ReLU follows each transposed convolution.
     pub relu_after_up: bool,
     /// Whether the classes exclude each other: channel 0 is background, channel k + 1 class k.
     pub exclusive: bool,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Preset {
@@ -89,12 +141,15 @@ impl Preset {
             filters: vec![16, 32, 64, 128, 256],
             padding: Padding::Same,
             norm: Norm::Batch,
+            activation: Activation::Relu,
+            residual: false,
             dropout: Vec::new(),
             relu_after_up: false,
             exclusive: false,
         };
         match self {
             Self::Unet => small,
+            Self::Residual => Architecture { residual: true, ..small },
             Self::Notebook => {
                 Architecture { norm: Norm::None, dropout: vec![0.1, 0.1, 0.2, 0.2, 0.3], ..small }
             }
@@ -133,6 +188,8 @@ impl ModelConfig {
             },
             filters,
             norm: self.norm.unwrap_or(preset.norm),
+            activation: self.activation.unwrap_or(preset.activation),
+            residual: self.residual.unwrap_or(preset.residual),
             exclusive: self.exclusive,
             ..preset
         };
@@ -158,6 +215,13 @@ impl Architecture {
         }
         if self.filters.len() < 2 || self.filters.contains(&0) {
             return refuse("model.filters", format!("{:?}", self.filters), "at least two numbers above 0");
+        }
+        if self.residual && self.padding == Padding::Valid {
+            return refuse(
+                "model.residual",
+                "true".into(),
+                "false with valid convolutions, as in `ronneberger`",
+            );
         }
         if !self.dropout.is_empty() && self.dropout.len() != self.filters.len() {
             let expected = format!("{} numbers, one per level of model.filters, or none", self.filters.len());
@@ -234,18 +298,6 @@ impl Architecture {
             expected: format!("{nearest}: the network halves tiles {} times", self.depth()),
         })
     }
-
-    /// Returns the number of trainable parameters.
-    pub fn parameter_count(&self) -> usize {
-        let per_filter = if self.norm == Norm::Batch { 2 } else { 1 };
-        let convolution = |i: usize, o: usize| i * o * 9 + per_filter * o;
-        let block = |i: usize, o: usize| convolution(i, o) + convolution(o, o);
-        let levels = self.filters.iter().enumerate();
-        let down: usize =
-            levels.map(|(k, &f)| block(if k == 0 { self.in_channels } else { self.filters[k - 1] }, f)).sum();
-        let up: usize = self.filters.windows(2).map(|w| w[1] * w[0] * 4 + w[0] + block(2 * w[0], w[0])).sum();
-        down + up + self.filters[0] * self.out_channels + self.out_channels
-    }
 }
 
 #[cfg(test)]
@@ -257,6 +309,15 @@ mod tests {
         assert_eq!(Preset::Ronneberger.architecture().parameter_count(), 31_031_940);
         assert_eq!(Preset::Notebook.architecture().parameter_count(), 1_940_817);
         assert_eq!(Preset::Ronneberger.architecture().margin() * 2, 572 - 388);
+    }
+
+    #[test]
+    fn cards_of_earlier_networks_are_read_and_written_as_they_were() {
+        let text = serde_json::to_string(&Preset::Unet.architecture()).unwrap();
+        assert!(!text.contains("activation") && !text.contains("residual"), "{text}");
+        assert_eq!(serde_json::from_str::<Architecture>(&text).unwrap(), Preset::Unet.architecture());
+        let text = serde_json::to_string(&Preset::Residual.architecture()).unwrap();
+        assert_eq!(serde_json::from_str::<Architecture>(&text).unwrap(), Preset::Residual.architecture());
     }
 
     #[test]
@@ -280,6 +341,8 @@ mod tests {
         assert!(error.to_string().starts_with("`model.dropout` is [0.1], expected 5 numbers"), "{error}");
         let config = ModelConfig { exclusive: true, out_channels: Some(2), ..Default::default() };
         assert!(config.architecture(2).unwrap_err().to_string().contains("at least 3"));
+        let config = ModelConfig { preset: Preset::Ronneberger, residual: Some(true), ..Default::default() };
+        assert!(config.architecture(1).unwrap_err().to_string().contains("`model.residual` is true"));
         let config = ModelConfig { filters: Some(vec![8, 16]), ..Default::default() };
         assert_eq!(config.architecture(2).unwrap().out_channels, 2);
     }

@@ -11,7 +11,9 @@
 
 pub mod architecture;
 mod batch;
+mod blocks;
 mod checkpoint;
+mod cost;
 pub mod device;
 pub mod error;
 #[cfg(test)]
@@ -29,7 +31,7 @@ pub mod train;
 mod unet;
 mod validate;
 
-pub use architecture::{Architecture, ModelConfig, Norm, Padding, Preset};
+pub use architecture::{Activation, Architecture, ModelConfig, Norm, Padding, Preset};
 pub use device::Device;
 pub use error::{Error, Result};
 pub use history::{EpochRecord, Scores};

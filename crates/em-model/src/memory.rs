@@ -10,6 +10,10 @@ const PROGRAM_BYTES: u64 = 300 << 20;
 /// and output in the layout of the convolution.
 const WORKING_FEATURES: u64 = 8;
 
+/// What a residual block holds besides: its input stays (two, in the last block), and the shortcut
+/// and the sum are two more.
+const RESIDUAL_FEATURES: u64 = 4;
+
 /// Bounds the bytes of a forward pass over `[height, width]` voxels, weights and program included.
 pub(crate) fn inference_bytes(architecture: &Architecture, [height, width]: [usize; 2]) -> u64 {
     let voxels = (height as u64).saturating_mul(width as u64);
@@ -23,7 +27,8 @@ pub(crate) fn inference_bytes(architecture: &Architecture, [height, width]: [usi
     let channels = (2 * (architecture.in_channels + architecture.out_channels)) as u64;
     let ends = channels.saturating_mul(voxels).saturating_mul(float);
     let weights = architecture.parameter_count() as u64 * float * 2;
-    [skips, features(0).saturating_mul(WORKING_FEATURES), ends, weights, PROGRAM_BYTES]
+    let working = WORKING_FEATURES + if architecture.residual { RESIDUAL_FEATURES } else { 0 };
+    [skips, features(0).saturating_mul(working), ends, weights, PROGRAM_BYTES]
         .into_iter()
         .fold(0, u64::saturating_add)
 }

@@ -3,20 +3,10 @@
 use tch::{Kind, Tensor};
 
 use crate::architecture::{Architecture, Norm, Padding};
+pub(crate) use crate::blocks::Mode;
+use crate::blocks::{BatchNorm, Block, Convolution, GroupNorm, NormLayer, UpConvolution};
 use crate::parameters::Parameters;
 use crate::{Device, Result};
-
-/// PyTorch's default, which most published networks use.
-const BATCH_NORM_EPSILON: f64 = 1e-5;
-const BATCH_NORM_MOMENTUM: f64 = 0.1;
-
-/// Whether dropout and batch statistics are active, and how precisely features are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Features of the given kind; weights, statistics and logits stay 32-bit floats.
-    Training(Kind),
-    Inference,
-}
 
 /// A network with its weights.
 #[derive(Debug)]
@@ -114,113 +104,6 @@ impl FoldedUNet {
     }
 }
 
-/// Two convolutions with an optional dropout between them.
-#[derive(Debug)]
-struct Block {
-    first: Convolution,
-    second: Convolution,
-    dropout: f64,
-}
-
-impl Block {
-    fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
-        let mut features = self.first.forward_relu(input, mode)?;
-        if self.dropout > 0.0 && mode != Mode::Inference {
-            features = features.f_dropout(self.dropout, true)?;
-        }
-        self.second.forward_relu(&features, mode)
-    }
-
-    fn folded(&self) -> Result<Self> {
-        Ok(Self { first: self.first.folded()?, second: self.second.folded()?, dropout: 0.0 })
-    }
-}
-
-#[derive(Debug)]
-struct Convolution {
-    weight: Tensor,
-    bias: Option<Tensor>,
-    norm: Option<BatchNorm>,
-    padding: i64,
-}
-
-impl Convolution {
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        // Differentiable, so that gradients reach the 32-bit weights.
-        let weight = self.weight.f_to_kind(input.kind())?;
-        let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(input.kind())).transpose()?;
-        let p = self.padding;
-        Ok(input.f_conv2d(&weight, bias, [1, 1], [p, p], [1, 1], 1)?)
-    }
-
-    fn forward_relu(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
-        let mut features = self.forward(input)?;
-        if let Some(norm) = &self.norm {
-            features = norm.forward(&features, mode)?;
-        }
-        Ok(features.f_relu_()?)
-    }
-
-    /// The norm's `(v - mean) / sqrt(variance + epsilon) * gain + shift` as part of weight and bias.
-    fn folded(&self) -> Result<Self> {
-        let (weight, bias) = match &self.norm {
-            None => (self.weight.f_detach()?, self.bias.as_ref().map(Tensor::detach)),
-            Some(norm) => {
-                let factor = &norm.gain / (&norm.variance + BATCH_NORM_EPSILON).f_sqrt()?;
-                let shift = &norm.shift - &norm.mean * &factor;
-                (&self.weight * factor.f_reshape([-1, 1, 1, 1])?, Some(shift.f_detach()?))
-            }
-        };
-        Ok(Self { weight: weight.f_detach()?, bias, norm: None, padding: self.padding })
-    }
-}
-
-#[derive(Debug)]
-struct BatchNorm {
-    gain: Tensor,
-    shift: Tensor,
-    mean: Tensor,
-    variance: Tensor,
-}
-
-impl BatchNorm {
-    fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
-        Ok(input.f_batch_norm(
-            Some(&self.gain),
-            Some(&self.shift),
-            Some(&self.mean),
-            Some(&self.variance),
-            mode != Mode::Inference,
-            BATCH_NORM_MOMENTUM,
-            BATCH_NORM_EPSILON,
-            true,
-        )?)
-    }
-}
-
-/// A transposed convolution 2 x 2 of stride 2, with an optional ReLU.
-#[derive(Debug)]
-struct UpConvolution {
-    weight: Tensor,
-    bias: Tensor,
-    relu: bool,
-}
-
-impl UpConvolution {
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let (weight, bias) = (self.weight.f_to_kind(input.kind())?, self.bias.f_to_kind(input.kind())?);
-        let mut raised = input.f_conv_transpose2d(&weight, Some(&bias), [2, 2], [0, 0], [0, 0], 1, [1, 1])?;
-        if self.relu {
-            raised = raised.f_relu_()?;
-        }
-        Ok(raised)
-    }
-
-    fn detached(&self) -> Self {
-        Self { weight: self.weight.detach(), bias: self.bias.detach(), relu: self.relu }
-    }
-}
-
 /// Cuts the centre of `skip` to the size of `raised`; with same padding they are alike.
 fn centre(skip: &Tensor, raised: &Tensor) -> Result<Tensor> {
     let (_, _, height, width) = skip.size4()?;
@@ -237,9 +120,17 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn block(&mut self, name: &str, inputs: usize, filters: usize, level: usize) -> Result<Block> {
         let norm = self.architecture.norm;
+        let first = self.convolution(&format!("{name}.conv1"), inputs, filters, 3, norm)?;
+        let second = self.convolution(&format!("{name}.conv2"), filters, filters, 3, norm)?;
+        let shortcut = (self.architecture.residual && inputs != filters)
+            .then(|| self.convolution(&format!("{name}.conv3"), inputs, filters, 1, norm))
+            .transpose()?;
         Ok(Block {
-            first: self.convolution(&format!("{name}.conv1"), inputs, filters, 3, norm)?,
-            second: self.convolution(&format!("{name}.conv2"), filters, filters, 3, norm)?,
+            residual: self.architecture.residual,
+            activation: self.architecture.activation,
+            shortcut,
+            first,
+            second,
             dropout: self.architecture.dropout.get(level).copied().unwrap_or(0.0),
         })
     }
@@ -255,21 +146,29 @@ impl Maker<'_> {
         let (i, o) = (inputs as i64, outputs as i64);
         let p = &mut self.parameters;
         let weight = p.he_normal(format!("{name}.weight"), &[o, i, kernel, kernel], i * kernel * kernel)?;
-        let (mut bias, mut batch_norm) = (None, None);
+        let (mut bias, mut norm_layer) = (None, None);
         match norm {
             Norm::None => bias = Some(p.constant(format!("{name}.bias"), o, 0.0, true)?),
             Norm::Batch => {
                 let name = name.replace("conv", "norm");
-                batch_norm = Some(BatchNorm {
+                norm_layer = Some(NormLayer::Batch(BatchNorm {
                     gain: p.constant(format!("{name}.weight"), o, 1.0, true)?,
                     shift: p.constant(format!("{name}.bias"), o, 0.0, true)?,
                     mean: p.constant(format!("{name}.running_mean"), o, 0.0, false)?,
                     variance: p.constant(format!("{name}.running_var"), o, 1.0, false)?,
-                });
+                }));
+            }
+            Norm::Group | Norm::Instance => {
+                let name = name.replace("conv", "norm");
+                norm_layer = Some(NormLayer::Group(GroupNorm {
+                    groups: norm.groups(outputs) as i64,
+                    gain: p.constant(format!("{name}.weight"), o, 1.0, true)?,
+                    shift: p.constant(format!("{name}.bias"), o, 0.0, true)?,
+                }));
             }
         }
         let padding = if self.architecture.padding == Padding::Same { kernel / 2 } else { 0 };
-        Ok(Convolution { weight, bias, norm: batch_norm, padding })
+        Ok(Convolution { weight, bias, norm: norm_layer, padding })
     }
 
     fn up(&mut self, name: &str, inputs: usize, outputs: usize) -> Result<UpConvolution> {
@@ -294,9 +193,12 @@ mod tests {
 
     #[test]
     fn presets_have_their_parameters_and_sizes() {
-        for (preset, input, output) in
-            [(Preset::Unet, 64, 64), (Preset::Notebook, 64, 64), (Preset::Ronneberger, 572, 388)]
-        {
+        for (preset, input, output) in [
+            (Preset::Unet, 64, 64),
+            (Preset::Notebook, 64, 64),
+            (Preset::Ronneberger, 572, 388),
+            (Preset::Residual, 64, 64),
+        ] {
             let net = network(preset);
             let count: usize = net.parameters().trainable().map(|p| p.tensor.numel()).sum();
             assert_eq!(count, net.architecture.parameter_count());
@@ -312,15 +214,22 @@ mod tests {
 
     #[test]
     fn folding_the_norm_changes_nothing() {
-        let net = network(Preset::Unet);
-        let x = Tensor::randn([2, 1, 64, 64], (Kind::Float, tch::Device::Cpu));
-        for _ in 0..3 {
-            let _ = net.forward(&x, Mode::Training(Kind::Float)).unwrap();
+        for norm in [Norm::Batch, Norm::Group, Norm::Instance] {
+            for residual in [false, true] {
+                let architecture = Architecture { norm, residual, ..Preset::Unet.architecture() };
+                let net = UNet::new(&architecture, Device::Cpu, 1).unwrap();
+                let x = Tensor::randn([2, 1, 64, 64], (Kind::Float, tch::Device::Cpu));
+                for _ in 0..3 {
+                    let _ = net.forward(&x, Mode::Training(Kind::Float)).unwrap();
+                }
+                let plain = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());
+                let folded = net.folded().unwrap().forward(&x).unwrap();
+                let largest = plain.abs().max().double_value(&[]);
+                let difference = (plain - folded).abs().max().double_value(&[]);
+                let tolerance = f64::max(1e-4, 5e-6 * largest);
+                assert!(difference < tolerance, "{norm:?}, residual {residual}: {difference} of {largest}");
+            }
         }
-        let plain = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());
-        let folded = net.folded().unwrap().forward(&x).unwrap();
-        let difference = (plain - folded).abs().max().double_value(&[]);
-        assert!(difference < 1e-4, "{difference}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ usage: python crates/em-model/tests/make_golden.py      needs: torch==2.11.0 num
 import json, pathlib
 import numpy as np, torch
 import torch.nn as nn, torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 
 def uniform(name, shape):
@@ -36,30 +37,43 @@ def value_of(name, shape):
     return torch.from_numpy(u.astype(np.float32))
 
 
+ACTIVATIONS = dict(relu=F.relu, elu=F.elu, leaky_relu=F.leaky_relu, silu=F.silu)
+NORMS = dict(
+    batch=nn.BatchNorm2d,
+    group=lambda o: nn.GroupNorm(o // next(n for n in (8, 4, 2, 1) if o % n == 0), o),
+    instance=lambda o: nn.InstanceNorm2d(o, affine=True),
+    none=lambda o: nn.Identity(),
+)
+
+
 class Block(nn.Module):
-    def __init__(self, i, o, norm, padding):
+    def __init__(self, i, o, norm, padding, activation, residual):
         super().__init__()
-        self.conv1, self.conv2 = (nn.Conv2d(a, o, 3, padding=padding, bias=not norm) for a in (i, o))
-        if norm:
-            self.norm1, self.norm2 = nn.BatchNorm2d(o), nn.BatchNorm2d(o)
-        self.norm = norm
+        bias = norm == "none"
+        self.conv1, self.conv2 = (nn.Conv2d(a, o, 3, padding=padding, bias=bias) for a in (i, o))
+        self.norm1, self.norm2 = NORMS[norm](o), NORMS[norm](o)
+        if residual and i != o:
+            self.conv3, self.norm3 = nn.Conv2d(i, o, 1, bias=bias), NORMS[norm](o)
+        self.activation, self.residual = ACTIVATIONS[activation], residual
 
     def forward(self, x):
-        x = self.conv1(x)
-        x = F.relu(self.norm1(x) if self.norm else x)
-        x = self.conv2(x)
-        return F.relu(self.norm2(x) if self.norm else x)
+        y = self.norm2(self.conv2(self.activation(self.norm1(self.conv1(x)))))
+        if self.residual:
+            y = y + (self.norm3(self.conv3(x)) if hasattr(self, "conv3") else x)
+        return self.activation(y)
 
 
 class UNet(nn.Module):
-    def __init__(self, filters, inputs=1, outputs=1, norm=False, valid=False, relu_after_up=False):
+    def __init__(self, filters, inputs=1, outputs=1, norm="none", valid=False, relu_after_up=False,
+                 activation="relu", residual=False):
         super().__init__()
         self.depth, self.relu_after_up = len(filters) - 1, relu_after_up
+        block = lambda i, o: Block(i, o, norm, 0 if valid else 1, activation, residual)
         for k, f in enumerate(filters):
-            setattr(self, f"enc{k + 1}", Block(filters[k - 1] if k else inputs, f, norm, 0 if valid else 1))
+            setattr(self, f"enc{k + 1}", block(filters[k - 1] if k else inputs, f))
         for k in range(self.depth):
             setattr(self, f"up{k + 1}", nn.ConvTranspose2d(filters[k + 1], filters[k], 2, 2))
-            setattr(self, f"dec{k + 1}", Block(2 * filters[k], filters[k], norm, 0 if valid else 1))
+            setattr(self, f"dec{k + 1}", block(2 * filters[k], filters[k]))
         self.head = nn.Conv2d(filters[0], outputs, 1)
 
     def forward(self, x):
@@ -88,15 +102,33 @@ def inputs(shape):
 
 
 SMALL, LARGE = [16, 32, 64, 128, 256], [64, 128, 256, 512, 1024]
-golden = {"logits": {}, "losses": {}}
+golden = {"logits": {}, "losses": {}, "costs": {}, "gradients": {}}
 for name, net, shape in [
-    ("unet", UNet(SMALL, norm=True), (2, 1, 64, 48)),
+    ("unet", UNet(SMALL, norm="batch"), (2, 1, 64, 48)),
     ("notebook", UNet(SMALL), (2, 1, 64, 48)),
     ("ronneberger", UNet(LARGE, 3, 4, valid=True, relu_after_up=True), (1, 3, 188, 204)),
+    ("residual", UNet(SMALL, norm="batch", residual=True), (2, 1, 64, 48)),
 ]:
     with torch.no_grad():
         z = filled(net).eval()(inputs(shape)).double().numpy()
     golden["logits"][name] = dict(input=shape, output=z.shape, values=[z.flat[k * 7919 % z.size] for k in range(200)])
+    # Parameters, and multiply-adds of one tile.
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(torch.zeros(1, shape[1], *[{"ronneberger": 572}.get(name, 256)] * 2))
+    golden["costs"][name] = [sum(p.numel() for p in net.parameters()), counter.get_total_flops() // 2]
+
+# Logits, and the L2 norm of each parameter's gradient for the mean of their squares: every norm and
+# activation, with and without residual blocks, batch statistics on.
+for norm, activation, residual in [
+    ("batch", "relu", True), ("group", "elu", True), ("instance", "leaky-relu", True), ("none", "silu", True),
+    ("group", "silu", False), ("instance", "relu", False), ("batch", "elu", False),
+]:
+    net = filled(UNet([4, 12, 16], 1, 2, norm, activation=activation.replace("-", "_"), residual=residual)).train()
+    z = net(inputs((2, 1, 24, 32)))
+    (z**2).mean().backward()
+    golden["gradients"][f"{norm} {activation} {'residual' if residual else 'plain'}"] = dict(
+        logits=z.detach().flatten()[::17].tolist(),
+        norms={name: p.grad.double().norm().item() for name, p in net.named_parameters()})
 
 # Losses of logits [2, 3, 5, 4] and masks [2, 2, 5, 4] whose classes overlap here and there, in float64.
 WEIGHT, SMOOTH, GAMMA = torch.tensor([3.0, 0.5]).double().view(1, 2, 1, 1), 1.0, 2.0
@@ -137,7 +169,7 @@ for kind in ["bce", "soft-dice", "jaccard", "bce+dice", "focal", "cross-entropy"
                 value=value.item(), gradient=z.grad.flatten().tolist())
 
 # Three AdamW steps on one batch with batch statistics.
-net = filled(UNet([4, 8, 16], norm=True)).train()
+net = filled(UNet([4, 8, 16], norm="batch")).train()
 optimizer = torch.optim.AdamW(net.parameters(), 1e-3)
 x, y = inputs((2, 1, 32, 32)), torch.from_numpy((uniform("masks", (2, 1, 32, 32)) > 0.6).astype(np.float32))
 golden["training"] = []

@@ -90,7 +90,12 @@ fn check(path: &Path, set: &[String]) -> Result<()> {
     config.predict.check()?;
     let blocks = dataset.set.raw_blocks(&dataset.split.train);
     let normalization = Normalization::fit(&config.normalization, &blocks, config.tiling.tile_size)?;
-    println!("network     {} parameters, filters {:?}", architecture.parameter_count(), architecture.filters);
+    println!(
+        "network     {} parameters, {:.2} billion multiply-adds a tile, filters {:?}",
+        architecture.parameter_count(),
+        architecture.multiply_adds(config.tiling.tile_size) as f64 / 1e9,
+        architecture.filters
+    );
     for volume in dataset.set.volumes() {
         println!("volume      `{}`, {} [z, y, x]", volume.name(), output::shape(volume.shape()));
     }

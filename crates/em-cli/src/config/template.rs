@@ -90,6 +90,8 @@ fn example(key: &str) -> &'static str {
         "in_channels" | "out_channels" => "1",
         "filters" => "[16, 32, 64, 128, 256]",
         "norm" => "\"batch\"",
+        "activation" => "\"relu\"",
+        "residual" => "false",
         "dropout" => "[0.1, 0.1, 0.2, 0.2, 0.3]",
         _ => "...",
     }

@@ -1,0 +1,185 @@
+//! The layers of a U-Net: blocks of two convolutions, norms, transposed convolutions.
+
+use tch::{Kind, Tensor};
+
+use crate::Result;
+use crate::architecture::Activation;
+
+/// PyTorch's default, which most published networks use.
+const NORM_EPSILON: f64 = 1e-5;
+const BATCH_NORM_MOMENTUM: f64 = 0.1;
+
+/// Whether dropout and batch statistics are active, and how precisely features are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Features of the given kind; weights, statistics and logits stay 32-bit floats.
+    Training(Kind),
+    Inference,
+}
+
+/// Two convolutions with an optional dropout between them.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub first: Convolution,
+    pub second: Convolution,
+    pub dropout: f64,
+    pub activation: Activation,
+    /// Whether the input is added to the second convolution's output.
+    pub residual: bool,
+    /// Brings the input of a residual block to its number of filters, where they differ.
+    pub shortcut: Option<Convolution>,
+}
+
+impl Block {
+    pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        let mut features = activated(self.activation, self.first.forward_norm(input, mode)?)?;
+        if self.dropout > 0.0 && mode != Mode::Inference {
+            features = features.f_dropout(self.dropout, true)?;
+        }
+        features = self.second.forward_norm(&features, mode)?;
+        if self.residual {
+            features = match &self.shortcut {
+                Some(shortcut) => features.f_add(&shortcut.forward_norm(input, mode)?)?,
+                None => features.f_add(input)?,
+            };
+        }
+        activated(self.activation, features)
+    }
+
+    pub fn folded(&self) -> Result<Self> {
+        Ok(Self {
+            first: self.first.folded()?,
+            second: self.second.folded()?,
+            dropout: 0.0,
+            activation: self.activation,
+            residual: self.residual,
+            shortcut: self.shortcut.as_ref().map(Convolution::folded).transpose()?,
+        })
+    }
+}
+
+fn activated(activation: Activation, mut features: Tensor) -> Result<Tensor> {
+    Ok(match activation {
+        Activation::Relu => features.f_relu_()?,
+        Activation::Elu => features.f_elu()?,
+        Activation::LeakyRelu => features.f_leaky_relu()?,
+        Activation::Silu => features.f_silu()?,
+    })
+}
+
+#[derive(Debug)]
+pub(crate) struct Convolution {
+    pub weight: Tensor,
+    pub bias: Option<Tensor>,
+    pub norm: Option<NormLayer>,
+    pub padding: i64,
+}
+
+impl Convolution {
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        // Differentiable, so that gradients reach the 32-bit weights.
+        let weight = self.weight.f_to_kind(input.kind())?;
+        let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(input.kind())).transpose()?;
+        let p = self.padding;
+        Ok(input.f_conv2d(&weight, bias, [1, 1], [p, p], [1, 1], 1)?)
+    }
+
+    pub fn forward_norm(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        let features = self.forward(input)?;
+        match &self.norm {
+            None => Ok(features),
+            Some(NormLayer::Batch(norm)) => norm.forward(&features, mode),
+            Some(NormLayer::Group(norm)) => norm.forward(&features),
+        }
+    }
+
+    /// A batch norm's `(v - mean) / sqrt(variance + epsilon) * gain + shift` as part of weight and bias.
+    pub fn folded(&self) -> Result<Self> {
+        let (weight, bias) = match &self.norm {
+            Some(NormLayer::Group(norm)) => {
+                let norm = Some(NormLayer::Group(norm.detached()));
+                return Ok(Self { weight: self.weight.f_detach()?, bias: None, norm, padding: self.padding });
+            }
+            None => (self.weight.f_detach()?, self.bias.as_ref().map(Tensor::detach)),
+            Some(NormLayer::Batch(norm)) => {
+                let factor = &norm.gain / (&norm.variance + NORM_EPSILON).f_sqrt()?;
+                let shift = &norm.shift - &norm.mean * &factor;
+                (&self.weight * factor.f_reshape([-1, 1, 1, 1])?, Some(shift.f_detach()?))
+            }
+        };
+        Ok(Self { weight: weight.f_detach()?, bias, norm: None, padding: self.padding })
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum NormLayer {
+    Batch(BatchNorm),
+    Group(GroupNorm),
+}
+
+/// Normalises groups of channels of each tile; with one channel a group it is instance norm.
+#[derive(Debug)]
+pub(crate) struct GroupNorm {
+    pub groups: i64,
+    pub gain: Tensor,
+    pub shift: Tensor,
+}
+
+impl GroupNorm {
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        // Statistics of 32-bit floats, whatever the features are.
+        let features = input.f_to_kind(Kind::Float)?;
+        let (gain, shift) = (Some(&self.gain), Some(&self.shift));
+        Ok(features.f_group_norm(self.groups, gain, shift, NORM_EPSILON, true)?.f_to_kind(input.kind())?)
+    }
+
+    fn detached(&self) -> Self {
+        Self { groups: self.groups, gain: self.gain.detach(), shift: self.shift.detach() }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct BatchNorm {
+    pub gain: Tensor,
+    pub shift: Tensor,
+    pub mean: Tensor,
+    pub variance: Tensor,
+}
+
+impl BatchNorm {
+    pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        Ok(input.f_batch_norm(
+            Some(&self.gain),
+            Some(&self.shift),
+            Some(&self.mean),
+            Some(&self.variance),
+            mode != Mode::Inference,
+            BATCH_NORM_MOMENTUM,
+            NORM_EPSILON,
+            true,
+        )?)
+    }
+}
+
+/// A transposed convolution 2 x 2 of stride 2, with an optional ReLU.
+#[derive(Debug)]
+pub(crate) struct UpConvolution {
+    pub weight: Tensor,
+    pub bias: Tensor,
+    pub relu: bool,
+}
+
+impl UpConvolution {
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let (weight, bias) = (self.weight.f_to_kind(input.kind())?, self.bias.f_to_kind(input.kind())?);
+        let mut raised = input.f_conv_transpose2d(&weight, Some(&bias), [2, 2], [0, 0], [0, 0], 1, [1, 1])?;
+        if self.relu {
+            raised = raised.f_relu_()?;
+        }
+        Ok(raised)
+    }
+
+    pub fn detached(&self) -> Self {
+        Self { weight: self.weight.detach(), bias: self.bias.detach(), relu: self.relu }
+    }
+}
