@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use em_data::{LabelledVolume, Region, Split, TrainingSet};
+use em_data::{IGNORED, LabelledVolume, Region, Split, TrainingSet};
 use em_io::{Mask, Roi, Volume};
 
 use crate::config::{DataConfig, RunConfig, SourceConfig};
@@ -85,7 +85,7 @@ impl Sources {
             ),
         })?;
         let classes = if data.classes.is_empty() {
-            train.labels.keys().cloned().collect()
+            train.labels.keys().filter(|class| *class != IGNORED).cloned().collect()
         } else {
             data.classes.clone()
         };
@@ -143,7 +143,7 @@ fn with_classes(mut source: SourceConfig, classes: &[String]) -> Result<SourceCo
         )
         .into());
     }
-    source.labels.retain(|class, _| classes.contains(class));
+    source.labels.retain(|class, _| classes.contains(class) || class == IGNORED);
     Ok(source)
 }
 
@@ -199,6 +199,10 @@ impl Stack {
             .iter()
             .map(|class| Ok((class.clone(), Mask::from_volume(&self.labels[class], self.roi)?)));
         let masks = masks.collect::<Result<Vec<_>>>()?;
-        Ok(LabelledVolume::new(self.path.display().to_string(), self.raw.read(self.roi)?, masks)?)
+        let volume = LabelledVolume::new(self.path.display().to_string(), self.raw.read(self.roi)?, masks)?;
+        Ok(match self.labels.get(IGNORED) {
+            Some(label) => volume.with_ignored(Mask::from_volume(label, self.roi)?)?,
+            None => volume,
+        })
     }
 }

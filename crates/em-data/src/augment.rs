@@ -1,9 +1,5 @@
-//! The parameters of each tile's random change.
-//!
-//! Only numbers are drawn here; em-model cuts and changes the tiles on the device.
-//! So a run can be replayed and the draws can be tested without libtorch.
+//! Section `[augmentation]` of a configuration: how training tiles are changed at random.
 
-use rand::{Rng, RngExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,114 +13,124 @@ pub struct AugmentationConfig {
     pub flips: bool,
     /// Turn tiles at random by 0, 90, 180 or 270 degrees.
     pub turns: bool,
+    /// Share of the tiles that are warped by `rotation`, `scale`, `shear` and `elastic`.
+    pub warp_probability: f32,
+    /// Warped tiles are rotated by up to so many degrees, either way.
+    pub rotation: f32,
+    /// Warped tiles are magnified by up to 1 + scale, or made smaller by as much.
+    pub scale: f32,
+    /// Warped tiles are sheared: rows are moved by up to this share of their distance from the middle.
+    pub shear: f32,
+    /// Standard deviation, in voxels, of the displacements of an elastic deformation of warped tiles.
+    pub elastic: f32,
+    /// Distance, in voxels, of the points whose displacements are drawn; those between are interpolated.
+    pub elastic_spacing: usize,
     /// Contrast: each tile is multiplied by a number drawn from 1 - contrast to 1 + contrast, after normalisation.
     pub contrast: f32,
     /// Brightness: a number drawn from -brightness to +brightness is added, after normalisation.
     pub brightness: f32,
+    /// Gamma: the grey values of each tile, from its darkest to its brightest, are raised to a power drawn from 1 / (1 + gamma) to 1 + gamma.
+    pub gamma: f32,
     /// Standard deviation of added Gaussian noise is drawn from 0 to this, after normalisation.
     pub noise: f32,
+    /// Standard deviation, in voxels, of a Gaussian blur is drawn from 0 to this, for half of the tiles.
+    pub blur: f32,
+    /// Resolution is lowered by a factor drawn from 1 to this, and raised again, for a quarter of the tiles; 1 for none.
+    pub low_resolution: f32,
+    /// Share of the tiles with one defect of electron microscopy, each kind as often as the others: a rectangle without image, a dark or bright band, or a part that is shifted against the rest; with `model.context_sections`, also a missing, a blank or a misaligned section beside the labelled one.
+    pub defects: f32,
 }
 
 impl Default for AugmentationConfig {
     fn default() -> Self {
-        Self { flips: true, turns: true, contrast: 0.2, brightness: 0.3, noise: 0.0 }
+        Self { flips: true, turns: true, contrast: 0.2, brightness: 0.3, ..Self::none() }
     }
 }
 
 impl AugmentationConfig {
     /// Returns settings that leave each tile as it is.
     pub fn none() -> Self {
-        Self { flips: false, turns: false, contrast: 0.0, brightness: 0.0, noise: 0.0 }
+        Self {
+            flips: false,
+            turns: false,
+            warp_probability: 0.0,
+            rotation: 0.0,
+            scale: 0.0,
+            shear: 0.0,
+            elastic: 0.0,
+            elastic_spacing: 64,
+            contrast: 0.0,
+            brightness: 0.0,
+            gamma: 0.0,
+            noise: 0.0,
+            blur: 0.0,
+            low_resolution: 1.0,
+            defects: 0.0,
+        }
     }
 
     /// Checks the ranges.
     ///
     /// # Errors
     ///
-    /// Fails if a range is negative or not a number, or a contrast is 1 or more.
+    /// Fails with the key that is out of range.
     pub fn check(&self) -> Result<()> {
+        const ANY: &str = "0 or more";
+        const SHARE: &str = "0 to 1";
+        const BELOW_1: &str = "0 or more and less than 1";
+        let from_0 = |value: f32| value >= 0.0 && value.is_finite();
+        let share = |value: f32| (0.0..=1.0).contains(&value);
+        let below_1 = |value: f32| (0.0..1.0).contains(&value);
         let ranges = [
-            ("augmentation.contrast", self.contrast, 1.0),
-            ("augmentation.brightness", self.brightness, f32::INFINITY),
-            ("augmentation.noise", self.noise, f32::INFINITY),
+            ("augmentation.warp_probability", self.warp_probability, share(self.warp_probability), SHARE),
+            ("augmentation.rotation", self.rotation, (0.0..=180.0).contains(&self.rotation), "0 to 180"),
+            ("augmentation.scale", self.scale, share(self.scale), SHARE),
+            ("augmentation.shear", self.shear, share(self.shear), SHARE),
+            ("augmentation.elastic", self.elastic, from_0(self.elastic), ANY),
+            ("augmentation.contrast", self.contrast, below_1(self.contrast), BELOW_1),
+            ("augmentation.brightness", self.brightness, from_0(self.brightness), ANY),
+            ("augmentation.gamma", self.gamma, from_0(self.gamma), ANY),
+            ("augmentation.noise", self.noise, from_0(self.noise), ANY),
+            ("augmentation.blur", self.blur, (0.0..=10.0).contains(&self.blur), "0 to 10"),
+            (
+                "augmentation.low_resolution",
+                self.low_resolution,
+                (1.0..=8.0).contains(&self.low_resolution),
+                "1 to 8",
+            ),
+            ("augmentation.defects", self.defects, share(self.defects), SHARE),
         ];
-        for (key, value, below) in ranges {
-            if !(value >= 0.0 && value < below) {
-                let expected = if below == 1.0 { "0 or more and less than 1" } else { "0 or more" };
-                return Err(Error::Setting { key, found: value.to_string(), expected });
-            }
+        if let Some((key, found, _, expected)) = ranges.into_iter().find(|(_, _, good, _)| !good) {
+            return Err(Error::Setting { key, found: found.to_string(), expected });
+        }
+        if self.elastic_spacing < 2 {
+            let found = self.elastic_spacing.to_string();
+            return Err(Error::Setting {
+                key: "augmentation.elastic_spacing",
+                found,
+                expected: "at least 2",
+            });
         }
         Ok(())
-    }
-}
-
-/// What is done to one tile, in this order: mirror, turn, multiply, add, noise.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TileTransform {
-    /// Mirrored along y.
-    pub flip_y: bool,
-    /// Mirrored along x.
-    pub flip_x: bool,
-    /// Quarter turns from y towards x, 0 to 3.
-    pub quarter_turns: u8,
-    /// Factor on normalised values.
-    pub gain: f32,
-    /// Added to normalised values.
-    pub shift: f32,
-    /// Standard deviation of added noise.
-    pub noise: f32,
-}
-
-impl TileTransform {
-    /// Leaves a tile as it is.
-    pub const IDENTITY: Self =
-        Self { flip_y: false, flip_x: false, quarter_turns: 0, gain: 1.0, shift: 0.0, noise: 0.0 };
-
-    /// Draws the change of one tile. The number of draws does not depend on the settings.
-    pub fn draw(config: &AugmentationConfig, rng: &mut impl Rng) -> Self {
-        let (flip_y, flip_x) = (rng.random::<bool>(), rng.random::<bool>());
-        let quarter_turns = rng.random_range(0..4_u8);
-        let mut around_zero = |range: f32| (rng.random::<f32>() * 2.0 - 1.0) * range;
-        Self {
-            flip_y: config.flips && flip_y,
-            flip_x: config.flips && flip_x,
-            quarter_turns: if config.turns { quarter_turns } else { 0 },
-            gain: 1.0 + around_zero(config.contrast),
-            shift: around_zero(config.brightness),
-            noise: around_zero(config.noise).abs(),
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-
-    #[test]
-    fn draws_stay_in_range_and_reach_every_turn() {
-        let config = AugmentationConfig { noise: 0.1, ..Default::default() };
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let draws: Vec<_> = (0..400).map(|_| TileTransform::draw(&config, &mut rng)).collect();
-        assert!(draws.iter().all(|t| (0.8..=1.2).contains(&t.gain) && t.shift.abs() <= 0.3));
-        assert!(draws.iter().all(|t| (0.0..=0.1).contains(&t.noise)));
-        for turns in 0..4 {
-            let share = draws.iter().filter(|t| t.quarter_turns == turns).count();
-            assert!((60..140).contains(&share), "{turns} quarter turns drawn {share} times of 400");
-        }
-    }
-
-    #[test]
-    fn no_augmentation_is_the_identity() {
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        assert_eq!(TileTransform::draw(&AugmentationConfig::none(), &mut rng), TileTransform::IDENTITY);
-    }
 
     #[test]
     fn ranges_are_checked() {
         let config = AugmentationConfig { contrast: 1.5, ..Default::default() };
         let error = config.check().unwrap_err();
         assert_eq!(error.to_string(), "`augmentation.contrast` is 1.5, expected 0 or more and less than 1");
+        let config = AugmentationConfig { low_resolution: 0.5, ..Default::default() };
+        assert_eq!(
+            config.check().unwrap_err().to_string(),
+            "`augmentation.low_resolution` is 0.5, expected 1 to 8"
+        );
+        let config = AugmentationConfig { warp_probability: f32::NAN, ..Default::default() };
+        assert!(config.check().is_err());
+        assert!(AugmentationConfig::none().check().is_ok());
     }
 }

@@ -8,7 +8,8 @@
 //! | [`tile`] | covering a volume with tiles, each with a read and a write region |
 //! | [`stitch`](mod@stitch) | putting tiles back together |
 //! | [`sampler`] | which tiles an epoch shows the network |
-//! | [`augment`] | the parameters of each tile's random change |
+//! | [`augment`] | how tiles are changed at random: the settings |
+//! | [`transform`] | the parameters of each tile's random change |
 //! | [`resize`] | sections to another size |
 //! | [`probabilities`] | per-class probabilities and their masks |
 //! | [`phantom`] | generated EM-like volumes with labels |
@@ -27,8 +28,9 @@ pub mod split;
 pub mod stitch;
 pub mod tile;
 mod training_set;
+pub mod transform;
 
-pub use augment::{AugmentationConfig, TileTransform};
+pub use augment::AugmentationConfig;
 pub use error::{Error, Result};
 pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};
 pub use probabilities::Probabilities;
@@ -37,4 +39,5 @@ pub use sampler::{Placement, Sampler, TileSample, TilingConfig};
 pub use split::{Region, Split, SplitConfig, SplitKind};
 pub use stitch::stitch;
 pub use tile::{Tile, TileGrid};
-pub use training_set::{LabelledVolume, TrainingSet};
+pub use training_set::{IGNORED, LabelledVolume, TrainingSet};
+pub use transform::{Defect, TileTransform, Warp};

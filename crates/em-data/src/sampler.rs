@@ -80,9 +80,14 @@ pub struct TileSample {
     pub volume: usize,
     /// Top left voxel, `[z, y, x]`.
     pub start: [usize; 3],
+    /// The training region around it; context and warps read nothing outside.
+    pub bounds: Roi,
     /// The tile's random change.
     pub transform: TileTransform,
 }
+
+/// Where a tile lies: the number of its region, and its top left voxel `[z, y, x]`.
+type Place = (usize, [usize; 3]);
 
 /// Draws the tiles of each epoch from the training regions of a split.
 #[derive(Debug)]
@@ -92,7 +97,7 @@ pub struct Sampler<'a> {
     tiling: TilingConfig,
     augmentation: AugmentationConfig,
     seed: u64,
-    grid: Vec<(usize, [usize; 3])>,
+    grid: Vec<Place>,
     /// Per class, the running total of foreground voxels over `foreground_sections`.
     foreground: Vec<Vec<u64>>,
     /// Each section of each region: region number and z.
@@ -124,7 +129,11 @@ impl<'a> Sampler<'a> {
         Ok(Self {
             set,
             foreground: foreground.collect(),
-            grid: regions.iter().flat_map(|region| grid_of(region, tiling.tile_size)).collect(),
+            grid: regions
+                .iter()
+                .enumerate()
+                .flat_map(|(n, region)| grid_of(n, region.roi, tiling.tile_size))
+                .collect(),
             sections,
             regions: regions.to_vec(),
             tiling: tiling.clone(),
@@ -145,7 +154,7 @@ impl<'a> Sampler<'a> {
     pub fn epoch(&self, epoch: usize) -> Vec<TileSample> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(epoch as u64 + 1);
-        let mut places: Vec<(usize, [usize; 3])> = match self.tiling.placement {
+        let mut places: Vec<Place> = match self.tiling.placement {
             Placement::Grid => self.grid.iter().copied().cycle().take(self.tiles_per_epoch()).collect(),
             Placement::Random => {
                 (0..self.tiles_per_epoch()).map(|number| self.place(number, &mut rng)).collect()
@@ -154,16 +163,17 @@ impl<'a> Sampler<'a> {
         places.shuffle(&mut rng);
         places
             .into_iter()
-            .map(|(volume, start)| TileSample {
-                volume,
+            .map(|(region, start)| TileSample {
+                volume: self.regions[region].volume,
                 start,
+                bounds: self.regions[region].roi,
                 transform: TileTransform::draw(&self.augmentation, &mut rng),
             })
             .collect()
     }
 
     /// Draws the place of random tile `number` of an epoch.
-    fn place(&self, number: usize, rng: &mut ChaCha8Rng) -> (usize, [usize; 3]) {
+    fn place(&self, number: usize, rng: &mut ChaCha8Rng) -> Place {
         // The classes take turns, so that a rare class is shown as often as a common one.
         let class = number % self.foreground.len().max(1);
         let total = self.foreground.get(class).and_then(|counts| counts.last()).copied().unwrap_or(0);
@@ -177,12 +187,12 @@ impl<'a> Sampler<'a> {
                 let first = region.roi.start[axis];
                 rng.random_range(first..=first + region.roi.shape[axis] - self.tiling.tile_size)
             };
-            (region.volume, [z, free(1, rng), free(2, rng)])
+            (number, [z, free(1, rng), free(2, rng)])
         }
     }
 
     /// Places a tile at random so that it holds foreground voxel number `index` of `class`.
-    fn foreground_place(&self, class: usize, index: u64, rng: &mut ChaCha8Rng) -> (usize, [usize; 3]) {
+    fn foreground_place(&self, class: usize, index: u64, rng: &mut ChaCha8Rng) -> Place {
         let counts = &self.foreground[class];
         let section = counts.partition_point(|&total| total <= index);
         let (number, z) = self.sections[section];
@@ -200,7 +210,7 @@ impl<'a> Sampler<'a> {
             let high = voxel[axis].min(length - tile);
             region.roi.start[axis + 1] + rng.random_range(low..=high)
         });
-        (region.volume, [z, y, x])
+        (number, [z, y, x])
     }
 }
 
@@ -231,15 +241,14 @@ fn running_foreground(
         .collect()
 }
 
-/// Places of tiles side by side in `region`, the last of a row or column shifted inwards.
-fn grid_of(region: &Region, tile_size: usize) -> Vec<(usize, [usize; 3])> {
+/// Places of tiles side by side in region number `region`, the last of a row or column shifted inwards.
+fn grid_of(region: usize, roi: Roi, tile_size: usize) -> Vec<Place> {
     let starts = |axis: usize| {
-        let (first, length) = (region.roi.start[axis], region.roi.shape[axis]);
+        let (first, length) = (roi.start[axis], roi.shape[axis]);
         (0..length.div_ceil(tile_size)).map(move |n| first + (n * tile_size).min(length - tile_size))
     };
-    let volume = region.volume;
-    z_range(region.roi)
-        .flat_map(|z| starts(1).flat_map(move |y| starts(2).map(move |x| (volume, [z, y, x]))))
+    z_range(roi)
+        .flat_map(|z| starts(1).flat_map(move |y| starts(2).map(move |x| (region, [z, y, x]))))
         .collect()
 }
 

@@ -5,12 +5,16 @@ use ndarray::ArrayView3;
 
 use crate::{Error, Region, Result};
 
+/// The name, in place of a class, of the label whose foreground does not count.
+pub const IGNORED: &str = "ignore";
+
 /// A raw volume and one mask per class, all of one shape.
 #[derive(Debug)]
 pub struct LabelledVolume {
     name: String,
     raw: Voxels,
     masks: Vec<Mask>,
+    ignored: Option<Mask>,
 }
 
 impl LabelledVolume {
@@ -31,7 +35,25 @@ impl LabelledVolume {
                 });
             }
         }
-        Ok(Self { name, raw, masks: masks.into_iter().map(|(_, mask)| mask).collect() })
+        Ok(Self { name, raw, masks: masks.into_iter().map(|(_, mask)| mask).collect(), ignored: None })
+    }
+
+    /// Adds a mask of the voxels that no one labelled: they count in no loss and no score.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the mask has another shape.
+    pub fn with_ignored(mut self, ignored: Mask) -> Result<Self> {
+        if ignored.shape() != self.raw.shape() {
+            return Err(Error::LabelShape {
+                volume: self.name,
+                class: IGNORED.into(),
+                found: ignored.shape(),
+                expected: self.raw.shape(),
+            });
+        }
+        self.ignored = Some(ignored);
+        Ok(self)
     }
 
     /// Returns the name for messages: usually the file of the raw volume.
@@ -47,6 +69,11 @@ impl LabelledVolume {
     /// Returns the shape `[z, y, x]`.
     pub fn shape(&self) -> [usize; 3] {
         self.raw.shape()
+    }
+
+    /// Returns the mask of the voxels that do not count, `[z, y, x]`, if there is one.
+    pub fn ignored(&self) -> Option<ArrayView3<'_, bool>> {
+        self.ignored.as_ref().map(Mask::view)
     }
 
     /// Returns the mask of class number `class`, `[z, y, x]`.
@@ -102,6 +129,11 @@ impl TrainingSet {
                     .sum()
             })
             .collect()
+    }
+
+    /// Returns whether any volume has voxels that do not count.
+    pub fn has_ignored(&self) -> bool {
+        self.volumes.iter().any(|volume| volume.ignored.is_some())
     }
 
     /// Returns the raw voxels of `regions`, copied.

@@ -15,6 +15,8 @@ pub struct ModelConfig {
     pub exclusive: bool,
     /// Channels that the network reads; the grey value is repeated in each. The preset decides where this is absent.
     pub in_channels: Option<usize>,
+    /// Neighbouring sections that the network sees as channels, the labelled one in the middle: 1 (2D), or an odd number (2.5D). Stacks must then be contiguous in z.
+    pub context_sections: Option<usize>,
     /// Channels that the network writes, at least as many as the classes need. The preset decides where this is absent.
     pub out_channels: Option<usize>,
     /// Filters of each level, from the full resolution to the bottleneck. The preset decides where this is absent.
@@ -106,6 +108,9 @@ pub enum Padding {
 pub struct Architecture {
     /// Channels read.
     pub in_channels: usize,
+    /// Sections that the network sees, one channel each. Absent in the cards of networks that see one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub context_sections: usize,
     /// Channels written.
     pub out_channels: usize,
     /// Filters per level, full resolution first, bottleneck last.
@@ -132,11 +137,22 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+fn one() -> usize {
+    1
+}
+
+// serde passes fields by reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_one(value: &usize) -> bool {
+    *value == 1
+}
+
 impl Preset {
     /// Returns the preset's network with as many output channels as it has by itself.
     pub fn architecture(self) -> Architecture {
         let small = Architecture {
             in_channels: 1,
+            context_sections: 1,
             out_channels: 1,
             filters: vec![16, 32, 64, 128, 256],
             padding: Padding::Same,
@@ -177,8 +193,11 @@ impl ModelConfig {
         let needed = classes + usize::from(self.exclusive);
         let own = if self.preset == Preset::Ronneberger { preset.out_channels } else { needed };
         let filters = self.filters.clone().unwrap_or(preset.filters);
+        let context_sections = self.context_sections.unwrap_or(1);
+        let own_channels = if context_sections > 1 { context_sections } else { preset.in_channels };
         let architecture = Architecture {
-            in_channels: self.in_channels.unwrap_or(preset.in_channels),
+            in_channels: self.in_channels.unwrap_or(own_channels),
+            context_sections,
             out_channels: self.out_channels.unwrap_or(own),
             // Overridden filters may have another depth, which the preset's dropout does not fit.
             dropout: match &self.dropout {
@@ -205,6 +224,14 @@ impl Architecture {
         };
         if self.in_channels == 0 {
             return refuse("model.in_channels", "0".into(), "at least 1");
+        }
+        if self.context_sections.is_multiple_of(2) {
+            let found = self.context_sections.to_string();
+            return refuse("model.context_sections", found, "an odd number, so that one is in the middle");
+        }
+        if self.context_sections > 1 && self.in_channels != self.context_sections {
+            let expected = format!("{}, one per section of model.context_sections", self.context_sections);
+            return refuse("model.in_channels", self.in_channels.to_string(), &expected);
         }
         if self.out_channels < needed {
             let expected = format!(
@@ -343,6 +370,10 @@ mod tests {
         assert!(config.architecture(2).unwrap_err().to_string().contains("at least 3"));
         let config = ModelConfig { preset: Preset::Ronneberger, residual: Some(true), ..Default::default() };
         assert!(config.architecture(1).unwrap_err().to_string().contains("`model.residual` is true"));
+        let config = ModelConfig { context_sections: Some(4), ..Default::default() };
+        assert!(config.architecture(1).unwrap_err().to_string().contains("an odd number"));
+        let config = ModelConfig { context_sections: Some(3), in_channels: Some(1), ..Default::default() };
+        assert!(config.architecture(1).unwrap_err().to_string().contains("one per section"));
         let config = ModelConfig { filters: Some(vec![8, 16]), ..Default::default() };
         assert_eq!(config.architecture(2).unwrap().out_channels, 2);
     }

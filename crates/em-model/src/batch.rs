@@ -1,17 +1,20 @@
-//! Cutting and changing batches on the device, from parameters that em-data drew.
+//! Cutting batches on the device, from parameters that em-data drew.
 
-use em_data::{Normalization, TileSample, TileTransform, TrainingSet};
-use em_io::Voxels;
+use em_data::tile::mirrored;
+use em_data::{Normalization, Region, TileSample, TrainingSet};
+use em_io::{Roi, Voxels};
 use ndarray::{Array3, ArrayView3};
 use tch::{Kind, Tensor};
 
-use crate::Result;
+use crate::change::{intensity, slipped, turned, warped};
 use crate::parameters::channels_last;
+use crate::{Architecture, Result};
 
 /// The volumes of a training on the device, uploaded once.
 #[derive(Debug)]
 pub(crate) struct DeviceVolumes {
-    /// Raw `[z, y, x]` and masks `[class, z, y, x]` of each volume.
+    /// Raw `[z, y, x]` and masks `[class, z, y, x]` of each volume; where any volume has voxels that
+    /// do not count, a further mask of each tells which.
     volumes: Vec<(Tensor, Tensor)>,
 }
 
@@ -22,15 +25,34 @@ pub(crate) struct BatchConfig {
     /// Voxels that the network's output lacks on each side.
     pub margin: usize,
     pub in_channels: usize,
+    /// Sections that the network sees at once, the labelled one in the middle.
+    pub context_sections: usize,
     pub normalization: Normalization,
+}
+
+impl BatchConfig {
+    pub fn new(architecture: &Architecture, tile_size: usize, normalization: Normalization) -> Self {
+        Self {
+            tile_size,
+            margin: architecture.margin(),
+            in_channels: architecture.in_channels,
+            context_sections: architecture.context_sections,
+            normalization,
+        }
+    }
 }
 
 impl DeviceVolumes {
     pub fn upload(set: &TrainingSet, device: tch::Device) -> Result<Self> {
         let volumes = set.volumes().iter().map(|volume| {
-            let masks: Vec<Tensor> = (0..set.classes().len())
+            let mut masks: Vec<Tensor> = (0..set.classes().len())
                 .map(|class| mask_tensor(volume.mask(class)))
                 .collect::<Result<_>>()?;
+            match volume.ignored() {
+                Some(ignored) => masks.push(mask_tensor(ignored)?),
+                None if set.has_ignored() => masks.push(masks[0].f_zeros_like()?),
+                None => {}
+            }
             let masks = Tensor::f_stack(&masks, 0)?.f_to_device(device)?;
             Ok((raw_tensor(volume.raw())?.f_to_device(device)?, masks))
         });
@@ -43,17 +65,83 @@ impl DeviceVolumes {
         let mut inputs = Vec::with_capacity(samples.len());
         let mut masks = Vec::with_capacity(samples.len());
         for sample in samples {
-            let (raw, labels) = &self.volumes[sample.volume];
-            let tile = cut(&raw.f_get(sample.start[0] as i64)?, sample.start, config.tile_size)?;
-            let tile = normalized(&tile.f_to_kind(Kind::Float)?, config.normalization)?;
-            inputs.push(intensity(&turned(&tile, &sample.transform)?, &sample.transform)?);
-            let label = cut(&labels.f_select(1, sample.start[0] as i64)?, sample.start, config.tile_size)?;
-            masks.push(centre(&turned(&label, &sample.transform)?, config.margin)?);
+            let (input, mask) = self.tile(sample, config)?;
+            inputs.push(input);
+            masks.push(centre(&mask, config.margin)?);
         }
-        let inputs = Tensor::f_stack(&inputs, 0)?.f_unsqueeze(1)?;
-        let repeated = inputs.f_expand([-1, config.in_channels as i64, -1, -1], false)?;
-        Ok((channels_last(&repeated)?, Tensor::f_stack(&masks, 0)?.f_to_kind(Kind::Float)?))
+        let inputs = Tensor::f_stack(&inputs, 0)?;
+        let channels = if config.context_sections > 1 { -1 } else { config.in_channels as i64 };
+        let inputs = inputs.f_expand([-1, channels, -1, -1], false)?;
+        Ok((channels_last(&inputs)?, Tensor::f_stack(&masks, 0)?.f_to_kind(Kind::Float)?))
     }
+
+    /// One changed tile: `[section, y, x]`, normalised, and its masks `[class, y, x]`.
+    fn tile(&self, sample: &TileSample, config: &BatchConfig) -> Result<(Tensor, Tensor)> {
+        let size = config.tile_size;
+        let transform = &sample.transform;
+        let (raw, masks) = match &transform.warp {
+            None => {
+                let [z, y, x] = sample.start;
+                let roi = Roi { start: [z, y, x], shape: [1, size, size] };
+                self.window(sample.volume, roi, sample.bounds, config.context_sections)?
+            }
+            Some(warp) => {
+                let roi = warp_window(sample, size);
+                let (raw, masks) = self.window(sample.volume, roi, sample.bounds, config.context_sections)?;
+                let offset = [1, 2].map(|axis| (sample.start[axis] - roi.start[axis]) as f64);
+                let both = warped(&[raw, masks], warp, size, offset)?;
+                let [raw, masks] = <[Tensor; 2]>::try_from(both).expect("two went in");
+                (raw, masks.f_gt(0.5)?.f_to_kind(Kind::Uint8)?)
+            }
+        };
+        let raw = normalized(&raw.f_to_kind(Kind::Float)?, config.normalization)?;
+        let raw = slipped(&turned(&raw, transform)?, transform)?;
+        let masks = slipped(&turned(&masks, transform)?, transform)?;
+        Ok((intensity(&raw, transform)?, masks))
+    }
+
+    /// Cuts section `z` of a region whole: inputs `[context, y, x]` of the volume's own numbers, and
+    /// masks `[class, y, x]` of 0 and 1.
+    pub fn section(&self, region: &Region, z: usize, context: usize) -> Result<(Tensor, Tensor)> {
+        let [start, shape] = [region.roi.start, region.roi.shape];
+        let roi = Roi { start: [start[0] + z, start[1], start[2]], shape: [1, shape[1], shape[2]] };
+        self.window(region.volume, roi, region.roi, context)
+    }
+
+    /// Cuts one section of a volume, with its neighbours; those outside `bounds` are mirrored.
+    fn window(&self, volume: usize, roi: Roi, bounds: Roi, context: usize) -> Result<(Tensor, Tensor)> {
+        let (raw, labels) = &self.volumes[volume];
+        let cut = |section: &Tensor| -> Result<Tensor> {
+            let rows = section.f_narrow(-2, roi.start[1] as i64, roi.shape[1] as i64)?;
+            Ok(rows.f_narrow(-1, roi.start[2] as i64, roi.shape[2] as i64)?)
+        };
+        let z = roi.start[0];
+        let sections = context_of(z - bounds.start[0], bounds.shape[0], context)
+            .into_iter()
+            .map(|inner| cut(&raw.f_get((bounds.start[0] + inner) as i64)?))
+            .collect::<Result<Vec<_>>>()?;
+        Ok((Tensor::f_stack(&sections, 0)?, cut(&labels.f_select(1, z as i64)?)?))
+    }
+}
+
+/// Numbers of the `context` sections around section `z` of `depth`, mirrored at the ends.
+pub(crate) fn context_of(z: usize, depth: usize, context: usize) -> Vec<usize> {
+    let around = context / 2;
+    mirrored(depth, around, around)[z..z + context].to_vec()
+}
+
+/// What a warped tile may read: the tile and what lies around it, within its bounds.
+fn warp_window(sample: &TileSample, size: usize) -> Roi {
+    // Half a tile reaches the corners of any rotation; what is farther away is mirrored.
+    let around = size / 2;
+    let mut roi = Roi { start: sample.start, shape: [1, size, size] };
+    for axis in 1..3 {
+        let bounds = (sample.bounds.start[axis], sample.bounds.start[axis] + sample.bounds.shape[axis]);
+        let start = sample.start[axis].saturating_sub(around).max(bounds.0);
+        let end = (sample.start[axis] + size + around).min(bounds.1);
+        (roi.start[axis], roi.shape[axis]) = (start, end - start);
+    }
+    roi
 }
 
 /// Normalises a section or tile `[y, x]`, or a stack of them `[n, y, x]`, of 32-bit floats.
@@ -76,45 +164,12 @@ pub(crate) fn normalized(section: &Tensor, normalization: Normalization) -> Resu
     })
 }
 
-/// Cuts a square tile out of the last two axes.
-fn cut(section: &Tensor, start: [usize; 3], size: usize) -> Result<Tensor> {
-    let rows = section.f_narrow(-2, start[1] as i64, size as i64)?;
-    Ok(rows.f_narrow(-1, start[2] as i64, size as i64)?)
-}
-
 fn centre(tile: &Tensor, margin: usize) -> Result<Tensor> {
     if margin == 0 {
         return Ok(tile.shallow_clone());
     }
     let inner = tile.size().last().copied().unwrap_or(0) - 2 * margin as i64;
     Ok(tile.f_narrow(-2, margin as i64, inner)?.f_narrow(-1, margin as i64, inner)?)
-}
-
-/// Mirrors and turns the last two axes.
-fn turned(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
-    let mut axes = Vec::new();
-    if transform.flip_y {
-        axes.push(-2);
-    }
-    if transform.flip_x {
-        axes.push(-1);
-    }
-    let flipped = if axes.is_empty() { tile.shallow_clone() } else { tile.f_flip(axes)? };
-    Ok(match transform.quarter_turns {
-        0 => flipped,
-        turns => flipped.f_rot90(i64::from(turns), [-2, -1])?,
-    })
-}
-
-fn intensity(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
-    let mut changed = tile.shallow_clone();
-    if transform.gain != 1.0 || transform.shift != 0.0 {
-        changed = changed * f64::from(transform.gain) + f64::from(transform.shift);
-    }
-    if transform.noise > 0.0 {
-        changed = &changed + changed.f_randn_like()? * f64::from(transform.noise);
-    }
-    Ok(changed)
 }
 
 fn raw_tensor(raw: &Voxels) -> Result<Tensor> {
@@ -145,7 +200,7 @@ fn contiguous<T: Copy>(array: ArrayView3<'_, T>) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use em_data::LabelledVolume;
+    use em_data::{LabelledVolume, TileTransform, Warp};
     use em_io::Mask;
     use ndarray::Array2;
 
@@ -160,8 +215,11 @@ mod tests {
         tile_size: 2,
         margin: 0,
         in_channels: 1,
+        context_sections: 1,
         normalization: Normalization::Scale { divisor: 1.0 },
     };
+
+    const BOUNDS: Roi = Roi { start: [0; 3], shape: [2, 4, 5] };
 
     fn values(tensor: &Tensor) -> Vec<f32> {
         Vec::try_from(tensor.contiguous().view(-1)).unwrap()
@@ -175,7 +233,7 @@ mod tests {
         for quarter_turns in 0..4 {
             for (flip_y, flip_x) in [(false, false), (true, false), (false, true), (true, true)] {
                 let transform = TileTransform { flip_y, flip_x, quarter_turns, ..TileTransform::IDENTITY };
-                let sample = TileSample { volume: 0, start: [1, 2, 1], transform };
+                let sample = TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, transform };
                 let (x, y) = volumes.batch(&[sample], &PLAIN).unwrap();
                 let odd: Vec<f32> = values(&x).iter().map(|v| v % 2.0).collect();
                 assert_eq!(odd, values(&y));
@@ -189,7 +247,9 @@ mod tests {
             shift: 1.0,
             ..TileTransform::IDENTITY
         };
-        let (x, _) = volumes.batch(&[TileSample { volume: 0, start: [1, 2, 1], transform }], &PLAIN).unwrap();
+        let (x, _) = volumes
+            .batch(&[TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, transform }], &PLAIN)
+            .unwrap();
         assert_eq!(values(&x), [63.0, 73.0, 65.0, 75.0]);
     }
 
@@ -218,9 +278,62 @@ mod tests {
         mask[[0, 2, 2]] = true;
         let volumes = upload(Array3::zeros((1, 6, 6)), mask);
         let config = BatchConfig { tile_size: 6, margin: 2, in_channels: 3, ..PLAIN };
-        let sample = TileSample { volume: 0, start: [0; 3], transform: TileTransform::IDENTITY };
+        let bounds = Roi::whole([1, 6, 6]);
+        let sample = TileSample { volume: 0, start: [0; 3], bounds, transform: TileTransform::IDENTITY };
         let (x, y) = volumes.batch(&[sample], &config).unwrap();
         assert_eq!((x.size(), y.size()), (vec![1, 3, 6, 6], vec![1, 1, 2, 2]));
         assert_eq!(values(&y), [1.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn context_is_mirrored_at_the_bounds() {
+        let raw = Array3::from_shape_fn((6, 2, 2), |(z, _, _)| z as u8);
+        let mask = Array3::from_elem((6, 2, 2), false);
+        let volumes = upload(raw, mask);
+        let config = BatchConfig { context_sections: 5, in_channels: 5, ..PLAIN };
+        let bounds = Roi { start: [1, 0, 0], shape: [4, 2, 2] };
+        let sections = |z| {
+            let sample =
+                TileSample { volume: 0, start: [z, 0, 0], bounds, transform: TileTransform::IDENTITY };
+            let (x, _) = volumes.batch(&[sample], &config).unwrap();
+            values(&x).chunks(4).map(|section| section[0] as usize).collect::<Vec<_>>()
+        };
+        assert_eq!(sections(1), [3, 2, 1, 2, 3]);
+        assert_eq!(sections(3), [1, 2, 3, 4, 3]);
+        let region = Region { volume: 0, roi: bounds };
+        let (x, _) = volumes.section(&region, 2, 5).unwrap();
+        assert_eq!(
+            values(&x.to_kind(Kind::Float)).chunks(4).map(|s| s[0]).collect::<Vec<_>>(),
+            [1., 2., 3., 4., 3.]
+        );
+    }
+
+    #[test]
+    fn a_warp_moves_raw_and_mask_alike_and_reads_around_the_tile() {
+        let raw =
+            Array3::from_shape_fn((1, 40, 40), |(_, y, x)| if (y / 5 + x / 5) % 2 == 0 { 200 } else { 0 });
+        let volumes = upload(raw.clone(), raw.mapv(|v| v > 0));
+        let config = BatchConfig { tile_size: 16, ..PLAIN };
+        let quarter = Warp { matrix: [[0.0, -1.0], [1.0, 0.0]], elastic: 0.0, spacing: 8, seed: 0 };
+        let at = |warp| TileSample {
+            volume: 0,
+            start: [0, 12, 12],
+            bounds: Roi::whole([1, 40, 40]),
+            transform: TileTransform { warp, ..TileTransform::IDENTITY },
+        };
+        let batch = |warp| volumes.batch(&[at(warp)], &config).unwrap();
+        // A quarter turn by interpolation is the exact one, `numpy.rot90(tile, k=-1)`.
+        let (plain, _) = batch(None);
+        let (turned, _) = batch(Some(quarter));
+        let difference = (&turned - plain.rot90(-1, [2, 3])).abs().max().double_value(&[]);
+        assert!(difference < 1e-2, "{difference}");
+        // A free one with displacements keeps raw and mask together, but for edges between voxels.
+        let (sin, cos) = 0.5_f32.sin_cos();
+        let free = Warp { matrix: [[cos, -sin], [sin, cos]], elastic: 1.0, spacing: 8, seed: 3 };
+        let (x, y) = batch(Some(free));
+        let agree =
+            x.gt(100.0).eq_tensor(&y.gt(0.5)).to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
+        assert!(agree > 0.97, "{agree}");
+        assert_ne!(values(&x), values(&plain));
     }
 }

@@ -1,27 +1,42 @@
-//! Losses on logits.
+//! Losses on logits: which there are, and their settings.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
 
 use crate::{Error, Result};
+
+mod compute;
+
+pub(crate) use compute::{Loss, class_probabilities, split_ignored};
 
 /// Section `[loss]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
-    /// `bce`, `soft-dice`, `jaccard`, `bce+dice` and `focal` on sigmoids; `cross-entropy` on a softmax (model.exclusive = true), where `soft-dice` and `jaccard` work too.
+    /// `bce`, `bce+dice` and `focal` on sigmoids; `cross-entropy` on a softmax (model.exclusive = true); `soft-dice`, `jaccard`, `tversky` and `focal-tversky` on either.
     pub kind: LossKind,
     /// Weight of a class's foreground voxels in `bce`, `bce+dice`, `focal` and `cross-entropy`; background weighs 1, and so does a class that is not named.
     pub class_weights: BTreeMap<String, f64>,
-    /// Added to numerator and denominator of `soft-dice` and `jaccard`, so that an empty tile gives loss 0 for an empty prediction.
+    /// Weigh the foreground of classes that `class_weights` does not name by the square root of background over foreground in the training voxels, at most 10.
+    pub balance_classes: bool,
+    /// Added to the weight 1 of voxels near the outline of a mask in `bce`, `bce+dice` and `focal`.
+    pub boundary_weight: f64,
+    /// How near, in voxels.
+    pub boundary_width: usize,
+    /// Added to numerator and denominator of the overlap losses `soft-dice`, `jaccard`, `tversky` and `focal-tversky`, so that an empty tile gives loss 0 for an empty prediction.
     pub smoothing: f64,
-    /// Whether `soft-dice`, `jaccard` and the Dice part of `bce+dice` are averaged over tiles (`tile`, as in the original) or computed over the batch (`batch`, steadier for rare classes).
+    /// Whether overlap losses and the Dice part of `bce+dice` are averaged over tiles (`tile`, as in the original) or computed over the batch (`batch`, steadier for rare classes).
     pub overlap: Overlap,
     /// Exponent of `focal`.
     pub focal_gamma: f64,
+    /// Weight of false positives in `tversky` and `focal-tversky`.
+    pub tversky_alpha: f64,
+    /// Weight of false negatives in `tversky` and `focal-tversky`; above alpha it favours recall.
+    pub tversky_beta: f64,
+    /// Exponent of `focal-tversky`.
+    pub focal_tversky_exponent: f64,
 }
 
 impl Default for LossConfig {
@@ -29,9 +44,15 @@ impl Default for LossConfig {
         Self {
             kind: LossKind::BcePlusDice,
             class_weights: BTreeMap::new(),
+            balance_classes: false,
+            boundary_weight: 0.0,
+            boundary_width: 2,
             smoothing: 1.0,
             overlap: Overlap::Batch,
             focal_gamma: 2.0,
+            tversky_alpha: 0.3,
+            tversky_beta: 0.7,
+            focal_tversky_exponent: 0.75,
         }
     }
 }
@@ -46,6 +67,10 @@ pub enum LossKind {
     SoftDice,
     /// `1 - (sum(p y) + s) / (sum(p) + sum(y) - sum(p y) + s)`.
     Jaccard,
+    /// `1 - (sum(p y) + s) / (sum(p y) + alpha sum(p (1 - y)) + beta sum((1 - p) y) + s)` (Salehi et al. 2017).
+    Tversky,
+    /// `tversky`, raised to an exponent (Abraham and Khan 2019).
+    FocalTversky,
     /// The sum of `bce` and `soft-dice`.
     #[serde(rename = "bce+dice")]
     BcePlusDice,
@@ -78,9 +103,9 @@ impl LossConfig {
                 key: "loss.kind",
                 found: format!("{:?} with model.exclusive = {exclusive}", self.kind),
                 expected: if exclusive {
-                    "cross-entropy, soft-dice or jaccard"
+                    "cross-entropy, soft-dice, jaccard, tversky or focal-tversky"
                 } else {
-                    "bce, bce+dice, focal, soft-dice or jaccard"
+                    "bce, bce+dice, focal, soft-dice, jaccard, tversky or focal-tversky"
                 }
                 .into(),
             });
@@ -99,127 +124,69 @@ impl LossConfig {
                 expected: "numbers above 0".into(),
             });
         }
-        Ok(())
-    }
-}
-
-/// A loss for one network.
-#[derive(Debug)]
-pub(crate) struct Loss {
-    config: LossConfig,
-    exclusive: bool,
-    /// Foreground weights, one per class.
-    weights: Tensor,
-}
-
-impl Loss {
-    pub fn new(
-        config: &LossConfig,
-        classes: &[String],
-        exclusive: bool,
-        device: tch::Device,
-    ) -> Result<Self> {
-        config.check(classes, exclusive)?;
-        let weights: Vec<f32> =
-            classes.iter().map(|class| config.class_weights.get(class).map_or(1.0, |&w| w as f32)).collect();
-        Ok(Self {
-            config: config.clone(),
-            exclusive,
-            weights: Tensor::from_slice(&weights).f_to_device(device)?,
-        })
-    }
-
-    /// Computes the loss of logits `[n, channel, y, x]` for masks `[n, class, y, x]` of 0 and 1.
-    pub fn of(&self, logits: &Tensor, masks: &Tensor) -> Result<Tensor> {
-        let smoothing = self.config.smoothing;
-        match self.config.kind {
-            LossKind::Bce => self.bce(logits, masks),
-            LossKind::BcePlusDice => Ok(self.bce(logits, masks)? + self.soft_dice(logits, masks)?),
-            LossKind::SoftDice => self.soft_dice(logits, masks),
-            LossKind::Jaccard => {
-                let p = self.probabilities(logits, masks)?;
-                let shared = self.sum(&(&p * masks))?;
-                let either = self.sum(&p)? + self.sum(masks)? - &shared;
-                Ok(1.0 - ((shared + smoothing) / (either + smoothing)).f_mean(Kind::Float)?)
+        let above_0 = |value: f64| value.is_finite() && value > 0.0;
+        let from_0 = |value: f64| value.is_finite() && value >= 0.0;
+        let ranges = [
+            ("loss.smoothing", self.smoothing, from_0(self.smoothing), "0 or more"),
+            ("loss.focal_gamma", self.focal_gamma, from_0(self.focal_gamma), "0 or more"),
+            ("loss.boundary_weight", self.boundary_weight, from_0(self.boundary_weight), "0 or more"),
+            ("loss.tversky_alpha", self.tversky_alpha, from_0(self.tversky_alpha), "0 or more"),
+            ("loss.tversky_beta", self.tversky_beta, above_0(self.tversky_beta), "above 0"),
+            (
+                "loss.focal_tversky_exponent",
+                self.focal_tversky_exponent,
+                above_0(self.focal_tversky_exponent),
+                "above 0",
+            ),
+        ];
+        match ranges.into_iter().find(|(_, _, good, _)| !good) {
+            Some((key, found, _, expected)) => {
+                Err(Error::Setting { key, found: found.to_string(), expected: expected.into() })
             }
-            LossKind::Focal => {
-                let z = self.class_channels(logits, masks)?;
-                // log p and log (1 - p) of a sigmoid without overflow.
-                let (log_p, log_q) = (z.f_log_sigmoid()?, (-&z).f_log_sigmoid()?);
-                let gamma = self.config.focal_gamma;
-                let foreground =
-                    masks * self.foreground_weights()? * log_q.f_exp()?.f_pow_tensor_scalar(gamma)? * &log_p;
-                let background = (1.0 - masks) * log_p.f_exp()?.f_pow_tensor_scalar(gamma)? * log_q;
-                let sum: Tensor = foreground + background;
-                Ok(-sum.f_mean(Kind::Float)?)
-            }
-            LossKind::CrossEntropy => {
-                let background = Tensor::f_ones([1], (Kind::Float, logits.device()))?;
-                let spare = logits.size()[1] - masks.size()[1] - 1;
-                let unused = Tensor::f_ones([spare], (Kind::Float, logits.device()))?;
-                let weights = Tensor::f_cat(&[background, self.weights.shallow_clone(), unused], 0)?;
-                Ok(logits.f_cross_entropy_loss(
-                    &class_index(masks)?,
-                    Some(weights),
-                    tch::Reduction::Mean,
-                    -100,
-                    0.0,
-                )?)
-            }
+            None => Ok(()),
         }
     }
 
-    /// Probabilities of the classes, `[n, class, y, x]`.
-    pub fn probabilities(&self, logits: &Tensor, masks: &Tensor) -> Result<Tensor> {
-        class_probabilities(logits, masks.size()[1], self.exclusive)
+    /// Returns the same loss with a weight for each class that has none, from the share of
+    /// foreground of each class, where `balance_classes` says so.
+    #[must_use]
+    pub fn balanced(&self, classes: &[String], foreground: &[f64]) -> Self {
+        let mut balanced = self.clone();
+        if self.balance_classes {
+            for (class, &share) in classes.iter().zip(foreground) {
+                let weight = ((1.0 - share) / share).sqrt().clamp(1.0, LARGEST_BALANCE);
+                balanced.class_weights.entry(class.clone()).or_insert(weight);
+            }
+        }
+        balanced
     }
+}
 
-    fn bce(&self, logits: &Tensor, masks: &Tensor) -> Result<Tensor> {
-        let z = self.class_channels(logits, masks)?;
-        let weights = self.foreground_weights()?;
-        Ok(z.f_binary_cross_entropy_with_logits(masks, None::<Tensor>, Some(weights), tch::Reduction::Mean)?)
-    }
+/// The largest weight that `balance_classes` gives; more makes thin classes thick.
+const LARGEST_BALANCE: f64 = 10.0;
 
-    fn soft_dice(&self, logits: &Tensor, masks: &Tensor) -> Result<Tensor> {
-        let p = self.probabilities(logits, masks)?;
-        let smoothing = self.config.smoothing;
-        let shared = self.sum(&(&p * masks))? * 2.0;
-        let both = self.sum(&(&p * &p))? + self.sum(masks)?;
-        Ok(1.0 - ((shared + smoothing) / (both + smoothing)).f_mean(Kind::Float)?)
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Sums over voxels, and over the batch if so configured: `[class]` or `[n, class]`.
-    fn sum(&self, values: &Tensor) -> Result<Tensor> {
-        let axes: &[i64] = match self.config.overlap {
-            Overlap::Batch => &[0, 2, 3],
-            Overlap::Tile => &[2, 3],
+    #[test]
+    fn classes_are_balanced_by_the_root_of_their_odds() {
+        let config = LossConfig {
+            balance_classes: true,
+            class_weights: BTreeMap::from([("c".to_owned(), 2.0)]),
+            ..Default::default()
         };
-        Ok(values.f_sum_dim_intlist(axes, false, Kind::Float)?)
+        let classes = ["a", "b", "c", "d"].map(str::to_owned);
+        let weights = config.balanced(&classes, &[0.1, 0.0001, 0.1, 0.9]).class_weights;
+        assert_eq!(weights.into_values().collect::<Vec<_>>(), [3.0, 10.0, 2.0, 1.0]);
+        let plain = LossConfig::default();
+        assert_eq!(plain.balanced(&classes, &[0.1; 4]), plain);
     }
 
-    fn foreground_weights(&self) -> Result<Tensor> {
-        Ok(self.weights.f_reshape([1, -1, 1, 1])?)
+    #[test]
+    fn ranges_are_checked() {
+        let config = LossConfig { tversky_beta: 0.0, ..Default::default() };
+        let error = config.check(&[], false).unwrap_err();
+        assert_eq!(error.to_string(), "`loss.tversky_beta` is 0, expected above 0");
     }
-
-    fn class_channels(&self, logits: &Tensor, masks: &Tensor) -> Result<Tensor> {
-        Ok(logits.f_narrow(1, 0, masks.size()[1])?)
-    }
-}
-
-/// Probabilities of `classes` classes from logits `[n, channel, y, x]`: sigmoids, or a softmax
-/// whose channel 0 is background.
-pub(crate) fn class_probabilities(logits: &Tensor, classes: i64, exclusive: bool) -> Result<Tensor> {
-    Ok(if exclusive {
-        logits.f_softmax(1, Kind::Float)?.f_narrow(1, 1, classes)?
-    } else {
-        logits.f_narrow(1, 0, classes)?.f_sigmoid()?
-    })
-}
-
-/// The class of each voxel, 0 for background; where masks overlap, the last class wins.
-fn class_index(masks: &Tensor) -> Result<Tensor> {
-    let classes = masks.size()[1];
-    let numbers =
-        Tensor::f_arange_start(1, classes + 1, (Kind::Float, masks.device()))?.f_reshape([1, -1, 1, 1])?;
-    Ok((masks * numbers).f_amax([1], false)?.f_to_kind(Kind::Int64)?)
 }

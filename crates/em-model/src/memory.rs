@@ -33,6 +33,13 @@ pub(crate) fn inference_bytes(architecture: &Architecture, [height, width]: [usi
         .fold(0, u64::saturating_add)
 }
 
+impl Architecture {
+    /// Returns the bytes of the weights.
+    pub(crate) fn weight_bytes(&self) -> u64 {
+        (self.parameter_count() * size_of::<f32>()) as u64
+    }
+}
+
 /// Features that a training step keeps per level with same-sized convolutions, for the gradients:
 /// two blocks of two convolutions with their norms and activations, the raised features and their
 /// concatenation with the skip.

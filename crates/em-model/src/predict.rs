@@ -1,12 +1,13 @@
 //! Whole sections and volumes from a trained model.
 
 use em_data::{Normalization, NormalizationConfig, NormalizationKind, Probabilities};
-use em_io::Volume;
-use ndarray::{Array3, Array4, ArrayView2, Axis, s};
+use em_io::{Roi, Volume};
+use ndarray::{Array3, Array4, ArrayView3, Axis, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use crate::batch::context_of;
 use crate::loss::class_probabilities;
 use crate::section::{self, SectionConfig};
 use crate::unet::{FoldedUNet, UNet};
@@ -22,13 +23,15 @@ pub struct PredictConfig {
     pub border: usize,
     /// Voxels that are read, predicted and written at a time: as many whole sections as fit, at least one. Memory grows with it.
     pub block_voxels: usize,
+    /// How many mirrored and turned views of each section are predicted and averaged: 1, 4 (mirrored along y and x) or 8 (also turned by 90 degrees). Time grows with it.
+    pub views: usize,
     /// Fit the normalisation on the input instead of taking the training's statistics.
     pub refit_normalization: bool,
 }
 
 impl Default for PredictConfig {
     fn default() -> Self {
-        Self { tile_size: 1536, border: 16, block_voxels: 8 << 20, refit_normalization: false }
+        Self { tile_size: 1536, border: 16, block_voxels: 8 << 20, views: 1, refit_normalization: false }
     }
 }
 
@@ -46,15 +49,20 @@ impl PredictConfig {
                 return Err(Error::Setting { key, found: "0".into(), expected: "at least 1".into() });
             }
         }
+        if ![1, 4, 8].contains(&self.views) {
+            let found = self.views.to_string();
+            return Err(Error::Setting { key: "predict.views", found, expected: "1, 4 or 8".into() });
+        }
         Ok(())
     }
 }
 
-/// A trained model, ready to predict.
+/// A trained model, or several whose probabilities are averaged, ready to predict.
 #[derive(Debug)]
 pub struct Predictor {
     card: ModelCard,
-    net: FoldedUNet,
+    /// At least one.
+    nets: Vec<FoldedUNet>,
     device: Device,
     config: PredictConfig,
 }
@@ -75,14 +83,36 @@ impl Predictor {
     ///
     /// As [`load`](Self::load), and if a setting is out of range.
     pub fn with_config(run: &RunFolder, device: Device, config: PredictConfig) -> Result<Self> {
+        Self::ensemble(std::slice::from_ref(run), device, config)
+    }
+
+    /// Loads the best weights of several runs, whose probabilities are averaged. Thresholds and all
+    /// else are those of the first.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_config`](Self::with_config), and if the runs differ in classes, normalisation or
+    /// the sections that their networks see.
+    ///
+    /// # Panics
+    ///
+    /// Panics without any run.
+    pub fn ensemble(runs: &[RunFolder], device: Device, config: PredictConfig) -> Result<Self> {
         config.check()?;
-        let card = ModelCard::read(run)?;
-        let mut net = UNet::new(&card.architecture, device, 0)?;
-        let (weights, _) = checkpoint::read(&run.weights(), device.torch())?;
-        if let Some(difference) = net.parameters_mut().load(&weights)? {
-            return Err(Error::OtherArchitecture { path: run.weights(), difference });
-        }
-        Ok(Self { net: net.folded()?, card, device, config })
+        let card = ModelCard::read(&runs[0])?;
+        let nets = runs.iter().map(|run| {
+            let member = ModelCard::read(run)?;
+            if let Some(difference) = difference(&card, &member) {
+                return Err(Error::RunFile { path: run.card(), problem: difference });
+            }
+            let mut net = UNet::new(&member.architecture, device, 0)?;
+            let (weights, _) = checkpoint::read(&run.weights(), device.torch())?;
+            if let Some(difference) = net.parameters_mut().load(&weights)? {
+                return Err(Error::OtherArchitecture { path: run.weights(), difference });
+            }
+            net.folded()
+        });
+        Ok(Self { nets: nets.collect::<Result<_>>()?, card, device, config })
     }
 
     /// Returns what is known about the model.
@@ -111,8 +141,17 @@ impl Predictor {
         let tile = section::largest_tile(&self.card.architecture, section, &config)?;
         let section_bytes = (section[0] * section[1] * size_of::<f32>()) as u64;
         // Grey values, their mirrored extension, logits and probabilities of a whole section.
-        let planes = 3 + 2 * self.card.architecture.out_channels as u64;
-        Ok(memory::inference_bytes(&self.card.architecture, tile) + planes * section_bytes)
+        let channels = (self.card.architecture.in_channels + self.card.architecture.out_channels) as u64;
+        // With several views the sum of the probabilities, and a mirrored copy of them and the input.
+        let views = if self.config.views > 1 { 2 * channels } else { 0 };
+        let planes = 2 * channels + 1 + views;
+        let others: u64 = self.nets[1..].iter().map(|net| net.architecture().weight_bytes()).sum();
+        Ok(memory::inference_bytes(&self.card.architecture, tile) + planes * section_bytes + others)
+    }
+
+    /// Returns how many sections on each side of a section the network sees besides it.
+    pub fn halo_sections(&self) -> usize {
+        self.card.architecture.context_sections / 2
     }
 
     fn section_config(&self, normalization: Normalization) -> SectionConfig {
@@ -152,44 +191,119 @@ impl Predictor {
         let normalization = self.normalization(volume)?;
         let [depth, height, width] = volume.shape();
         let mut values = Array4::zeros((self.card.classes.len(), depth, height, width));
+        let halo = self.halo_sections();
         for z in 0..depth {
-            let section = volume.read_section(z)?.to_f32();
-            let probabilities = self.predict_section(section.index_axis(Axis(0), 0), normalization)?;
+            let first = z.saturating_sub(halo);
+            let roi = Roi::sections(volume.shape(), first..(z + halo + 1).min(depth));
+            let block = volume.read(roi)?.to_f32();
+            let probabilities = self.predict_section(block.view(), z - first, normalization)?;
             values.slice_mut(s![.., z, .., ..]).assign(&probabilities);
         }
         Ok(Probabilities::new(self.card.classes.clone(), values, volume.voxel_size_nm())?)
     }
 
-    /// Predicts one section `[y, x]` of grey values: probabilities `[class, y, x]`.
+    /// Predicts section `z` of a block `[z, y, x]` of grey values: probabilities `[class, y, x]`.
+    ///
+    /// Networks that see neighbouring sections take them from the block, which should hold
+    /// [`halo_sections`](Self::halo_sections) on each side; those beyond its ends are mirrored, as
+    /// is right at the ends of a volume.
     ///
     /// # Errors
     ///
     /// Fails if the section is empty or memory runs out.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the block has no section `z`.
     pub fn predict_section(
         &self,
-        section: ArrayView2<'_, f32>,
+        block: ArrayView3<'_, f32>,
+        z: usize,
         normalization: Normalization,
     ) -> Result<Array3<f32>> {
-        let (height, width) = section.dim();
+        let (depth, height, width) = block.dim();
         if height == 0 || width == 0 {
             return Err(Error::Section { height, width, problem: "empty".into() });
         }
-        let flat: Vec<f32> = section.iter().copied().collect();
+        let context = context_of(z, depth, self.card.architecture.context_sections);
+        let flat: Vec<f32> = context.iter().flat_map(|&z| block.index_axis(Axis(0), z)).copied().collect();
         let input = Tensor::f_from_slice(&flat)?
-            .f_view([1, height as i64, width as i64])?
+            .f_view([1, context.len() as i64, height as i64, width as i64])?
             .f_to_device(self.device.torch())?;
-        let config = self.section_config(normalization);
-        let logits = section::logits(&self.net, &input, &config)?;
-        let classes = self.card.classes.len();
-        let probabilities = class_probabilities(&logits, classes as i64, self.card.architecture.exclusive)?;
-        let flat: Vec<f32> = Vec::try_from(
-            probabilities
-                .f_to_device(tch::Device::Cpu)?
-                .f_to_kind(Kind::Float)?
-                .f_contiguous()?
-                .f_view(-1)?,
-        )?;
-        Ok(Array3::from_shape_vec((classes, height, width), flat)
+        let probabilities = self.averaged(&input, &self.section_config(normalization))?;
+        let flat: Vec<f32> =
+            Vec::try_from(probabilities.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view(-1)?)?;
+        Ok(Array3::from_shape_vec((self.card.classes.len(), height, width), flat)
             .expect("the network kept the section's size"))
+    }
+
+    /// Averages the probabilities of all networks and views: `[1, class, y, x]`.
+    fn averaged(&self, input: &Tensor, config: &SectionConfig) -> Result<Tensor> {
+        let classes = self.card.classes.len() as i64;
+        let mut sum: Option<Tensor> = None;
+        for net in &self.nets {
+            for view in 0..self.config.views {
+                let logits = section::logits(net, &seen_as(input, view)?, config)?;
+                let exclusive = net.architecture().exclusive;
+                let probabilities = class_probabilities(&logits, classes, exclusive)?;
+                let probabilities = seen_back(&probabilities.f_to_kind(Kind::Float)?, view)?;
+                sum = Some(match sum {
+                    Some(sum) => sum + probabilities,
+                    None => probabilities,
+                });
+            }
+        }
+        let count = (self.nets.len() * self.config.views) as f64;
+        let sum = sum.expect("there is a network and a view");
+        Ok(if count > 1.0 { sum / count } else { sum })
+    }
+}
+
+/// One of eight views of the last two axes: bit 0 mirrors x, bit 1 y, and bit 2 turns by 90 degrees.
+fn seen_as(sections: &Tensor, view: usize) -> Result<Tensor> {
+    let turned = if view & 4 > 0 { sections.f_rot90(1, [-2, -1])? } else { sections.shallow_clone() };
+    mirrored_as(&turned, view)
+}
+
+/// Turns and mirrors a view back.
+fn seen_back(probabilities: &Tensor, view: usize) -> Result<Tensor> {
+    let mirrored = mirrored_as(probabilities, view)?;
+    Ok(if view & 4 > 0 { mirrored.f_rot90(-1, [-2, -1])? } else { mirrored })
+}
+
+fn mirrored_as(tensor: &Tensor, view: usize) -> Result<Tensor> {
+    let axes: Vec<i64> =
+        [(1, -1), (2, -2)].iter().filter(|(bit, _)| view & bit > 0).map(|(_, a)| *a).collect();
+    Ok(if axes.is_empty() { tensor.shallow_clone() } else { tensor.f_flip(axes)? })
+}
+
+/// In what a model cannot be averaged with another.
+fn difference(first: &ModelCard, other: &ModelCard) -> Option<String> {
+    let context = |card: &ModelCard| card.architecture.context_sections;
+    if first.classes != other.classes {
+        return Some(format!("has the classes {:?}, and the first run {:?}", other.classes, first.classes));
+    }
+    if first.normalization != other.normalization {
+        return Some("normalises otherwise than the first run".into());
+    }
+    (context(first) != context(other))
+        .then(|| format!("sees {} sections at once, and the first run {}", context(other), context(first)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_view_is_another_and_is_undone() {
+        let section = Tensor::arange(6, (Kind::Float, tch::Device::Cpu)).view([1, 1, 2, 3]);
+        let mut seen = Vec::new();
+        for view in 0..8 {
+            let changed = seen_as(&section, view).unwrap();
+            let flat: Vec<f32> = Vec::try_from(changed.contiguous().view(-1)).unwrap();
+            assert!(!seen.contains(&(changed.size(), flat.clone())), "view {view} is there twice");
+            seen.push((changed.size(), flat));
+            assert_eq!(seen_back(&changed, view).unwrap(), section, "view {view}");
+        }
     }
 }

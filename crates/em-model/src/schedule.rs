@@ -11,7 +11,7 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleConfig {
-    /// `constant`; `cosine` from the learning rate down to `final_fraction` of it; `poly`, the learning rate times (1 - progress)^poly_power; `plateau`, multiplied by `plateau_factor` when the score has not improved for `plateau_patience` epochs.
+    /// `constant`; `cosine` from the learning rate down to `final_fraction` of it; `one-cycle`, from a 25th of the learning rate up to it in the first 30 % of the steps and down to nearly 0, both as half a cosine (`warmup_fraction` has no part in it); `poly`, the learning rate times (1 - progress)^poly_power; `plateau`, multiplied by `plateau_factor` when the score has not improved for `plateau_patience` epochs.
     pub kind: ScheduleKind,
     /// Share of all steps in which the learning rate first rises from near 0 (of every kind).
     pub warmup_fraction: f64,
@@ -46,6 +46,8 @@ pub enum ScheduleKind {
     Constant,
     /// Half a cosine (Loshchilov and Hutter 2017, without restarts).
     Cosine,
+    /// Up and down once (Smith and Topin 2018), as PyTorch's `OneCycleLR` does by default.
+    OneCycle,
     /// A polynomial, as in nnU-Net.
     Poly,
     /// Lowered when the score stalls.
@@ -87,13 +89,16 @@ impl ScheduleConfig {
     /// Returns the factor on the learning rate at `step` of `total` steps, after `drops` drops of
     /// `plateau`.
     pub fn factor(&self, step: usize, total: usize, drops: usize) -> f64 {
+        if self.kind == ScheduleKind::OneCycle {
+            return one_cycle(step, total);
+        }
         let warmup = self.warmup_fraction * total as f64;
         if (step as f64) < warmup {
             return (step + 1) as f64 / (warmup + 1.0);
         }
         let progress = (step as f64 - warmup) / (total as f64 - warmup).max(1.0);
         match self.kind {
-            ScheduleKind::Constant => 1.0,
+            ScheduleKind::Constant | ScheduleKind::OneCycle => 1.0,
             ScheduleKind::Cosine => {
                 self.final_fraction + (1.0 - self.final_fraction) * 0.5 * (1.0 + (PI * progress).cos())
             }
@@ -101,6 +106,24 @@ impl ScheduleConfig {
             // `as` cannot wrap: there are at most as many drops as epochs.
             ScheduleKind::Plateau => self.plateau_factor.powi(drops as i32),
         }
+    }
+}
+
+/// PyTorch's defaults of `OneCycleLR`: where the rise ends, and where the rate starts and ends.
+const RISE: f64 = 0.3;
+const START: f64 = 1.0 / 25.0;
+const END: f64 = START / 1e4;
+
+fn one_cycle(step: usize, total: usize) -> f64 {
+    let half_cosine = |from: f64, to: f64, progress: f64| {
+        to + (from - to) * 0.5 * (1.0 + (PI * progress.clamp(0.0, 1.0)).cos())
+    };
+    let (step, last) = (step as f64, total as f64 - 1.0);
+    let top = (RISE * total as f64 - 1.0).max(0.0);
+    if step <= top && top > 0.0 {
+        half_cosine(START, 1.0, step / top)
+    } else {
+        half_cosine(1.0, END, (step - top) / (last - top).max(1.0))
     }
 }
 
@@ -129,6 +152,24 @@ mod tests {
         assert!(schedule(ScheduleKind::Cosine).factor(99, 100, 0) < 1e-3);
         // 1 - (99 - 10) / 90 = 1/90; (1/90)^0.9 = 0.017426
         assert!((schedule(ScheduleKind::Poly).factor(99, 100, 0) - 0.017_426).abs() < 1e-5);
+    }
+
+    const ONE_CYCLE: [(usize, f64); 5] = [
+        (0, 0.040000000000),
+        (7, 0.520000000000),
+        (14, 1.000000000000),
+        (30, 0.567118364442),
+        (49, 0.000004000000),
+    ];
+
+    #[test]
+    fn one_cycle_equals_pytorch() {
+        // o = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0)
+        // s = torch.optim.lr_scheduler.OneCycleLR(o, 1.0, total_steps=50); rates before each step
+        for (step, expected) in ONE_CYCLE {
+            let factor = schedule(ScheduleKind::OneCycle).factor(step, 50, 0);
+            assert!((factor - expected).abs() < 1e-9, "step {step}: {factor}, expected {expected}");
+        }
     }
 
     #[test]

@@ -46,15 +46,15 @@ pub(crate) fn largest_tile(
     Ok(largest.map(|edge| architecture.input_edge(edge + 2 * frame.margin)))
 }
 
-/// Maps sections `[n, y, x]` of any kind to logits `[n, channel, y, x]`.
+/// Maps sections with their context, `[n, context, y, x]` of any kind, to logits `[n, channel, y, x]`.
 pub(crate) fn logits(net: &FoldedUNet, sections: &Tensor, config: &SectionConfig) -> Result<Tensor> {
     let _guard = tch::no_grad_guard();
-    let (_, height, width) = sections.size3()?;
+    let (_, context, height, width) = sections.size4()?;
     let frame = Frame::new(net.architecture(), [height as usize, width as usize], config)?;
     let inputs = normalized(&sections.f_to_kind(Kind::Float)?, config.normalization)?;
-    let inputs = extended(&extended(&inputs, 1, height, frame.pad[0])?, 2, width, frame.pad[1])?;
-    let inputs =
-        inputs.f_unsqueeze(1)?.f_expand([-1, net.architecture().in_channels as i64, -1, -1], false)?;
+    let inputs = extended(&extended(&inputs, 2, height, frame.pad[0])?, 3, width, frame.pad[1])?;
+    let channels = if context > 1 { context } else { net.architecture().in_channels as i64 };
+    let inputs = inputs.f_expand([-1, channels, -1, -1], false)?;
 
     let mut rows: Vec<Tensor> = Vec::new();
     let [_, tile_rows, tile_columns] = frame.grid.tiles_per_axis();
@@ -112,7 +112,7 @@ impl Frame {
     }
 }
 
-/// Mirrors `axis` of `[n, y, x]` by `(before, after)` voxels.
+/// Mirrors `axis` of `[n, context, y, x]` by `(before, after)` voxels.
 fn extended(sections: &Tensor, axis: i64, len: i64, (before, after): (usize, usize)) -> Result<Tensor> {
     if (before, after) == (0, 0) {
         return Ok(sections.shallow_clone());
@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn sections(n: i64, height: i64, width: i64) -> Tensor {
-        Tensor::randint(255, [n, height, width], (Kind::Uint8, tch::Device::Cpu))
+        Tensor::randint(255, [n, 1, height, width], (Kind::Uint8, tch::Device::Cpu))
     }
 
     #[test]
@@ -157,6 +157,19 @@ mod tests {
             let difference = (&whole - tiled).abs().max().double_value(&[]);
             assert!(difference < 1e-4, "tiles of {tile_size}: {difference}");
         }
+    }
+
+    #[test]
+    fn a_network_with_context_takes_its_sections_as_channels() {
+        let architecture =
+            Architecture { context_sections: 3, in_channels: 3, ..Preset::Unet.architecture() };
+        let net = UNet::new(&architecture, Device::Cpu, 5).unwrap();
+        let sections = Tensor::randint(255, [2, 3, 64, 80], (Kind::Uint8, tch::Device::Cpu));
+        let x = (sections.to_kind(Kind::Float) - 100.0) / 50.0;
+        let bare = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());
+        let out = logits(&net.folded().unwrap(), &sections, &config(1024, 0)).unwrap();
+        let difference = (bare - out).abs().max().double_value(&[]);
+        assert!(difference < 1e-4, "{difference}");
     }
 
     #[test]
@@ -185,7 +198,7 @@ mod tests {
         let _ = net.parameters_mut();
         let section = sections(1, 64, 80);
         let x = (section.to_kind(Kind::Float) - 100.0) / 50.0;
-        let bare = tch::no_grad(|| net.forward(&x.unsqueeze(1), Mode::Inference).unwrap());
+        let bare = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());
         let out = logits(&net.folded().unwrap(), &section, &config(1024, 0)).unwrap();
         let difference = (bare - out).abs().max().double_value(&[]);
         assert!(difference < 1e-4, "{difference}");

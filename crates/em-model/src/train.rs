@@ -14,6 +14,7 @@ use crate::batch::{BatchConfig, DeviceVolumes};
 use crate::history::{EpochRecord, Scores};
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
+use crate::section::SectionConfig;
 use crate::unet::{Mode, UNet};
 use crate::validate::ValidationSet;
 use crate::{
@@ -21,10 +22,14 @@ use crate::{
     ScheduleConfig,
 };
 
+mod average;
 mod meter;
+mod preview;
 mod state;
 
+use average::Average;
 use meter::Meter;
+pub use preview::SampleTile;
 use state::State;
 
 /// Section `[train]` of a configuration.
@@ -41,6 +46,8 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Joint L2 norm to which gradients are scaled down; 0 leaves them as they are.
     pub clip_gradient_norm: f64,
+    /// Share that a running average of the weights keeps at each step; the average is what is scored, saved and used. 0 takes the weights themselves. In the first steps less is kept, (1 + step) / (10 + step).
+    pub average_decay: f64,
     /// Epochs without a better score after which the training ends; 0 never ends it early.
     pub early_stopping_patience: usize,
     /// The validation score whose best epoch is kept.
@@ -61,6 +68,7 @@ impl Default for TrainConfig {
             learning_rate: 3e-3,
             seed: 0,
             clip_gradient_norm: 0.0,
+            average_decay: 0.0,
             early_stopping_patience: 0,
             best_by: BestBy::ValIou,
             precision: Precision::Auto,
@@ -149,6 +157,12 @@ impl TrainConfig {
                 self.clip_gradient_norm >= 0.0,
                 "0 or more",
             ),
+            (
+                "train.average_decay",
+                self.average_decay.to_string(),
+                (0.0..1.0).contains(&self.average_decay),
+                "0 to below 1",
+            ),
         ];
         if let Some((key, found, _, expected)) = checks.into_iter().find(|(_, _, good, _)| !good) {
             return Err(Error::Setting { key, found, expected: expected.into() });
@@ -205,6 +219,15 @@ impl Training<'_> {
             Some((class, _)) => Err(Error::EmptyClass { class: class.clone() }),
             None => Ok(()),
         }
+    }
+}
+
+impl Training<'_> {
+    /// The share of foreground of each class among the training voxels.
+    fn foreground_shares(&self) -> Vec<f64> {
+        let voxels: usize = self.split.train.iter().map(|region| region.roi.voxels()).sum();
+        let foreground = self.set.foreground(&self.split.train);
+        foreground.into_iter().map(|n| n as f64 / voxels.max(1) as f64).collect()
     }
 }
 
@@ -266,29 +289,25 @@ pub fn train(
         config.seed,
     )?;
     let volumes = DeviceVolumes::upload(training.set, device.torch())?;
-    let (border, section_edge) = (training.predict.border, training.predict.tile_size);
-    let validation = ValidationSet::new(
-        training.set,
-        &training.split.validation,
-        border,
-        section_edge,
-        training.normalization,
-    )?;
-    let loss = Loss::new(training.loss, training.set.classes(), architecture.exclusive, device.torch())?;
+    let sections = SectionConfig {
+        tile_size: training.predict.tile_size,
+        border: training.predict.border,
+        normalization: training.normalization,
+    };
+    let validation = ValidationSet::new(&training.split.validation, architecture.context_sections, sections);
+    let classes = training.set.classes();
+    let balanced = training.loss.balanced(classes, &training.foreground_shares());
+    let loss = Loss::new(&balanced, classes, architecture.exclusive, device.torch())?;
     let mut net = UNet::new(architecture, device, config.seed)?;
     let mut optimizer = Optimizer::new(&config.optimizer, net.parameters())?;
+    let mut average = Average::new(config.average_decay, &net, architecture, device)?;
     let mut state = State::default();
     if resume && training.run.state().exists() {
-        state = State::load(training.run, &mut net, &mut optimizer)?;
+        state = State::load(training.run, &mut net, &mut optimizer, average.as_mut())?;
         observe(Progress::Resumed { epochs: state.records.len() });
     }
 
-    let batch = BatchConfig {
-        tile_size: training.tiling.tile_size,
-        margin: architecture.margin(),
-        in_channels: architecture.in_channels,
-        normalization: training.normalization,
-    };
+    let batch = BatchConfig::new(architecture, training.tiling.tile_size, training.normalization);
     let precision = config.precision.kind(device);
     let total_steps = config.epochs * sampler.tiles_per_epoch().div_ceil(config.batch_size);
     while state.records.len() < config.epochs && !state.stops_early(config) {
@@ -311,7 +330,10 @@ pub fn train(
                 config.learning_rate * config.schedule.factor(state.steps, total_steps, state.drops);
             optimizer.step(learning_rate)?;
             state.steps += 1;
-            meter.add(&value, &loss.probabilities(&logits, &masks)?, &masks, chosen.len())?;
+            if let Some(average) = &mut average {
+                average.follow(&net, state.steps)?;
+            }
+            meter.add(&value, &loss.probabilities(&logits)?, &masks, chosen.len())?;
             let shown = meter.loss_now_and_then(step, epoch + 1, state.steps)?;
             observe(Progress::Step {
                 epoch: epoch + 1,
@@ -323,7 +345,9 @@ pub fn train(
         let train = meter.scores(epoch + 1, state.steps)?;
         let tiles_per_second = samples.len() as f64 / started.elapsed().as_secs_f64();
         observe(Progress::Validating);
-        let scores = validation.score(&net.folded()?, &loss, device.torch())?;
+        // The average of the weights, where there is one, is what is scored and kept.
+        let kept = average.as_ref().map_or(&net, Average::net);
+        let scores = validation.score(&kept.folded()?, &loss, &volumes)?;
         let seconds = started.elapsed().as_secs_f64();
         let record = EpochRecord {
             epoch: epoch + 1,
@@ -334,7 +358,7 @@ pub fn train(
             tiles_per_second,
         };
         let best = state.add(record, config, training.set.classes())?;
-        state::save(training, &net, &optimizer, &state, best)?;
+        state::save(training, &net, average.as_ref(), &optimizer, &state, best)?;
         observe(Progress::Epoch { record: &state.records[epoch], best });
     }
     if state.records.len() < config.epochs {

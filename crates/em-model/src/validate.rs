@@ -1,66 +1,55 @@
 //! Scores of a network on the validation regions of a split.
 
-use em_data::{Normalization, Region, TrainingSet};
-use em_io::match_voxels;
+use em_data::Region;
 use em_metrics::ConfusionCounts;
-use ndarray::s;
 use tch::{Kind, Tensor};
 
 use crate::Result;
+use crate::batch::DeviceVolumes;
 use crate::history::Scores;
-use crate::loss::Loss;
+use crate::loss::{Loss, split_ignored};
 use crate::section::{self, SectionConfig};
 use crate::unet::FoldedUNet;
 
 /// About as many voxels go through the network at once: small regions are taken together.
 const VOXELS_AT_ONCE: usize = 1 << 20;
 
-/// Regions ready to be scored: sections of one size, with their masks.
+/// Which sections are scored, and how.
 #[derive(Debug)]
 pub(crate) struct ValidationSet {
-    /// Inputs `[n, y, x]` of 32-bit floats and masks `[n, class, y, x]` of 0 and 1.
-    stacks: Vec<(Tensor, Tensor)>,
+    /// Sections that go through the network at once, of one size: their region, and z within it.
+    groups: Vec<Vec<(Region, usize)>>,
+    context_sections: usize,
     config: SectionConfig,
 }
 
 impl ValidationSet {
-    pub fn new(
-        set: &TrainingSet,
-        regions: &[Region],
-        border: usize,
-        tile_size: usize,
-        normalization: Normalization,
-    ) -> Result<Self> {
-        let mut sections: Vec<([usize; 2], Tensor, Tensor)> = Vec::new();
-        for region in regions {
-            for z in 0..region.roi.shape[0] {
-                let (raw, masks) = section_of(set, region, z)?;
-                sections.push(([region.roi.shape[1], region.roi.shape[2]], raw, masks));
-            }
-        }
-        let mut stacks = Vec::new();
-        for run in sections.chunk_by(|a, b| a.0 == b.0) {
-            let at_once = (VOXELS_AT_ONCE / (run[0].0[0] * run[0].0[1])).max(1);
-            for chunk in run.chunks(at_once) {
-                let raws: Vec<&Tensor> = chunk.iter().map(|(_, raw, _)| raw).collect();
-                let masks: Vec<&Tensor> = chunk.iter().map(|(_, _, masks)| masks).collect();
-                stacks.push((Tensor::f_stack(&raws, 0)?, Tensor::f_stack(&masks, 0)?));
-            }
-        }
-        Ok(Self { stacks, config: SectionConfig { tile_size, border, normalization } })
+    pub fn new(regions: &[Region], context_sections: usize, config: SectionConfig) -> Self {
+        let sections: Vec<(Region, usize)> =
+            regions.iter().flat_map(|region| (0..region.roi.shape[0]).map(|z| (*region, z))).collect();
+        let edges = |(region, _): &(Region, usize)| [region.roi.shape[1], region.roi.shape[2]];
+        let alike = sections.chunk_by(|a, b| edges(a) == edges(b));
+        let groups = alike.flat_map(|alike| {
+            let [height, width] = edges(&alike[0]);
+            alike.chunks((VOXELS_AT_ONCE / (height * width)).max(1)).map(<[_]>::to_vec)
+        });
+        Self { groups: groups.collect(), context_sections, config }
     }
 
-    /// Pools loss and counts at the probability 0.5 over all regions.
-    pub fn score(&self, net: &FoldedUNet, loss: &Loss, device: tch::Device) -> Result<Scores> {
+    /// Pools loss and counts at the probability 0.5 over all sections.
+    pub fn score(&self, net: &FoldedUNet, loss: &Loss, volumes: &DeviceVolumes) -> Result<Scores> {
         let _guard = tch::no_grad_guard();
         let (mut weighted, mut voxels) = (0.0, 0);
         let mut tally: Option<Tensor> = None;
-        for (raw, masks) in &self.stacks {
-            let masks = masks.f_to_device(device)?.f_to_kind(Kind::Float)?;
-            let logits = section::logits(net, &raw.f_to_device(device)?, &self.config)?;
-            weighted += loss.of(&logits, &masks)?.double_value(&[]) * raw.numel() as f64;
-            voxels += raw.numel();
-            let counts = tally_of(&loss.probabilities(&logits, &masks)?, &masks)?;
+        for group in &self.groups {
+            let cut = group.iter().map(|(region, z)| volumes.section(region, *z, self.context_sections));
+            let (raws, masks): (Vec<_>, Vec<_>) = cut.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+            let masks = Tensor::f_stack(&masks, 0)?.f_to_kind(Kind::Float)?;
+            let logits = section::logits(net, &Tensor::f_stack(&raws, 0)?, &self.config)?;
+            let size = masks.numel() / masks.size()[1] as usize;
+            weighted += loss.of(&logits, &masks)?.double_value(&[]) * size as f64;
+            voxels += size;
+            let counts = tally_of(&loss.probabilities(&logits)?, &masks)?;
             tally = Some(match tally {
                 Some(sum) => sum + counts,
                 None => counts,
@@ -71,16 +60,22 @@ impl ValidationSet {
     }
 }
 
-/// Counts `[class, 3]` as 64-bit integers: predicted and true, predicted, true; and the voxels.
+/// Counts `[class, 4]` as 64-bit integers: predicted and true, predicted, true; and the voxels.
+/// Of `masks`, a further channel is 1 where voxels do not count.
 pub(crate) fn tally_of(probabilities: &Tensor, masks: &Tensor) -> Result<Tensor> {
-    let predicted = probabilities.f_gt(0.5)?;
-    let truth = masks.f_gt(0.5)?;
-    let sum = |t: Tensor| t.f_sum_dim_intlist([0, 2, 3].as_slice(), false, Kind::Int64);
+    let (masks, counted) = split_ignored(masks, probabilities.size()[1])?;
+    let mut predicted = probabilities.f_gt(0.5)?;
+    let mut truth = masks.f_gt(0.5)?;
+    let mut voxels = masks.f_ones_like()?;
+    if let Some(counted) = counted {
+        let counted = counted.f_gt(0.5)?;
+        (predicted, truth) = (predicted.f_logical_and(&counted)?, truth.f_logical_and(&counted)?);
+        voxels = voxels.f_logical_and(&counted)?;
+    }
+    let axes: Vec<i64> = (0..masks.dim() as i64).filter(|axis| *axis != 1).collect();
+    let sum = |t: Tensor| t.f_sum_dim_intlist(axes.as_slice(), false, Kind::Int64);
     let both = sum(predicted.f_logical_and(&truth)?)?;
-    let (predicted, truth) = (sum(predicted)?, sum(truth)?);
-    let classes = masks.size()[1];
-    let voxels = predicted.f_full_like(masks.numel() as f64 / classes as f64)?;
-    Ok(Tensor::f_stack(&[both, predicted, truth, voxels], 1)?)
+    Ok(Tensor::f_stack(&[both, sum(predicted)?, sum(truth)?, sum(voxels)?], 1)?)
 }
 
 /// Turns a sum of [`tally_of`] into confusion counts, one per class.
@@ -98,17 +93,25 @@ pub(crate) fn counts_of(tally: &Tensor) -> Result<Vec<ConfusionCounts>> {
     Ok(counts.collect())
 }
 
-fn section_of(set: &TrainingSet, region: &Region, z: usize) -> Result<(Tensor, Tensor)> {
-    let volume = &set.volumes()[region.volume];
-    let size = [region.roi.shape[1] as i64, region.roi.shape[2] as i64];
-    let floats: Vec<f32> = match_voxels!(volume.raw(), a => {
-        region.slice(a.view()).slice(s![z, .., ..]).iter().map(|&v| f64::from(v) as f32).collect()
-    });
-    let masks = (0..set.classes().len()).map(|class| {
-        let mask = region.slice(volume.mask(class));
-        let bytes: Vec<u8> = mask.slice(s![z, .., ..]).iter().map(|&v| u8::from(v)).collect();
-        Ok(Tensor::f_from_data_size(&bytes, &size, Kind::Uint8)?)
-    });
-    let masks = masks.collect::<Result<Vec<_>>>()?;
-    Ok((Tensor::f_from_slice(&floats)?.f_view(size)?, Tensor::f_stack(&masks, 0)?))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn voxels_that_do_not_count_are_in_no_count() {
+        let row = |values: &[f32]| Tensor::from_slice(values).view([1, 1, 1, 5]);
+        let probabilities = row(&[0.9, 0.9, 0.1, 0.1, 0.9]);
+        let mask = row(&[1.0, 0.0, 1.0, 0.0, 1.0]);
+        let expected = |tp, tn| ConfusionCounts {
+            true_positives: tp,
+            false_positives: 1,
+            false_negatives: 1,
+            true_negatives: tn,
+        };
+        let all = counts_of(&tally_of(&probabilities, &mask).unwrap()).unwrap();
+        assert_eq!(all, [expected(2, 1)]);
+        let masks = Tensor::cat(&[mask, row(&[0.0, 0.0, 0.0, 1.0, 1.0])], 1);
+        let some = counts_of(&tally_of(&probabilities, &masks).unwrap()).unwrap();
+        assert_eq!(some, [expected(1, 0)]);
+    }
 }

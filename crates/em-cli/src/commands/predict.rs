@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use em_io::{Volume, VolumeSpec, VoxelType};
 use em_model::{PredictConfig, Predictor, RunFolder};
-use ndarray::{Array4, s};
+use ndarray::{Array4, Axis, s};
 
 use self::planes::{Content, Plane, Writers};
 use crate::cli::DeviceArgs;
@@ -24,9 +24,9 @@ mod planes;
 /// Arguments of `predict`.
 #[derive(Debug, Args)]
 pub struct PredictArgs {
-    /// The folder of a run.
-    #[arg(long, value_name = "RUN")]
-    model: PathBuf,
+    /// The folder of a run; given several times, the probabilities of all runs are averaged.
+    #[arg(long, value_name = "RUN", required = true)]
+    model: Vec<PathBuf>,
     /// The raw stack: TIFF, MRC, NIfTI, OME-Zarr, an image, or a folder of images.
     input: PathBuf,
     /// Where to write the mask (0 and 255): .tif, .ome.tif, .mrc, .zarr, or a folder of PNG. Several classes are written as {name}_{class}.
@@ -38,6 +38,9 @@ pub struct PredictArgs {
     /// Probability above which a voxel is foreground; the model's own if absent.
     #[arg(long, value_name = "T", value_parser = threshold)]
     threshold: Option<f32>,
+    /// Average the predictions of so many mirrored and turned views of each section: 1, 4 or 8; the model's own setting if absent.
+    #[arg(long, value_name = "N")]
+    views: Option<usize>,
     /// Write only this class.
     #[arg(long)]
     class: Option<String>,
@@ -53,14 +56,16 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     refuse_one_path_for_two(args)?;
     let volume = em_io::open(&args.input)?;
     output::notes(&volume);
-    let run = RunFolder::new(&args.model);
-    let predictor = Predictor::with_config(&run, args.device.get()?, predict_config(&run)?)?;
+    let runs: Vec<RunFolder> = args.model.iter().map(RunFolder::new).collect();
+    let mut config = predict_config(&runs[0])?;
+    config.views = args.views.unwrap_or(config.views);
+    let predictor = Predictor::ensemble(&runs, args.device.get()?, config)?;
     warn_of_other_voxel_size(&predictor, &volume);
     let normalization = predictor.normalization(&volume)?;
     let planes = planes(args, &predictor)?;
     let blocks = Blocks::new(volume.shape(), predictor.config().block_voxels);
     state_memory(&predictor, &volume, blocks, planes.len())?;
-    let request = request(&run, &volume, &predictor, &planes)?;
+    let request = request(&runs, &volume, &predictor, &planes)?;
     if args.resume {
         planes.iter().try_for_each(|plane| em_io::remove_unfinished_of(&plane.path))?;
     }
@@ -72,15 +77,17 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         [planes.len(), depth, height, width]
     };
     let mut store = writers.replay(store, shape, |block| bar.inc(blocks.roi(block).shape[0] as u64))?;
+    let halo = predictor.halo_sections();
     interrupt::watch()?;
     pipeline::run(
         store.finished()..blocks.count(),
-        |block| Ok(volume.read(blocks.roi(block))?.to_f32()),
+        |block| Ok(volume.read(blocks.roi_with_halo(block, halo))?.to_f32()),
         |block, voxels| {
+            let before = blocks.roi(block).start[0] - blocks.roi_with_halo(block, halo).start[0];
             let mut block = Array4::zeros(shape(block));
-            for (z, section) in voxels.outer_iter().enumerate() {
+            for z in 0..block.len_of(Axis(1)) {
                 interrupt::check("go on with --resume")?;
-                let probabilities = predictor.predict_section(section, normalization)?;
+                let probabilities = predictor.predict_section(voxels.view(), before + z, normalization)?;
                 planes::fill(&planes, probabilities.view(), block.slice_mut(s![.., z, .., ..]));
                 bar.inc(1);
             }
@@ -163,7 +170,8 @@ fn state_memory(predictor: &Predictor, volume: &Volume, blocks: Blocks, planes: 
     // and one of them is being compressed. Writers of chunked formats hold another 16 sections.
     let read = 3 * (volume.voxel_type().bytes() + size_of::<f32>());
     let written = planes * (5 + 16_usize.div_ceil(blocks.roi(0).shape[0]));
-    let blocks = blocks.voxels() as u64 * (read + written) as u64;
+    let halo = 2 * predictor.halo_sections() * height * width * read;
+    let blocks = (blocks.voxels() * (read + written) + halo) as u64;
     let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
     println!(
         "memory: at most {} MB (network {} MB, blocks {} MB)",
@@ -191,13 +199,17 @@ fn store(resume: bool, planes: &[Plane], request: &Request) -> Result<BlockStore
 }
 
 /// All that the result depends on.
-fn request(run: &RunFolder, volume: &Volume, predictor: &Predictor, planes: &[Plane]) -> Result<Request> {
+fn request(runs: &[RunFolder], volume: &Volume, predictor: &Predictor, planes: &[Plane]) -> Result<Request> {
     let mut request = Request::default()
         .with_input(volume)?
-        .with_file("the model's weights", &run.weights())?
-        .with_file("the model's card", &run.card())?
         .with("version of em-cli", env!("CARGO_PKG_VERSION"))
         .with("predict settings", serde_json::to_string(predictor.config())?);
+    for (number, run) in runs.iter().enumerate() {
+        let of = if number == 0 { "the model's".to_owned() } else { format!("model {}'s", number + 1) };
+        request = request
+            .with_file(&format!("{of} weights"), &run.weights())?
+            .with_file(&format!("{of} card"), &run.card())?;
+    }
     for plane in planes {
         request = request.with(&format!("`{}`", plane.path.display()), plane.content);
     }

@@ -73,6 +73,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     if dataset.split.leaks {
         eprintln!("warning: the split `random-tiles` leaks, so validation scores are too good");
     }
+    report::write_samples(&run, &training)?;
     let mut bar = Bar::default();
     em_model::train(&training, args.resume, &mut |progress| bar.show(&progress, config.train.epochs))?;
     let written = report::write(&run, &config, &dataset, device)?;

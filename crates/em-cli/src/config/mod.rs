@@ -65,7 +65,7 @@ pub struct DataConfig {
 pub struct SourceConfig {
     /// The raw stack: a TIFF file, or a folder of images.
     pub raw: PathBuf,
-    /// One label stack per class, of values 0 and 255, or 0 and 1.
+    /// One label stack per class, of values 0 and 255, or 0 and 1. A label named `ignore` marks voxels that nobody labelled: they count in no loss and no score.
     pub labels: BTreeMap<String, PathBuf>,
     /// First section and end (exclusive) of the part to use; absent takes all.
     #[serde(default)]

@@ -43,8 +43,12 @@ fn between_backticks(message: &str) -> Vec<&str> {
     message.split('`').skip(1).step_by(2).collect()
 }
 
-/// serde's message on one line, in the words of who writes a configuration instead of Rust's.
+/// serde's message on one line, in the words of who writes a configuration instead of Rust's. Where
+/// the hint names what was meant, all that could have been meant is left out.
 pub fn tidy(message: &str) -> String {
+    let is_meant = hint(message).starts_with("did you mean");
+    let message =
+        if is_meant { message.split(", expected one of").next().unwrap_or(message) } else { message };
     let words = [
         ("\n", " "),
         ("unknown field", "unknown key"),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! scores.json   pooled and per section, for validation and test
+//! samples.png   training tiles as the network is fed them
 //! curves.png    loss, accuracy and IoU over epochs
 //! panels/*.png  image, label, prediction and errors of the best, median and worst section
 //! report.html   all of it in one file
@@ -15,14 +16,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use em_data::{Region, TrainingSet};
 use em_io::Roi;
-use em_model::{Device, Predictor, RunFolder};
+use em_model::{Device, Predictor, RunFolder, Training};
 use image::RgbImage;
 use ndarray::{Array2, Array3, Axis, s};
 use serde::Serialize;
 
 use crate::config::RunConfig;
 use crate::dataset::Dataset;
-use crate::drawing::{Curve, curves, panel};
+use crate::drawing::{Curve, curves, panel, sheet};
 use crate::prediction;
 use crate::scores::{self, Block, ClassScores, Collector, Ruler};
 
@@ -43,6 +44,20 @@ struct RunScores {
 struct Picture {
     caption: String,
     png: Vec<u8>,
+}
+
+/// Tiles of the contact sheet.
+const SAMPLE_TILES: usize = 12;
+
+/// Draws the first tiles of a training, before it begins.
+pub fn write_samples(run: &RunFolder, training: &Training<'_>) -> Result<()> {
+    let drawn = png(&sheet(&training.sample_tiles(SAMPLE_TILES)?))?;
+    em_io::write_atomically(&samples_path(run), |file| file.write_all(&drawn))?;
+    Ok(())
+}
+
+fn samples_path(run: &RunFolder) -> PathBuf {
+    run.path().join("samples.png")
 }
 
 /// Scores a finished run, draws its pictures and writes the report; returns the page's path.
@@ -70,6 +85,11 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
     let drawn = png(&history_curves(&run.history())?)?;
     em_io::write_atomically(&path("curves.png"), |file| file.write_all(&drawn))?;
     let mut pictures = vec![Picture { caption: "Loss, accuracy and IoU over epochs".into(), png: drawn }];
+    // Runs of earlier versions have none.
+    if let Ok(drawn) = std::fs::read(samples_path(run)) {
+        let caption = "Training tiles as the network is fed them, with the outlines of their labels";
+        pictures.push(Picture { caption: caption.into(), png: drawn });
+    }
     for (name, picture) in validation.panels(&dataset.set)? {
         em_io::write_atomically(&path("panels").join(format!("{name}.png")), |file| {
             file.write_all(&picture.png)

@@ -27,6 +27,13 @@ impl Blocks {
         Roi::sections(self.shape, start..(start + self.depth).min(self.shape[0]))
     }
 
+    /// Returns the place of a block and of up to `halo` sections on each side of it.
+    pub fn roi_with_halo(&self, index: usize, halo: usize) -> Roi {
+        let start = index * self.depth;
+        let end = start.saturating_add(self.depth).saturating_add(halo).min(self.shape[0]);
+        Roi::sections(self.shape, start.saturating_sub(halo)..end)
+    }
+
     /// Returns the voxels of the largest block.
     pub fn voxels(&self) -> usize {
         self.depth.saturating_mul(self.shape[1]).saturating_mul(self.shape[2])

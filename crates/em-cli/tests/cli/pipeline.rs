@@ -182,9 +182,9 @@ fn the_report_is_one_file_and_can_be_written_again() {
         "train --config phantom/run.toml {TINY} --set train.epochs=1 --set data.classes=[\"synapses\"]"
     ));
     let page = lab.read("phantom/run/report.html");
-    // Curves, and the best, the median and the worst section.
-    assert_eq!(page.matches("<img ").count(), 4);
-    assert_eq!(page.matches("src=\"data:image/png;base64,").count(), 4);
+    // Curves, training tiles, and the best, the median and the worst section.
+    assert_eq!(page.matches("<img ").count(), 5);
+    assert_eq!(page.matches("src=\"data:image/png;base64,").count(), 5);
     for link in ["http:", "https:", "href=", "url(", "<script", "<link"] {
         assert!(!page.contains(link), "the page must not need `{link}`");
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::average::{Average, tensors};
 use super::{TrainConfig, Training};
 use crate::history::{EpochRecord, to_csv};
 use crate::optimizer::Optimizer;
@@ -13,6 +14,10 @@ use crate::{Error, ModelCard, Result, RunFolder, ScheduleKind, checkpoint};
 
 /// Epochs in a row without any foreground after which a training is given up.
 const EPOCHS_OF_BACKGROUND: usize = 3;
+
+/// What the names of the optimiser's moments, and of averaged weights, begin with.
+const MOMENT: &str = "optimizer.";
+const AVERAGE: &str = "average.";
 
 /// The key of the state's text in `last/state.safetensors`.
 const STATE: &str = "state";
@@ -73,7 +78,12 @@ impl State {
     }
 
     /// Reads the state of a run and puts weights and moments back.
-    pub fn load(run: &RunFolder, net: &mut UNet, optimizer: &mut Optimizer) -> Result<Self> {
+    pub fn load(
+        run: &RunFolder,
+        net: &mut UNet,
+        optimizer: &mut Optimizer,
+        average: Option<&mut Average>,
+    ) -> Result<Self> {
         let path = run.state();
         let device = net.parameters().device();
         let (tensors, texts) = checkpoint::read(&path, device)?;
@@ -81,12 +91,21 @@ impl State {
         let text = texts.get(STATE).ok_or_else(|| problem("holds no training state".into()))?;
         let state: Self =
             serde_json::from_str(text).map_err(|error| problem(format!("is damaged: {error}")))?;
-        let (mut weights, mut moments) = (BTreeMap::new(), BTreeMap::new());
+        let (mut weights, mut moments, mut averaged) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (name, tensor) in tensors {
-            match name.strip_prefix("optimizer.") {
-                Some(moment) => moments.insert(moment.to_owned(), tensor),
-                None => weights.insert(name, tensor),
-            };
+            if let Some(moment) = name.strip_prefix(MOMENT) {
+                moments.insert(moment.to_owned(), tensor);
+            } else if let Some(weight) = name.strip_prefix(AVERAGE) {
+                averaged.insert(weight.to_owned(), tensor);
+            } else {
+                weights.insert(name, tensor);
+            }
+        }
+        if let Some(average) = average
+            && let Some(difference) = average.load(&averaged)?
+        {
+            let difference = format!("the average of the weights: {difference}");
+            return Err(Error::OtherArchitecture { path, difference });
         }
         if let Some(difference) = net.parameters_mut().load(&weights)? {
             return Err(Error::OtherArchitecture { path, difference });
@@ -105,25 +124,29 @@ impl State {
 pub(super) fn save(
     training: &Training<'_>,
     net: &UNet,
+    average: Option<&Average>,
     optimizer: &Optimizer,
     state: &State,
     best: bool,
 ) -> Result<()> {
     let run = training.run;
-    let weights: BTreeMap<String, tch::Tensor> =
-        net.parameters().iter().map(|entry| (entry.name.clone(), entry.tensor.shallow_clone())).collect();
     if best {
-        checkpoint::write(&run.weights(), &weights, HashMap::from([("format".into(), "pt".into())]))?;
+        let kept = tensors(average.map_or(net, Average::net));
+        checkpoint::write(&run.weights(), &kept, HashMap::from([("format".into(), "pt".into())]))?;
         card(training, state).write(run)?;
     }
     let csv = to_csv(&state.records, training.set.classes());
     em_io::write_atomically(&run.history(), |file| file.write_all(csv.as_bytes()))?;
     let (moments, optimizer_steps) = optimizer.state();
-    let mut tensors = weights;
-    tensors.extend(moments.into_iter().map(|(name, tensor)| (format!("optimizer.{name}"), tensor)));
+    let mut saved = tensors(net);
+    saved.extend(moments.into_iter().map(|(name, tensor)| (format!("{MOMENT}{name}"), tensor)));
+    if let Some(average) = average {
+        let averaged = tensors(average.net()).into_iter();
+        saved.extend(averaged.map(|(name, tensor)| (format!("{AVERAGE}{name}"), tensor)));
+    }
     let state = State { optimizer_steps, ..state.clone() };
     let text = serde_json::to_string(&state).expect("a state has no maps");
-    checkpoint::write(&run.state(), &tensors, HashMap::from([(STATE.into(), text)]))
+    checkpoint::write(&run.state(), &saved, HashMap::from([(STATE.into(), text)]))
 }
 
 fn card(training: &Training<'_>, state: &State) -> ModelCard {

@@ -11,7 +11,7 @@ use crate::lab::Lab;
 fn a_misspelled_key() {
     let lab = with_config("epochs", "epocs");
     assert_snapshot!(lab.mistake(TRAIN), @"
-    error: `run.toml`, line 9 (`epocs = 1`): unknown key `epocs`, expected one of `epochs`, `batch_size`, `learning_rate`, `seed`, `clip_gradient_norm`, `early_stopping_patience`, `best_by`, `precision`, `schedule`, `optimizer`
+    error: `run.toml`, line 9 (`epocs = 1`): unknown key `epocs`
     hint: did you mean `epochs`?
     ");
     assert_snapshot!(lab.mistake("config check run.toml"), @"
@@ -24,7 +24,7 @@ fn a_misspelled_key() {
 fn a_misspelled_section() {
     let lab = with_config("[tiling]", "[tilling]");
     assert_snapshot!(lab.mistake(TRAIN), @"
-    error: `run.toml`, line 3 (`[tilling]`): unknown key `tilling`, expected one of `data`, `normalization`, `tiling`, `augmentation`, `model`, `loss`, `train`, `predict`, `output`
+    error: `run.toml`, line 3 (`[tilling]`): unknown key `tilling`
     hint: did you mean `tiling`?
     ");
 }
@@ -33,7 +33,7 @@ fn a_misspelled_section() {
 fn a_misspelled_choice() {
     let lab = with_config("[model]", "[model]\npreset = \"notebok\"");
     assert_snapshot!(lab.mistake(TRAIN), @r#"
-    error: `run.toml`, line 7 (`preset = "notebok"`): unknown choice `notebok`, expected one of `unet`, `notebook`, `ronneberger`
+    error: `run.toml`, line 7 (`preset = "notebok"`): unknown choice `notebok`
     hint: did you mean `notebook`?
     "#);
 }
@@ -58,7 +58,7 @@ fn a_value_out_of_range() {
     assert_snapshot!(lab.mistake(&format!("{TRAIN} --set train.epochs=0")), @"error: `train.epochs` is 0, expected at least 1");
     assert_snapshot!(lab.mistake(&format!("{TRAIN} --set tiling.foreground_fraction=2")), @"error: `tiling.foreground_fraction` is 2, expected 0 to 1");
     assert_snapshot!(lab.mistake(&format!("{TRAIN} --set model.dropout=[0.1]")), @"error: `model.dropout` is [0.1], expected 2 numbers, one per level of model.filters, or none");
-    assert_snapshot!(lab.mistake(&format!("{TRAIN} --set loss.kind=cross-entropy")), @"error: `loss.kind` is CrossEntropy with model.exclusive = false, expected bce, bce+dice, focal, soft-dice or jaccard");
+    assert_snapshot!(lab.mistake(&format!("{TRAIN} --set loss.kind=cross-entropy")), @"error: `loss.kind` is CrossEntropy with model.exclusive = false, expected bce, bce+dice, focal, soft-dice, jaccard, tversky or focal-tversky");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn overrides() {
     hint: `em-cli config init` writes every key with its meaning
     "#);
     assert_snapshot!(set("train.epocs=3"), @"
-    error: --set `train.epocs=3`: unknown key `epocs`, expected one of `epochs`, `batch_size`, `learning_rate`, `seed`, `clip_gradient_norm`, `early_stopping_patience`, `best_by`, `precision`, `schedule`, `optimizer`
+    error: --set `train.epocs=3`: unknown key `epocs`
     hint: did you mean `epochs`?
     ");
     assert_snapshot!(set("trian.epochs=3"), @"

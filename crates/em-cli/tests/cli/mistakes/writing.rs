@@ -71,15 +71,15 @@ fn a_full_disk() {
 #[test]
 fn a_disk_that_fills_up_in_training() {
     let lab = Lab::with_stacks();
-    // The configuration still fits, the weights do not.
-    let output = with_full_disk(&lab, 10, &format!("{TRAIN} --set model.filters=[8,16]"));
+    // Configuration and contact sheet still fit, the weights do not.
+    let output = with_full_disk(&lab, 120, &format!("{TRAIN} --set model.filters=[32,64]"));
     assert_snapshot!(lab.message(output), @"
     error: cannot write `[DIR]/run/model.safetensors`
       because: File too large (os error 27)
     hint: the disk takes no file of that size (FAT32 stops at 4 GB): write to another disk, nothing was left behind
     ");
     let left: Vec<String> = lab.files().into_keys().filter(|name| name.starts_with("run/")).collect();
-    assert_eq!(left, ["run/config.toml"]);
+    assert_eq!(left, ["run/config.toml", "run/samples.png"]);
 }
 
 #[test]

@@ -1,0 +1,59 @@
+//! Training tiles as the network is fed them, to look at.
+
+use em_data::Sampler;
+use ndarray::{Array2, Array3};
+use tch::{Kind, Tensor};
+
+use super::{Training, state};
+use crate::Result;
+use crate::batch::{BatchConfig, DeviceVolumes};
+
+/// A changed training tile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SampleTile {
+    /// The labelled section as the network reads it, normalised, `[y, x]`.
+    pub grey: Array2<f32>,
+    /// The masks of the classes, `[class, y, x]`; smaller than `grey` for networks of valid
+    /// convolutions, whose output lacks a margin.
+    pub masks: Array3<bool>,
+}
+
+impl Training<'_> {
+    /// Cuts and changes the first `count` tiles of the first epoch.
+    ///
+    /// # Errors
+    ///
+    /// Fails if settings do not fit together or the data.
+    pub fn sample_tiles(&self, count: usize) -> Result<Vec<SampleTile>> {
+        let seed = self.config.seed;
+        let sampler = Sampler::new(self.set, &self.split.train, self.tiling, self.augmentation, seed)?;
+        let volumes = DeviceVolumes::upload(self.set, self.device.torch())?;
+        let batch = BatchConfig::new(self.architecture, self.tiling.tile_size, self.normalization);
+        tch::manual_seed(state::epoch_seed(seed, 0));
+        let chosen: Vec<_> = sampler.epoch(0).into_iter().take(count).collect();
+        let (inputs, masks) = volumes.batch(&chosen, &batch)?;
+        let middle = batch.context_sections / 2;
+        let classes = self.set.classes().len() as i64;
+        (0..chosen.len() as i64)
+            .map(|tile| {
+                let grey = inputs.f_get(tile)?.f_get(middle as i64)?;
+                let masks = masks.f_get(tile)?.f_narrow(0, 0, classes)?;
+                let (height, width) = grey.size2()?;
+                let (_, rows, columns) = masks.size3()?;
+                let masks: Vec<bool> = floats(&masks)?.into_iter().map(|v| v > 0.5).collect();
+                let fits = "the tensor has as many numbers as its shape says";
+                Ok(SampleTile {
+                    grey: Array2::from_shape_vec((height as usize, width as usize), floats(&grey)?)
+                        .expect(fits),
+                    masks: Array3::from_shape_vec((classes as usize, rows as usize, columns as usize), masks)
+                        .expect(fits),
+                })
+            })
+            .collect()
+    }
+}
+
+fn floats(tensor: &Tensor) -> Result<Vec<f32>> {
+    let flat = tensor.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?.f_view(-1)?;
+    Ok(Vec::try_from(flat)?)
+}
