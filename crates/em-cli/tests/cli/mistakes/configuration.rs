@@ -15,7 +15,7 @@ fn a_misspelled_key() {
     hint: did you mean `epochs`?
     ");
     assert_snapshot!(lab.mistake("config check run.toml"), @"
-    error: `run.toml`, line 9 (`epocs = 1`): unknown key `epocs`, expected one of `epochs`, `batch_size`, `learning_rate`, `seed`, `clip_gradient_norm`, `early_stopping_patience`, `best_by`, `precision`, `schedule`, `optimizer`
+    error: `run.toml`, line 9 (`epocs = 1`): unknown key `epocs`
     hint: did you mean `epochs`?
     ");
 }
@@ -87,7 +87,7 @@ fn overrides() {
     hint: did you mean `epochs`?
     ");
     assert_snapshot!(set("trian.epochs=3"), @"
-    error: --set `trian.epochs=3`: unknown key `trian`, expected one of `data`, `normalization`, `tiling`, `augmentation`, `model`, `loss`, `train`, `predict`, `output`
+    error: --set `trian.epochs=3`: unknown key `trian`
     hint: did you mean `train`?
     ");
     assert_snapshot!(set("train.epochs.more=3"), @"
