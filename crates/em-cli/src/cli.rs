@@ -35,6 +35,8 @@ pub enum Command {
     Predict(commands::predict::PredictArgs),
     /// Score a predicted mask against a label.
     Evaluate(commands::evaluate::EvaluateArgs),
+    /// Find the objects of masks and measure them: sizes, places, shapes, distances.
+    Measure(commands::measure::MeasureArgs),
     /// Write curves, pictures and the report of a run again.
     Report(commands::report::ReportArgs),
     /// Make a phantom: an EM-like stack with labels, for trying things out.

@@ -50,5 +50,8 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<em_data::Error>() {
         return error.hint();
     }
+    if let Some(error) = error.downcast_ref::<em_objects::Error>() {
+        return error.hint();
+    }
     error.downcast_ref::<em_io::Error>()?.hint()
 }

@@ -1,10 +1,13 @@
-//! What can be wrong with the settings of a step.
+//! What can be wrong with a volume, or with the settings of a step.
+
+use std::io;
+use std::path::PathBuf;
 
 /// The result of a fallible step.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Describes why a step could not be done.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Describes why a step could not be done. [`Error::hint`] says what to do, where that is known.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A median window has no middle voxel.
@@ -20,4 +23,96 @@ pub enum Error {
     /// There are more components than a 32-bit number can name.
     #[error("the mask falls into 2^32 components or more, expected a mask of objects (is it noise?)")]
     TooManyComponents,
+
+    /// A volume could not be read or written.
+    #[error(transparent)]
+    Volume(#[from] em_io::Error),
+
+    /// The temporary file that keeps the runs of a volume could not be used.
+    #[error("cannot {action} a temporary file in `{}`", folder.display())]
+    Store {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The folder of the file.
+        folder: PathBuf,
+        /// The reason given by the operating system.
+        source: io::Error,
+    },
+
+    /// A mask holds other values than background and foreground.
+    #[error(
+        "{} holds the values {} (page {page}), expected only 0 and 255, or only 0 and 1",
+        named(path), values.join(", ")
+    )]
+    NotAMask {
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+        /// The first page where the values stop being those of a mask, counted from 0.
+        page: usize,
+        /// Some of the values on that page.
+        values: Vec<String>,
+    },
+
+    /// A volume of instances holds a value that names no object.
+    #[error("{} holds {value} (page {page}), expected whole numbers from 0 to {}", named(path), u32::MAX)]
+    NotAnInstance {
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+        /// The page, counted from 0.
+        page: usize,
+        /// The value.
+        value: f64,
+    },
+
+    /// A volume of floats holds a value that is no probability.
+    #[error("{} holds {value} (page {page}), expected probabilities from 0 to 1", named(path))]
+    NotAProbability {
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+        /// The page, counted from 0.
+        page: usize,
+        /// The value.
+        value: f64,
+    },
+
+    /// Two volumes of one measurement do not cover the same voxels.
+    #[error("{} has shape {found:?} [z, y, x], expected {expected:?} as {reference}", named(path))]
+    ShapeMismatch {
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+        /// Its shape, `[z, y, x]`.
+        found: [usize; 3],
+        /// The shape of the volume that it belongs to, `[z, y, x]`.
+        expected: [usize; 3],
+        /// What that volume is.
+        reference: String,
+    },
+
+    /// Sections are larger than positions are stored for.
+    #[error("sections of {width}x{height} (width x height), expected fewer than 2^32 voxels")]
+    SectionTooLarge {
+        /// Number of columns.
+        width: usize,
+        /// Number of rows.
+        height: usize,
+    },
+}
+
+impl Error {
+    /// Says what to do about it, where a remedy is known: one sentence, no full stop.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Volume(error) => error.hint(),
+            Self::NotAMask { .. } => {
+                Some("make a mask of grey values first; labels of objects are read as instances".into())
+            }
+            Self::NotAProbability { .. } => Some("are these logits, or grey values?".into()),
+            Self::Store { .. } => Some("free some space, or work in a folder on another disk".into()),
+            _ => None,
+        }
+    }
+}
+
+fn named(path: &Option<PathBuf>) -> String {
+    path.as_ref().map_or("the volume".into(), |path| format!("`{}`", path.display()))
 }

@@ -30,20 +30,78 @@ pub(crate) struct SectionRuns {
 }
 
 impl SectionRuns {
-    /// Finds the runs of a section; their labels are 0.
+    /// Finds the runs of a mask's section; their labels are 0.
     ///
     /// A section has fewer than 2^32 voxels.
     pub fn of(section: ArrayView2<'_, bool>) -> Self {
-        let mut found = Self { runs: Vec::new(), rows: vec![0] };
+        Self::of_voxels(section, |inside| inside)
+    }
+
+    /// Finds the runs of voxels that pass a test; their labels are 0.
+    pub fn of_voxels<T: Copy>(section: ArrayView2<'_, T>, inside: impl Fn(T) -> bool + Copy) -> Self {
+        Self::by_row(section, |row, found| {
+            let mut x = 0;
+            loop {
+                let start = x + next(&row[x..], inside);
+                if start == row.len() {
+                    return;
+                }
+                x = start + next(&row[start..], |voxel| !inside(voxel));
+                found.push(start, x, 0);
+            }
+        })
+    }
+
+    /// Finds the runs of equal values other than 0; these are their labels.
+    pub fn of_labels(section: ArrayView2<'_, u32>) -> Self {
+        Self::by_row(section, |row, found| {
+            let mut x = 0;
+            loop {
+                let start = x + next(&row[x..], |label| label != 0);
+                let Some(&label) = row.get(start) else { return };
+                x = start + next(&row[start..], |other| other != label);
+                found.push(start, x, label);
+            }
+        })
+    }
+
+    fn by_row<T: Copy>(section: ArrayView2<'_, T>, runs_of_row: impl Fn(&[T], &mut Self)) -> Self {
+        let mut found = Self::empty();
         for row in section.rows() {
             match row.as_slice() {
-                Some(row) => push_runs(row, &mut found.runs),
-                None => push_runs(&row.to_vec(), &mut found.runs),
+                Some(row) => runs_of_row(row, &mut found),
+                None => runs_of_row(&row.to_vec(), &mut found),
             }
-            // A section has fewer than 2^32 voxels.
-            found.rows.push(found.runs.len() as u32);
+            found.end_row();
         }
         found
+    }
+
+    /// Starts a section of no rows.
+    pub fn empty() -> Self {
+        Self { runs: Vec::new(), rows: vec![0] }
+    }
+
+    /// Adds a run to the row that has not ended yet.
+    pub fn push(&mut self, start: usize, end: usize, label: u32) {
+        // A section has fewer than 2^32 voxels.
+        self.runs.push(Run { start: start as u32, end: end as u32, label });
+    }
+
+    /// Ends a row.
+    pub fn end_row(&mut self) {
+        self.rows.push(self.runs.len() as u32);
+    }
+
+    /// Gives each run another label, and drops those that get none.
+    pub fn relabelled(&self, label: impl Fn(u32) -> Option<u32>) -> Self {
+        let mut kept = Self::empty();
+        for y in 0..self.height() {
+            let runs = self.row(y).iter().filter_map(|run| Some(Run { label: label(run.label)?, ..*run }));
+            kept.runs.extend(runs);
+            kept.end_row();
+        }
+        kept
     }
 
     /// Returns the number of rows.
@@ -84,32 +142,18 @@ impl SectionRuns {
 /// Voxels that are looked at together where nothing changes.
 const STRIDE: usize = 32;
 
-/// Appends the runs of a row.
-fn push_runs(row: &[bool], runs: &mut Vec<Run>) {
-    let mut x = 0;
-    loop {
-        let start = x + next(&row[x..], true);
-        if start == row.len() {
-            return;
-        }
-        x = start + next(&row[start..], false);
-        // A section has fewer than 2^32 voxels.
-        runs.push(Run { start: start as u32, end: x as u32, label: 0 });
-    }
-}
-
-/// Returns the place of the first voxel of this value, or the length.
-fn next(row: &[bool], value: bool) -> usize {
+/// Returns the place of the first voxel that passes a test, or the length.
+fn next<T: Copy>(row: &[T], test: impl Fn(T) -> bool) -> usize {
     let mut skipped = 0;
     for chunk in row.chunks_exact(STRIDE) {
         // A fold without an early end is compiled to vector instructions.
-        if chunk.iter().fold(false, |found, &voxel| found | (voxel == value)) {
+        if chunk.iter().fold(false, |found, &voxel| found | test(voxel)) {
             break;
         }
         skipped += STRIDE;
     }
     let rest = &row[skipped..];
-    skipped + rest.iter().position(|&voxel| voxel == value).unwrap_or(rest.len())
+    skipped + rest.iter().position(|&voxel| test(voxel)).unwrap_or(rest.len())
 }
 
 /// Calls `visit` with the places of each pair of runs that overlap, or are within `slack` of it.

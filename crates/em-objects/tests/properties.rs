@@ -77,7 +77,8 @@ proptest! {
 fn an_even_window_is_refused() {
     let mask = Array3::from_elem((2, 3, 4), true);
     for window in [[2, 3, 3], [3, 0, 3], [3, 3, 65]] {
-        assert_eq!(median_filter(mask.view(), window), Err(Error::Window { found: window }));
+        let error = median_filter(mask.view(), window).unwrap_err();
+        assert!(matches!(error, Error::Window { found } if found == window));
     }
     let error = Postprocess { median_size: 4, ..Default::default() }.apply(mask).unwrap_err();
     assert_eq!(

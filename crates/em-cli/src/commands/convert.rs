@@ -17,7 +17,8 @@ use indicatif::DecimalBytes;
 
 use crate::error::UserError;
 use crate::{interrupt, output};
-use options::{Crop, ZarrArgs, numbers, voxel_size, voxel_type};
+pub use options::voxel_size;
+use options::{Crop, ZarrArgs, numbers, voxel_type};
 use target::Target;
 use values::{Change, Rule};
 

@@ -6,6 +6,7 @@ pub mod convert;
 pub mod evaluate;
 pub mod extract;
 pub mod inspect;
+pub mod measure;
 pub mod phantom;
 pub mod predict;
 pub mod report;

@@ -9,6 +9,7 @@ use em_io::{Volume, VolumeSpec, VoxelType};
 use em_model::{PredictConfig, Predictor, RunFolder};
 use ndarray::{Array4, Axis, s};
 
+pub use self::planes::with_class;
 use self::planes::{Content, Plane, Writers};
 use crate::cli::DeviceArgs;
 use crate::config::RunConfig;

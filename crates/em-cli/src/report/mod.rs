@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use crate::config::RunConfig;
 use crate::dataset::Dataset;
-use crate::drawing::{Curve, curves, panel, sheet};
+use crate::drawing::{Curve, curves, panel, png, sheet};
 use crate::prediction;
 use crate::scores::{self, Block, ClassScores, Collector, Ruler};
 
@@ -215,10 +215,4 @@ fn history_curves(path: &Path) -> Result<RgbImage> {
         iou.extend(classes.iter().map(|class| curve("val", &format!("iou_{class}"), format!("val {class}"))));
     }
     curves(&[("loss", both("loss")), ("accuracy", both("accuracy")), ("IoU (Jaccard)", iou)])
-}
-
-fn png(picture: &RgbImage) -> Result<Vec<u8>> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, image::ImageFormat::Png)?;
-    Ok(bytes.into_inner())
 }

@@ -4,6 +4,7 @@
 
 mod check;
 mod lab;
+mod measure;
 mod mistakes;
 mod pipeline;
 mod predict;

@@ -1,0 +1,305 @@
+//! The objects of a volume that need not fit into memory.
+//!
+//! ```text
+//! sections ─► runs ─► components of each section ─► stitched to the section before ─► store
+//!             └──────── on all cores ────────┘      └─ labels that may still be joined ─┘
+//! ```
+//!
+//! In memory are a batch of sections, the runs of the section before, and a few numbers per label.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use em_io::{Roi, Volume, Voxels};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::foreground::{Conventions, Foreground, FoundSection, values_of};
+use crate::labelling::{Stitching, label_section};
+use crate::runs::SectionRuns;
+use crate::store::RunStore;
+use crate::{Connectivity, Extent};
+
+/// The most bytes of voxels that are read at a time, where a section is not larger.
+pub const BATCH_BYTES: usize = 64 << 20;
+
+/// Sections that are read at a time at least as far as [`BATCH_BYTES`] allows: chunks of volumes are
+/// often as deep, and would be decoded several times otherwise.
+const BATCH_SECTIONS: usize = 32;
+
+/// How objects are told apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FindConfig {
+    /// What the values of the volume mean.
+    pub foreground: Foreground,
+    /// Whether objects go through sections.
+    pub extent: Extent,
+    /// Which voxels are neighbours.
+    pub connectivity: Connectivity,
+}
+
+impl Default for FindConfig {
+    fn default() -> Self {
+        Self {
+            foreground: Foreground::Mask,
+            extent: Extent::default(),
+            connectivity: Connectivity::default(),
+        }
+    }
+}
+
+/// The objects of one class in a volume, numbered from 1.
+///
+/// Components have their numbers in order of their first voxel, z before y before x; instances in
+/// order of their values. The runs of the objects lie in a temporary file, which goes with this.
+#[derive(Debug)]
+pub struct Objects {
+    shape: [usize; 3],
+    extent: Extent,
+    voxel_size_nm: Option<[f64; 3]>,
+    store: RunStore,
+    /// The number of each label of the store; 0 is none.
+    numbers: Vec<u32>,
+    /// The name of each object: its value among instances, else its number.
+    names: Vec<u32>,
+}
+
+impl Objects {
+    /// Finds the objects of a volume, in one pass.
+    ///
+    /// `folder` takes the temporary file, about four bytes per run of foreground in a row; `progress`
+    /// is told the sections done.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Volume::read`]; [`Error::NotAMask`], [`Error::NotAnInstance`] and
+    /// [`Error::NotAProbability`] for values that do not fit [`FindConfig::foreground`];
+    /// [`Error::TooManyComponents`], [`Error::SectionTooLarge`] and [`Error::Store`].
+    pub fn find(
+        volume: &Volume,
+        config: FindConfig,
+        folder: &Path,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Self> {
+        let shape = volume.shape();
+        check_section(shape)?;
+        let mut store = RunStore::create(folder)?;
+        let mut labels = match config.foreground {
+            Foreground::Instances => Labels::Instances(BTreeMap::new()),
+            _ => Labels::Components(Stitching::new(config.extent, config.connectivity)),
+        };
+        let mut checks = Checks { volume, foreground: config.foreground, conventions: Conventions::ALL };
+        let mut before: Option<SectionRuns> = None;
+        for batch in batches(shape, volume.voxel_type().bytes()) {
+            let (first, voxels) = (batch.start, volume.read(Roi::sections(shape, batch))?);
+            let sections = find_in_batch(&voxels, config);
+            for (place, (found, count)) in sections.into_iter().enumerate() {
+                checks.check(&found, first + place, &voxels, place)?;
+                let mut runs = found.runs;
+                labels.assign(before.as_ref(), &mut runs, count)?;
+                store.push(&runs)?;
+                before = Some(runs);
+                progress(1);
+            }
+        }
+        let (numbers, names) = labels.finish();
+        Ok(Self {
+            shape,
+            extent: config.extent,
+            voxel_size_nm: volume.voxel_size_nm(),
+            store,
+            numbers,
+            names,
+        })
+    }
+
+    /// Returns the number of voxels along `[z, y, x]`.
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// Returns whether objects go through sections.
+    pub fn extent(&self) -> Extent {
+        self.extent
+    }
+
+    /// Returns the size of a voxel along `[z, y, x]` in nm, `None` where it is unknown.
+    pub fn voxel_size_nm(&self) -> Option<[f64; 3]> {
+        self.voxel_size_nm
+    }
+
+    /// Sets the size of a voxel, `[z, y, x]` in nm.
+    pub fn set_voxel_size_nm(&mut self, voxel_size_nm: Option<[f64; 3]>) {
+        self.voxel_size_nm = voxel_size_nm;
+    }
+
+    /// Counts the voxels of all objects in each section.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] where the temporary file cannot be read.
+    pub fn voxels_by_section(&self) -> Result<Vec<u64>> {
+        (0..self.shape[0])
+            .into_par_iter()
+            .map(|z| Ok(self.section(z)?.runs().iter().map(|run| run.voxels()).sum()))
+            .collect()
+    }
+
+    /// Returns the number of objects.
+    pub fn count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Returns the name of each object: its value among instances, else its number.
+    pub fn names(&self) -> &[u32] {
+        &self.names
+    }
+
+    /// Keeps the objects whose number passes a test, and numbers them anew from 1 in the same order.
+    ///
+    /// Instances keep their names.
+    pub fn retain(&mut self, keep: impl Fn(u32) -> bool) {
+        let mut anew = vec![0; self.names.len() + 1];
+        let mut names = Vec::new();
+        let are_numbers = self.names.iter().zip(1..).all(|(&name, number)| name == number);
+        for (&name, number) in self.names.iter().zip(1_u32..) {
+            if keep(number) {
+                // There are no more objects than before.
+                let kept = names.len() as u32 + 1;
+                anew[number as usize] = kept;
+                names.push(if are_numbers { kept } else { name });
+            }
+        }
+        self.numbers.iter_mut().for_each(|number| *number = anew[*number as usize]);
+        self.names = names;
+    }
+
+    /// Reads the runs of section `z`, labelled by the numbers of their objects.
+    pub(crate) fn section(&self, z: usize) -> Result<SectionRuns> {
+        let section = self.store.section(z)?;
+        Ok(section.relabelled(|label| Some(self.numbers[label as usize]).filter(|&number| number > 0)))
+    }
+
+    /// Paints the sections `z_range`, `[z, y, x]`: the name of the object in each voxel, 0 in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] where the temporary file cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// If the range reaches out of the volume.
+    pub fn paint(&self, z_range: std::ops::Range<usize>) -> Result<ndarray::Array3<u32>> {
+        let [_, height, width] = self.shape;
+        let mut labels = ndarray::Array3::zeros((z_range.len(), height, width));
+        labels.outer_iter_mut().into_par_iter().zip(z_range).try_for_each(|(mut out, z)| -> Result<()> {
+            let out = out.as_slice_mut().expect("a new array is contiguous");
+            self.section(z)?.paint(out, width, |number| self.names[number as usize - 1]);
+            Ok(())
+        })?;
+        Ok(labels)
+    }
+}
+
+/// Splits a volume into ranges of sections that are read at a time.
+pub(crate) fn batches(
+    [depth, height, width]: [usize; 3],
+    voxel_bytes: usize,
+) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let section = height.saturating_mul(width).saturating_mul(voxel_bytes).max(1);
+    let step = (BATCH_BYTES / section).clamp(1, BATCH_SECTIONS);
+    (0..depth).step_by(step).map(move |z| z..(z + step).min(depth))
+}
+
+fn check_section([_, height, width]: [usize; 3]) -> Result<()> {
+    if height.max(width) < u32::MAX as usize && height.saturating_mul(width) < u32::MAX as usize {
+        return Ok(());
+    }
+    Err(Error::SectionTooLarge { width, height })
+}
+
+/// Finds the runs of each section of a batch and its components within the section.
+fn find_in_batch(voxels: &Voxels, config: FindConfig) -> Vec<(FoundSection, u32)> {
+    (0..voxels.shape()[0])
+        .into_par_iter()
+        .map(|z| {
+            let mut found = config.foreground.find(voxels, z);
+            let count = match config.foreground {
+                Foreground::Instances => 0,
+                _ => label_section(&mut found.runs, config.connectivity),
+            };
+            (found, count)
+        })
+        .collect()
+}
+
+/// Checks the values of a volume section by section.
+struct Checks<'a> {
+    volume: &'a Volume,
+    foreground: Foreground,
+    conventions: Conventions,
+}
+
+impl Checks<'_> {
+    /// Checks section `page`, which is at `place` in the block that was read.
+    fn check(&mut self, found: &FoundSection, page: usize, voxels: &Voxels, place: usize) -> Result<()> {
+        let path = || self.volume.path().map(Path::to_path_buf);
+        self.conventions = self.conventions.and(found.conventions);
+        match (found.refused, self.foreground) {
+            (Some(value), Foreground::Instances) => Err(Error::NotAnInstance { path: path(), page, value }),
+            (Some(value), _) => Err(Error::NotAProbability { path: path(), page, value }),
+            (None, _) if self.conventions.is_mask() => Ok(()),
+            (None, _) => {
+                // A section that is a mask by itself does not go with those before it.
+                let mixed = || ["0", "1", "255"].map(str::to_owned).to_vec();
+                let values = if found.conventions.is_mask() { mixed() } else { values_of(voxels, place) };
+                Err(Error::NotAMask { path: path(), page, values })
+            }
+        }
+    }
+}
+
+/// The labels given so far.
+enum Labels {
+    Components(Stitching),
+    /// The label of each value.
+    Instances(BTreeMap<u32, u32>),
+}
+
+impl Labels {
+    /// Gives the runs of a section their labels in the volume.
+    fn assign(&mut self, before: Option<&SectionRuns>, runs: &mut SectionRuns, count: u32) -> Result<()> {
+        match self {
+            Self::Components(stitching) => stitching.stitch(before, runs, count),
+            Self::Instances(known) => {
+                let mut last = (0, 0);
+                for run in runs.runs_mut() {
+                    if run.label != last.0 {
+                        // Values are of 32 bits without 0, so they are fewer than 2^32.
+                        let next = known.len() as u32;
+                        last = (run.label, *known.entry(run.label).or_insert(next));
+                    }
+                    run.label = last.1;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the number of each label, from 1, and the name of each number.
+    fn finish(self) -> (Vec<u32>, Vec<u32>) {
+        match self {
+            Self::Components(stitching) => {
+                let (numbers, count) = stitching.numbers();
+                (numbers, (1..=count).collect())
+            }
+            Self::Instances(known) => {
+                let mut numbers = vec![0; known.len()];
+                for (number, &label) in (1..).zip(known.values()) {
+                    numbers[label as usize] = number;
+                }
+                (numbers, known.into_keys().collect())
+            }
+        }
+    }
+}
