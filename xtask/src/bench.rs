@@ -3,6 +3,9 @@
 //! The Python programs lie outside this workspace; `docs/benchmarks.md` says what they do.
 //! Timings are printed and decide nothing.
 
+mod measure;
+mod predict;
+mod program;
 mod read;
 
 use std::ffi::OsStr;
@@ -31,6 +34,12 @@ pub struct Args {
     /// A Python with the packages that they need
     #[arg(long, value_name = "PYTHON", default_value = "python3")]
     python: PathBuf,
+    /// The folder of a run of one class with the preset `unet`, for `predict`
+    #[arg(long, value_name = "RUN")]
+    model: Option<PathBuf>,
+    /// Sections that the Python side of `predict` goes through; 0 for all
+    #[arg(long, default_value_t = 0)]
+    sections: usize,
     /// Pairs of runs
     #[arg(long, default_value_t = 5)]
     runs: usize,
@@ -39,6 +48,10 @@ pub struct Args {
 /// What is measured.
 #[derive(Clone, Copy, ValueEnum)]
 enum What {
+    /// Objects of a mask of 200 x 1536 x 2048 voxels, against cc3d and scikit-image
+    Measure,
+    /// The masks of the training stack with `--model`, against `monai_window.py`
+    Predict,
     /// Pages and tiles as PNG, normalisation and split, against `seed_prepare.py`
     Prepare,
     /// A stack of 3.35 GB block by block, against tifffile; needs 7 GB of disk in the target folder
@@ -55,8 +68,11 @@ struct Outcome {
 
 /// Runs both sides in turn and prints the medians and their ratio.
 pub fn run(args: &Args) -> Result<()> {
-    if matches!(args.what, What::Read) {
-        return read::run(args);
+    match args.what {
+        What::Measure => return measure::run(args),
+        What::Predict => return predict::run(args),
+        What::Read => return read::run(args),
+        What::Prepare | What::Train => {}
     }
     libtorch::ensure()?;
     run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
@@ -68,7 +84,7 @@ pub fn run(args: &Args) -> Result<()> {
         ours.push(match args.what {
             What::Prepare => prepare(args, &our_folder)?,
             What::Train => train(args, &our_folder)?,
-            What::Read => unreachable!("it has its own function"),
+            _ => unreachable!("they have functions of their own"),
         });
         theirs.push(peer(args, &their_folder)?);
     }
@@ -135,7 +151,7 @@ fn peer(args: &Args, folder: &Path) -> Result<Outcome> {
             command.arg(args.peers.join("torch_unet.py")).arg("train").arg("--data").arg(&args.data);
             command.args(options.split(' '));
         }
-        What::Read => unreachable!("it has its own function"),
+        _ => unreachable!("they have functions of their own"),
     }
     let printed = capture(&mut command)?;
     let last = printed.lines().last().context("the Python program printed nothing")?;

@@ -42,7 +42,7 @@ pub use optimizer::{OptimizerConfig, OptimizerKind};
 pub use predict::{PredictConfig, Predictor};
 pub use run_folder::{ModelCard, RunFolder};
 pub use schedule::{ScheduleConfig, ScheduleKind};
-pub use train::{Progress, SampleTile, TrainConfig, Training, train};
+pub use train::{Precision, Progress, SampleTile, TrainConfig, Training, train};
 
 /// The version of libtorch that this crate is built for.
 pub const LIBTORCH_VERSION: &str = "2.11.0";

@@ -15,12 +15,20 @@ const WORKING_FEATURES: u64 = 8;
 const RESIDUAL_FEATURES: u64 = 4;
 
 /// Bounds the bytes of a forward pass over `[height, width]` voxels, weights and program included.
-pub(crate) fn inference_bytes(architecture: &Architecture, [height, width]: [usize; 2]) -> u64 {
+///
+/// Each number of a feature takes `feature_bytes`.
+pub(crate) fn inference_bytes(
+    architecture: &Architecture,
+    [height, width]: [usize; 2],
+    feature_bytes: u64,
+) -> u64 {
     let voxels = (height as u64).saturating_mul(width as u64);
     let float = size_of::<f32>() as u64;
     let features = |level: usize| {
         // A level has a quarter of the voxels of the one above it.
-        (architecture.filters[level] as u64).saturating_mul(voxels >> (2 * level)).saturating_mul(float)
+        (architecture.filters[level] as u64)
+            .saturating_mul(voxels >> (2 * level))
+            .saturating_mul(feature_bytes)
     };
     let skips: u64 = (0..architecture.filters.len()).map(features).fold(0, u64::saturating_add);
     // Input and logits, and the same once more while they are normalised and stitched.
@@ -76,7 +84,7 @@ pub fn validation_bytes(architecture: &Architecture, section: [usize; 2], tile_s
     // Sections below a million voxels are scored several at a time.
     let voxels = section[0].saturating_mul(section[1]).max(1 << 20);
     let tile = tile_size.saturating_mul(tile_size).max(1 << 20);
-    inference_bytes(architecture, [voxels.min(tile), 1])
+    inference_bytes(architecture, [voxels.min(tile), 1], size_of::<f32>() as u64)
 }
 
 #[cfg(test)]
@@ -87,10 +95,11 @@ mod tests {
     #[test]
     fn more_voxels_take_more_memory_and_no_size_overflows() {
         let unet = Preset::Unet.architecture();
-        let small = inference_bytes(&unet, [256, 256]);
-        let large = inference_bytes(&unet, [1024, 1024]);
+        let small = inference_bytes(&unet, [256, 256], 4);
+        let large = inference_bytes(&unet, [1024, 1024], 4);
         assert!(small < large && large < 1 << 30, "{small} {large}");
-        assert_eq!(inference_bytes(&unet, [usize::MAX, usize::MAX]), u64::MAX);
+        assert!(inference_bytes(&unet, [1024, 1024], 2) < large);
+        assert_eq!(inference_bytes(&unet, [usize::MAX, usize::MAX], 4), u64::MAX);
     }
 
     #[test]

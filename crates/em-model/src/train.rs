@@ -52,7 +52,7 @@ pub struct TrainConfig {
     pub early_stopping_patience: usize,
     /// The validation score whose best epoch is kept.
     pub best_by: BestBy,
-    /// Numbers that features are kept in during training: `fp32`; `bf16`, about twice as fast where the processor or accelerator has instructions for it; `auto`, bf16 on processors that do. Weights are always fp32, and so is prediction.
+    /// Numbers that features are kept in during training: `fp32`; `bf16`, about twice as fast where the processor or accelerator has instructions for it; `auto`, bf16 on processors that do. Weights are always fp32.
     pub precision: Precision,
     /// How the learning rate changes.
     pub schedule: ScheduleConfig,
@@ -103,7 +103,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    fn kind(self, device: Device) -> tch::Kind {
+    pub(crate) fn kind(self, device: Device) -> tch::Kind {
         let has_instructions = || device == Device::Cpu && cpu_computes_bf16();
         match self {
             Self::Bf16 => tch::Kind::BFloat16,

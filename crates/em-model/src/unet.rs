@@ -78,29 +78,39 @@ impl UNet {
     pub fn folded(&self) -> Result<FoldedUNet> {
         let _guard = tch::no_grad_guard();
         let fold = |blocks: &[Block]| blocks.iter().map(Block::folded).collect::<Result<Vec<_>>>();
-        Ok(FoldedUNet(Self {
+        let net = Self {
             architecture: self.architecture.clone(),
             parameters: Parameters::new(tch::Device::Cpu),
             encoders: fold(&self.encoders)?,
             ups: self.ups.iter().map(UpConvolution::detached).collect(),
             decoders: fold(&self.decoders)?,
             head: self.head.folded()?,
-        }))
+        };
+        Ok(FoldedUNet { net, features: Kind::Float })
     }
 }
 
 /// A network that can only infer.
 #[derive(Debug)]
-pub(crate) struct FoldedUNet(UNet);
+pub(crate) struct FoldedUNet {
+    net: UNet,
+    /// The numbers that features are kept in.
+    features: Kind,
+}
 
 impl FoldedUNet {
+    /// Keeps features in other numbers; logits stay 32-bit floats.
+    pub fn with_features(self, features: Kind) -> Self {
+        Self { features, ..self }
+    }
+
     pub fn architecture(&self) -> &Architecture {
-        &self.0.architecture
+        &self.net.architecture
     }
 
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let _guard = tch::no_grad_guard();
-        self.0.forward(input, Mode::Inference)
+        self.net.forward(&input.f_to_kind(self.features)?, Mode::Inference)
     }
 }
 

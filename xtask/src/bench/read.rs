@@ -61,7 +61,7 @@ fn make(args: &Args, folder: &Path) -> Result<()> {
 }
 
 /// Seconds and peak memory in MB of a program that prints both as JSON.
-fn outcome(command: &mut Command) -> Result<(f64, f64)> {
+pub fn outcome(command: &mut Command) -> Result<(f64, f64)> {
     let printed = capture(command)?;
     let line: Value =
         serde_json::from_str(printed.trim()).with_context(|| format!("`{printed}` is no JSON"))?;
