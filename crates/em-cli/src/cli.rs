@@ -35,6 +35,10 @@ pub enum Command {
     Predict(commands::predict::PredictArgs),
     /// Score a predicted mask against a label.
     Evaluate(commands::evaluate::EvaluateArgs),
+    /// Show runs side by side: what differs in their configurations, and how they score.
+    Compare(commands::compare::CompareArgs),
+    /// Choose thresholds and the cleaning of masks on the validation sections of a run.
+    Tune(commands::tune::TuneArgs),
     /// Find the objects of masks and measure them: sizes, places, shapes, distances.
     Measure(commands::measure::MeasureArgs),
     /// Write curves, pictures and the report of a run again.

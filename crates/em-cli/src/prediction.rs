@@ -1,5 +1,6 @@
 //! What a model makes of labelled blocks that are in memory: probabilities, and the masks that follow.
 
+use crate::tuned::Tuned;
 use anyhow::Result;
 use em_data::{Region, TrainingSet};
 use em_model::Predictor;
@@ -17,8 +18,13 @@ pub fn probabilities(predictor: &Predictor, set: &TrainingSet, region: &Region) 
     Ok(values)
 }
 
-/// Makes the mask of a class from its probabilities `[z, y, x]`, as the model's card says.
-pub fn mask(predictor: &Predictor, class: &str, probabilities: ArrayView3<'_, f32>) -> Result<Array3<bool>> {
+/// Makes the mask of a class from its probabilities `[z, y, x]`, as the model's card and `em-cli tune` say.
+pub fn mask(
+    predictor: &Predictor,
+    tuned: &Tuned,
+    class: &str,
+    probabilities: ArrayView3<'_, f32>,
+) -> Result<Array3<bool>> {
     let threshold = predictor.threshold(class);
-    Ok(probabilities.mapv(|p| p > threshold))
+    Ok(tuned.postprocess(class).apply(probabilities.mapv(|p| p > threshold))?)
 }

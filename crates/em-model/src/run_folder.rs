@@ -115,7 +115,16 @@ impl ModelCard {
         serde_json::from_str(&text).map_err(|error| problem(format!("is not a model card: {error}")))
     }
 
-    pub(crate) fn write(&self, run: &RunFolder) -> Result<()> {
+    /// Writes the card of a run, in place of the one that is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be written.
+    ///
+    /// # Panics
+    ///
+    /// Does not: all that a card holds can be written as JSON.
+    pub fn write(&self, run: &RunFolder) -> Result<()> {
         let text = serde_json::to_string_pretty(self).expect("a card has no maps with keys other than text");
         Ok(em_io::write_atomically(&run.card(), |file| writeln!(file, "{text}"))?)
     }

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod check;
+pub mod compare;
 pub mod config;
 pub mod convert;
 pub mod evaluate;
@@ -12,3 +13,4 @@ pub mod predict;
 pub mod report;
 pub mod tile;
 pub mod train;
+pub mod tune;

@@ -18,6 +18,7 @@ use crate::streaming::blocks::Blocks;
 use crate::streaming::pipeline;
 use crate::streaming::request::Request;
 use crate::streaming::store::BlockStore;
+use crate::tuned::Tuned;
 use crate::{interrupt, output};
 
 mod planes;
@@ -42,6 +43,9 @@ pub struct PredictArgs {
     /// Average the predictions of so many mirrored and turned views of each section: 1, 4 or 8; the model's own setting if absent.
     #[arg(long, value_name = "N")]
     views: Option<usize>,
+    /// Leave out the cleaning of masks that `em-cli tune` chose.
+    #[arg(long)]
+    no_cleaning: bool,
     /// Write only this class.
     #[arg(long)]
     class: Option<String>,
@@ -63,7 +67,8 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     let predictor = Predictor::ensemble(&runs, args.device.get()?, config)?;
     warn_of_other_voxel_size(&predictor, &volume);
     let normalization = predictor.normalization(&volume)?;
-    let planes = planes(args, &predictor)?;
+    let tuned = if args.no_cleaning { Tuned::default() } else { Tuned::read(&runs[0])? };
+    let planes = planes(args, &predictor, &tuned)?;
     let blocks = Blocks::new(volume.shape(), predictor.config().block_voxels);
     state_memory(&predictor, &volume, blocks, planes.len())?;
     let request = request(&runs, &volume, &predictor, &planes)?;
@@ -89,7 +94,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
             for z in 0..block.len_of(Axis(1)) {
                 interrupt::check("go on with --resume")?;
                 let probabilities = predictor.predict_section(voxels.view(), before + z, normalization)?;
-                planes::fill(&planes, probabilities.view(), block.slice_mut(s![.., z, .., ..]));
+                planes::fill(&planes, probabilities.view(), block.slice_mut(s![.., z, .., ..]))?;
                 bar.inc(1);
             }
             Ok(block)
@@ -139,7 +144,7 @@ fn warn_of_other_voxel_size(predictor: &Predictor, volume: &Volume) {
 }
 
 /// The planes that were asked for.
-fn planes(args: &PredictArgs, predictor: &Predictor) -> Result<Vec<Plane>> {
+fn planes(args: &PredictArgs, predictor: &Predictor, tuned: &Tuned) -> Result<Vec<Plane>> {
     let all = &predictor.card().classes;
     if let Some(unknown) = args.class.as_ref().filter(|class| !all.contains(class)) {
         let message = format!("the model has no class `{unknown}`, expected one of: {}", all.join(", "));
@@ -152,8 +157,8 @@ fn planes(args: &PredictArgs, predictor: &Predictor) -> Result<Vec<Plane>> {
             continue;
         }
         let threshold = args.threshold.unwrap_or(predictor.threshold(class));
-        let files =
-            [(&args.output, Content::Mask { threshold }), (&args.probabilities, Content::Probabilities)];
+        let mask = Content::Mask { threshold, cleaning: tuned.postprocess(class) };
+        let files = [(&args.output, mask), (&args.probabilities, Content::Probabilities)];
         for (path, content) in files {
             let Some(path) = path else { continue };
             let path = if several { planes::with_class(path, class) } else { path.clone() };

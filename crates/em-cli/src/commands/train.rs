@@ -15,6 +15,7 @@ use crate::cli::DeviceArgs;
 use crate::config::RunConfig;
 use crate::dataset::Dataset;
 use crate::error::UserError;
+use crate::tuned::Tuned;
 use crate::{output, report};
 
 /// Arguments of `train`.
@@ -91,7 +92,7 @@ fn prepare(run: &RunFolder, config: &RunConfig, args: &TrainArgs) -> Result<()> 
             return Err(other_config(run, &earlier, &text));
         }
         _ if started && args.overwrite => {
-            for path in [run.state(), run.weights(), run.card(), run.history()] {
+            for path in [run.state(), run.weights(), run.card(), run.history(), Tuned::path(run)] {
                 if path.exists() {
                     std::fs::remove_file(&path)?;
                 }

@@ -26,6 +26,7 @@ use crate::dataset::Dataset;
 use crate::drawing::{Curve, curves, panel, png, sheet};
 use crate::prediction;
 use crate::scores::{self, Block, ClassScores, Collector, Ruler};
+use crate::tuned::Tuned;
 
 /// Scores of one side of a run, per class.
 type SideScores = BTreeMap<String, ClassScores>;
@@ -63,11 +64,12 @@ fn samples_path(run: &RunFolder) -> PathBuf {
 /// Scores a finished run, draws its pictures and writes the report; returns the page's path.
 pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Device) -> Result<PathBuf> {
     let predictor = Predictor::with_config(run, device, config.predict.clone())?;
-    let validation = Side::score(&predictor, &dataset.set, &dataset.split.validation)?;
+    let tuned = Tuned::read(run)?;
+    let validation = Side::score(&predictor, &tuned, &dataset.set, &dataset.split.validation)?;
     let test = match Dataset::read_test(config)? {
         Some(set) => {
             let roi = Roi::whole(set.volumes()[0].shape());
-            Some(Side::score(&predictor, &set, &[Region { volume: 0, roi }])?.scores)
+            Some(Side::score(&predictor, &tuned, &set, &[Region { volume: 0, roi }])?.scores)
         }
         None => None,
     };
@@ -125,7 +127,7 @@ struct Section {
 }
 
 impl Side {
-    fn score(predictor: &Predictor, set: &TrainingSet, regions: &[Region]) -> Result<Self> {
+    fn score(predictor: &Predictor, tuned: &Tuned, set: &TrainingSet, regions: &[Region]) -> Result<Self> {
         let classes = set.classes();
         let ruler = Ruler::new(predictor.card().voxel_size_nm, None);
         let mut collectors: Vec<Collector> = classes.iter().map(|_| Collector::new(ruler)).collect();
@@ -135,7 +137,7 @@ impl Side {
             let mut masks = Vec::with_capacity(classes.len());
             for (class, (name, collector)) in classes.iter().zip(&mut collectors).enumerate() {
                 let probabilities = probabilities.index_axis(Axis(0), class);
-                let mask = prediction::mask(predictor, name, probabilities)?;
+                let mask = prediction::mask(predictor, tuned, name, probabilities)?;
                 collector.add(Block {
                     prediction: mask.view(),
                     label: region.slice(set.volumes()[region.volume].mask(class)),

@@ -7,7 +7,7 @@ use em_metrics::{Bootstrap, BoundaryCounts, ConfusionCounts, Interval, SurfaceDi
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::{MEASURES, Measure, Scores};
+use super::{ClassScores, MEASURES, Measure, Scores};
 
 /// What a section contributes to pooled scores.
 #[derive(Clone, Debug)]
@@ -50,4 +50,27 @@ pub fn of(sections: &[Evidence]) -> Result<BTreeMap<String, Interval>> {
         }
     }
     Ok(intervals)
+}
+
+/// Computes the interval of a score of `b` less that of `a`, on the same draws of sections: a paired bootstrap.
+///
+/// `None` where the runs do not have the same sections, or the measure is a distance, which is not kept per section.
+pub fn of_difference(a: &ClassScores, b: &ClassScores, measure: &Measure) -> Result<Option<Interval>> {
+    // Labels are the same where each section has as many foreground voxels in both.
+    let labelled = |scores: &ClassScores| -> Vec<(u64, u64)> {
+        let section = |c: &ConfusionCounts| (c.true_positives + c.false_negatives, c.total());
+        scores.sections.iter().map(|s| section(&s.scores.counts)).collect()
+    };
+    if measure.distance || labelled(a) != labelled(b) {
+        return Ok(None);
+    }
+    let [a, b] = [a, b].map(|scores| -> Vec<Evidence> {
+        let evidence = |s: &Scores| Evidence { counts: s.counts, boundary: s.boundary, distances: None };
+        scores.sections.iter().map(|section| evidence(&section.scores)).collect()
+    });
+    let score = |drawn: &[usize]| {
+        let of = |sections: &[Evidence]| (measure.get)(&pooled(sections, drawn, false));
+        Some(of(&b)? - of(&a)?)
+    };
+    Ok(BOOTSTRAP.interval(a.len(), &mut ChaCha8Rng::seed_from_u64(SEED), score)?)
 }

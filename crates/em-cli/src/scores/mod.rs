@@ -13,7 +13,7 @@ use em_metrics::{BoundaryCounts, Calibration, ConfusionCounts, InstanceCounts, I
 use serde::{Deserialize, Serialize};
 
 pub use collector::{Block, Collector};
-pub use table::{csv, print};
+pub use table::{cell, csv, interval, print, title};
 
 /// Scores that follow from the counts of one section, or of several together; `null` where a score does not exist.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

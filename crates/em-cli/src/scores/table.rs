@@ -101,7 +101,7 @@ fn notes(scores: &ClassScores) -> String {
     text
 }
 
-fn title(measure: &Measure, scores: &ClassScores) -> String {
+pub fn title(measure: &Measure, scores: &ClassScores) -> String {
     let unit = scores.ruler.unit.name();
     match measure.key {
         "boundary_f1" => format!("boundary F1, {} {unit}", number(scores.ruler.tolerance)),
@@ -122,7 +122,7 @@ fn spread(scores: &ClassScores, measure: &Measure) -> [String; 3] {
     [show(0), show(last / 2), show(last)]
 }
 
-fn cell(measure: &Measure, scores: &Scores) -> String {
+pub fn cell(measure: &Measure, scores: &Scores) -> String {
     show(measure, (measure.get)(scores))
 }
 
@@ -131,7 +131,7 @@ fn show(measure: &Measure, value: Option<f64>) -> String {
 }
 
 /// The ends of an interval, in the digits of its measure.
-fn interval(measure: &Measure, interval: Option<&Interval>) -> String {
+pub fn interval(measure: &Measure, interval: Option<&Interval>) -> String {
     interval.map_or("none".into(), |Interval { low, high }| {
         format!("{} to {}", show(measure, Some(*low)), show(measure, Some(*high)))
     })

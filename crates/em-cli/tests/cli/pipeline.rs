@@ -21,10 +21,10 @@ folder = \"run\"
 ";
 
 /// A tiny network, as overrides.
-const TINY: &str = "--device cpu --set model.filters=[4,8,16]";
+pub const TINY: &str = "--device cpu --set model.filters=[4,8,16]";
 
 /// A lab with a phantom of 128 x 128 voxels in `phantom`, and its configuration.
-fn with_phantom() -> Lab {
+pub fn with_phantom() -> Lab {
     let lab = Lab::new();
     lab.ok("phantom phantom --size 128 --train-sections 4 --gap 1 --val-sections 2");
     lab.write("phantom/run.toml", CONFIG);

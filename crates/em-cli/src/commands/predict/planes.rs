@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use em_io::{VolumeSpec, VolumeWriter, Voxels, WriteOptions};
-use ndarray::{Array4, ArrayView3, ArrayViewMut3, Axis, Zip};
+use em_objects::Postprocess;
+use ndarray::{Array4, ArrayView3, ArrayViewMut3, Axis};
 
 use crate::streaming::store::BlockStore;
 
@@ -26,8 +27,8 @@ pub struct Plane {
 /// What is written of a class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Content {
-    /// 255 where the probability is above the threshold, else 0.
-    Mask { threshold: f32 },
+    /// 255 where the probability is above the threshold, else 0; each section is then cleaned.
+    Mask { threshold: f32, cleaning: Postprocess },
     /// The probability as 8 bit, 255 being 1.
     Probabilities,
 }
@@ -35,25 +36,36 @@ pub enum Content {
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mask { threshold } => write!(f, "a mask above {threshold}"),
+            Self::Mask { threshold, cleaning } if cleaning.is_none() => {
+                write!(f, "a mask above {threshold}")
+            }
+            Self::Mask { threshold, cleaning } => write!(f, "a mask above {threshold}, then {cleaning:?}"),
             Self::Probabilities => f.write_str("probabilities"),
         }
     }
 }
 
 /// Turns the probabilities of a section, `[class, y, x]`, into its planes, `[plane, y, x]`.
-pub fn fill(planes: &[Plane], probabilities: ArrayView3<'_, f32>, mut section: ArrayViewMut3<'_, u8>) {
-    for (plane, target) in planes.iter().zip(section.outer_iter_mut()) {
+pub fn fill(
+    planes: &[Plane],
+    probabilities: ArrayView3<'_, f32>,
+    mut section: ArrayViewMut3<'_, u8>,
+) -> Result<()> {
+    for (plane, mut target) in planes.iter().zip(section.outer_iter_mut()) {
         let source = probabilities.index_axis(Axis(0), plane.channel);
         match plane.content {
-            Content::Mask { threshold } => Zip::from(target)
-                .and(source)
-                .for_each(|voxel, &p| *voxel = if p > threshold { u8::MAX } else { 0 }),
+            Content::Mask { threshold, cleaning } => {
+                let mask = source.mapv(|p| p > threshold).insert_axis(Axis(0));
+                let mask = if cleaning.is_none() { mask } else { cleaning.apply(mask)? };
+                let mask = mask.index_axis_move(Axis(0), 0);
+                target.zip_mut_with(&mask, |voxel, &inside| *voxel = if inside { u8::MAX } else { 0 });
+            }
             Content::Probabilities => {
-                Zip::from(target).and(source).for_each(|voxel, &p| *voxel = em_data::probabilities::byte(p));
+                target.zip_mut_with(&source, |voxel, &p| *voxel = em_data::probabilities::byte(p));
             }
         }
     }
+    Ok(())
 }
 
 /// The files of all planes, being written.
@@ -110,7 +122,7 @@ impl<'a> Writers<'a> {
     pub fn finish(self, voxels: u64) -> Result<()> {
         for ((plane, writer), foreground) in self.planes.iter().zip(self.writers).zip(self.foreground) {
             writer.finish()?;
-            if let Content::Mask { threshold } = plane.content {
+            if let Content::Mask { threshold, .. } = plane.content {
                 let share = foreground as f64 / voxels as f64 * 100.0;
                 let (class, path) = (&plane.class, plane.path.display());
                 println!("{class}: {share:.2} % foreground above {threshold}, in `{path}`");
@@ -133,6 +145,7 @@ pub fn with_class(path: &Path, class: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use em_objects::Extent;
 
     #[test]
     fn the_class_stands_before_the_ending() {
@@ -146,10 +159,16 @@ mod tests {
     #[test]
     fn probabilities_become_masks_and_bytes() {
         let plane = |channel, content| Plane { class: "a".into(), channel, content, path: "a".into() };
-        let planes = [plane(1, Content::Mask { threshold: 0.5 }), plane(0, Content::Probabilities)];
+        let mask = Content::Mask { threshold: 0.5, cleaning: Postprocess::default() };
+        let planes = [plane(1, mask), plane(0, Content::Probabilities)];
         let probabilities = ndarray::array![[[0.0, 0.2]], [[0.5, 0.6]]];
         let mut section = ndarray::Array3::zeros((2, 1, 2));
-        fill(&planes, probabilities.view(), section.view_mut());
+        fill(&planes, probabilities.view(), section.view_mut()).unwrap();
         assert_eq!(section, ndarray::array![[[0, 255]], [[0, 51]]]);
+        // A component of one voxel goes.
+        let cleaning = Postprocess { minimum_voxels: 2, extent: Extent::Section, ..Default::default() };
+        let planes = [plane(1, Content::Mask { threshold: 0.5, cleaning })];
+        fill(&planes, probabilities.view(), section.view_mut()).unwrap();
+        assert_eq!(section.index_axis(Axis(0), 0), ndarray::array![[0, 0]]);
     }
 }

@@ -1,0 +1,80 @@
+//! `em-cli tune` and `em-cli compare` on small runs.
+
+use crate::lab::Lab;
+use crate::pipeline::{TINY, with_phantom};
+
+fn trained(lab: &Lab, name: &str, more: &str) {
+    lab.ok(&format!(
+        "train --config phantom/run.toml {TINY} --set train.epochs=2 --set data.classes=[\"mitochondria\"] \
+         --set output.folder={name} {more}"
+    ));
+}
+
+#[test]
+fn tune_chooses_what_predict_then_does() {
+    let lab = with_phantom();
+    trained(&lab, "run", "");
+    let before = lab.ok("predict --model run phantom/val.tif -o before.tif");
+    let told = lab.ok("tune run");
+    assert!(told.contains("threshold") && told.contains("holes"), "{told}");
+    let tuned: serde_json::Value = serde_json::from_str(&lab.read("run/tune.json")).unwrap();
+    let chosen = &tuned["classes"]["mitochondria"];
+    let card: serde_json::Value = serde_json::from_str(&lab.read("run/model.json")).unwrap();
+    assert_eq!(card["thresholds"]["mitochondria"], chosen["threshold"]);
+    let steps = chosen["steps"].as_array().unwrap();
+    let last = steps.iter().rev().find(|step| step["kept"] == true);
+    lab.ok("predict --model run phantom/val.tif -o after.tif");
+    let iou = |mask: &str| -> f64 {
+        let scores =
+            lab.ok(&format!("evaluate --prediction {mask} --label phantom/val_mitochondria.tif --json"));
+        let scores: serde_json::Value = serde_json::from_str(&scores).unwrap();
+        scores["pooled"]["iou"].as_f64().unwrap_or(0.0)
+    };
+    let (untuned, after) = (iou("before.tif"), iou("after.tif"));
+    match last {
+        Some(step) => {
+            // Chosen on 8-bit probabilities, applied to floats.
+            let promised = step["iou"].as_f64().unwrap();
+            assert!((after - promised).abs() < 0.01, "promised {promised}, predicted {after}");
+            assert!(after > untuned, "{after} after, {untuned} before");
+        }
+        None => assert_eq!(lab.bytes("before.tif"), lab.bytes("after.tif"), "{before}"),
+    }
+    // The report follows the choice, and another training forgets it.
+    lab.ok("report run");
+    trained(&lab, "run", "--overwrite");
+    assert!(!lab.path("run/tune.json").exists());
+}
+
+#[test]
+fn compare_tells_what_differs_and_by_how_much() {
+    let lab = with_phantom();
+    trained(&lab, "first", "");
+    trained(&lab, "second", "--set train.learning_rate=1e-5");
+    let told = lab.ok("compare first second -o scores.csv");
+    assert!(told.contains("train.learning_rate\n    1: 0.003\n    2: 0.00001\n"), "{told}");
+    assert!(!told.contains("train.epochs") && !told.contains("output.folder"), "{told}");
+    assert!(told.contains("mitochondria, validation"), "{told}");
+    let table = lab.read("scores.csv");
+    assert_eq!(table.lines().count(), 1 + 2 * 8, "{table}");
+    let same = lab.ok("compare first first");
+    assert!(same.contains("the same in all") && same.contains("+0.0000 to +0.0000"), "{same}");
+}
+
+#[test]
+fn compare_needs_runs() {
+    let lab = Lab::new();
+    let told = lab.mistake("compare a b");
+    assert!(told.starts_with("error: `a/model.json` cannot be read"), "{told}");
+    assert!(lab.mistake("tune a").starts_with("error: `a/model.json` cannot be read"));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_reader_that_leaves_is_no_error() {
+    let lab = Lab::new();
+    let script = format!("{} config init | true; echo ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_em-cli"));
+    let output = lab.command("bash", &["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
