@@ -141,7 +141,7 @@ fn iou(sides: &[Side<'_>], threshold: f32, postprocess: Postprocess) -> Result<O
     for side in sides {
         let above = threshold * f32::from(u8::MAX);
         let mask = postprocess.apply(side.probabilities.mapv(|p| f32::from(p) > above))?;
-        counts = counts + ConfusionCounts::of(mask.view(), side.label)?;
+        counts += ConfusionCounts::of(mask.view(), side.label)?;
     }
     Ok(counts.iou())
 }

@@ -161,6 +161,6 @@ mod tests {
             names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
         }
         names.sort();
-        assert_eq!(names, ["demo", "epfl", "epfl-ca1", "notebook", "vnc"]);
+        assert_eq!(names, ["demo", "epfl", "epfl-ca1", "epfl-ca1-both", "notebook", "vnc"]);
     }
 }
