@@ -347,7 +347,9 @@ pub fn train(
         observe(Progress::Validating);
         // The average of the weights, where there is one, is what is scored and kept.
         let kept = average.as_ref().map_or(&net, Average::net);
-        let scores = validation.score(&kept.folded()?, &loss, &volumes)?;
+        // Scored as it will predict.
+        let folded = kept.folded()?.with_features(training.predict.precision.kind(device));
+        let scores = validation.score(&folded, &loss, &volumes)?;
         let seconds = started.elapsed().as_secs_f64();
         let record = EpochRecord {
             epoch: epoch + 1,

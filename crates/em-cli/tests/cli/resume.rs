@@ -14,7 +14,7 @@ use crate::lab::Lab;
 /// Times that the training is killed.
 const KILLS: usize = 6;
 
-/// Dropout, elastic changes and batch norm, so that every generator and every statistic matters.
+/// Dropout, warps, noise, batch norm and averaged weights, so that every generator and every statistic matters.
 const CONFIG: &str = "\
 [data]
 folder = \".\"
@@ -28,6 +28,13 @@ filters = [4, 8, 8, 8, 8]
 [train]
 epochs = 14
 batch_size = 4
+average_decay = 0.9
+[augmentation]
+warp_probability = 0.5
+rotation = 30
+elastic = 2
+noise = 0.1
+defects = 0.3
 [train.schedule]
 kind = \"plateau\"
 plateau_patience = 1
