@@ -45,7 +45,7 @@ pub fn findings(config: &RunConfig, timed_on: Option<Device>) -> Vec<Finding> {
     let Some(sides) = Sides::of(config, &stacks, &mut findings) else {
         return findings;
     };
-    sides.check(&stacks, &mut findings);
+    sides.check(config, &stacks, &mut findings);
     resources::check(config, &sources.classes, &stacks, &sides, &mut findings);
     let is_possible = findings.iter().all(|finding| finding.severity != Severity::Error);
     match timed_on {

@@ -4,18 +4,13 @@ use crate::tuned::Tuned;
 use anyhow::Result;
 use em_data::{Region, TrainingSet};
 use em_model::Predictor;
-use ndarray::{Array3, Array4, ArrayView3, s};
+use ndarray::{Array3, Array4, ArrayView3};
 
 /// Predicts one region: probabilities `[class, z, y, x]`.
 pub fn probabilities(predictor: &Predictor, set: &TrainingSet, region: &Region) -> Result<Array4<f32>> {
     let grey = set.volumes()[region.volume].raw().cut(region.roi).to_f32();
-    let [depth, height, width] = region.roi.shape;
-    let mut values = Array4::zeros((set.classes().len(), depth, height, width));
-    for z in 0..depth {
-        let of_section = predictor.predict_section(grey.view(), z, predictor.card().normalization)?;
-        values.slice_mut(s![.., z, .., ..]).assign(&of_section);
-    }
-    Ok(values)
+    let sections = 0..region.roi.shape[0];
+    Ok(predictor.predict_sections(grey.view(), sections, predictor.card().normalization)?)
 }
 
 /// Makes the mask of a class from its probabilities `[z, y, x]`, as the model's card and `em-cli tune` say.

@@ -9,10 +9,12 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AugmentationConfig {
-    /// Mirror tiles at random along y and x.
+    /// Mirror tiles at random along y and x, and those of 3D networks along z.
     pub flips: bool,
-    /// Turn tiles at random by 0, 90, 180 or 270 degrees.
+    /// Turn tiles at random by 0, 90, 180 or 270 degrees in the plane.
     pub turns: bool,
+    /// Let the axes of cubic tiles change places at random; for 3D networks and voxels as thick as wide.
+    pub turn_cubes: bool,
     /// Share of the tiles that are warped by `rotation`, `scale`, `shear` and `elastic`.
     pub warp_probability: f32,
     /// Warped tiles are rotated by up to so many degrees, either way.
@@ -53,6 +55,7 @@ impl AugmentationConfig {
         Self {
             flips: false,
             turns: false,
+            turn_cubes: false,
             warp_probability: 0.0,
             rotation: 0.0,
             scale: 0.0,

@@ -33,6 +33,16 @@ pub enum Error {
         expected: Vec<String>,
     },
 
+    /// A training tile has more sections than a training region.
+    #[error("tiling.tile_depth is {tile_depth}, but a training region of `{volume}` has {sections} sections")]
+    TileTooDeep {
+        /// Name of the volume.
+        volume: String,
+        /// Sections of a tile.
+        tile_depth: usize,
+        /// Sections of the region.
+        sections: usize,
+    },
     /// A tile does not fit into the volume that it is cut from.
     #[error(
         "tiling.tile_size is {tile_size}, but the sections of `{volume}` are {height} x {width} (height x width)"
@@ -114,6 +124,9 @@ impl Error {
         Some(match self {
             Self::TileTooLarge { height, width, .. } => {
                 format!("set tiling.tile_size to at most {}", height.min(width))
+            }
+            Self::TileTooDeep { sections, .. } => {
+                format!("set tiling.tile_depth to at most {sections}, or train on more sections")
             }
             Self::EmptySplit { .. } => {
                 "lower data.split.gap, change data.split.validation_fraction, or name validation files in [data.validation]"

@@ -17,6 +17,8 @@ use crate::{AugmentationConfig, Error, Region, Result, TileTransform, TrainingSe
 pub struct TilingConfig {
     /// Edge of a square training tile in voxels.
     pub tile_size: usize,
+    /// Sections of a training tile: 1, or for 3D networks a multiple of what the network halves.
+    pub tile_depth: usize,
     /// Where tiles are cut: `random` places, or the `grid` of the original (each tile once per epoch, in random order).
     pub placement: Placement,
     /// Share of the tiles of `random` that are placed so that they hold foreground, the classes in turn.
@@ -27,7 +29,13 @@ pub struct TilingConfig {
 
 impl Default for TilingConfig {
     fn default() -> Self {
-        Self { tile_size: 256, placement: Placement::Random, foreground_fraction: 0.33, tiles_per_epoch: 0 }
+        Self {
+            tile_size: 256,
+            tile_depth: 1,
+            placement: Placement::Random,
+            foreground_fraction: 0.33,
+            tiles_per_epoch: 0,
+        }
     }
 }
 
@@ -38,12 +46,10 @@ impl TilingConfig {
     ///
     /// Fails with the key that is out of range, or the volume that is too small.
     pub fn check(&self, set: &TrainingSet, regions: &[Region]) -> Result<()> {
-        if self.tile_size == 0 {
-            return Err(Error::Setting {
-                key: "tiling.tile_size",
-                found: "0".into(),
-                expected: "at least 1",
-            });
+        for (key, value) in [("tiling.tile_size", self.tile_size), ("tiling.tile_depth", self.tile_depth)] {
+            if value == 0 {
+                return Err(Error::Setting { key, found: "0".into(), expected: "at least 1" });
+            }
         }
         if !(0.0..=1.0).contains(&self.foreground_fraction) {
             return Err(Error::Setting {
@@ -53,7 +59,11 @@ impl TilingConfig {
             });
         }
         for region in regions {
-            let [_, height, width] = region.roi.shape;
+            let [sections, height, width] = region.roi.shape;
+            if sections < self.tile_depth {
+                let volume = set.volumes()[region.volume].name().to_owned();
+                return Err(Error::TileTooDeep { volume, tile_depth: self.tile_depth, sections });
+            }
             if height.min(width) < self.tile_size {
                 let volume = set.volumes()[region.volume].name().to_owned();
                 return Err(Error::TileTooLarge { volume, tile_size: self.tile_size, height, width });
@@ -73,7 +83,7 @@ pub enum Placement {
     Grid,
 }
 
-/// One tile of an epoch: a square `[1, tile_size, tile_size]` and its change.
+/// One tile of an epoch: a box `[tile_depth, tile_size, tile_size]` and its change.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TileSample {
     /// Number of the volume in the training set.
@@ -102,6 +112,8 @@ pub struct Sampler<'a> {
     foreground: Vec<Vec<u64>>,
     /// Each section of each region: region number and z.
     sections: Vec<(usize, usize)>,
+    /// Those of them that a tile can start at.
+    starts: Vec<(usize, usize)>,
 }
 
 impl<'a> Sampler<'a> {
@@ -126,14 +138,15 @@ impl<'a> Sampler<'a> {
             .collect();
         let foreground =
             (0..set.classes().len()).map(|class| running_foreground(set, regions, &sections, class));
+        let starts = sections.iter().copied().filter(|(number, z)| {
+            let roi = regions[*number].roi;
+            z + tiling.tile_depth <= roi.start[0] + roi.shape[0]
+        });
         Ok(Self {
             set,
+            starts: starts.collect(),
             foreground: foreground.collect(),
-            grid: regions
-                .iter()
-                .enumerate()
-                .flat_map(|(n, region)| grid_of(n, region.roi, tiling.tile_size))
-                .collect(),
+            grid: regions.iter().enumerate().flat_map(|(n, region)| grid_of(n, region.roi, tiling)).collect(),
             sections,
             regions: regions.to_vec(),
             tiling: tiling.clone(),
@@ -181,7 +194,7 @@ impl<'a> Sampler<'a> {
         if biased && total > 0 {
             self.foreground_place(class, rng.random_range(0..total), rng)
         } else {
-            let (number, z) = self.sections[rng.random_range(0..self.sections.len())];
+            let (number, z) = self.starts[rng.random_range(0..self.starts.len())];
             let region = &self.regions[number];
             let free = |axis: usize, rng: &mut ChaCha8Rng| {
                 let first = region.roi.start[axis];
@@ -210,6 +223,14 @@ impl<'a> Sampler<'a> {
             let high = voxel[axis].min(length - tile);
             region.roi.start[axis + 1] + rng.random_range(low..=high)
         });
+        let depth = self.tiling.tile_depth;
+        let z = if depth == 1 {
+            z
+        } else {
+            let inner = z - region.roi.start[0];
+            let (low, high) = ((inner + 1).saturating_sub(depth), inner.min(region.roi.shape[0] - depth));
+            region.roi.start[0] + rng.random_range(low..=high)
+        };
         (number, [z, y, x])
     }
 }
@@ -241,15 +262,14 @@ fn running_foreground(
         .collect()
 }
 
-/// Places of tiles side by side in region number `region`, the last of a row or column shifted inwards.
-fn grid_of(region: usize, roi: Roi, tile_size: usize) -> Vec<Place> {
+/// Places of tiles side by side in region number `region`, the last of each axis shifted inwards.
+fn grid_of(region: usize, roi: Roi, tiling: &TilingConfig) -> Vec<Place> {
+    let tile = [tiling.tile_depth, tiling.tile_size, tiling.tile_size];
     let starts = |axis: usize| {
-        let (first, length) = (roi.start[axis], roi.shape[axis]);
-        (0..length.div_ceil(tile_size)).map(move |n| first + (n * tile_size).min(length - tile_size))
+        let (first, length, edge) = (roi.start[axis], roi.shape[axis], tile[axis]);
+        (0..length.div_ceil(edge)).map(move |n| first + (n * edge).min(length - edge))
     };
-    z_range(roi)
-        .flat_map(|z| starts(1).flat_map(move |y| starts(2).map(move |x| (region, [z, y, x]))))
-        .collect()
+    starts(0).flat_map(|z| starts(1).flat_map(move |y| starts(2).map(move |x| (region, [z, y, x])))).collect()
 }
 
 #[cfg(test)]
@@ -315,6 +335,33 @@ mod tests {
         assert_eq!(starts.len(), 3 * 3 * 4);
         assert_eq!(sampler.tiles_per_epoch(), 36);
         assert!(starts.contains(&[0, 24, 34]), "the last tile is shifted inwards");
+    }
+
+    #[test]
+    fn deep_tiles_lie_within_their_region_and_hold_the_foreground() {
+        let set = corner_set();
+        let regions = [Region { volume: 0, roi: Roi { start: [1, 0, 0], shape: [2, 40, 50] } }];
+        let deep = |placement, foreground_fraction| {
+            let tiling = TilingConfig {
+                tile_size: 16,
+                tile_depth: 2,
+                placement,
+                foreground_fraction,
+                tiles_per_epoch: 50,
+            };
+            let sampler = Sampler::new(&set, &regions, &tiling, &AugmentationConfig::default(), 7).unwrap();
+            sampler.epoch(0)
+        };
+        // The foreground voxel is in the second section, and only one pair of sections fits.
+        assert!(deep(Placement::Random, 1.0).iter().all(|tile| tile.start == [1, 24, 0]));
+        assert!(deep(Placement::Random, 0.0).iter().all(|tile| tile.start[0] == 1));
+        assert!(deep(Placement::Grid, 0.0).iter().all(|tile| tile.start[0] == 1));
+        let tiling = TilingConfig { tile_size: 16, tile_depth: 4, ..Default::default() };
+        let error = tiling.check(&set, &regions).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "tiling.tile_depth is 4, but a training region of `corner` has 2 sections"
+        );
     }
 
     #[test]

@@ -17,6 +17,10 @@ use crate::AugmentationConfig;
 pub struct TileTransform {
     /// A free deformation.
     pub warp: Option<Warp>,
+    /// Mirrored along z, where a tile has several labelled sections.
+    pub flip_z: bool,
+    /// How often, 0 to 2, the axes z, y, x of a cube change places to y, x, z.
+    pub axis_turns: u8,
     /// Mirrored along y.
     pub flip_y: bool,
     /// Mirrored along x.
@@ -137,6 +141,8 @@ impl TileTransform {
     /// Leaves a tile as it is.
     pub const IDENTITY: Self = Self {
         warp: None,
+        flip_z: false,
+        axis_turns: 0,
         flip_y: false,
         flip_x: false,
         quarter_turns: 0,
@@ -166,7 +172,11 @@ impl TileTransform {
         let warp = draw_warp(config, rng);
         let has_defect = rng.random::<f32>() < config.defects;
         let defect = Defect::draw(rng);
+        let flip_z = rng.random::<bool>();
+        let axis_turns = rng.random_range(0..3_u8);
         Self {
+            flip_z: config.flips && flip_z,
+            axis_turns: if config.turn_cubes { axis_turns } else { 0 },
             warp: is_warped.then_some(warp),
             flip_y: config.flips && flip_y,
             flip_x: config.flips && flip_x,

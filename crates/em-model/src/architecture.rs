@@ -9,10 +9,16 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
-    /// The network that is meant: `unet` (the default recipe: 1.9 M parameters, batch norm), `notebook` (the same filters with dropout instead of norm), `ronneberger` (the original U-Net of 2015: valid convolutions, 31 M parameters), `residual` (`unet` with residual blocks: 2.1 M parameters).
+    /// The network that is meant: `unet` (the default recipe: 1.9 M parameters, batch norm), `notebook` (the same filters with dropout instead of norm), `ronneberger` (the original U-Net of 2015: valid convolutions, 31 M parameters), `residual` (`unet` with residual blocks: 2.1 M parameters), `unet-3d` (`unet` over volumes: 5.7 M parameters; set `tiling.tile_depth` and, where sections are thicker than voxels are wide, `flat_levels`).
     pub preset: Preset,
     /// Classes exclude each other: softmax over background and classes, instead of one sigmoid per class.
     pub exclusive: bool,
+    /// What the network's convolutions go over: 2 (sections) or 3 (volumes, with tiles of `tiling.tile_depth` sections). The preset decides where this is absent.
+    pub dimensions: Option<usize>,
+    /// In 3D, how many levels from the top have kernels of one section and do not pool along z: 0 for isotropic voxels, 3 for sections 8 to 16 times as thick as voxels are wide.
+    pub flat_levels: usize,
+    /// Train every level of the decoder against the labels at its resolution, each with half the weight of the level above it (Lee et al. 2015). Prediction is the same size and speed.
+    pub deep_supervision: bool,
     /// Channels that the network reads; the grey value is repeated in each. The preset decides where this is absent.
     pub in_channels: Option<usize>,
     /// Neighbouring sections that the network sees as channels, the labelled one in the middle: 1 (2D), or an odd number (2.5D). Stacks must then be contiguous in z.
@@ -44,6 +50,9 @@ pub enum Preset {
     Ronneberger,
     /// As `unet`, with residual blocks (He et al. 2016; Zhang et al. 2018, ResUNet).
     Residual,
+    /// As `unet`, over volumes (Çiçek et al. 2016).
+    #[serde(rename = "unet-3d")]
+    Unet3d,
 }
 
 /// Normalisation after a convolution.
@@ -111,6 +120,15 @@ pub struct Architecture {
     /// Sections that the network sees, one channel each. Absent in the cards of networks that see one.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub context_sections: usize,
+    /// Axes of the convolutions: 2, or 3. Absent in the cards of networks of sections.
+    #[serde(default = "two", skip_serializing_if = "is_two")]
+    pub dimensions: usize,
+    /// In 3D, levels from the top that do not look or pool along z. Absent where there are none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub flat_levels: usize,
+    /// Whether each level of the decoder has an output, for training. Absent where only the first has.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deep_supervision: bool,
     /// Channels written.
     pub out_channels: usize,
     /// Filters per level, full resolution first, bottleneck last.
@@ -141,6 +159,16 @@ fn one() -> usize {
     1
 }
 
+fn two() -> usize {
+    2
+}
+
+// serde passes fields by reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_two(value: &usize) -> bool {
+    *value == 2
+}
+
 // serde passes fields by reference.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
 fn is_one(value: &usize) -> bool {
@@ -153,6 +181,9 @@ impl Preset {
         let small = Architecture {
             in_channels: 1,
             context_sections: 1,
+            dimensions: 2,
+            flat_levels: 0,
+            deep_supervision: false,
             out_channels: 1,
             filters: vec![16, 32, 64, 128, 256],
             padding: Padding::Same,
@@ -166,6 +197,7 @@ impl Preset {
         match self {
             Self::Unet => small,
             Self::Residual => Architecture { residual: true, ..small },
+            Self::Unet3d => Architecture { dimensions: 3, ..small },
             Self::Notebook => {
                 Architecture { norm: Norm::None, dropout: vec![0.1, 0.1, 0.2, 0.2, 0.3], ..small }
             }
@@ -198,6 +230,9 @@ impl ModelConfig {
         let architecture = Architecture {
             in_channels: self.in_channels.unwrap_or(own_channels),
             context_sections,
+            dimensions: self.dimensions.unwrap_or(preset.dimensions),
+            flat_levels: self.flat_levels,
+            deep_supervision: self.deep_supervision,
             out_channels: self.out_channels.unwrap_or(own),
             // Overridden filters may have another depth, which the preset's dropout does not fit.
             dropout: match &self.dropout {
@@ -243,12 +278,30 @@ impl Architecture {
         if self.filters.len() < 2 || self.filters.contains(&0) {
             return refuse("model.filters", format!("{:?}", self.filters), "at least two numbers above 0");
         }
-        if self.residual && self.padding == Padding::Valid {
-            return refuse(
-                "model.residual",
-                "true".into(),
-                "false with valid convolutions, as in `ronneberger`",
-            );
+        if self.padding == Padding::Valid {
+            let same_only = [
+                ("model.residual", self.residual),
+                ("model.deep_supervision", self.deep_supervision),
+                ("model.dimensions", self.dimensions != 2),
+            ];
+            if let Some((key, _)) = same_only.into_iter().find(|(_, set)| *set) {
+                let (found, expected) =
+                    if key == "model.dimensions" { ("3", "2") } else { ("true", "false") };
+                let expected = format!("{expected} with valid convolutions, as in `ronneberger`");
+                return refuse(key, found.into(), &expected);
+            }
+        }
+        if !(2..=3).contains(&self.dimensions) {
+            return refuse("model.dimensions", self.dimensions.to_string(), "2 or 3");
+        }
+        if self.dimensions == 3 && self.context_sections > 1 {
+            let found = self.context_sections.to_string();
+            return refuse("model.context_sections", found, "1 in 3D, where the network sees a volume");
+        }
+        let flat = if self.dimensions == 3 { self.depth() } else { 0 };
+        if self.flat_levels > flat {
+            let expected = format!("0 to {flat} for {} levels in {}D", self.filters.len(), self.dimensions);
+            return refuse("model.flat_levels", self.flat_levels.to_string(), &expected);
         }
         if !self.dropout.is_empty() && self.dropout.len() != self.filters.len() {
             let expected = format!("{} numbers, one per level of model.filters, or none", self.filters.len());
@@ -270,6 +323,19 @@ impl Architecture {
         1 << self.depth()
     }
 
+    /// Whether convolutions at `level`, and the pooling below it, go along z.
+    pub(crate) fn is_deep(&self, level: usize) -> bool {
+        self.dimensions == 3 && level >= self.flat_levels
+    }
+
+    /// Returns what a tile's number of sections must be a multiple of; 1 in 2D.
+    pub fn stride_z(&self) -> usize {
+        match self.dimensions {
+            3 => 1 << (self.depth() - self.flat_levels),
+            _ => 1,
+        }
+    }
+
     /// Returns how many voxels the output is smaller than the input, on each side.
     ///
     /// 0 with same padding; 92 for the 572 to 388 network of Ronneberger et al. 2015, fig. 1.
@@ -286,9 +352,13 @@ impl Architecture {
     /// Rounded up to a multiple of [`stride`](Self::stride), so that tiles with such a halo keep
     /// their place on the pooling grid.
     pub fn receptive_radius(&self) -> usize {
-        // Convolutions as in `margin`; pooling and upsampling move by at most a voxel per level.
-        let convolutions = 4 * (self.stride() - 1) + 2 * self.stride();
-        (convolutions + 2 * (self.stride() - 1)).next_multiple_of(self.stride())
+        radius(self.stride())
+    }
+
+    /// Returns an upper bound for how many sections an output voxel sees to each side, likewise; 0 in 2D.
+    pub fn receptive_radius_z(&self) -> usize {
+        // Below its flat levels the network is one over cubes.
+        if self.dimensions == 3 { radius(self.stride_z()) } else { 0 }
     }
 
     /// Returns the smallest input edge, in voxels, that the network takes and that is at least `edge`.
@@ -325,6 +395,33 @@ impl Architecture {
             expected: format!("{nearest}: the network halves tiles {} times", self.depth()),
         })
     }
+
+    /// Checks that tiles of so many sections go through the network whole.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what the number of sections may be.
+    pub fn check_tile_depth(&self, tile_depth: usize) -> Result<()> {
+        let fits = match self.dimensions {
+            3 => tile_depth > 0 && tile_depth.is_multiple_of(self.stride_z()),
+            _ => tile_depth == 1,
+        };
+        let expected = match self.dimensions {
+            3 => format!("a multiple of {}, by which the 3D network halves tiles", self.stride_z()),
+            _ => "1 for a network of sections".into(),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(Error::Setting { key: "tiling.tile_depth", found: tile_depth.to_string(), expected })
+    }
+}
+
+/// How far a network with same padding sees along an axis that it reduces to 1 / `stride`.
+fn radius(stride: usize) -> usize {
+    // Convolutions as in `margin`; pooling and upsampling move by at most a voxel per level.
+    let convolutions = 4 * (stride - 1) + 2 * stride;
+    (convolutions + 2 * (stride - 1)).next_multiple_of(stride)
 }
 
 #[cfg(test)]

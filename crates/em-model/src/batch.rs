@@ -1,12 +1,12 @@
 //! Cutting batches on the device, from parameters that em-data drew.
 
 use em_data::tile::mirrored;
-use em_data::{Normalization, Region, TileSample, TrainingSet};
+use em_data::{Normalization, Region, TileSample, TilingConfig, TrainingSet};
 use em_io::{Roi, Voxels};
 use ndarray::{Array3, ArrayView3};
 use tch::{Kind, Tensor};
 
-use crate::change::{intensity, slipped, turned, warped};
+use crate::change::{intensity, slipped, turned, turned_through, warped};
 use crate::parameters::channels_last;
 use crate::{Architecture, Result};
 
@@ -22,6 +22,8 @@ pub(crate) struct DeviceVolumes {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BatchConfig {
     pub tile_size: usize,
+    /// Sections of a tile, for networks of volumes.
+    pub tile_depth: Option<usize>,
     /// Voxels that the network's output lacks on each side.
     pub margin: usize,
     pub in_channels: usize,
@@ -31,9 +33,10 @@ pub(crate) struct BatchConfig {
 }
 
 impl BatchConfig {
-    pub fn new(architecture: &Architecture, tile_size: usize, normalization: Normalization) -> Self {
+    pub fn new(architecture: &Architecture, tiling: &TilingConfig, normalization: Normalization) -> Self {
         Self {
-            tile_size,
+            tile_size: tiling.tile_size,
+            tile_depth: (architecture.dimensions == 3).then_some(tiling.tile_depth),
             margin: architecture.margin(),
             in_channels: architecture.in_channels,
             context_sections: architecture.context_sections,
@@ -59,7 +62,8 @@ impl DeviceVolumes {
         Ok(Self { volumes: volumes.collect::<Result<_>>()? })
     }
 
-    /// Returns inputs `[n, in_channels, tile, tile]` and masks `[n, class, tile - 2 margin, ...]`.
+    /// Returns inputs `[n, in_channels, tile, tile]` and masks `[n, class, tile - 2 margin, ...]`; of
+    /// volumes `[n, in_channels, depth, tile, tile]` and `[n, class, depth, tile, tile]`.
     pub fn batch(&self, samples: &[TileSample], config: &BatchConfig) -> Result<(Tensor, Tensor)> {
         let _guard = tch::no_grad_guard();
         let mut inputs = Vec::with_capacity(samples.len());
@@ -70,23 +74,28 @@ impl DeviceVolumes {
             masks.push(centre(&mask, config.margin)?);
         }
         let inputs = Tensor::f_stack(&inputs, 0)?;
-        let channels = if config.context_sections > 1 { -1 } else { config.in_channels as i64 };
-        let inputs = inputs.f_expand([-1, channels, -1, -1], false)?;
+        let inputs = match config.tile_depth {
+            Some(_) => inputs.f_unsqueeze(1)?.f_expand([-1, config.in_channels as i64, -1, -1, -1], false)?,
+            None if config.context_sections > 1 => inputs,
+            None => inputs.f_expand([-1, config.in_channels as i64, -1, -1], false)?,
+        };
         Ok((channels_last(&inputs)?, Tensor::f_stack(&masks, 0)?.f_to_kind(Kind::Float)?))
     }
 
-    /// One changed tile: `[section, y, x]`, normalised, and its masks `[class, y, x]`.
+    /// One changed tile: `[section, y, x]`, normalised, and its masks `[class, y, x]`, or
+    /// `[class, z, y, x]` of a volume.
     fn tile(&self, sample: &TileSample, config: &BatchConfig) -> Result<(Tensor, Tensor)> {
         let size = config.tile_size;
         let transform = &sample.transform;
+        let depth = config.tile_depth.unwrap_or(1);
         let (raw, masks) = match &transform.warp {
             None => {
                 let [z, y, x] = sample.start;
-                let roi = Roi { start: [z, y, x], shape: [1, size, size] };
+                let roi = Roi { start: [z, y, x], shape: [depth, size, size] };
                 self.window(sample.volume, roi, sample.bounds, config.context_sections)?
             }
             Some(warp) => {
-                let roi = warp_window(sample, size);
+                let roi = warp_window(sample, [depth, size, size]);
                 let (raw, masks) = self.window(sample.volume, roi, sample.bounds, config.context_sections)?;
                 let offset = [1, 2].map(|axis| (sample.start[axis] - roi.start[axis]) as f64);
                 let both = warped(&[raw, masks], warp, size, offset)?;
@@ -97,7 +106,20 @@ impl DeviceVolumes {
         let raw = normalized(&raw.f_to_kind(Kind::Float)?, config.normalization)?;
         let raw = slipped(&turned(&raw, transform)?, transform)?;
         let masks = slipped(&turned(&masks, transform)?, transform)?;
-        Ok((intensity(&raw, transform)?, masks))
+        let raw = intensity(&raw, transform)?;
+        if config.tile_depth.is_none() {
+            return Ok((raw, masks));
+        }
+        let masks = masks.f_view([-1, depth as i64, size as i64, size as i64])?;
+        Ok((turned_through(&raw, transform)?, turned_through(&masks, transform)?))
+    }
+
+    /// The raw voxels of a region, `[z, y, x]` of the volume's own numbers, and its masks
+    /// `[class, z, y, x]` of 0 and 1.
+    pub fn block(&self, region: &Region) -> Result<(Tensor, Tensor)> {
+        let (raw, masks) = self.window(region.volume, region.roi, region.roi, 1)?;
+        let [depth, height, width] = region.roi.shape.map(|edge| edge as i64);
+        Ok((raw, masks.f_view([-1, depth, height, width])?))
     }
 
     /// Cuts section `z` of a region whole: inputs `[context, y, x]` of the volume's own numbers, and
@@ -108,19 +130,24 @@ impl DeviceVolumes {
         self.window(region.volume, roi, region.roi, context)
     }
 
-    /// Cuts one section of a volume, with its neighbours; those outside `bounds` are mirrored.
+    /// Cuts one section of a volume with its neighbours, those outside `bounds` mirrored, or several
+    /// without; of several, the masks are `[class * section, y, x]`.
     fn window(&self, volume: usize, roi: Roi, bounds: Roi, context: usize) -> Result<(Tensor, Tensor)> {
         let (raw, labels) = &self.volumes[volume];
         let cut = |section: &Tensor| -> Result<Tensor> {
             let rows = section.f_narrow(-2, roi.start[1] as i64, roi.shape[1] as i64)?;
             Ok(rows.f_narrow(-1, roi.start[2] as i64, roi.shape[2] as i64)?)
         };
-        let z = roi.start[0];
+        let (z, depth) = (roi.start[0], roi.shape[0]);
+        let masks = cut(&labels.f_narrow(1, z as i64, depth as i64)?)?.f_flatten(0, 1)?;
+        if depth > 1 {
+            return Ok((cut(&raw.f_narrow(0, z as i64, depth as i64)?)?, masks));
+        }
         let sections = context_of(z - bounds.start[0], bounds.shape[0], context)
             .into_iter()
             .map(|inner| cut(&raw.f_get((bounds.start[0] + inner) as i64)?))
             .collect::<Result<Vec<_>>>()?;
-        Ok((Tensor::f_stack(&sections, 0)?, cut(&labels.f_select(1, z as i64)?)?))
+        Ok((Tensor::f_stack(&sections, 0)?, masks))
     }
 }
 
@@ -131,10 +158,11 @@ pub(crate) fn context_of(z: usize, depth: usize, context: usize) -> Vec<usize> {
 }
 
 /// What a warped tile may read: the tile and what lies around it, within its bounds.
-fn warp_window(sample: &TileSample, size: usize) -> Roi {
+fn warp_window(sample: &TileSample, tile: [usize; 3]) -> Roi {
     // Half a tile reaches the corners of any rotation; what is farther away is mirrored.
+    let size = tile[1];
     let around = size / 2;
-    let mut roi = Roi { start: sample.start, shape: [1, size, size] };
+    let mut roi = Roi { start: sample.start, shape: tile };
     for axis in 1..3 {
         let bounds = (sample.bounds.start[axis], sample.bounds.start[axis] + sample.bounds.shape[axis]);
         let start = sample.start[axis].saturating_sub(around).max(bounds.0);
@@ -213,6 +241,7 @@ mod tests {
 
     const PLAIN: BatchConfig = BatchConfig {
         tile_size: 2,
+        tile_depth: None,
         margin: 0,
         in_channels: 1,
         context_sections: 1,
@@ -306,6 +335,33 @@ mod tests {
             values(&x.to_kind(Kind::Float)).chunks(4).map(|s| s[0]).collect::<Vec<_>>(),
             [1., 2., 3., 4., 3.]
         );
+    }
+
+    #[test]
+    fn volumes_are_cut_and_turned_through_all_axes_alike() {
+        let raw = Array3::from_shape_fn((5, 4, 5), |(z, y, x)| (z * 20 + y * 5 + x) as u8);
+        let volumes = upload(raw.clone(), raw.mapv(|v| v % 2 == 1));
+        let config = BatchConfig { tile_depth: Some(2), ..PLAIN };
+        let bounds = Roi::whole([5, 4, 5]);
+        let mut seen = Vec::new();
+        for axis_turns in 0..3 {
+            for flip_z in [false, true] {
+                let transform = TileTransform { flip_z, axis_turns, ..TileTransform::IDENTITY };
+                let sample = TileSample { volume: 0, start: [2, 1, 1], bounds, transform };
+                let (x, y) = volumes.batch(&[sample], &config).unwrap();
+                assert_eq!((x.size(), y.size()), (vec![1, 1, 2, 2, 2], vec![1, 1, 2, 2, 2]));
+                let odd: Vec<f32> = values(&x).iter().map(|v| v % 2.0).collect();
+                assert_eq!(odd, values(&y));
+                seen.push(values(&x));
+            }
+        }
+        assert_eq!(seen[0], [46., 47., 51., 52., 66., 67., 71., 72.]);
+        assert_eq!(seen[1], [66., 67., 71., 72., 46., 47., 51., 52.]);
+        // numpy.transpose(tile, (1, 2, 0)): y, x, z become z, y, x.
+        assert_eq!(seen[2], [46., 66., 47., 67., 51., 71., 52., 72.]);
+        seen.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        seen.dedup();
+        assert_eq!(seen.len(), 6);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The layers of a U-Net: blocks of two convolutions, norms, transposed convolutions.
+//! The layers of a U-Net: blocks of two convolutions, norms, transposed convolutions. Each goes over
+//! as many axes as its weight has: sections, or volumes.
 
 use tch::{Kind, Tensor};
 
@@ -72,7 +73,8 @@ pub(crate) struct Convolution {
     pub weight: Tensor,
     pub bias: Option<Tensor>,
     pub norm: Option<NormLayer>,
-    pub padding: i64,
+    /// Zeros around the input, along each axis.
+    pub padding: Vec<i64>,
 }
 
 impl Convolution {
@@ -80,8 +82,8 @@ impl Convolution {
         // Differentiable, so that gradients reach the 32-bit weights.
         let weight = self.weight.f_to_kind(input.kind())?;
         let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(input.kind())).transpose()?;
-        let p = self.padding;
-        Ok(input.f_conv2d(&weight, bias, [1, 1], [p, p], [1, 1], 1)?)
+        let (ones, zeros) = (vec![1; self.padding.len()], vec![0; self.padding.len()]);
+        Ok(input.f_convolution(&weight, bias, &ones, &self.padding, &ones, false, &zeros, 1)?)
     }
 
     pub fn forward_norm(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
@@ -98,16 +100,23 @@ impl Convolution {
         let (weight, bias) = match &self.norm {
             Some(NormLayer::Group(norm)) => {
                 let norm = Some(NormLayer::Group(norm.detached()));
-                return Ok(Self { weight: self.weight.f_detach()?, bias: None, norm, padding: self.padding });
+                return Ok(Self {
+                    weight: self.weight.f_detach()?,
+                    bias: None,
+                    norm,
+                    padding: self.padding.clone(),
+                });
             }
             None => (self.weight.f_detach()?, self.bias.as_ref().map(Tensor::detach)),
             Some(NormLayer::Batch(norm)) => {
                 let factor = &norm.gain / (&norm.variance + NORM_EPSILON).f_sqrt()?;
                 let shift = &norm.shift - &norm.mean * &factor;
-                (&self.weight * factor.f_reshape([-1, 1, 1, 1])?, Some(shift.f_detach()?))
+                let mut shape = vec![1; self.weight.dim()];
+                shape[0] = -1;
+                (&self.weight * factor.f_reshape(shape)?, Some(shift.f_detach()?))
             }
         };
-        Ok(Self { weight: weight.f_detach()?, bias, norm: None, padding: self.padding })
+        Ok(Self { weight: weight.f_detach()?, bias, norm: None, padding: self.padding.clone() })
     }
 }
 
@@ -161,7 +170,8 @@ impl BatchNorm {
     }
 }
 
-/// A transposed convolution 2 x 2 of stride 2, with an optional ReLU.
+/// A transposed convolution of 2 voxels and stride 2 along each axis that the level below pooled, with
+/// an optional ReLU.
 #[derive(Debug)]
 pub(crate) struct UpConvolution {
     pub weight: Tensor,
@@ -172,7 +182,9 @@ pub(crate) struct UpConvolution {
 impl UpConvolution {
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let (weight, bias) = (self.weight.f_to_kind(input.kind())?, self.bias.f_to_kind(input.kind())?);
-        let mut raised = input.f_conv_transpose2d(&weight, Some(&bias), [2, 2], [0, 0], [0, 0], 1, [1, 1])?;
+        let stride = &weight.size()[2..];
+        let (ones, zeros) = (vec![1; stride.len()], vec![0; stride.len()]);
+        let mut raised = input.f_convolution(&weight, Some(&bias), stride, &zeros, &ones, true, &zeros, 1)?;
         if self.relu {
             raised = raised.f_relu_()?;
         }

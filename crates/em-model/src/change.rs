@@ -58,6 +58,15 @@ pub(crate) fn turned(tile: &Tensor, transform: &TileTransform) -> Result<Tensor>
     })
 }
 
+/// Mirrors a volume `[..., z, y, x]` along z, and lets the axes of a cube change places.
+pub(crate) fn turned_through(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
+    let mut turned = if transform.flip_z { tile.f_flip([-3])? } else { tile.shallow_clone() };
+    for _ in 0..transform.axis_turns {
+        turned = turned.f_movedim_int(-3, -1)?;
+    }
+    Ok(turned)
+}
+
 /// Moves the rows below a line along x, where the tile has this defect.
 pub(crate) fn slipped(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
     let Some(Defect::Slip { row, distance }) = transform.defect else {

@@ -111,7 +111,7 @@ fn parameters_and_multiply_adds_equal_what_pytorch_counts() {
     for (name, preset) in PRESETS {
         let architecture = preset.architecture();
         let tile_size = if preset == Preset::Ronneberger { 572 } else { 256 };
-        let counted = [architecture.parameter_count() as u64, architecture.multiply_adds(tile_size)];
+        let counted = [architecture.parameter_count() as u64, architecture.multiply_adds(1, tile_size)];
         assert_eq!(counted, golden().costs[name], "{name}");
     }
 }
@@ -136,6 +136,57 @@ fn gradients_of_each_norm_and_activation_equal_pytorch() {
         let flat: Vec<f32> = Vec::try_from(logits.detach().contiguous().view(-1)).unwrap();
         for (found, expected) in flat.iter().step_by(17).zip(&expected.logits) {
             assert!((f64::from(*found) - expected).abs() < 1e-4, "{name}: {found}, expected {expected}");
+        }
+        assert_eq!(net.parameters().trainable().count(), expected.norms.len(), "{name}");
+        for parameter in net.parameters().trainable() {
+            let found = parameter.tensor.grad().to_kind(Kind::Double).norm().double_value(&[]);
+            let expected = expected.norms[&parameter.name];
+            let difference = (found - expected).abs();
+            assert!(difference < 1e-3 * expected + 1e-5, "{name}, {}: {found}, {expected}", parameter.name);
+        }
+    }
+}
+
+/// By tests/make_volumes.py.
+#[derive(Deserialize)]
+struct Volumes {
+    shapes: Vec<Vec<i64>>,
+    /// Every 97th logit of each level.
+    logits: Vec<Vec<f64>>,
+    /// L2 norm of the gradient of each parameter.
+    norms: BTreeMap<String, f64>,
+    /// Parameters, and multiply-adds of a tile of 16 x 32 x 32 voxels.
+    cost: [u64; 2],
+}
+
+#[test]
+fn networks_of_volumes_equal_pytorch() {
+    let expected: BTreeMap<String, Volumes> =
+        serde_json::from_str(include_str!("../tests/golden/volumes.json")).unwrap();
+    assert_eq!(expected.len(), 4);
+    for (name, expected) in expected {
+        let words: Vec<&str> = name.split(' ').collect();
+        let architecture = Architecture {
+            filters: vec![4, 6, 8, 12],
+            out_channels: 2,
+            norm: serde_json::from_value(words[0].into()).unwrap(),
+            flat_levels: words[1].parse().unwrap(),
+            residual: words[2] == "residual",
+            deep_supervision: words[3] == "supervised",
+            ..Preset::Unet3d.architecture()
+        };
+        let counted = [architecture.parameter_count() as u64, architecture.multiply_adds(16, 32)];
+        assert_eq!(counted, expected.cost, "{name}");
+        let net = filled(&architecture);
+        let levels = net.levels(&inputs(&[2, 1, 16, 24, 32]), Mode::Training(Kind::Float)).unwrap();
+        let shapes: Vec<Vec<i64>> = levels.iter().map(Tensor::size).collect();
+        assert_eq!(shapes, expected.shapes, "{name}");
+        levels.iter().map(|logits| logits.square().mean(Kind::Float)).sum::<Tensor>().backward();
+        for (logits, expected) in levels.iter().zip(&expected.logits) {
+            let flat: Vec<f32> = Vec::try_from(logits.detach().contiguous().view(-1)).unwrap();
+            for (found, expected) in flat.iter().step_by(97).zip(expected) {
+                assert!((f64::from(*found) - expected).abs() < 1e-4, "{name}: {found}, expected {expected}");
+            }
         }
         assert_eq!(net.parameters().trainable().count(), expected.norms.len(), "{name}");
         for parameter in net.parameters().trainable() {

@@ -31,6 +31,7 @@ mod section;
 pub mod train;
 mod unet;
 mod validate;
+mod volume;
 
 pub use architecture::{Activation, Architecture, ModelConfig, Norm, Padding, Preset};
 pub use device::Device;

@@ -14,20 +14,15 @@ const WORKING_FEATURES: u64 = 8;
 /// and the sum are two more.
 const RESIDUAL_FEATURES: u64 = 4;
 
-/// Bounds the bytes of a forward pass over `[height, width]` voxels, weights and program included.
+/// Bounds the bytes of a forward pass over `[depth, height, width]` voxels, weights and program included.
 ///
 /// Each number of a feature takes `feature_bytes`.
-pub(crate) fn inference_bytes(
-    architecture: &Architecture,
-    [height, width]: [usize; 2],
-    feature_bytes: u64,
-) -> u64 {
-    let voxels = (height as u64).saturating_mul(width as u64);
+pub(crate) fn inference_bytes(architecture: &Architecture, tile: [usize; 3], feature_bytes: u64) -> u64 {
+    let voxels = tile.iter().fold(1, |product: u64, &edge| product.saturating_mul(edge as u64));
     let float = size_of::<f32>() as u64;
     let features = |level: usize| {
-        // A level has a quarter of the voxels of the one above it.
         (architecture.filters[level] as u64)
-            .saturating_mul(voxels >> (2 * level))
+            .saturating_mul(voxels >> halvings(architecture, level))
             .saturating_mul(feature_bytes)
     };
     let skips: u64 = (0..architecture.filters.len()).map(features).fold(0, u64::saturating_add);
@@ -39,6 +34,12 @@ pub(crate) fn inference_bytes(
     [skips, features(0).saturating_mul(working), ends, weights, PROGRAM_BYTES]
         .into_iter()
         .fold(0, u64::saturating_add)
+}
+
+/// How often the voxels of a level were halved: twice per level above it in 2D, and a third time
+/// where pooling goes along z.
+fn halvings(architecture: &Architecture, level: usize) -> usize {
+    2 * level + (0..level).filter(|&above| architecture.is_deep(above)).count()
 }
 
 impl Architecture {
@@ -53,17 +54,17 @@ impl Architecture {
 /// concatenation with the skip.
 const TRAINING_FEATURES: u64 = 15;
 
-/// Estimates the bytes of a training step on `batch_size` square tiles, weights, optimiser and
+/// Estimates the bytes of a training step on `batch_size` tiles `[z, y, x]`, weights, optimiser and
 /// program included.
 ///
 /// On a processor, the default network with 8 tiles of 256 voxels was measured at five sixths of it.
-pub fn training_bytes(architecture: &Architecture, tile_size: usize, batch_size: usize) -> u64 {
+pub fn training_bytes(architecture: &Architecture, tile: [usize; 3], batch_size: usize) -> u64 {
     let float = size_of::<f32>() as u64;
-    let edge = tile_size as u64;
-    let voxels = edge.saturating_mul(edge).saturating_mul(batch_size as u64);
+    let edges = tile.into_iter().chain([batch_size]);
+    let voxels = edges.fold(1, |product: u64, edge| product.saturating_mul(edge as u64));
     let features = architecture.filters.iter().enumerate();
     let features = features
-        .map(|(level, &filters)| (voxels >> (2 * level)).saturating_mul(filters as u64))
+        .map(|(level, &filters)| (voxels >> halvings(architecture, level)).saturating_mul(filters as u64))
         .fold(0, u64::saturating_add);
     // Weights, their gradients and two moments.
     let weights = architecture.parameter_count() as u64 * float * 4;
@@ -84,7 +85,7 @@ pub fn validation_bytes(architecture: &Architecture, section: [usize; 2], tile_s
     // Sections below a million voxels are scored several at a time.
     let voxels = section[0].saturating_mul(section[1]).max(1 << 20);
     let tile = tile_size.saturating_mul(tile_size).max(1 << 20);
-    inference_bytes(architecture, [voxels.min(tile), 1], size_of::<f32>() as u64)
+    inference_bytes(architecture, [1, voxels.min(tile), 1], size_of::<f32>() as u64)
 }
 
 #[cfg(test)]
@@ -95,11 +96,11 @@ mod tests {
     #[test]
     fn more_voxels_take_more_memory_and_no_size_overflows() {
         let unet = Preset::Unet.architecture();
-        let small = inference_bytes(&unet, [256, 256], 4);
-        let large = inference_bytes(&unet, [1024, 1024], 4);
+        let small = inference_bytes(&unet, [1, 256, 256], 4);
+        let large = inference_bytes(&unet, [1, 1024, 1024], 4);
         assert!(small < large && large < 1 << 30, "{small} {large}");
-        assert!(inference_bytes(&unet, [1024, 1024], 2) < large);
-        assert_eq!(inference_bytes(&unet, [usize::MAX, usize::MAX], 4), u64::MAX);
+        assert!(inference_bytes(&unet, [1, 1024, 1024], 2) < large);
+        assert_eq!(inference_bytes(&unet, [1, usize::MAX, usize::MAX], 4), u64::MAX);
     }
 
     #[test]
@@ -107,10 +108,10 @@ mod tests {
         // Peak of /proc/PID/status on a CPU, 1 class, 256-voxel tiles, fp32: 1,263 MB in a run with
         // 8 tiles, of which the volumes were 156 MB.
         let unet = Preset::Unet.architecture();
-        let estimated = training_bytes(&unet, 256, 8);
+        let estimated = training_bytes(&unet, [1, 256, 256], 8);
         assert!((1_107_000_000..1_600_000_000).contains(&estimated), "{estimated}");
-        assert!(training_bytes(&unet, 256, 16) > estimated);
-        assert_eq!(training_bytes(&unet, usize::MAX, 8), u64::MAX);
+        assert!(training_bytes(&unet, [1, 256, 256], 16) > estimated);
+        assert_eq!(training_bytes(&unet, [1, usize::MAX, 256], 8), u64::MAX);
         assert!(validation_bytes(&unet, [64, 64], 1536) > 500 << 20);
     }
 }

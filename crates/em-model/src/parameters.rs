@@ -89,7 +89,7 @@ impl Parameters {
     }
 }
 
-/// Lays a tensor `[a, b, y, x]` out with `b` fastest, keeping its shape.
+/// Lays a tensor `[a, b, ...]` out with `b` fastest, keeping its shape.
 pub(crate) fn channels_last(tensor: &Tensor) -> Result<Tensor> {
-    Ok(tensor.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
+    Ok(tensor.f_movedim_int(1, -1)?.f_contiguous()?.f_movedim_int(-1, 1)?)
 }

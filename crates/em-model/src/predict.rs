@@ -1,8 +1,10 @@
 //! Whole sections and volumes from a trained model.
 
 use em_data::{Normalization, NormalizationConfig, NormalizationKind, Probabilities};
-use em_io::{Roi, Volume};
-use ndarray::{Array3, Array4, ArrayView3, Axis, s};
+use std::ops::Range;
+
+use em_io::Volume;
+use ndarray::{Array4, ArrayView3, Axis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -12,19 +14,20 @@ use crate::loss::class_probabilities;
 use crate::section::{self, SectionConfig};
 use crate::train::Precision;
 use crate::unet::{FoldedUNet, UNet};
+use crate::volume::VolumePlan;
 use crate::{Device, Error, ModelCard, Result, RunFolder, checkpoint, memory};
 
 /// Section `[predict]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PredictConfig {
-    /// Largest edge, in voxels, of what goes through the network at once; larger sections are cut into tiles that overlap by as much as the network sees, so that no seam shows.
+    /// Largest edge, in voxels, of what goes through the network at once; larger sections are cut into tiles that overlap by as much as the network sees, so that no seam shows. 3D networks take boxes of about as many voxels.
     pub tile_size: usize,
     /// Mirrored voxels around each section.
     pub border: usize,
     /// Voxels that are read, predicted and written at a time: as many whole sections as fit, at least one. Memory grows with it.
     pub block_voxels: usize,
-    /// How many mirrored and turned views of each section are predicted and averaged: 1, 4 (mirrored along y and x) or 8 (also turned by 90 degrees). Time grows with it.
+    /// How many mirrored and turned views of each section are predicted and averaged: 1, 4 (mirrored along y and x) or 8 (also turned by 90 degrees; in 3D, also mirrored along z). Time grows with it.
     pub views: usize,
     /// Numbers that features are kept in: `fp32`; `bf16`, about twice as fast on half the memory where the processor or accelerator has instructions for it, with probabilities that differ by about 0.001; `auto`, bf16 on processors that do.
     pub precision: Precision,
@@ -141,16 +144,18 @@ impl Predictor {
     }
 
     /// Bounds the memory, in bytes, that the program takes to predict sections of `[y, x]` voxels,
-    /// one at a time, on the CPU; blocks that wait to be predicted or written come on top.
+    /// as many as it takes [at once](Self::sections_at_once), on the CPU; blocks that wait to be predicted or written come on top.
     ///
     /// # Errors
     ///
     /// Fails if the sections are empty.
     pub fn memory_bytes(&self, section: [usize; 2]) -> Result<u64> {
         let config = self.section_config(self.card.normalization);
-        let tile = section::largest_tile(&self.card.architecture, section, &config)?;
-        let section_bytes = (section[0] * section[1] * size_of::<f32>()) as u64;
-        // Grey values, their mirrored extension, logits and probabilities of a whole section.
+        let [height, width] = section::largest_tile(&self.card.architecture, section, &config)?;
+        let depth = self.plan().map_or(1, |plan| plan.largest_tile()[0]);
+        let tile = [depth, height, width];
+        let section_bytes = (depth * section[0] * section[1] * size_of::<f32>()) as u64;
+        // Grey values, their mirrored extension, logits and probabilities of whole sections.
         let channels = (self.card.architecture.in_channels + self.card.architecture.out_channels) as u64;
         // With several views the sum of the probabilities, and a mirrored copy of them and the input.
         let views = if self.config.views > 1 { 2 * channels } else { 0 };
@@ -162,11 +167,26 @@ impl Predictor {
 
     /// Returns how many sections on each side of a section the network sees besides it.
     pub fn halo_sections(&self) -> usize {
-        self.card.architecture.context_sections / 2
+        self.plan().map_or(self.card.architecture.context_sections / 2, |plan| plan.halo_z)
+    }
+
+    /// Returns how many sections are predicted together: 1 in 2D. A volume that does not fit into
+    /// memory is to be cut into blocks of a multiple of it.
+    pub fn sections_at_once(&self) -> usize {
+        self.plan().map_or(1, |plan| plan.depth)
+    }
+
+    /// How volumes are cut, where the network is one of volumes.
+    fn plan(&self) -> Option<VolumePlan> {
+        let architecture = &self.card.architecture;
+        (architecture.dimensions == 3).then(|| VolumePlan::new(architecture, self.config.tile_size))
     }
 
     fn section_config(&self, normalization: Normalization) -> SectionConfig {
-        SectionConfig { tile_size: self.config.tile_size, border: self.config.border, normalization }
+        match self.plan() {
+            Some(plan) => plan.section_config(self.config.border, normalization),
+            None => SectionConfig::new(&self.config, normalization),
+        }
     }
 
     /// Returns the normalisation for an input: the training's, or one fitted on `volume` where the
@@ -192,7 +212,7 @@ impl Predictor {
 
     /// Predicts a volume: probabilities `[class, z, y, x]`.
     ///
-    /// Holds the whole result in memory; for more, take [`predict_section`](Self::predict_section)
+    /// Holds the whole result in memory; for more, take [`predict_sections`](Self::predict_sections)
     /// by itself.
     ///
     /// # Errors
@@ -200,20 +220,12 @@ impl Predictor {
     /// Fails if the volume cannot be read or memory runs out.
     pub fn predict(&self, volume: &Volume) -> Result<Probabilities> {
         let normalization = self.normalization(volume)?;
-        let [depth, height, width] = volume.shape();
-        let mut values = Array4::zeros((self.card.classes.len(), depth, height, width));
-        let halo = self.halo_sections();
-        for z in 0..depth {
-            let first = z.saturating_sub(halo);
-            let roi = Roi::sections(volume.shape(), first..(z + halo + 1).min(depth));
-            let block = volume.read(roi)?.to_f32();
-            let probabilities = self.predict_section(block.view(), z - first, normalization)?;
-            values.slice_mut(s![.., z, .., ..]).assign(&probabilities);
-        }
+        let block = volume.read_all()?.to_f32();
+        let values = self.predict_sections(block.view(), 0..block.len_of(Axis(0)), normalization)?;
         Ok(Probabilities::new(self.card.classes.clone(), values, volume.voxel_size_nm())?)
     }
 
-    /// Predicts section `z` of a block `[z, y, x]` of grey values: probabilities `[class, y, x]`.
+    /// Predicts sections of a block `[z, y, x]` of grey values: probabilities `[class, z, y, x]`.
     ///
     /// Networks that see neighbouring sections take them from the block, which should hold
     /// [`halo_sections`](Self::halo_sections) on each side; those beyond its ends are mirrored, as
@@ -221,43 +233,82 @@ impl Predictor {
     ///
     /// # Errors
     ///
-    /// Fails if the section is empty or memory runs out.
+    /// Fails if sections are empty or memory runs out.
     ///
     /// # Panics
     ///
-    /// Panics if the block has no section `z`.
-    pub fn predict_section(
+    /// Panics if the block lacks one of the sections.
+    pub fn predict_sections(
         &self,
         block: ArrayView3<'_, f32>,
-        z: usize,
+        sections: Range<usize>,
         normalization: Normalization,
-    ) -> Result<Array3<f32>> {
-        let (depth, height, width) = block.dim();
+    ) -> Result<Array4<f32>> {
+        let (_, height, width) = block.dim();
         if height == 0 || width == 0 {
             return Err(Error::Section { height, width, problem: "empty".into() });
         }
-        let context = context_of(z, depth, self.card.architecture.context_sections);
-        let flat: Vec<f32> = context.iter().flat_map(|&z| block.index_axis(Axis(0), z)).copied().collect();
-        let input = Tensor::f_from_slice(&flat)?
-            .f_view([1, context.len() as i64, height as i64, width as i64])?
-            .f_to_device(self.device.torch())?;
-        let probabilities = self.averaged(&input, &self.section_config(normalization))?;
-        let flat: Vec<f32> =
-            Vec::try_from(probabilities.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view(-1)?)?;
-        Ok(Array3::from_shape_vec((self.card.classes.len(), height, width), flat)
-            .expect("the network kept the section's size"))
+        let config = self.section_config(normalization);
+        let mut values = Array4::zeros((self.card.classes.len(), sections.len(), height, width));
+        let chunks = sections.clone().step_by(self.sections_at_once());
+        let parts = values.axis_chunks_iter_mut(Axis(1), self.sections_at_once());
+        for (start, mut part) in chunks.zip(parts) {
+            let keep = start..start + part.len_of(Axis(1));
+            let probabilities = self.chunk(block, &keep, &config)?;
+            let flat = probabilities.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view(-1)?;
+            let flat: Vec<f32> = Vec::try_from(flat)?;
+            let fits = "the network kept the sections' size";
+            let probabilities = Array4::from_shape_vec(part.dim(), flat).expect(fits);
+            part.assign(&probabilities);
+        }
+        Ok(values)
     }
 
-    /// Averages the probabilities of all networks and views: `[1, class, y, x]`.
+    /// Predicts as many sections as are taken at once, or fewer at the end: `[class, ..., y, x]`.
+    fn chunk(
+        &self,
+        block: ArrayView3<'_, f32>,
+        keep: &Range<usize>,
+        config: &SectionConfig,
+    ) -> Result<Tensor> {
+        let depth = block.len_of(Axis(0));
+        let Some(plan) = self.plan() else {
+            let context = context_of(keep.start, depth, self.card.architecture.context_sections);
+            return self.averaged(&self.upload(block, context)?.f_unsqueeze(0)?, config);
+        };
+        // No more than what is seen goes to the device; what lies beyond is mirrored there alike.
+        let first = keep.start.saturating_sub(plan.halo_z);
+        let last = (keep.end + plan.halo_z).min(depth);
+        let seen = self.upload(block, first..last)?;
+        let keep = keep.start - first..keep.end - first;
+        let chunk = plan.chunk(&self.card.architecture, &seen, &keep)?;
+        plan.kept(&self.averaged(&chunk, config)?, &keep)
+    }
+
+    /// Copies sections of a block to the device, `[z, y, x]`.
+    fn upload(
+        &self,
+        block: ArrayView3<'_, f32>,
+        sections: impl IntoIterator<Item = usize>,
+    ) -> Result<Tensor> {
+        let (_, height, width) = block.dim();
+        let mut flat: Vec<f32> = Vec::new();
+        sections.into_iter().for_each(|z| flat.extend(block.index_axis(Axis(0), z)));
+        let sections = Tensor::f_from_slice(&flat)?.f_view([-1, height as i64, width as i64])?;
+        Ok(sections.f_to_device(self.device.torch())?)
+    }
+
+    /// Averages the probabilities of all networks and views: `[1, class, ..., y, x]`.
     fn averaged(&self, input: &Tensor, config: &SectionConfig) -> Result<Tensor> {
         let classes = self.card.classes.len() as i64;
+        let volumes = self.plan().is_some();
         let mut sum: Option<Tensor> = None;
         for net in &self.nets {
             for view in 0..self.config.views {
-                let logits = section::logits(net, &seen_as(input, view)?, config)?;
+                let logits = section::logits(net, &seen_as(input, view, volumes)?, config)?;
                 let exclusive = net.architecture().exclusive;
                 let probabilities = class_probabilities(&logits, classes, exclusive)?;
-                let probabilities = seen_back(&probabilities.f_to_kind(Kind::Float)?, view)?;
+                let probabilities = seen_back(&probabilities.f_to_kind(Kind::Float)?, view, volumes)?;
                 sum = Some(match sum {
                     Some(sum) => sum + probabilities,
                     None => probabilities,
@@ -270,32 +321,41 @@ impl Predictor {
     }
 }
 
-/// One of eight views of the last two axes: bit 0 mirrors x, bit 1 y, and bit 2 turns by 90 degrees.
-fn seen_as(sections: &Tensor, view: usize) -> Result<Tensor> {
-    let turned = if view & 4 > 0 { sections.f_rot90(1, [-2, -1])? } else { sections.shallow_clone() };
-    mirrored_as(&turned, view)
+/// One of eight views: bit 0 mirrors x, bit 1 y, and bit 2 turns by 90 degrees, or mirrors z of volumes.
+fn seen_as(sections: &Tensor, view: usize, volumes: bool) -> Result<Tensor> {
+    let turn = view & 4 > 0 && !volumes;
+    let turned = if turn { sections.f_rot90(1, [-2, -1])? } else { sections.shallow_clone() };
+    mirrored_as(&turned, view, volumes)
 }
 
 /// Turns and mirrors a view back.
-fn seen_back(probabilities: &Tensor, view: usize) -> Result<Tensor> {
-    let mirrored = mirrored_as(probabilities, view)?;
-    Ok(if view & 4 > 0 { mirrored.f_rot90(-1, [-2, -1])? } else { mirrored })
+fn seen_back(probabilities: &Tensor, view: usize, volumes: bool) -> Result<Tensor> {
+    let mirrored = mirrored_as(probabilities, view, volumes)?;
+    let turn = view & 4 > 0 && !volumes;
+    Ok(if turn { mirrored.f_rot90(-1, [-2, -1])? } else { mirrored })
 }
 
-fn mirrored_as(tensor: &Tensor, view: usize) -> Result<Tensor> {
-    let axes: Vec<i64> =
-        [(1, -1), (2, -2)].iter().filter(|(bit, _)| view & bit > 0).map(|(_, a)| *a).collect();
+fn mirrored_as(tensor: &Tensor, view: usize, volumes: bool) -> Result<Tensor> {
+    let bits = if volumes { 3 } else { 2 };
+    let axes: Vec<i64> = (0..bits).filter(|bit| view & (1 << bit) > 0).map(|bit| -1 - bit).collect();
     Ok(if axes.is_empty() { tensor.shallow_clone() } else { tensor.f_flip(axes)? })
 }
 
 /// In what a model cannot be averaged with another.
 fn difference(first: &ModelCard, other: &ModelCard) -> Option<String> {
     let context = |card: &ModelCard| card.architecture.context_sections;
+    let boxes = |card: &ModelCard| {
+        let architecture = &card.architecture;
+        (architecture.dimensions == 3).then(|| (architecture.stride(), architecture.stride_z()))
+    };
     if first.classes != other.classes {
         return Some(format!("has the classes {:?}, and the first run {:?}", other.classes, first.classes));
     }
     if first.normalization != other.normalization {
         return Some("normalises otherwise than the first run".into());
+    }
+    if boxes(first) != boxes(other) {
+        return Some("takes other boxes of voxels than the first run".into());
     }
     (context(first) != context(other))
         .then(|| format!("sees {} sections at once, and the first run {}", context(other), context(first)))
@@ -307,14 +367,17 @@ mod tests {
 
     #[test]
     fn each_view_is_another_and_is_undone() {
-        let section = Tensor::arange(6, (Kind::Float, tch::Device::Cpu)).view([1, 1, 2, 3]);
-        let mut seen = Vec::new();
-        for view in 0..8 {
-            let changed = seen_as(&section, view).unwrap();
-            let flat: Vec<f32> = Vec::try_from(changed.contiguous().view(-1)).unwrap();
-            assert!(!seen.contains(&(changed.size(), flat.clone())), "view {view} is there twice");
-            seen.push((changed.size(), flat));
-            assert_eq!(seen_back(&changed, view).unwrap(), section, "view {view}");
+        for (volumes, shape) in [(false, [1, 1, 2, 3]), (true, [1, 2, 2, 3])] {
+            let count = shape.iter().product::<i64>();
+            let section = Tensor::arange(count, (Kind::Float, tch::Device::Cpu)).view(shape);
+            let mut seen = Vec::new();
+            for view in 0..8 {
+                let changed = seen_as(&section, view, volumes).unwrap();
+                let flat: Vec<f32> = Vec::try_from(changed.contiguous().view(-1)).unwrap();
+                assert!(!seen.contains(&(changed.size(), flat.clone())), "view {view} is there twice");
+                seen.push((changed.size(), flat));
+                assert_eq!(seen_back(&changed, view, volumes).unwrap(), section, "view {view}");
+            }
         }
     }
 }

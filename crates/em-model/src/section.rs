@@ -15,11 +15,11 @@ use em_data::tile::mirrored;
 use em_data::{Normalization, TileGrid};
 use tch::{Kind, Tensor};
 
-use crate::Result;
 use crate::architecture::{Architecture, Padding};
 use crate::batch::normalized;
 use crate::parameters::channels_last;
 use crate::unet::FoldedUNet;
+use crate::{PredictConfig, Result};
 
 /// How sections are cut for inference.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,17 @@ pub(crate) struct SectionConfig {
     pub tile_size: usize,
     /// Mirrored voxels around the section.
     pub border: usize,
+    /// Bounds the halo of tiles below what the network sees, where that is too wide.
+    pub largest_halo: usize,
     pub normalization: Normalization,
+}
+
+impl SectionConfig {
+    /// How sections are cut whose tiles see as far as the network does.
+    pub fn new(predict: &PredictConfig, normalization: Normalization) -> Self {
+        let (tile_size, border) = (predict.tile_size, predict.border);
+        Self { tile_size, border, largest_halo: usize::MAX, normalization }
+    }
 }
 
 /// Returns the edges, `[y, x]` in voxels, of the largest tile that goes through the network for
@@ -46,15 +56,20 @@ pub(crate) fn largest_tile(
     Ok(largest.map(|edge| architecture.input_edge(edge + 2 * frame.margin)))
 }
 
-/// Maps sections with their context, `[n, context, y, x]` of any kind, to logits `[n, channel, y, x]`.
+/// Maps sections with their context, `[n, context, y, x]` of any kind, to logits `[n, channel, y, x]`;
+/// of a network of volumes `[1, z, y, x]` to `[1, channel, z, y, x]`.
 pub(crate) fn logits(net: &FoldedUNet, sections: &Tensor, config: &SectionConfig) -> Result<Tensor> {
     let _guard = tch::no_grad_guard();
     let (_, context, height, width) = sections.size4()?;
     let frame = Frame::new(net.architecture(), [height as usize, width as usize], config)?;
     let inputs = normalized(&sections.f_to_kind(Kind::Float)?, config.normalization)?;
     let inputs = extended(&extended(&inputs, 2, height, frame.pad[0])?, 3, width, frame.pad[1])?;
-    let channels = if context > 1 { context } else { net.architecture().in_channels as i64 };
-    let inputs = inputs.f_expand([-1, channels, -1, -1], false)?;
+    let channels = net.architecture().in_channels as i64;
+    let inputs = match net.architecture().dimensions {
+        3 => inputs.f_unsqueeze(1)?.f_expand([-1, channels, -1, -1, -1], false)?,
+        _ if context > 1 => inputs,
+        _ => inputs.f_expand([-1, channels, -1, -1], false)?,
+    };
 
     let mut rows: Vec<Tensor> = Vec::new();
     let [_, tile_rows, tile_columns] = frame.grid.tiles_per_axis();
@@ -70,9 +85,9 @@ pub(crate) fn logits(net: &FoldedUNet, sections: &Tensor, config: &SectionConfig
             let [_, oy, ox] = tile.write_offset();
             row.push(narrow(&output, [oy, ox], [tile.write.shape[1], tile.write.shape[2]])?);
         }
-        rows.push(Tensor::f_cat(&row, 3)?);
+        rows.push(Tensor::f_cat(&row, -1)?);
     }
-    narrow(&Tensor::f_cat(&rows, 2)?, frame.inset, [height as usize, width as usize])
+    narrow(&Tensor::f_cat(&rows, -2)?, frame.inset, [height as usize, width as usize])
 }
 
 /// The extended section and its tiles.
@@ -90,7 +105,7 @@ impl Frame {
     fn new(architecture: &Architecture, section: [usize; 2], config: &SectionConfig) -> Result<Self> {
         let (stride, margin) = (architecture.stride(), architecture.margin());
         let halo = match architecture.padding {
-            Padding::Same => architecture.receptive_radius(),
+            Padding::Same => architecture.receptive_radius().min(config.largest_halo),
             Padding::Valid => 0,
         };
         let mut pad = [(0, 0); 2];
@@ -135,7 +150,8 @@ mod tests {
     use crate::{Device, Preset};
 
     fn config(tile_size: usize, border: usize) -> SectionConfig {
-        SectionConfig { tile_size, border, normalization: Normalization::Zscore { mean: 100.0, std: 50.0 } }
+        let normalization = Normalization::Zscore { mean: 100.0, std: 50.0 };
+        SectionConfig { tile_size, border, largest_halo: usize::MAX, normalization }
     }
 
     fn network(preset: Preset) -> FoldedUNet {

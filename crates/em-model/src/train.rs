@@ -14,7 +14,6 @@ use crate::batch::{BatchConfig, DeviceVolumes};
 use crate::history::{EpochRecord, Scores};
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
-use crate::section::SectionConfig;
 use crate::unet::{Mode, UNet};
 use crate::validate::ValidationSet;
 use crate::{
@@ -213,7 +212,15 @@ impl Training<'_> {
         self.loss.check(self.set.classes(), self.architecture.exclusive)?;
         self.tiling.check(self.set, &self.split.train)?;
         self.architecture.check_tile_size(self.tiling.tile_size)?;
+        self.architecture.check_tile_depth(self.tiling.tile_depth)?;
         self.augmentation.check()?;
+        if self.augmentation.turn_cubes && self.tiling.tile_depth != self.tiling.tile_size {
+            return Err(Error::Setting {
+                key: "augmentation.turn_cubes",
+                found: "true".into(),
+                expected: "false where tiling.tile_depth is not tiling.tile_size".into(),
+            });
+        }
         let foreground = self.set.foreground(&self.split.train);
         match self.set.classes().iter().zip(foreground).find(|(_, voxels)| *voxels == 0) {
             Some((class, _)) => Err(Error::EmptyClass { class: class.clone() }),
@@ -289,16 +296,18 @@ pub fn train(
         config.seed,
     )?;
     let volumes = DeviceVolumes::upload(training.set, device.torch())?;
-    let sections = SectionConfig {
-        tile_size: training.predict.tile_size,
-        border: training.predict.border,
-        normalization: training.normalization,
-    };
-    let validation = ValidationSet::new(&training.split.validation, architecture.context_sections, sections);
+    let validation = ValidationSet::new(
+        &training.split.validation,
+        architecture,
+        training.predict,
+        training.normalization,
+    );
     let classes = training.set.classes();
-    let balanced = training.loss.balanced(classes, &training.foreground_shares());
+    let shares = training.foreground_shares();
+    let balanced = training.loss.balanced(classes, &shares);
     let loss = Loss::new(&balanced, classes, architecture.exclusive, device.torch())?;
     let mut net = UNet::new(architecture, device, config.seed)?;
+    net.expect(&shares)?;
     let mut optimizer = Optimizer::new(&config.optimizer, net.parameters())?;
     let mut average = Average::new(config.average_decay, &net, architecture, device)?;
     let mut state = State::default();
@@ -307,7 +316,7 @@ pub fn train(
         observe(Progress::Resumed { epochs: state.records.len() });
     }
 
-    let batch = BatchConfig::new(architecture, training.tiling.tile_size, training.normalization);
+    let batch = BatchConfig::new(architecture, training.tiling, training.normalization);
     let precision = config.precision.kind(device);
     let total_steps = config.epochs * sampler.tiles_per_epoch().div_ceil(config.batch_size);
     while state.records.len() < config.epochs && !state.stops_early(config) {
@@ -320,8 +329,8 @@ pub fn train(
         let mut learning_rate = config.learning_rate;
         for (step, chosen) in samples.chunks(config.batch_size).enumerate() {
             let (inputs, masks) = volumes.batch(chosen, &batch)?;
-            let logits = net.forward(&inputs, Mode::Training(precision))?;
-            let value = loss.of(&logits, &masks)?;
+            let levels = net.levels(&inputs, Mode::Training(precision))?;
+            let value = loss.of_levels(&levels, &masks)?;
             value.f_backward()?;
             if config.clip_gradient_norm > 0.0 {
                 optimizer.clip_gradients(config.clip_gradient_norm)?;
@@ -333,7 +342,7 @@ pub fn train(
             if let Some(average) = &mut average {
                 average.follow(&net, state.steps)?;
             }
-            meter.add(&value, &loss.probabilities(&logits)?, &masks, chosen.len())?;
+            meter.add(&value, &loss.probabilities(&levels[0])?, &masks, chosen.len())?;
             let shown = meter.loss_now_and_then(step, epoch + 1, state.steps)?;
             observe(Progress::Step {
                 epoch: epoch + 1,

@@ -8,6 +8,12 @@ use crate::blocks::{BatchNorm, Block, Convolution, GroupNorm, NormLayer, UpConvo
 use crate::parameters::Parameters;
 use crate::{Device, Result};
 
+/// A kernel of one voxel, whatever the level.
+const POINT: (usize, i64) = (0, 1);
+
+/// The smallest share of the voxels that a class is expected to have at the start.
+const RAREST_START: f64 = 0.02;
+
 /// A network with its weights.
 #[derive(Debug)]
 pub(crate) struct UNet {
@@ -17,6 +23,8 @@ pub(crate) struct UNet {
     ups: Vec<UpConvolution>,
     decoders: Vec<Block>,
     head: Convolution,
+    /// The outputs of the decoder's lower levels, the second level first; for training.
+    side_heads: Vec<Convolution>,
 }
 
 impl UNet {
@@ -34,11 +42,19 @@ impl UNet {
         }
         for level in (0..a.depth()).rev() {
             let filters = a.filters[level];
-            ups.push(make.up(&format!("up{}", level + 1), a.filters[level + 1], filters)?);
+            ups.push(make.up(level, a.filters[level + 1], filters)?);
             decoders.push(make.block(&format!("dec{}", level + 1), 2 * filters, filters, level)?);
         }
-        let head = make.convolution("head", a.filters[0], a.out_channels, 1, Norm::None)?;
-        Ok(Self { architecture: a.clone(), parameters: make.parameters, encoders, ups, decoders, head })
+        let head = make.convolution("head", a.filters[0], a.out_channels, POINT, Norm::None)?;
+        let side_levels = if a.deep_supervision { 1..a.depth() } else { 0..0 };
+        let side_heads = side_levels
+            .map(|level| {
+                let name = format!("head{}", level + 1);
+                make.convolution(&name, a.filters[level], a.out_channels, POINT, Norm::None)
+            })
+            .collect::<Result<_>>()?;
+        let parameters = make.parameters;
+        Ok(Self { architecture: a.clone(), parameters, encoders, ups, decoders, head, side_heads })
     }
 
     pub fn parameters(&self) -> &Parameters {
@@ -49,8 +65,32 @@ impl UNet {
         &mut self.parameters
     }
 
-    /// Maps `[n, in_channels, y, x]` to logits `[n, out_channels, y - 2 margin, x - 2 margin]`.
+    /// Sets the last layer's biases so that each class starts at its share of the voxels (Lin et al.
+    /// 2017, section 4.1). From 0.5, a rare class can stay at all or nothing for whole epochs.
+    pub fn expect(&mut self, shares: &[f64]) -> Result<()> {
+        let _guard = tch::no_grad_guard();
+        let shares: Vec<f64> = shares.iter().map(|share| share.clamp(RAREST_START, 0.5)).collect();
+        // Of a softmax the background takes what the classes leave.
+        let background = (1.0 - shares.iter().sum::<f64>()).max(RAREST_START);
+        for head in self.side_heads.iter().chain([&self.head]) {
+            let bias = head.bias.as_ref().expect("an output has a bias");
+            for (class, share) in shares.iter().enumerate() {
+                let (channel, others) =
+                    if self.architecture.exclusive { (class + 1, background) } else { (class, 1.0 - share) };
+                let _ = bias.f_get(channel as i64)?.f_fill_((share / others).ln())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Maps `[n, in_channels, y, x]` to logits `[n, out_channels, y - 2 margin, x - 2 margin]`; in 3D
+    /// `[n, in_channels, z, y, x]` to `[n, out_channels, z, y, x]`.
     pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        Ok(self.levels(input, mode)?.swap_remove(0))
+    }
+
+    /// The logits of each level that has an output, the full resolution first.
+    pub fn levels(&self, input: &Tensor, mode: Mode) -> Result<Vec<Tensor>> {
         let input = match mode {
             Mode::Training(kind) => &input.f_to_kind(kind)?,
             Mode::Inference => input,
@@ -59,19 +99,31 @@ impl UNet {
         for (level, block) in self.encoders.iter().enumerate() {
             let features = match level {
                 0 => block.forward(input, mode)?,
-                _ => block
-                    .forward(&skips[level - 1].f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?, mode)?,
+                _ => block.forward(&self.pooled(&skips[level - 1], level - 1)?, mode)?,
             };
             skips.push(features);
         }
         let mut features = skips.pop().expect("a network has at least two levels");
-        for (up, block) in self.ups.iter().zip(&self.decoders) {
+        let mut outputs = Vec::with_capacity(1 + self.side_heads.len());
+        for (level, (up, block)) in (0..self.decoders.len()).rev().zip(self.ups.iter().zip(&self.decoders)) {
             let raised = up.forward(&features)?;
             let skip = skips.pop().expect("there is one skip per decoder");
             features = block
                 .forward(&Tensor::f_cat(&[raised.shallow_clone(), centre(&skip, &raised)?], 1)?, mode)?;
+            let head = if level == 0 { Some(&self.head) } else { self.side_heads.get(level - 1) };
+            if let Some(head) = head {
+                outputs.insert(0, head.forward(&features)?.f_to_kind(Kind::Float)?);
+            }
         }
-        Ok(self.head.forward(&features)?.f_to_kind(Kind::Float)?)
+        Ok(outputs)
+    }
+
+    fn pooled(&self, features: &Tensor, level: usize) -> Result<Tensor> {
+        if self.architecture.dimensions == 2 {
+            return Ok(features.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?);
+        }
+        let window = self.architecture.window(level, 2);
+        Ok(features.f_max_pool3d(&window, &window, [0; 3], [1; 3], false)?)
     }
 
     /// Returns the same network for inference, with batch norm folded into the convolutions.
@@ -85,8 +137,17 @@ impl UNet {
             ups: self.ups.iter().map(UpConvolution::detached).collect(),
             decoders: fold(&self.decoders)?,
             head: self.head.folded()?,
+            side_heads: Vec::new(),
         };
         Ok(FoldedUNet { net, features: Kind::Float })
+    }
+}
+
+impl Architecture {
+    /// The edges of a kernel or pooling window at a level: `edge` along each axis that the level has.
+    fn window(&self, level: usize, edge: i64) -> Vec<i64> {
+        let deep = if self.is_deep(level) { edge } else { 1 };
+        if self.dimensions == 3 { vec![deep, edge, edge] } else { vec![edge, edge] }
     }
 }
 
@@ -116,6 +177,9 @@ impl FoldedUNet {
 
 /// Cuts the centre of `skip` to the size of `raised`; with same padding they are alike.
 fn centre(skip: &Tensor, raised: &Tensor) -> Result<Tensor> {
+    if skip.size() == raised.size() {
+        return Ok(skip.shallow_clone());
+    }
     let (_, _, height, width) = skip.size4()?;
     let (_, _, h, w) = raised.size4()?;
     Ok(skip.f_narrow(2, (height - h) / 2, h)?.f_narrow(3, (width - w) / 2, w)?)
@@ -130,10 +194,11 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn block(&mut self, name: &str, inputs: usize, filters: usize, level: usize) -> Result<Block> {
         let norm = self.architecture.norm;
-        let first = self.convolution(&format!("{name}.conv1"), inputs, filters, 3, norm)?;
-        let second = self.convolution(&format!("{name}.conv2"), filters, filters, 3, norm)?;
+        let kernel = (level, 3);
+        let first = self.convolution(&format!("{name}.conv1"), inputs, filters, kernel, norm)?;
+        let second = self.convolution(&format!("{name}.conv2"), filters, filters, kernel, norm)?;
         let shortcut = (self.architecture.residual && inputs != filters)
-            .then(|| self.convolution(&format!("{name}.conv3"), inputs, filters, 1, norm))
+            .then(|| self.convolution(&format!("{name}.conv3"), inputs, filters, POINT, norm))
             .transpose()?;
         Ok(Block {
             residual: self.architecture.residual,
@@ -150,12 +215,14 @@ impl Maker<'_> {
         name: &str,
         inputs: usize,
         outputs: usize,
-        kernel: i64,
+        (level, edge): (usize, i64),
         norm: Norm,
     ) -> Result<Convolution> {
         let (i, o) = (inputs as i64, outputs as i64);
+        let kernel = self.architecture.window(level, edge);
+        let fan_in = i * kernel.iter().product::<i64>();
         let p = &mut self.parameters;
-        let weight = p.he_normal(format!("{name}.weight"), &[o, i, kernel, kernel], i * kernel * kernel)?;
+        let weight = p.he_normal(format!("{name}.weight"), &[&[o, i], &kernel[..]].concat(), fan_in)?;
         let (mut bias, mut norm_layer) = (None, None);
         match norm {
             Norm::None => bias = Some(p.constant(format!("{name}.bias"), o, 0.0, true)?),
@@ -177,15 +244,23 @@ impl Maker<'_> {
                 }));
             }
         }
-        let padding = if self.architecture.padding == Padding::Same { kernel / 2 } else { 0 };
+        let same = self.architecture.padding == Padding::Same;
+        let padding = kernel.iter().map(|edge| if same { edge / 2 } else { 0 }).collect();
         Ok(Convolution { weight, bias, norm: norm_layer, padding })
     }
 
-    fn up(&mut self, name: &str, inputs: usize, outputs: usize) -> Result<UpConvolution> {
+    /// The way up to `level`.
+    fn up(&mut self, level: usize, inputs: usize, outputs: usize) -> Result<UpConvolution> {
         let (i, o) = (inputs as i64, outputs as i64);
+        let name = format!("up{}", level + 1);
+        let window = self.architecture.window(level, 2);
         Ok(UpConvolution {
             // Each output voxel is reached by one kernel voxel of each input channel.
-            weight: self.parameters.he_normal(format!("{name}.weight"), &[i, o, 2, 2], i)?,
+            weight: self.parameters.he_normal(
+                format!("{name}.weight"),
+                &[&[i, o], &window[..]].concat(),
+                i,
+            )?,
             bias: self.parameters.constant(format!("{name}.bias"), o, 0.0, true)?,
             relu: self.architecture.relu_after_up,
         })
@@ -219,6 +294,25 @@ mod tests {
             });
             let outputs = net.architecture.out_channels as i64;
             assert_eq!(logits.size(), [1, outputs, output, output]);
+        }
+    }
+
+    #[test]
+    fn a_network_starts_at_the_shares_of_its_classes() {
+        for exclusive in [false, true] {
+            let outputs = if exclusive { 3 } else { 2 };
+            let architecture =
+                Architecture { out_channels: outputs, exclusive, ..Preset::Unet.architecture() };
+            let mut net = UNet::new(&architecture, Device::Cpu, 1).unwrap();
+            net.expect(&[0.2, 0.05]).unwrap();
+            let _ = tch::no_grad(|| net.head.weight.zero_());
+            let x = Tensor::zeros([1, 1, 16, 16], (Kind::Float, tch::Device::Cpu));
+            let logits = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());
+            let started = crate::loss::class_probabilities(&logits, 2, exclusive).unwrap();
+            for (class, share) in [0.2, 0.05].into_iter().enumerate() {
+                let found = started.double_value(&[0, class as i64, 3, 5]);
+                assert!((found - share).abs() < 1e-6, "{exclusive}: {found}, expected {share}");
+            }
         }
     }
 

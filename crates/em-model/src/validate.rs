@@ -1,15 +1,18 @@
 //! Scores of a network on the validation regions of a split.
 
-use em_data::Region;
+use std::ops::Range;
+
+use em_data::{Normalization, Region};
 use em_metrics::ConfusionCounts;
 use tch::{Kind, Tensor};
 
-use crate::Result;
 use crate::batch::DeviceVolumes;
 use crate::history::Scores;
 use crate::loss::{Loss, split_ignored};
 use crate::section::{self, SectionConfig};
 use crate::unet::FoldedUNet;
+use crate::volume::{self, VolumePlan};
+use crate::{Architecture, PredictConfig, Result};
 
 /// About as many voxels go through the network at once: small regions are taken together.
 const VOXELS_AT_ONCE: usize = 1 << 20;
@@ -17,23 +20,50 @@ const VOXELS_AT_ONCE: usize = 1 << 20;
 /// Which sections are scored, and how.
 #[derive(Debug)]
 pub(crate) struct ValidationSet {
-    /// Sections that go through the network at once, of one size: their region, and z within it.
-    groups: Vec<Vec<(Region, usize)>>,
+    pieces: Vec<Piece>,
     context_sections: usize,
+    plan: VolumePlan,
     config: SectionConfig,
 }
 
+/// What goes through the network at once.
+#[derive(Debug)]
+enum Piece {
+    /// Sections of one size: their region, and z within it.
+    Sections(Vec<(Region, usize)>),
+    /// Sections of a region, for a network of volumes.
+    Chunk(Region, Range<usize>),
+}
+
 impl ValidationSet {
-    pub fn new(regions: &[Region], context_sections: usize, config: SectionConfig) -> Self {
+    pub fn new(
+        regions: &[Region],
+        architecture: &Architecture,
+        predict: &PredictConfig,
+        normalization: Normalization,
+    ) -> Self {
+        let plan = VolumePlan::new(architecture, predict.tile_size);
+        let context_sections = architecture.context_sections;
+        if architecture.dimensions == 3 {
+            let pieces = regions.iter().flat_map(|region| {
+                let depth = region.roi.shape[0];
+                let starts = (0..depth).step_by(plan.depth);
+                starts.map(move |z| Piece::Chunk(*region, z..(z + plan.depth).min(depth)))
+            });
+            let config = plan.section_config(predict.border, normalization);
+            return Self { pieces: pieces.collect(), context_sections, plan, config };
+        }
+        let config = SectionConfig::new(predict, normalization);
         let sections: Vec<(Region, usize)> =
             regions.iter().flat_map(|region| (0..region.roi.shape[0]).map(|z| (*region, z))).collect();
         let edges = |(region, _): &(Region, usize)| [region.roi.shape[1], region.roi.shape[2]];
         let alike = sections.chunk_by(|a, b| edges(a) == edges(b));
-        let groups = alike.flat_map(|alike| {
+        let pieces = alike.flat_map(|alike| {
             let [height, width] = edges(&alike[0]);
-            alike.chunks((VOXELS_AT_ONCE / (height * width)).max(1)).map(<[_]>::to_vec)
+            let groups = alike.chunks((VOXELS_AT_ONCE / (height * width)).max(1));
+            groups.map(|group| Piece::Sections(group.to_vec()))
         });
-        Self { groups: groups.collect(), context_sections, config }
+        Self { pieces: pieces.collect(), context_sections, plan, config }
     }
 
     /// Pools loss and counts at the probability 0.5 over all sections.
@@ -41,11 +71,9 @@ impl ValidationSet {
         let _guard = tch::no_grad_guard();
         let (mut weighted, mut voxels) = (0.0, 0);
         let mut tally: Option<Tensor> = None;
-        for group in &self.groups {
-            let cut = group.iter().map(|(region, z)| volumes.section(region, *z, self.context_sections));
-            let (raws, masks): (Vec<_>, Vec<_>) = cut.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-            let masks = Tensor::f_stack(&masks, 0)?.f_to_kind(Kind::Float)?;
-            let logits = section::logits(net, &Tensor::f_stack(&raws, 0)?, &self.config)?;
+        for piece in &self.pieces {
+            let (logits, masks) = self.logits(net, piece, volumes)?;
+            let masks = masks.f_to_kind(Kind::Float)?;
             let size = masks.numel() / masks.size()[1] as usize;
             weighted += loss.of(&logits, &masks)?.double_value(&[]) * size as f64;
             voxels += size;
@@ -57,6 +85,24 @@ impl ValidationSet {
         }
         let counts = tally.map(|tally| counts_of(&tally)).transpose()?.unwrap_or_default();
         Ok(Scores { loss: weighted / voxels.max(1) as f64, counts })
+    }
+
+    /// The logits of a piece, `[n, channel, ..., y, x]`, and its masks.
+    fn logits(&self, net: &FoldedUNet, piece: &Piece, volumes: &DeviceVolumes) -> Result<(Tensor, Tensor)> {
+        match piece {
+            Piece::Sections(group) => {
+                let cut = group.iter().map(|(region, z)| volumes.section(region, *z, self.context_sections));
+                let (raws, masks): (Vec<_>, Vec<_>) = cut.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+                let logits = section::logits(net, &Tensor::f_stack(&raws, 0)?, &self.config)?;
+                Ok((logits, Tensor::f_stack(&masks, 0)?))
+            }
+            Piece::Chunk(region, keep) => {
+                let (raw, masks) = volumes.block(region)?;
+                let logits = volume::logits(net, &raw, keep, &self.plan, &self.config)?;
+                let masks = masks.f_narrow(1, keep.start as i64, keep.len() as i64)?;
+                Ok((logits, masks.f_unsqueeze(0)?))
+            }
+        }
     }
 }
 

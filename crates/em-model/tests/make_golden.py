@@ -32,7 +32,7 @@ def value_of(name, shape):
     elif name.endswith("bias"):
         u = (u - 0.5) * 0.2
     else:
-        fan_in = shape[0] if name.startswith("up") else shape[1] * shape[2] * shape[3]
+        fan_in = shape[0] if name.startswith("up") else np.prod(shape[1:])
         u = (u - 0.5) * np.sqrt(12.0) * np.sqrt(2.0 / fan_in)
     return torch.from_numpy(u.astype(np.float32))
 

@@ -22,7 +22,8 @@ pub fn check(
     let validation = (sides.voxels(1, stacks) * (size_of::<f32>() + classes.len())) as u64;
     let section =
         stacks.iter().map(|stack| [stack.raw.shape[1], stack.raw.shape[2]]).max().unwrap_or_default();
-    let network = em_model::training_bytes(&architecture, config.tiling.tile_size, config.train.batch_size)
+    let tile = [config.tiling.tile_depth, config.tiling.tile_size, config.tiling.tile_size];
+    let network = em_model::training_bytes(&architecture, tile, config.train.batch_size)
         .max(em_model::validation_bytes(&architecture, section, config.predict.tile_size));
     let bytes = volumes.saturating_add(validation).saturating_add(network);
     let found = format!(

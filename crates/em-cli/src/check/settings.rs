@@ -10,6 +10,7 @@ pub fn check(config: &RunConfig, classes: &[String], findings: &mut Vec<Finding>
     match config.model.architecture(classes.len().max(1)) {
         Ok(architecture) => {
             results.push(architecture.check_tile_size(config.tiling.tile_size));
+            results.push(architecture.check_tile_depth(config.tiling.tile_depth));
             results.push(config.loss.check(classes, architecture.exclusive));
         }
         Err(error) => results.push(Err(error)),

@@ -58,7 +58,8 @@ impl Sides {
     }
 
     /// Looks at classes, at sections on two sides, and at the grey values of the sides.
-    pub fn check(&self, stacks: &[StackFacts], findings: &mut Vec<Finding>) {
+    pub fn check(&self, config: &RunConfig, stacks: &[StackFacts], findings: &mut Vec<Finding>) {
+        tile_depth(config, &self.named[0].1, stacks, findings);
         for (name, side) in self.named.iter().filter(|(_, side)| !side.is_empty()) {
             classes(name, side, stacks, findings);
         }
@@ -105,6 +106,15 @@ fn tile_size(config: &RunConfig, stack: &StackFacts, findings: &mut Vec<Finding>
     let error = em_data::Error::TileTooLarge { volume, tile_size, height, width };
     findings.push(Finding::of_error(&error.into()));
     None
+}
+
+/// A tile must fit into each part of the training sections.
+fn tile_depth(config: &RunConfig, train: &Side, stacks: &[StackFacts], findings: &mut Vec<Finding>) {
+    let tile_depth = config.tiling.tile_depth;
+    let Some((stack, part)) = train.iter().find(|(_, part)| part.len() < tile_depth) else { return };
+    let volume = stacks[*stack].raw.path.display().to_string();
+    let error = em_data::Error::TileTooDeep { volume, tile_depth, sections: part.len() };
+    findings.push(Finding::of_error(&error.into()));
 }
 
 fn of_regions(stack: usize, regions: &[Region]) -> Side {

@@ -84,6 +84,7 @@ fn check(path: &Path, set: &[String]) -> Result<()> {
     let architecture = config.model.architecture(dataset.set.classes().len())?;
     config.tiling.check(&dataset.set, &dataset.split.train)?;
     architecture.check_tile_size(config.tiling.tile_size)?;
+    architecture.check_tile_depth(config.tiling.tile_depth)?;
     config.loss.check(dataset.set.classes(), architecture.exclusive)?;
     config.train.check()?;
     config.augmentation.check()?;
@@ -93,7 +94,7 @@ fn check(path: &Path, set: &[String]) -> Result<()> {
     println!(
         "network     {} parameters, {:.2} billion multiply-adds a tile, filters {:?}",
         architecture.parameter_count(),
-        architecture.multiply_adds(config.tiling.tile_size) as f64 / 1e9,
+        architecture.multiply_adds(config.tiling.tile_depth, config.tiling.tile_size) as f64 / 1e9,
         architecture.filters
     );
     for volume in dataset.set.volumes() {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use em_io::{Volume, VolumeSpec, VoxelType};
 use em_model::{PredictConfig, Predictor, RunFolder};
-use ndarray::{Array4, Axis, s};
+use ndarray::{Array4, Axis};
 
 pub use self::planes::with_class;
 use self::planes::{Content, Plane, Writers};
@@ -69,7 +69,8 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     let normalization = predictor.normalization(&volume)?;
     let tuned = if args.no_cleaning { Tuned::default() } else { Tuned::read(&runs[0])? };
     let planes = planes(args, &predictor, &tuned)?;
-    let blocks = Blocks::new(volume.shape(), predictor.config().block_voxels);
+    let at_once = predictor.sections_at_once();
+    let blocks = Blocks::new(volume.shape(), predictor.config().block_voxels, at_once);
     state_memory(&predictor, &volume, blocks, planes.len())?;
     let request = request(&runs, &volume, &predictor, &planes)?;
     if args.resume {
@@ -91,11 +92,16 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         |block, voxels| {
             let before = blocks.roi(block).start[0] - blocks.roi_with_halo(block, halo).start[0];
             let mut block = Array4::zeros(shape(block));
-            for z in 0..block.len_of(Axis(1)) {
+            let chunks = block.axis_chunks_iter_mut(Axis(1), at_once);
+            for (start, mut chunk) in (before..).step_by(at_once).zip(chunks) {
                 interrupt::check("go on with --resume")?;
-                let probabilities = predictor.predict_section(voxels.view(), before + z, normalization)?;
-                planes::fill(&planes, probabilities.view(), block.slice_mut(s![.., z, .., ..]))?;
-                bar.inc(1);
+                let sections = start..start + chunk.len_of(Axis(1));
+                let probabilities = predictor.predict_sections(voxels.view(), sections, normalization)?;
+                for (of_section, filled) in probabilities.axis_iter(Axis(1)).zip(chunk.axis_iter_mut(Axis(1)))
+                {
+                    planes::fill(&planes, of_section, filled)?;
+                    bar.inc(1);
+                }
             }
             Ok(block)
         },

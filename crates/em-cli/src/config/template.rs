@@ -88,7 +88,7 @@ fn example(key: &str) -> &'static str {
         "sections" => "[0, 100]",
         "voxel_size_nm" => "[5.0, 5.0, 5.0]",
         "in_channels" | "out_channels" => "1",
-        "context_sections" => "3",
+        "context_sections" | "dimensions" => "3",
         "filters" => "[16, 32, 64, 128, 256]",
         "norm" => "\"batch\"",
         "activation" => "\"relu\"",

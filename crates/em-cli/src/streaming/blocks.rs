@@ -10,10 +10,12 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Cuts a volume of `shape`, `[z, y, x]`, into blocks of at most so many voxels, or one section.
-    pub fn new(shape: [usize; 3], block_voxels: usize) -> Self {
+    /// Cuts a volume of `shape`, `[z, y, x]`, into blocks of at most so many voxels, but at least
+    /// `at_once` sections, and a multiple of it.
+    pub fn new(shape: [usize; 3], block_voxels: usize, at_once: usize) -> Self {
         let section = shape[1].saturating_mul(shape[2]).max(1);
-        Self { shape, depth: (block_voxels / section).clamp(1, shape[0].max(1)) }
+        let depth = (block_voxels / section / at_once).max(1) * at_once;
+        Self { shape, depth: depth.min(shape[0].max(1)) }
     }
 
     /// Returns how many there are.
@@ -47,17 +49,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_section_is_in_one_block(depth in 1..5000_usize, height in 1..9000_usize, width in 1..9000_usize, most in 1..50_000_000_usize) {
-            let blocks = Blocks::new([depth, height, width], most);
+        fn every_section_is_in_one_block(depth in 1..5000_usize, height in 1..9000_usize, width in 1..9000_usize, most in 1..50_000_000_usize, at_once in 1..40_usize) {
+            let blocks = Blocks::new([depth, height, width], most, at_once);
             let mut next = 0;
             for index in 0..blocks.count() {
                 let roi = blocks.roi(index);
                 prop_assert_eq!(roi.start, [next, 0, 0]);
+                prop_assert_eq!(next % at_once, 0);
                 prop_assert!(roi.shape[0] > 0 && roi.voxels() <= blocks.voxels());
                 next += roi.shape[0];
             }
             prop_assert_eq!(next, depth);
-            prop_assert!(blocks.voxels() <= most.max(height * width));
+            prop_assert!(blocks.voxels() <= most.max(at_once * height * width));
         }
     }
 }

@@ -10,3 +10,4 @@ mod mistakes;
 mod pipeline;
 mod predict;
 mod resume;
+mod volumes;

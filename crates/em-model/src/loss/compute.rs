@@ -54,6 +54,25 @@ impl Loss {
         }
     }
 
+    /// The loss of logits at several resolutions, the full one first, each against the masks at its
+    /// own (every second voxel, as of Isensee et al. 2021) and weighing half of the one before; the
+    /// weights sum to 1.
+    pub fn of_levels(&self, levels: &[Tensor], masks: &Tensor) -> Result<Tensor> {
+        let full = self.of(&levels[0], masks)?;
+        let (mut sum, mut weight, mut weights) = (full, 1.0, 1.0);
+        for logits in &levels[1..] {
+            let mut coarse = masks.shallow_clone();
+            for axis in 2..masks.dim() {
+                let step = masks.size()[axis] / logits.size()[axis];
+                coarse = coarse.f_slice(axis as i64, None, None, step)?;
+            }
+            weight /= 2.0;
+            weights += weight;
+            sum += self.of(logits, &coarse)? * weight;
+        }
+        Ok(sum / weights)
+    }
+
     /// Probabilities of the classes, `[n, class, ..., y, x]`.
     pub fn probabilities(&self, logits: &Tensor) -> Result<Tensor> {
         class_probabilities(logits, self.classes, self.exclusive)
@@ -212,6 +231,25 @@ mod tests {
         let mask = Tensor::from_slice(&[0.0_f32, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]).view([1, 1, 1, 7]);
         let near: Vec<f32> = Vec::try_from(near_outlines(&mask, 1).unwrap().view(-1)).unwrap();
         assert_eq!(near, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn levels_weigh_half_of_the_one_before() {
+        let loss = loss(LossConfig { kind: LossKind::Bce, ..Default::default() }, false);
+        let full = Tensor::randn([2, 1, 4, 8, 12], (Kind::Float, tch::Device::Cpu));
+        let masks = Tensor::rand([2, 1, 4, 8, 12], (Kind::Float, tch::Device::Cpu)).round();
+        // A level that was not pooled along z, and one that was.
+        let flat = Tensor::randn([2, 1, 4, 4, 6], (Kind::Float, tch::Device::Cpu));
+        let deep = Tensor::randn([2, 1, 2, 2, 3], (Kind::Float, tch::Device::Cpu));
+        let alone = loss.of(&full, &masks).unwrap().double_value(&[]);
+        let of_one = loss.of_levels(&[full.shallow_clone()], &masks).unwrap().double_value(&[]);
+        assert!((of_one - alone).abs() < 1e-7);
+        let coarse = masks.slice(3, None, None, 2).slice(4, None, None, 2);
+        let second = loss.of(&flat, &coarse).unwrap().double_value(&[]);
+        let coarser = coarse.slice(2, None, None, 2).slice(3, None, None, 2).slice(4, None, None, 2);
+        let third = loss.of(&deep, &coarser).unwrap().double_value(&[]);
+        let all = loss.of_levels(&[full, flat, deep], &masks).unwrap().double_value(&[]);
+        assert!((all - (alone + second / 2.0 + third / 4.0) / 1.75).abs() < 1e-6, "{all}");
     }
 
     #[test]

@@ -28,10 +28,18 @@ impl Training<'_> {
         let seed = self.config.seed;
         let sampler = Sampler::new(self.set, &self.split.train, self.tiling, self.augmentation, seed)?;
         let volumes = DeviceVolumes::upload(self.set, self.device.torch())?;
-        let batch = BatchConfig::new(self.architecture, self.tiling.tile_size, self.normalization);
+        let batch = BatchConfig::new(self.architecture, self.tiling, self.normalization);
         tch::manual_seed(state::epoch_seed(seed, 0));
         let chosen: Vec<_> = sampler.epoch(0).into_iter().take(count).collect();
         let (inputs, masks) = volumes.batch(&chosen, &batch)?;
+        // A volume is shown by its middle section.
+        let (inputs, masks) = match batch.tile_depth {
+            None => (inputs, masks),
+            Some(depth) => {
+                let middle = depth as i64 / 2;
+                (inputs.f_select(2, middle)?, masks.f_select(2, middle)?)
+            }
+        };
         let middle = batch.context_sections / 2;
         let classes = self.set.classes().len() as i64;
         (0..chosen.len() as i64)
