@@ -20,6 +20,17 @@ pub enum Error {
         found: [usize; 3],
     },
 
+    /// The depth of a neck at which objects are split is not above 0.
+    #[error("the depth of a neck is {found}, expected a number of nm above 0")]
+    Neck {
+        /// The depth given.
+        found: f64,
+    },
+
+    /// The distance to the background could not be computed.
+    #[error(transparent)]
+    Distance(em_metrics::Error),
+
     /// There are more components than a 32-bit number can name.
     #[error("the mask falls into 2^32 components or more, expected a mask of objects (is it noise?)")]
     TooManyComponents,

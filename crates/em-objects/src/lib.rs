@@ -3,7 +3,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`components`] | the connected parts of a mask: labels, sizes, a choice by size |
-//! | [`Objects`], [`measure()`], [`nearest()`] | objects of a volume larger than memory: found, measured, compared |
+//! | [`Objects`], [`measure()`], [`nearest()`] | objects of a volume larger than memory: found, split, measured, compared |
 //! | [`postprocess`] | a median of votes, removal of small components, filling of holes |
 //!
 //! Axes are always `[z, y, x]`; a section is a volume of depth 1.
@@ -20,6 +20,7 @@ mod nearest;
 mod objects;
 pub mod postprocess;
 mod runs;
+mod split;
 mod store;
 mod sums;
 mod surface;
@@ -31,3 +32,4 @@ pub use measure::{Object, Physical, measure};
 pub use nearest::{Nearest, nearest};
 pub use objects::{BATCH_BYTES, FindConfig, Objects};
 pub use postprocess::Postprocess;
+pub use split::{LARGEST_BOX, SplitCounts};

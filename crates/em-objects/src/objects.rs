@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use em_io::{Roi, Volume, Voxels};
+use ndarray::{Array3, Axis};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
@@ -18,7 +19,7 @@ use crate::foreground::{Conventions, Foreground, FoundSection, values_of};
 use crate::labelling::{Stitching, label_section};
 use crate::runs::SectionRuns;
 use crate::store::RunStore;
-use crate::{Connectivity, Extent};
+use crate::{Connectivity, Extent, postprocess};
 
 /// The most bytes of voxels that are read at a time, where a section is not larger.
 pub const BATCH_BYTES: usize = 64 << 20;
@@ -34,6 +35,8 @@ pub struct FindConfig {
     pub foreground: Foreground,
     /// Whether objects go through sections.
     pub extent: Extent,
+    /// Whether background that the foreground encloses within a section is foreground too.
+    pub fill_holes: bool,
     /// Which voxels are neighbours.
     pub connectivity: Connectivity,
 }
@@ -43,6 +46,7 @@ impl Default for FindConfig {
         Self {
             foreground: Foreground::Mask,
             extent: Extent::default(),
+            fill_holes: false,
             connectivity: Connectivity::default(),
         }
     }
@@ -174,6 +178,18 @@ impl Objects {
         self.names = names;
     }
 
+    /// The same volume with other objects: `count` of them, each of one label of `store`, from 0.
+    pub(crate) fn with_store(&self, store: RunStore, count: u32) -> Self {
+        Self {
+            shape: self.shape,
+            extent: self.extent,
+            voxel_size_nm: self.voxel_size_nm,
+            store,
+            numbers: (1..=count).collect(),
+            names: (1..=count).collect(),
+        }
+    }
+
     /// Reads the runs of section `z`, labelled by the numbers of their objects.
     pub(crate) fn section(&self, z: usize) -> Result<SectionRuns> {
         let section = self.store.section(z)?;
@@ -189,9 +205,9 @@ impl Objects {
     /// # Panics
     ///
     /// If the range reaches out of the volume.
-    pub fn paint(&self, z_range: std::ops::Range<usize>) -> Result<ndarray::Array3<u32>> {
+    pub fn paint(&self, z_range: std::ops::Range<usize>) -> Result<Array3<u32>> {
         let [_, height, width] = self.shape;
-        let mut labels = ndarray::Array3::zeros((z_range.len(), height, width));
+        let mut labels = Array3::zeros((z_range.len(), height, width));
         labels.outer_iter_mut().into_par_iter().zip(z_range).try_for_each(|(mut out, z)| -> Result<()> {
             let out = out.as_slice_mut().expect("a new array is contiguous");
             self.section(z)?.paint(out, width, |number| self.names[number as usize - 1]);
@@ -224,6 +240,9 @@ fn find_in_batch(voxels: &Voxels, config: FindConfig) -> Vec<(FoundSection, u32)
         .into_par_iter()
         .map(|z| {
             let mut found = config.foreground.find(voxels, z);
+            if config.fill_holes && config.foreground != Foreground::Instances {
+                found.runs = filled(&found.runs, voxels.shape()[2]);
+            }
             let count = match config.foreground {
                 Foreground::Instances => 0,
                 _ => label_section(&mut found.runs, config.connectivity),
@@ -231,6 +250,13 @@ fn find_in_batch(voxels: &Voxels, config: FindConfig) -> Vec<(FoundSection, u32)
             (found, count)
         })
         .collect()
+}
+
+/// Fills what the runs of a section enclose.
+fn filled(runs: &SectionRuns, width: usize) -> SectionRuns {
+    let mut mask = Array3::from_elem((1, runs.height(), width), false);
+    runs.paint(mask.as_slice_mut().expect("a new array is contiguous"), width, |_| true);
+    SectionRuns::of(postprocess::fill_holes(mask.view(), Extent::Section).index_axis(Axis(0), 0))
 }
 
 /// Checks the values of a volume section by section.

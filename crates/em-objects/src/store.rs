@@ -44,6 +44,11 @@ impl RunStore {
         Ok(())
     }
 
+    /// Counts the sections.
+    pub fn count(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
     /// Reads section `z`.
     pub fn section(&self, z: usize) -> Result<SectionRuns> {
         let [start, end] = [self.offsets[z], self.offsets[z + 1]];

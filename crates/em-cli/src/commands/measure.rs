@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use em_io::{Content, Volume, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions};
-use em_objects::{Connectivity, Extent, FindConfig, Foreground, Nearest, Object, Objects, measure, nearest};
+use em_objects::{
+    Connectivity, Extent, FindConfig, Foreground, LARGEST_BOX, Nearest, Object, Objects, measure, nearest,
+};
 
 use crate::commands::convert::voxel_size;
 use crate::commands::predict::with_class;
@@ -14,6 +16,7 @@ use crate::drawing::{Histogram, histograms};
 use crate::error::UserError;
 use crate::output;
 
+mod page;
 mod summary;
 mod table;
 
@@ -26,7 +29,7 @@ pub struct MeasureArgs {
     /// A mask of each class, as CLASS=FILE, of values 0 and 255 or 0 and 1; FILE alone is named after the file.
     #[arg(required = true, value_name = "CLASS=MASK")]
     masks: Vec<String>,
-    /// The folder to write objects.csv, objects.parquet, summary.json, histograms.png and the labels to.
+    /// The folder to write objects.csv, objects.parquet, summary.json, histograms.png, report.html and the labels to.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
     /// Probabilities of a class, as CLASS=FILE, for the mean probability of each object.
@@ -41,6 +44,12 @@ pub struct MeasureArgs {
     /// Objects end with their section: for stacks of sections that do not follow each other.
     #[arg(long)]
     flat: bool,
+    /// Fill background that the foreground encloses within a section.
+    #[arg(long, conflicts_with = "instances")]
+    fill_holes: bool,
+    /// Split objects that touch, where the neck between them is narrower than the thinner one by so many nm on each side.
+    #[arg(long, value_name = "NM", value_parser = neck, conflicts_with = "instances")]
+    split: Option<f64>,
     /// Leave out objects of fewer voxels.
     #[arg(long, default_value_t = 1, value_name = "N")]
     min_voxels: u64,
@@ -67,6 +76,11 @@ fn connectivity(text: &str) -> Result<Connectivity, String> {
 fn distance(text: &str) -> Result<f64, String> {
     let known: Option<f64> = text.parse().ok();
     known.filter(|nm| nm.is_finite() && *nm >= 0.0).ok_or_else(|| "expected a distance in nm".into())
+}
+
+fn neck(text: &str) -> Result<f64, String> {
+    let known: Option<f64> = text.parse().ok();
+    known.filter(|nm| nm.is_finite() && *nm > 0.0).ok_or_else(|| "expected a number of nm above 0".into())
 }
 
 /// A class that was found and measured.
@@ -160,6 +174,7 @@ fn measured(args: &MeasureArgs, name: &str, mask: &Volume, probabilities: Option
         foreground: if args.instances { Foreground::Instances } else { Foreground::Mask },
         extent: if args.flat { Extent::Section } else { Extent::Volume },
         connectivity: args.connectivity,
+        fill_holes: args.fill_holes,
     };
     let bar = output::voxel_bar(mask.shape());
     let mut objects = Objects::find(mask, config, &args.output, |sections| bar.inc(sections))?;
@@ -170,6 +185,9 @@ fn measured(args: &MeasureArgs, name: &str, mask: &Volume, probabilities: Option
             "warning: `{name}` has no voxel size, so that nothing is measured in nm; give --voxel-size"
         );
     }
+    if let Some(neck_nm) = args.split {
+        objects = split(&objects, name, neck_nm, &args.output)?;
+    }
     let bar = output::voxel_bar(mask.shape());
     let all = measure(&objects, probabilities, |sections| bar.inc(sections))?;
     bar.finish_and_clear();
@@ -177,6 +195,29 @@ fn measured(args: &MeasureArgs, name: &str, mask: &Volume, probabilities: Option
     let kept = all.into_iter().filter(|object| object.voxels >= args.min_voxels);
     let named = kept.zip(objects.names()).map(|(object, &id)| Object { id, ..object });
     Ok(Class { name: name.to_owned(), measured: named.collect(), objects })
+}
+
+/// Splits the objects of a class at their necks, and says so.
+fn split(objects: &Objects, name: &str, neck_nm: f64, folder: &Path) -> Result<Objects> {
+    if objects.voxel_size_nm().is_none() {
+        let message =
+            format!("`{name}` has no voxel size, so that --split {neck_nm} nm cannot be told in voxels");
+        return Err(UserError::new(message, "give --voxel-size").into());
+    }
+    let [depth, height, width] = objects.shape();
+    // The sections are gone through twice.
+    let bar = output::voxel_bar([2 * depth, height, width]);
+    let (parts, counts) = objects.split(neck_nm, folder, |sections| bar.inc(sections))?;
+    bar.finish_and_clear();
+    let made = parts.count() - (objects.count() - counts.split);
+    println!("{name}: {} of {} objects were split, into {made}", counts.split, objects.count());
+    if counts.too_large > 0 {
+        eprintln!(
+            "warning: {} objects of `{name}` lie in boxes of more than {LARGEST_BOX} voxels and were not split",
+            counts.too_large
+        );
+    }
+    Ok(parts)
 }
 
 /// For each class, the nearest object of each other class.
@@ -256,10 +297,14 @@ fn write_summary(args: &MeasureArgs, classes: &[Class], nearest: &Distances) -> 
     em_io::write_atomically(&args.output.join("summary.json"), |file| writeln!(file, "{json}"))?;
     let picture = crate::drawing::png(&histograms(&drawn)?)?;
     em_io::write_atomically(&args.output.join("histograms.png"), |file| file.write_all(&picture))?;
+    let page = page::of_objects(&summary, &picture);
+    let report = args.output.join("report.html");
+    em_io::write_atomically(&report, |file| file.write_all(page.as_bytes()))?;
     println!(
         "objects.csv, objects.parquet, summary.json and histograms.png are in `{}`",
         args.output.display()
     );
+    println!("report: {}", report.display());
     Ok(())
 }
 

@@ -8,7 +8,8 @@
 //! report.html   all of it in one file
 //! ```
 
-mod page;
+pub mod page;
+mod run_page;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -98,7 +99,7 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
         })?;
         pictures.push(picture);
     }
-    let page = page::html(predictor.card(), &scores, &pictures, &config.to_toml()?);
+    let page = run_page::of_run(predictor.card(), &scores, &pictures, &config.to_toml()?);
     let report = path("report.html");
     em_io::write_atomically(&report, |file| file.write_all(page.as_bytes()))?;
     for (side, of_side) in [("validation", Some(&scores.validation)), ("test", scores.test.as_ref())] {

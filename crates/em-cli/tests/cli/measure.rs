@@ -67,6 +67,30 @@ fn sections_by_themselves_have_more_objects() {
 }
 
 #[test]
+fn touching_objects_are_split_and_holes_filled() {
+    let lab = Lab::new();
+    // A dumbbell whose left end has a hole.
+    let mut mask = Array3::<u8>::zeros((5, 40, 80));
+    mask.slice_mut(s![.., 8..32, 4..30]).fill(255);
+    mask.slice_mut(s![.., 18..22, 30..44]).fill(255);
+    mask.slice_mut(s![.., 8..32, 44..74]).fill(255);
+    mask.slice_mut(s![.., 14..16, 10..12]).fill(0);
+    write_volume(lab.path("m.tif"), &Voxels::U8(mask.clone()), Some([10.0; 3])).unwrap();
+    lab.ok("measure m.tif -o out");
+    assert_eq!(column(&lab, "voxels").len(), 1);
+    let told = lab.ok("measure m.tif -o out --fill-holes --split 20");
+    assert!(told.contains("m: 1 of 1 objects were split, into 2"), "{told}");
+    let voxels: u64 = column(&lab, "voxels").iter().map(|v| v.parse::<u64>().unwrap()).sum();
+    assert_eq!(voxels, 5 * (24 * 26 + 4 * 14 + 24 * 30));
+    let report = lab.read("out/report.html");
+    assert!(report.contains("<h2>m</h2>") && report.contains("data:image/png;base64,"), "{report}");
+    write_volume(lab.path("unknown.tif"), &Voxels::U8(mask), None).unwrap();
+    let refused = lab.em_cli("measure unknown.tif -o other --split 20").output().unwrap();
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(message.contains("`unknown` has no voxel size, so that --split 20 nm"), "{message}");
+}
+
+#[test]
 fn mistakes() {
     let lab = with_masks();
     write_volume(lab.path("small.tif"), &Voxels::U8(Array3::zeros((4, 30, 20))), SIZE_NM).unwrap();

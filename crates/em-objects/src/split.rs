@@ -1,0 +1,328 @@
+//! Splitting of objects that touch, by a watershed of their distance to the background.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use em_metrics::distance::distance_transform;
+use ndarray::{Array3, Slice};
+use rayon::prelude::*;
+
+use crate::Extent;
+use crate::error::{Error, Result};
+use crate::objects::Objects;
+use crate::runs::SectionRuns;
+use crate::store::RunStore;
+
+/// Objects whose bounding box has more voxels stay whole: the watershed takes about 20 bytes for each.
+pub const LARGEST_BOX: usize = 64 << 20;
+
+/// Boxes of fewer voxels are split side by side.
+const SMALL_BOX: usize = 1 << 20;
+
+/// What came of a splitting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SplitCounts {
+    /// Objects that fell into parts.
+    pub split: usize,
+    /// Objects that were larger than [`LARGEST_BOX`] and left as they were.
+    pub too_large: usize,
+}
+
+/// Where an object lies: its first voxel and one past its last, along `[z, y, x]`.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    start: [usize; 3],
+    end: [usize; 3],
+}
+
+impl Bounds {
+    const NONE: Self = Self { start: [usize::MAX; 3], end: [0; 3] };
+
+    fn add(&mut self, start: [usize; 3], end: [usize; 3]) {
+        self.start = std::array::from_fn(|axis| self.start[axis].min(start[axis]));
+        self.end = std::array::from_fn(|axis| self.end[axis].max(end[axis]));
+    }
+
+    fn shape(&self) -> [usize; 3] {
+        std::array::from_fn(|axis| self.end[axis] - self.start[axis])
+    }
+
+    fn voxels(&self) -> usize {
+        self.shape().into_iter().fold(1, usize::saturating_mul)
+    }
+}
+
+/// The parts of an object: sections of a store, whose rows and columns start at the bounds.
+struct Patch {
+    first: usize,
+    bounds: Bounds,
+}
+
+impl Objects {
+    /// Splits objects at their necks.
+    ///
+    /// Each voxel's distance to the background, in nm, is a landscape, and the parts are the basins of
+    /// its maxima. Two maxima stay apart where the way between them goes down by `neck_nm` or more from
+    /// the lower one: where the neck is narrower, by that much on each side, than the thinner part.
+    /// These are the markers of scikit-image's `h_maxima(distance, neck_nm)`, flooded as its
+    /// `watershed(-distance)` does (Beucher and Lantuéjoul 1979). Without a voxel size `neck_nm` is in
+    /// voxels. Parts are numbered in order of their first voxel.
+    ///
+    /// In memory are the runs of the objects that the current section cuts, and the box of one of them.
+    /// `folder` takes temporary files; `progress` is told the sections done, of which there are twice
+    /// as many as the volume has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Neck`] unless `neck_nm` is above 0; [`Error::Store`].
+    pub fn split(
+        &self,
+        neck_nm: f64,
+        folder: &Path,
+        mut progress: impl FnMut(u64),
+    ) -> Result<(Self, SplitCounts)> {
+        if !(neck_nm.is_finite() && neck_nm > 0.0) {
+            return Err(Error::Neck { found: neck_nm });
+        }
+        let all = self.bounds()?;
+        let mut counts = SplitCounts::default();
+        let mut parts = RunStore::create(folder)?;
+        let mut patches: HashMap<u32, Patch> = HashMap::new();
+        let mut open: HashMap<u32, Vec<[u32; 4]>> = HashMap::new();
+        for z in 0..self.shape()[0] {
+            for [y, number, start, end] in runs_of(&self.section(z)?) {
+                if all[number as usize - 1].voxels() <= LARGEST_BOX {
+                    open.entry(number).or_default().push([z as u32, y, start, end]);
+                }
+            }
+            let mut ended: Vec<u32> =
+                open.keys().copied().filter(|&number| all[number as usize - 1].end[0] == z + 1).collect();
+            ended.sort_unstable();
+            let of = |number: u32, runs: Vec<[u32; 4]>| {
+                let bounds = all[number as usize - 1];
+                Ok((number, bounds, self.parts(&runs, bounds, neck_nm)?))
+            };
+            let (small, large): (Vec<u32>, Vec<u32>) =
+                ended.into_iter().partition(|&number| all[number as usize - 1].voxels() <= SMALL_BOX);
+            let small: Vec<_> = small.into_iter().map(|number| (number, taken(&mut open, number))).collect();
+            let split: Vec<_> =
+                small.into_par_iter().map(|(number, runs)| of(number, runs)).collect::<Result<_>>()?;
+            let mut keep = |(number, bounds, labels): (u32, Bounds, Option<Array3<u32>>)| -> Result<()> {
+                let Some(labels) = labels else { return Ok(()) };
+                patches.insert(number, Patch { first: parts.count(), bounds });
+                labels.outer_iter().try_for_each(|section| parts.push(&SectionRuns::of_labels(section)))
+            };
+            split.into_iter().try_for_each(&mut keep)?;
+            for number in large {
+                let runs = taken(&mut open, number);
+                keep(of(number, runs)?)?;
+            }
+            progress(1);
+        }
+        counts.split = patches.len();
+        counts.too_large = all.iter().filter(|bounds| bounds.voxels() > LARGEST_BOX).count();
+        Ok((self.patched(&patches, &parts, folder, progress)?, counts))
+    }
+
+    /// The bounds of each object.
+    fn bounds(&self) -> Result<Vec<Bounds>> {
+        let mut all = vec![Bounds::NONE; self.count()];
+        for z in 0..self.shape()[0] {
+            for [y, number, start, end] in runs_of(&self.section(z)?) {
+                let (y, start, end) = (y as usize, start as usize, end as usize);
+                all[number as usize - 1].add([z, y, start], [z + 1, y + 1, end]);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Labels the parts of an object within its bounds, from 1; `None` where it stays whole.
+    fn parts(&self, runs: &[[u32; 4]], bounds: Bounds, neck_nm: f64) -> Result<Option<Array3<u32>>> {
+        // Beyond the volume nothing is known, and neither is it beyond the section of an object that
+        // ends with it, so that no background is added there.
+        let first_axis = if self.extent() == Extent::Section { 1 } else { 0 };
+        let pad = |axis: usize, open: bool| usize::from(axis >= first_axis && open);
+        let before: [usize; 3] = std::array::from_fn(|axis| pad(axis, bounds.start[axis] > 0));
+        let after: [usize; 3] = std::array::from_fn(|axis| pad(axis, bounds.end[axis] < self.shape()[axis]));
+        let shape = bounds.shape();
+        let [depth, height, width]: [usize; 3] =
+            std::array::from_fn(|axis| before[axis] + shape[axis] + after[axis]);
+        let mut background = vec![true; depth * height * width];
+        let inside = |voxel: u32, axis: usize| voxel as usize + before[axis] - bounds.start[axis];
+        for &[z, y, start, end] in runs {
+            let row = (inside(z, 0) * height + inside(y, 1)) * width;
+            background[row + inside(start, 2)..row + inside(end, 2)].fill(false);
+        }
+        let background = Array3::from_shape_vec((depth, height, width), background).expect("a voxel each");
+        let spacing = self.voxel_size_nm().unwrap_or([1.0; 3]);
+        let distance = distance_transform(background.view(), &spacing).map_err(Error::Distance)?;
+        let labels = basins(&distance.mapv(|nm| nm as f32), neck_nm as f32);
+        let inner = |axis: ndarray::AxisDescription| {
+            let axis = axis.axis.index();
+            Slice::from(before[axis]..before[axis] + shape[axis])
+        };
+        Ok(labels.map(|labels| labels.slice_each_axis(inner).to_owned()))
+    }
+
+    /// The same objects, but for those that have parts.
+    fn patched(
+        &self,
+        patches: &HashMap<u32, Patch>,
+        parts: &RunStore,
+        folder: &Path,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Self> {
+        let mut store = RunStore::create(folder)?;
+        // The label of each part, in order of its first voxel.
+        let mut labels: HashMap<(u32, u32), u32> = HashMap::new();
+        let mut label = |object: u32, part: u32| {
+            let next = labels.len() as u32;
+            *labels.entry((object, part)).or_insert(next)
+        };
+        for z in 0..self.shape()[0] {
+            let section = self.section(z)?;
+            let mut cut: HashMap<u32, SectionRuns> = HashMap::new();
+            for run in section.runs() {
+                if let Some(patch) = patches.get(&run.label).filter(|_| !cut.contains_key(&run.label)) {
+                    cut.insert(run.label, parts.section(patch.first + z - patch.bounds.start[0])?);
+                }
+            }
+            let mut anew = SectionRuns::empty();
+            for y in 0..section.height() {
+                for run in section.row(y) {
+                    let Some(of_parts) = cut.get(&run.label) else {
+                        anew.push(run.start as usize, run.end as usize, label(run.label, 0));
+                        continue;
+                    };
+                    let [_, top, left] = patches[&run.label].bounds.start;
+                    let within = of_parts
+                        .row(y - top)
+                        .iter()
+                        .map(|part| (part.start as usize + left, part.end as usize + left, part.label));
+                    let within =
+                        within.filter(|(start, _, _)| (run.start as usize..run.end as usize).contains(start));
+                    for (start, end, part) in within {
+                        anew.push(start, end, label(run.label, part));
+                    }
+                }
+                anew.end_row();
+            }
+            store.push(&anew)?;
+            progress(1);
+        }
+        let count = labels.len() as u32;
+        Ok(self.with_store(store, count))
+    }
+}
+
+fn taken(open: &mut HashMap<u32, Vec<[u32; 4]>>, number: u32) -> Vec<[u32; 4]> {
+    open.remove(&number).expect("an object that ends was open")
+}
+
+/// The runs of a section as `[y, object, start, end]`.
+fn runs_of(section: &SectionRuns) -> impl Iterator<Item = [u32; 4]> + '_ {
+    // A section has fewer than 2^32 rows.
+    (0..section.height())
+        .flat_map(|y| section.row(y).iter().map(move |run| [y as u32, run.label, run.start, run.end]))
+}
+
+/// A maximum of the distance and what flows to it.
+#[derive(Clone, Copy)]
+struct Basin {
+    peak: f32,
+    /// The basin that it was joined to, or itself.
+    joined: u32,
+}
+
+/// Labels the basins of the maxima of a landscape, from 1, 0 where it is 0; `None` where there is one.
+///
+/// The landscape sinks from its top: a voxel that shows up alone starts a basin, one that touches
+/// basins joins the neighbour that lies highest. Where basins meet, those that rise less than `depth`
+/// above that place are joined to the highest.
+fn basins(landscape: &Array3<f32>, depth: f32) -> Option<Array3<u32>> {
+    let shape = landscape.dim();
+    let heights = landscape.as_slice().expect("a new array is contiguous");
+    let mut order: Vec<u32> =
+        (0..heights.len() as u32).filter(|&place| heights[place as usize] > 0.0).collect();
+    // Equal heights in order of their place, so that the result is the same on any number of cores.
+    order.par_sort_unstable_by(|&a, &b| heights[b as usize].total_cmp(&heights[a as usize]).then(a.cmp(&b)));
+    let mut labels = vec![0_u32; heights.len()];
+    let mut basins: Vec<Basin> = Vec::new();
+    let mut met: Vec<u32> = Vec::new();
+    for &place in &order {
+        let height = heights[place as usize];
+        met.clear();
+        let mut highest: Option<(f32, u32)> = None;
+        for neighbour in neighbours(place as usize, shape) {
+            let label = labels[neighbour];
+            if label == 0 {
+                continue;
+            }
+            let basin = root(&mut basins, label - 1);
+            if highest.is_none_or(|(known, _)| heights[neighbour] > known) {
+                highest = Some((heights[neighbour], basin));
+            }
+            if !met.contains(&basin) {
+                met.push(basin);
+            }
+        }
+        let Some((_, mut chosen)) = highest else {
+            // Fewer basins than voxels, which 32 bits number.
+            let number = basins.len() as u32;
+            basins.push(Basin { peak: height, joined: number });
+            labels[place as usize] = number + 1;
+            continue;
+        };
+        if met.len() > 1 {
+            let rank = |basin: u32| (basins[basin as usize].peak, std::cmp::Reverse(basin));
+            let top = met.iter().copied().max_by(|&a, &b| {
+                let ((peak_a, a), (peak_b, b)) = (rank(a), rank(b));
+                peak_a.total_cmp(&peak_b).then(a.cmp(&b))
+            });
+            let top = top.expect("several basins met");
+            for &basin in &met {
+                if basin != top && basins[basin as usize].peak - height < depth {
+                    basins[basin as usize].joined = top;
+                }
+            }
+            chosen = root(&mut basins, chosen);
+        }
+        labels[place as usize] = chosen + 1;
+    }
+    let mut numbers = vec![0; basins.len()];
+    let mut count = 0;
+    for basin in 0..basins.len() as u32 {
+        if basins[basin as usize].joined == basin {
+            count += 1;
+            numbers[basin as usize] = count;
+        }
+    }
+    if count < 2 {
+        return None;
+    }
+    for label in labels.iter_mut().filter(|label| **label > 0) {
+        *label = numbers[root(&mut basins, *label - 1) as usize];
+    }
+    Some(Array3::from_shape_vec(shape, labels).expect("one label per voxel"))
+}
+
+/// The basin that `basin` was joined to in the end; what lies on the way is joined to it directly.
+fn root(basins: &mut [Basin], mut basin: u32) -> u32 {
+    while basins[basin as usize].joined != basin {
+        let above = basins[basin as usize].joined;
+        basins[basin as usize].joined = basins[above as usize].joined;
+        basin = above;
+    }
+    basin
+}
+
+/// The places of the up to 26 neighbours.
+fn neighbours(place: usize, (depth, height, width): (usize, usize, usize)) -> impl Iterator<Item = usize> {
+    let (z, y, x) = (place / (height * width), place / width % height, place % width);
+    let around = |middle: usize, edge: usize| middle.saturating_sub(1)..(middle + 2).min(edge);
+    around(z, depth)
+        .flat_map(move |z| {
+            around(y, height).flat_map(move |y| around(x, width).map(move |x| (z * height + y) * width + x))
+        })
+        .filter(move |&neighbour| neighbour != place)
+}
