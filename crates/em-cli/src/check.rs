@@ -29,16 +29,17 @@ pub fn findings(config: &RunConfig, timed_on: Option<Device>) -> Vec<Finding> {
     let sources = match Sources::find(&config.data) {
         Ok(sources) => sources,
         Err(error) => {
-            settings::check(config, &config.data.classes, &mut findings);
+            settings::check(config, &config.model.learned(&config.data.classes), &mut findings);
             findings.push(Finding::of_error(&error));
             return findings;
         }
     };
-    settings::check(config, &sources.classes, &mut findings);
+    let learned = config.model.learned(&sources.classes);
+    settings::check(config, &learned, &mut findings);
     let stacks = StackFacts::of_all(&sources, &mut findings);
     for stack in &stacks {
         sections::check(stack, &mut findings);
-        labels::check(stack, &mut findings);
+        labels::check(stack, config.model.learns_boundaries(), &mut findings);
     }
     voxel_size::check(config, &stacks, &mut findings);
     sides::check_overlap(&stacks, &mut findings);
@@ -46,7 +47,7 @@ pub fn findings(config: &RunConfig, timed_on: Option<Device>) -> Vec<Finding> {
         return findings;
     };
     sides.check(config, &stacks, &mut findings);
-    resources::check(config, &sources.classes, &stacks, &sides, &mut findings);
+    resources::check(config, &learned, &stacks, &sides, &mut findings);
     let is_possible = findings.iter().all(|finding| finding.severity != Severity::Error);
     match timed_on {
         Some(device) if is_possible => probe::check(config, device, &mut findings),

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use em_data::{IGNORED, LabelledVolume, Region, Split, TrainingSet};
-use em_io::{Mask, Roi, Volume};
+use em_data::{IGNORED, LabelledVolume, Region, Split, TrainingSet, outlines};
+use em_io::{Mask, Roi, Volume, match_voxels};
+use em_model::{ModelConfig, boundary_of};
+use em_objects::{Components, Connectivity, Extent};
+use ndarray::Array3;
 
 use crate::config::{DataConfig, RunConfig, SourceConfig};
 use crate::error::UserError;
@@ -27,24 +30,25 @@ impl Dataset {
         let sources = Sources::find(&config.data)?;
         let train = Stack::open(&sources.train)?;
         let voxel_size_nm = config.data.voxel_size_nm.or(train.raw.voxel_size_nm());
-        let mut volumes = vec![train.read(&sources.classes)?];
+        let mut volumes = vec![train.read(&sources.classes, &config.model)?];
         if let Some(validation) = &sources.validation {
-            volumes.push(Stack::open(validation)?.read(&sources.classes)?);
+            volumes.push(Stack::open(validation)?.read(&sources.classes, &config.model)?);
         }
         let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
         let split = match sources.validation {
             Some(_) => Split::by_volume(&shapes, 1),
             None => Split::new(&config.data.split, &shapes, config.tiling.tile_size, config.train.seed)?,
         };
-        Ok(Self { set: TrainingSet::new(sources.classes, volumes)?, split, voxel_size_nm })
+        let learned = config.model.learned(&sources.classes);
+        Ok(Self { set: TrainingSet::new(learned, volumes)?, split, voxel_size_nm })
     }
 
     /// Reads the test stack, if the configuration names one.
     pub fn read_test(config: &RunConfig) -> Result<Option<TrainingSet>> {
         let sources = Sources::find(&config.data)?;
         let Some(test) = &sources.test else { return Ok(None) };
-        let volume = Stack::open(test)?.read(&sources.classes)?;
-        Ok(Some(TrainingSet::new(sources.classes, vec![volume])?))
+        let volume = Stack::open(test)?.read(&sources.classes, &config.model)?;
+        Ok(Some(TrainingSet::new(config.model.learned(&sources.classes), vec![volume])?))
     }
 
     /// Returns the share of foreground of each class within `regions`.
@@ -193,16 +197,48 @@ impl Stack {
         Ok(Self { path: source.raw.clone(), roi: Roi::sections(raw.shape(), start..end), raw, labels })
     }
 
-    /// Reads the stack, its masks in the order of `classes`.
-    pub fn read(&self, classes: &[String]) -> Result<LabelledVolume> {
-        let masks = classes
-            .iter()
-            .map(|class| Ok((class.clone(), Mask::from_volume(&self.labels[class], self.roi)?)));
-        let masks = masks.collect::<Result<Vec<_>>>()?;
+    /// Reads the stack, its masks in the order of `classes`, and the outlines of each where the
+    /// model learns them.
+    pub fn read(&self, classes: &[String], model: &ModelConfig) -> Result<LabelledVolume> {
+        let mut masks = Vec::new();
+        for class in classes {
+            let label = &self.labels[class];
+            if model.learns_boundaries() {
+                let objects = objects(label, self.roi)?;
+                let outlines = outlines(objects.view(), model.boundary_width);
+                let size = label.voxel_size_nm();
+                masks.push((boundary_of(class), Mask::new(outlines, size)));
+                masks.push((class.clone(), Mask::new(objects.mapv(|object| object > 0), size)));
+            } else {
+                masks.push((class.clone(), Mask::from_volume(label, self.roi)?));
+            }
+        }
         let volume = LabelledVolume::new(self.path.display().to_string(), self.raw.read(self.roi)?, masks)?;
         Ok(match self.labels.get(IGNORED) {
             Some(label) => volume.with_ignored(Mask::from_volume(label, self.roi)?)?,
             None => volume,
         })
     }
+}
+
+/// The objects of a label `[z, y, x]`: its numbers, or the connected parts of a mask.
+fn objects(label: &Volume, roi: Roi) -> Result<Array3<u32>> {
+    let voxels = label.read(roi)?;
+    let numbers: Array3<f64> = match_voxels!(&voxels, array => array.mapv(f64::from));
+    let is_mask = |one: f64| numbers.iter().all(|&value| value == 0.0 || value == one);
+    if is_mask(255.0) || is_mask(1.0) {
+        let mask = numbers.mapv(|value| value > 0.0);
+        return Ok(Components::of(mask.view(), Extent::Volume, Connectivity::Corners).labels());
+    }
+    let is_number = |value: f64| (0.0..=f64::from(u32::MAX)).contains(&value) && value.fract() == 0.0;
+    if let Some(value) = numbers.iter().find(|&&value| !is_number(value)) {
+        let path = label.path().unwrap_or(Path::new("memory"));
+        return Err(UserError::new(
+            format!("label `{}` holds {value}, expected whole numbers of objects, or a mask", path.display()),
+            "with model.targets = [\"mask\", \"boundary\"] a label numbers its objects from 1, or holds 0 and 255",
+        )
+        .into());
+    }
+    // Checked to be whole and in range.
+    Ok(numbers.mapv(|value| value as u32))
 }

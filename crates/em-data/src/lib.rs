@@ -12,6 +12,7 @@
 //! | [`transform`] | the parameters of each tile's random change |
 //! | [`resize`] | sections to another size |
 //! | [`probabilities`] | per-class probabilities and their masks |
+//! | [`outlines()`] | the outlines of objects, to be learned |
 //! | [`phantom`] | generated EM-like volumes with labels |
 //!
 //! Axes are always `[z, y, x]`.
@@ -19,6 +20,7 @@
 pub mod augment;
 pub mod error;
 pub mod normalization;
+mod outlines;
 pub mod phantom;
 pub mod probabilities;
 pub mod quality;
@@ -33,6 +35,7 @@ pub mod transform;
 pub use augment::AugmentationConfig;
 pub use error::{Error, Result};
 pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};
+pub use outlines::outlines;
 pub use probabilities::Probabilities;
 pub use quality::{LabelSection, RawSection, correlation};
 pub use sampler::{Placement, Sampler, TileSample, TilingConfig};

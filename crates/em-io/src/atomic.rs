@@ -29,7 +29,10 @@ const UNFINISHED: &str = ".part";
 /// assert_eq!(std::fs::read_to_string(&path)?, "epoch,loss\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn write_atomically(path: &Path, f: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+pub fn write_atomically(
+    path: &Path,
+    f: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+) -> Result<()> {
     let file = AtomicFile::create(path)?;
     let mut buffered = BufWriter::new(file.as_file());
     f(&mut buffered).and_then(|()| buffered.flush()).map_err(Error::io("write", path))?;

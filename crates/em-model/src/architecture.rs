@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 
 /// Section `[model]` of a configuration: a preset, and what differs from it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
     /// The network that is meant: `unet` (the default recipe: 1.9 M parameters, batch norm), `notebook` (the same filters with dropout instead of norm), `ronneberger` (the original U-Net of 2015: valid convolutions, 31 M parameters), `residual` (`unet` with residual blocks: 2.1 M parameters), `unet-3d` (`unet` over volumes: 5.7 M parameters; set `tiling.tile_depth` and, where sections are thicker than voxels are wide, `flat_levels`).
@@ -19,6 +19,12 @@ pub struct ModelConfig {
     pub flat_levels: usize,
     /// Train every level of the decoder against the labels at its resolution, each with half the weight of the level above it (Lee et al. 2015). Prediction is the same size and speed.
     pub deep_supervision: bool,
+    /// What is learned of each class: `mask`, and with `boundary` also the outlines of its objects, as a further class `<class>_boundary`, by which `em-cli measure --boundary` tells touching objects apart. Labels may then number their objects; in labels of 0 and 255, or 0 and 1, the connected parts are the objects.
+    #[serde(default = "only_mask")]
+    pub targets: Vec<Target>,
+    /// How wide, in voxels, the outlines of `boundary` are.
+    #[serde(default = "two")]
+    pub boundary_width: usize,
     /// Channels that the network reads; the grey value is repeated in each. The preset decides where this is absent.
     pub in_channels: Option<usize>,
     /// Neighbouring sections that the network sees as channels, the labelled one in the middle: 1 (2D), or an odd number (2.5D). Stacks must then be contiguous in z.
@@ -35,6 +41,42 @@ pub struct ModelConfig {
     pub residual: Option<bool>,
     /// Dropout between the two convolutions of each level, one probability per level. The preset decides where this is absent.
     pub dropout: Option<Vec<f64>>,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            preset: Preset::default(),
+            exclusive: false,
+            dimensions: None,
+            flat_levels: 0,
+            deep_supervision: false,
+            targets: only_mask(),
+            boundary_width: two(),
+            in_channels: None,
+            context_sections: None,
+            out_channels: None,
+            filters: None,
+            norm: None,
+            activation: None,
+            residual: None,
+            dropout: None,
+        }
+    }
+}
+
+fn only_mask() -> Vec<Target> {
+    vec![Target::Mask]
+}
+
+/// What is learned of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// Which voxels belong to it.
+    Mask,
+    /// The outlines of its objects.
+    Boundary,
 }
 
 /// The named networks.
@@ -215,12 +257,36 @@ impl Preset {
 }
 
 impl ModelConfig {
+    /// Whether the outlines of objects are learned besides.
+    pub fn learns_boundaries(&self) -> bool {
+        self.targets.contains(&Target::Boundary)
+    }
+
+    /// Returns what the network learns of `classes`: these, and the outlines of each behind them.
+    pub fn learned(&self, classes: &[String]) -> Vec<String> {
+        let outlined = if self.learns_boundaries() { classes } else { &[] };
+        classes.iter().cloned().chain(outlined.iter().map(|class| boundary_of(class))).collect()
+    }
+
     /// Resolves the preset and its overrides to a network for a number of classes.
     ///
     /// # Errors
     ///
     /// Fails if a list has the wrong length, a number is 0, or the channels do not hold the classes.
     pub fn architecture(&self, classes: usize) -> Result<Architecture> {
+        let refuse = |key, found: String, expected: &str| {
+            Err(Error::Setting { key, found, expected: expected.into() })
+        };
+        if !self.targets.contains(&Target::Mask) {
+            return refuse("model.targets", format!("{:?}", self.targets), "a list with \"mask\"");
+        }
+        if self.learns_boundaries() && self.exclusive {
+            let expected = "false with boundaries, which are part of their class";
+            return refuse("model.exclusive", "true".into(), expected);
+        }
+        if self.learns_boundaries() && self.boundary_width == 0 {
+            return refuse("model.boundary_width", "0".into(), "at least 1");
+        }
         let preset = self.preset.architecture();
         let needed = classes + usize::from(self.exclusive);
         let own = if self.preset == Preset::Ronneberger { preset.out_channels } else { needed };
@@ -415,6 +481,11 @@ impl Architecture {
         }
         Err(Error::Setting { key: "tiling.tile_depth", found: tile_depth.to_string(), expected })
     }
+}
+
+/// The name of the class of a class's outlines.
+pub fn boundary_of(class: &str) -> String {
+    format!("{class}_boundary")
 }
 
 /// How far a network with same padding sees along an axis that it reduces to 1 / `stride`.

@@ -33,7 +33,7 @@ mod unet;
 mod validate;
 mod volume;
 
-pub use architecture::{Activation, Architecture, ModelConfig, Norm, Padding, Preset};
+pub use architecture::{Activation, Architecture, ModelConfig, Norm, Padding, Preset, Target, boundary_of};
 pub use device::Device;
 pub use error::{Error, Result};
 pub use history::{EpochRecord, Scores};

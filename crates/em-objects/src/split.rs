@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use em_metrics::distance::distance_transform;
-use ndarray::{Array3, Slice};
+use ndarray::{Array3, Slice, Zip};
 use rayon::prelude::*;
 
 use crate::Extent;
@@ -79,34 +79,79 @@ impl Objects {
         &self,
         neck_nm: f64,
         folder: &Path,
-        mut progress: impl FnMut(u64),
+        progress: impl FnMut(u64),
     ) -> Result<(Self, SplitCounts)> {
         if !(neck_nm.is_finite() && neck_nm > 0.0) {
             return Err(Error::Neck { found: neck_nm });
         }
+        self.split_where(Cut::Necks(neck_nm as f32), folder, progress)
+    }
+
+    /// Splits objects at boundaries that were learned: what is left of an object without the voxels
+    /// of `boundaries` falls into cores, and each of its voxels goes to a core, the nearest first.
+    ///
+    /// Cores of less than two voxels from their middle to their end start no part; objects with fewer
+    /// than two cores stay whole. Memory and files as of [`split`](Self::split).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] for boundaries of another shape; [`Error::Store`].
+    pub fn split_at(
+        &self,
+        boundaries: &Self,
+        folder: &Path,
+        progress: impl FnMut(u64),
+    ) -> Result<(Self, SplitCounts)> {
+        if boundaries.shape() != self.shape() {
+            let (found, expected) = (boundaries.shape(), self.shape());
+            let reference = "the objects".to_owned();
+            return Err(Error::ShapeMismatch { path: None, found, expected, reference });
+        }
+        self.split_where(Cut::Boundaries(boundaries), folder, progress)
+    }
+
+    fn split_where(
+        &self,
+        cut: Cut<'_>,
+        folder: &Path,
+        mut progress: impl FnMut(u64),
+    ) -> Result<(Self, SplitCounts)> {
         let all = self.bounds()?;
         let mut counts = SplitCounts::default();
         let mut parts = RunStore::create(folder)?;
         let mut patches: HashMap<u32, Patch> = HashMap::new();
-        let mut open: HashMap<u32, Vec<[u32; 4]>> = HashMap::new();
+        let mut open: HashMap<u32, Pieces> = HashMap::new();
         for z in 0..self.shape()[0] {
-            for [y, number, start, end] in runs_of(&self.section(z)?) {
-                if all[number as usize - 1].voxels() <= LARGEST_BOX {
-                    open.entry(number).or_default().push([z as u32, y, start, end]);
+            let section = self.section(z)?;
+            let walls = match cut {
+                Cut::Necks(_) => None,
+                Cut::Boundaries(boundaries) => Some(boundaries.section(z)?),
+            };
+            for [y, number, start, end] in runs_of(&section) {
+                if all[number as usize - 1].voxels() > LARGEST_BOX {
+                    continue;
+                }
+                let pieces = open.entry(number).or_default();
+                pieces.runs.push([z as u32, y, start, end]);
+                for wall in walls.iter().flat_map(|walls| walls.row(y as usize)) {
+                    let (start, end) = (wall.start.max(start), wall.end.min(end));
+                    if start < end {
+                        pieces.walls.push([z as u32, y, start, end]);
+                    }
                 }
             }
             let mut ended: Vec<u32> =
                 open.keys().copied().filter(|&number| all[number as usize - 1].end[0] == z + 1).collect();
             ended.sort_unstable();
-            let of = |number: u32, runs: Vec<[u32; 4]>| {
+            let of = |number: u32, pieces: Pieces| {
                 let bounds = all[number as usize - 1];
-                Ok((number, bounds, self.parts(&runs, bounds, neck_nm)?))
+                Ok((number, bounds, self.parts(&pieces, bounds, cut)?))
             };
             let (small, large): (Vec<u32>, Vec<u32>) =
                 ended.into_iter().partition(|&number| all[number as usize - 1].voxels() <= SMALL_BOX);
             let small: Vec<_> = small.into_iter().map(|number| (number, taken(&mut open, number))).collect();
             let split: Vec<_> =
-                small.into_par_iter().map(|(number, runs)| of(number, runs)).collect::<Result<_>>()?;
+                small.into_par_iter().map(|(number, pieces)| of(number, pieces)).collect::<Result<_>>()?;
             let mut keep = |(number, bounds, labels): (u32, Bounds, Option<Array3<u32>>)| -> Result<()> {
                 let Some(labels) = labels else { return Ok(()) };
                 patches.insert(number, Patch { first: parts.count(), bounds });
@@ -114,8 +159,8 @@ impl Objects {
             };
             split.into_iter().try_for_each(&mut keep)?;
             for number in large {
-                let runs = taken(&mut open, number);
-                keep(of(number, runs)?)?;
+                let pieces = taken(&mut open, number);
+                keep(of(number, pieces)?)?;
             }
             progress(1);
         }
@@ -137,7 +182,10 @@ impl Objects {
     }
 
     /// Labels the parts of an object within its bounds, from 1; `None` where it stays whole.
-    fn parts(&self, runs: &[[u32; 4]], bounds: Bounds, neck_nm: f64) -> Result<Option<Array3<u32>>> {
+    fn parts(&self, pieces: &Pieces, bounds: Bounds, cut: Cut<'_>) -> Result<Option<Array3<u32>>> {
+        if matches!(cut, Cut::Boundaries(_)) && pieces.walls.is_empty() {
+            return Ok(None);
+        }
         // Beyond the volume nothing is known, and neither is it beyond the section of an object that
         // ends with it, so that no background is added there.
         let first_axis = if self.extent() == Extent::Section { 1 } else { 0 };
@@ -147,16 +195,36 @@ impl Objects {
         let shape = bounds.shape();
         let [depth, height, width]: [usize; 3] =
             std::array::from_fn(|axis| before[axis] + shape[axis] + after[axis]);
-        let mut background = vec![true; depth * height * width];
         let inside = |voxel: u32, axis: usize| voxel as usize + before[axis] - bounds.start[axis];
-        for &[z, y, start, end] in runs {
-            let row = (inside(z, 0) * height + inside(y, 1)) * width;
-            background[row + inside(start, 2)..row + inside(end, 2)].fill(false);
-        }
-        let background = Array3::from_shape_vec((depth, height, width), background).expect("a voxel each");
+        let painted = |runs: &[[u32; 4]]| {
+            let mut mask = vec![false; depth * height * width];
+            for &[z, y, start, end] in runs {
+                let row = (inside(z, 0) * height + inside(y, 1)) * width;
+                mask[row + inside(start, 2)..row + inside(end, 2)].fill(true);
+            }
+            Array3::from_shape_vec((depth, height, width), mask).expect("a voxel each")
+        };
         let spacing = self.voxel_size_nm().unwrap_or([1.0; 3]);
-        let distance = distance_transform(background.view(), &spacing).map_err(Error::Distance)?;
-        let labels = basins(&distance.mapv(|nm| nm as f32), neck_nm as f32);
+        let distance_to = |mask: Array3<bool>| {
+            let nm = distance_transform(mask.view(), &spacing).map_err(Error::Distance)?;
+            Ok::<_, Error>(nm.mapv(|nm| nm as f32))
+        };
+        let object = painted(&pieces.runs);
+        let labels = match cut {
+            Cut::Necks(depth_nm) => {
+                let landscape = over(&object, distance_to(object.mapv(|inside| !inside))?);
+                basins(&landscape, |peak, pass| peak - pass < depth_nm)
+            }
+            Cut::Boundaries(_) => {
+                let mut core = object.clone();
+                Zip::from(&mut core).and(&painted(&pieces.walls)).for_each(|core, &wall| *core &= !wall);
+                // Outside of the cores it goes on down, so that they grow by their distance.
+                let mut landscape = distance_to(core.mapv(|inside| !inside))?;
+                Zip::from(&mut landscape).and(&distance_to(core)?).for_each(|height, &away| *height -= away);
+                let smallest = 2.0 * spacing[1].min(spacing[2]) as f32;
+                basins(&over(&object, landscape), |peak, pass| pass > 0.0 || peak < smallest)
+            }
+        };
         let inner = |axis: ndarray::AxisDescription| {
             let axis = axis.axis.index();
             Slice::from(before[axis]..before[axis] + shape[axis])
@@ -215,7 +283,24 @@ impl Objects {
     }
 }
 
-fn taken(open: &mut HashMap<u32, Vec<[u32; 4]>>, number: u32) -> Vec<[u32; 4]> {
+/// Where objects are split.
+#[derive(Clone, Copy)]
+enum Cut<'a> {
+    /// At necks of this depth in nm.
+    Necks(f32),
+    /// At the voxels of these objects.
+    Boundaries(&'a Objects),
+}
+
+/// Runs `[z, y, start, end]` of an object that later sections go on with.
+#[derive(Default)]
+struct Pieces {
+    runs: Vec<[u32; 4]>,
+    /// Those of boundaries within the object.
+    walls: Vec<[u32; 4]>,
+}
+
+fn taken(open: &mut HashMap<u32, Pieces>, number: u32) -> Pieces {
     open.remove(&number).expect("an object that ends was open")
 }
 
@@ -234,16 +319,27 @@ struct Basin {
     joined: u32,
 }
 
-/// Labels the basins of the maxima of a landscape, from 1, 0 where it is 0; `None` where there is one.
+/// A landscape over an object, bottomless outside.
+fn over(object: &Array3<bool>, mut landscape: Array3<f32>) -> Array3<f32> {
+    Zip::from(&mut landscape).and(object).for_each(|height, &inside| {
+        if !inside {
+            *height = f32::NEG_INFINITY;
+        }
+    });
+    landscape
+}
+
+/// Labels the basins of the maxima of a landscape, from 1, 0 where it is bottomless; `None` where
+/// there is one.
 ///
 /// The landscape sinks from its top: a voxel that shows up alone starts a basin, one that touches
-/// basins joins the neighbour that lies highest. Where basins meet, those that rise less than `depth`
-/// above that place are joined to the highest.
-fn basins(landscape: &Array3<f32>, depth: f32) -> Option<Array3<u32>> {
+/// basins joins the neighbour that lies highest. Where basins meet, those for which `join` says so, from
+/// their peak and the height of that pass, are joined to the highest.
+fn basins(landscape: &Array3<f32>, join: impl Fn(f32, f32) -> bool) -> Option<Array3<u32>> {
     let shape = landscape.dim();
     let heights = landscape.as_slice().expect("a new array is contiguous");
     let mut order: Vec<u32> =
-        (0..heights.len() as u32).filter(|&place| heights[place as usize] > 0.0).collect();
+        (0..heights.len() as u32).filter(|&place| heights[place as usize] > f32::NEG_INFINITY).collect();
     // Equal heights in order of their place, so that the result is the same on any number of cores.
     order.par_sort_unstable_by(|&a, &b| heights[b as usize].total_cmp(&heights[a as usize]).then(a.cmp(&b)));
     let mut labels = vec![0_u32; heights.len()];
@@ -281,7 +377,7 @@ fn basins(landscape: &Array3<f32>, depth: f32) -> Option<Array3<u32>> {
             });
             let top = top.expect("several basins met");
             for &basin in &met {
-                if basin != top && basins[basin as usize].peak - height < depth {
+                if basin != top && join(basins[basin as usize].peak, height) {
                     basins[basin as usize].joined = top;
                 }
             }

@@ -128,3 +128,33 @@ fn a_neck_without_depth_is_refused() {
         assert!(error.to_string().ends_with("expected a number of nm above 0"), "{error}");
     }
 }
+
+#[test]
+fn learned_boundaries_take_objects_apart_and_their_voxels_go_to_the_nearest_core() {
+    let mut mask = Array3::zeros((4, 20, 50));
+    mask.slice_mut(s![.., 4..16, 4..44]).fill(255);
+    mask[[3, 0, 0]] = 255;
+    // A wall of two columns, a frame around all, and a blot that leaves a core of one voxel.
+    let mut walls = Array3::zeros(mask.dim());
+    walls.slice_mut(s![.., 4..16, 23..25]).fill(255);
+    walls.slice_mut(s![.., 4..6, 4..44]).fill(255);
+    walls.slice_mut(s![1, 8..11, 10..13]).fill(255);
+    walls[[1, 9, 11]] = 0;
+    // What lies outside of the objects changes nothing.
+    walls.slice_mut(s![.., 17..20, ..]).fill(255);
+    let objects = find(mask.clone(), Some([5.0; 3]), FindConfig::default());
+    let walls = find(walls, Some([5.0; 3]), FindConfig::default());
+    let (parts, counts) = objects.split_at(&walls, &std::env::temp_dir(), |_| ()).unwrap();
+    assert_eq!((objects.count(), parts.count(), counts.split), (2, 3, 1));
+    let labels = parts.paint(0..4).unwrap();
+    assert_eq!(labels.mapv(|label| label > 0), mask.mapv(|voxel| voxel > 0));
+    for (x, part) in [(4, 1), (22, 1), (23, 1), (24, 2), (25, 2), (43, 2)] {
+        assert!(labels.slice(s![.., 6..16, x]).iter().all(|&label| label == part), "column {x}");
+    }
+    assert_eq!(labels[[3, 0, 0]], 3);
+    let nothing = find(Array3::zeros(mask.dim()), Some([5.0; 3]), FindConfig::default());
+    let (whole, counts) = objects.split_at(&nothing, &std::env::temp_dir(), |_| ()).unwrap();
+    assert_eq!((whole.count(), counts.split), (2, 0));
+    let small = find(Array3::zeros((1, 2, 2)), None, FindConfig::default());
+    assert!(objects.split_at(&small, &std::env::temp_dir(), |_| ()).is_err());
+}

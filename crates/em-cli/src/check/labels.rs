@@ -9,10 +9,11 @@ use super::finding::Finding;
 /// A class that fills more than this is rather its background.
 const MOSTLY_FOREGROUND: f64 = 0.5;
 
-/// Looks at the labels of a stack.
-pub fn check(stack: &StackFacts, findings: &mut Vec<Finding>) {
+/// Looks at the labels of a stack, which may number their objects where outlines are learned.
+pub fn check(stack: &StackFacts, may_be_numbered: bool, findings: &mut Vec<Finding>) {
     for (class, label) in &stack.labels {
-        if let Some(finding) = no_mask(class, label, stack.used.start) {
+        let finding = no_mask(class, label, stack.used.start);
+        if let Some(finding) = finding.filter(|_| !may_be_numbered || is_numbered(label).is_none()) {
             findings.push(finding);
             continue;
         }
@@ -36,6 +37,12 @@ pub fn check(stack: &StackFacts, findings: &mut Vec<Finding>) {
 fn has_same_voxels(a: &FileFacts<LabelSection>, b: &FileFacts<LabelSection>) -> bool {
     let has_foreground = a.sections.iter().any(|section| section.foreground > 0);
     has_foreground && a.sections.iter().map(|s| s.hash).eq(b.sections.iter().map(|s| s.hash))
+}
+
+/// The largest of the values that were kept, where all are whole.
+fn is_numbered(label: &FileFacts<LabelSection>) -> Option<f64> {
+    let values = || label.sections.iter().flat_map(|section| &section.values);
+    values().all(|value| value.fract() == 0.0 && *value >= 0.0).then(|| values().copied().fold(0.0, f64::max))
 }
 
 /// Names the values of a label that are not those of a mask.

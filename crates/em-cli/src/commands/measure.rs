@@ -1,13 +1,15 @@
 //! `em-cli measure`: masks in; a table of objects, label volumes and a summary out, section by section.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use em_io::{Content, Volume, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions};
 use em_objects::{
-    Connectivity, Extent, FindConfig, Foreground, LARGEST_BOX, Nearest, Object, Objects, measure, nearest,
+    Connectivity, Extent, FindConfig, Foreground, LARGEST_BOX, Nearest, Object, Objects, SplitCounts,
+    measure, nearest,
 };
 
 use crate::commands::convert::voxel_size;
@@ -21,7 +23,7 @@ mod summary;
 mod table;
 
 use summary::Summary;
-use table::Row;
+use table::{Column, Row};
 
 /// Arguments of `measure`.
 #[derive(Debug, Args)]
@@ -47,6 +49,9 @@ pub struct MeasureArgs {
     /// Fill background that the foreground encloses within a section.
     #[arg(long, conflicts_with = "instances")]
     fill_holes: bool,
+    /// Split objects that touch, at the outlines that a model with model.targets = ["mask", "boundary"] predicts, as CLASS=FILE.
+    #[arg(long, value_name = "CLASS=FILE", conflicts_with_all = ["instances", "split"])]
+    boundary: Vec<String>,
     /// Split objects that touch, where the neck between them is narrower than the thinner one by so many nm on each side.
     #[arg(long, value_name = "NM", value_parser = neck, conflicts_with = "instances")]
     split: Option<f64>,
@@ -94,12 +99,15 @@ struct Class {
 pub fn run(args: &MeasureArgs) -> Result<()> {
     let masks = open(&args.masks)?;
     let probabilities = open(&args.probabilities)?;
-    check_probabilities(&masks, &probabilities)?;
+    check_named(&masks, &probabilities, "probabilities")?;
+    let boundaries = open(&args.boundary)?;
+    check_named(&masks, &boundaries, "boundary")?;
+    let others = Others { probabilities, boundaries };
     let is_new = !args.output.exists();
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("cannot create folder `{}`", args.output.display()))?;
     em_io::remove_unfinished(&args.output)?;
-    let result = measure_all(args, &masks, &probabilities);
+    let result = measure_all(args, &masks, &others);
     if result.is_err() && is_new {
         // An empty folder goes; one that holds results stays.
         let _ = std::fs::remove_dir(&args.output);
@@ -107,15 +115,16 @@ pub fn run(args: &MeasureArgs) -> Result<()> {
     result
 }
 
-fn measure_all(
-    args: &MeasureArgs,
-    masks: &[(String, Volume)],
-    probabilities: &[(String, Volume)],
-) -> Result<()> {
+/// Files that go with some of the masks, each with the name of its class.
+struct Others {
+    probabilities: Vec<(String, Volume)>,
+    boundaries: Vec<(String, Volume)>,
+}
+
+fn measure_all(args: &MeasureArgs, masks: &[(String, Volume)], others: &Others) -> Result<()> {
     let mut classes = Vec::new();
     for (name, mask) in masks {
-        let probability = probabilities.iter().find(|(class, _)| class == name).map(|(_, volume)| volume);
-        classes.push(measured(args, name, mask, probability)?);
+        classes.push(measured(args, name, mask, others)?);
     }
     let nearest = distances(args, &classes)?;
     write_tables(&args.output, &classes, &nearest)?;
@@ -154,22 +163,34 @@ fn open(given: &[String]) -> Result<Vec<(String, Volume)>> {
     Ok(volumes)
 }
 
-fn check_probabilities(masks: &[(String, Volume)], probabilities: &[(String, Volume)]) -> Result<()> {
-    match probabilities.iter().find(|(class, _)| masks.iter().all(|(name, _)| name != class)) {
+/// Files of an option must be of classes that have a mask, and as large.
+fn check_named(masks: &[(String, Volume)], others: &[(String, Volume)], option: &str) -> Result<()> {
+    if let Some((class, _)) = others.iter().find(|(class, _)| masks.iter().all(|(name, _)| name != class)) {
+        let names: Vec<&str> = masks.iter().map(|(name, _)| name.as_str()).collect();
+        let message =
+            format!("--{option} is given for `{class}`, which has no mask; masks are: {}", names.join(", "));
+        let hint = format!("name both alike, as in m=mask.tif --{option} m=file.tif");
+        return Err(UserError::new(message, hint).into());
+    }
+    let shape = masks[0].1.shape();
+    match others.iter().find(|(_, volume)| volume.shape() != shape) {
         None => Ok(()),
-        Some((class, _)) => {
-            let names: Vec<&str> = masks.iter().map(|(name, _)| name.as_str()).collect();
-            let message = format!(
-                "probabilities are given for `{class}`, which has no mask; masks are: {}",
-                names.join(", ")
-            );
-            Err(UserError::new(message, "name both alike, as in m=mask.tif --probabilities m=p.tif").into())
+        Some((class, volume)) => {
+            let [here, there] = [volume.shape(), shape].map(output::shape);
+            let message =
+                format!("--{option} of `{class}` is {here} voxels, and the masks are {there} [z, y, x]");
+            Err(UserError::new(message, "measure volumes of one size together").into())
         }
     }
 }
 
+/// The file of a class.
+fn of_class<'a>(volumes: &'a [(String, Volume)], name: &str) -> Option<&'a Volume> {
+    volumes.iter().find(|(class, _)| class == name).map(|(_, volume)| volume)
+}
+
 /// Finds the objects of a class, measures them, and drops the small ones.
-fn measured(args: &MeasureArgs, name: &str, mask: &Volume, probabilities: Option<&Volume>) -> Result<Class> {
+fn measured(args: &MeasureArgs, name: &str, mask: &Volume, others: &Others) -> Result<Class> {
     let config = FindConfig {
         foreground: if args.instances { Foreground::Instances } else { Foreground::Mask },
         extent: if args.flat { Extent::Section } else { Extent::Volume },
@@ -186,9 +207,17 @@ fn measured(args: &MeasureArgs, name: &str, mask: &Volume, probabilities: Option
         );
     }
     if let Some(neck_nm) = args.split {
-        objects = split(&objects, name, neck_nm, &args.output)?;
+        check_neck(&objects, name, neck_nm)?;
+        objects = split(&objects, name, |bar| objects.split(neck_nm, &args.output, bar))?;
+    }
+    if let Some(boundary) = of_class(&others.boundaries, name) {
+        let bar = output::voxel_bar(mask.shape());
+        let found = Objects::find(boundary, config, &args.output, |sections| bar.inc(sections))?;
+        bar.finish_and_clear();
+        objects = split(&objects, name, |bar| objects.split_at(&found, &args.output, bar))?;
     }
     let bar = output::voxel_bar(mask.shape());
+    let probabilities = of_class(&others.probabilities, name);
     let all = measure(&objects, probabilities, |sections| bar.inc(sections))?;
     bar.finish_and_clear();
     objects.retain(|number| all[number as usize - 1].voxels >= args.min_voxels);
@@ -197,17 +226,25 @@ fn measured(args: &MeasureArgs, name: &str, mask: &Volume, probabilities: Option
     Ok(Class { name: name.to_owned(), measured: named.collect(), objects })
 }
 
-/// Splits the objects of a class at their necks, and says so.
-fn split(objects: &Objects, name: &str, neck_nm: f64, folder: &Path) -> Result<Objects> {
-    if objects.voxel_size_nm().is_none() {
-        let message =
-            format!("`{name}` has no voxel size, so that --split {neck_nm} nm cannot be told in voxels");
-        return Err(UserError::new(message, "give --voxel-size").into());
+fn check_neck(objects: &Objects, name: &str, neck_nm: f64) -> Result<()> {
+    if objects.voxel_size_nm().is_some() {
+        return Ok(());
     }
+    let message =
+        format!("`{name}` has no voxel size, so that --split {neck_nm} nm cannot be told in voxels");
+    Err(UserError::new(message, "give --voxel-size").into())
+}
+
+/// Splits the objects of a class, and says so.
+fn split(
+    objects: &Objects,
+    name: &str,
+    cut: impl FnOnce(&mut dyn FnMut(u64)) -> em_objects::Result<(Objects, SplitCounts)>,
+) -> Result<Objects> {
     let [depth, height, width] = objects.shape();
     // The sections are gone through twice.
     let bar = output::voxel_bar([2 * depth, height, width]);
-    let (parts, counts) = objects.split(neck_nm, folder, |sections| bar.inc(sections))?;
+    let (parts, counts) = cut(&mut |sections| bar.inc(sections))?;
     bar.finish_and_clear();
     let made = parts.count() - (objects.count() - counts.split);
     println!("{name}: {} of {} objects were split, into {made}", counts.split, objects.count());
@@ -241,23 +278,40 @@ fn distances(args: &MeasureArgs, classes: &[Class]) -> Result<Distances> {
 }
 
 fn write_tables(folder: &Path, classes: &[Class], nearest: &Distances) -> Result<()> {
-    let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
-    let rows = classes.iter().zip(nearest).flat_map(|(class, nearest)| {
-        let names = &names;
-        class.measured.iter().enumerate().map(move |(place, object)| Row {
-            class: &class.name,
-            object,
-            nearest: names.iter().map(|other| nearest.get(other).and_then(|found| found[place])).collect(),
-        })
-    });
-    let columns = table::columns(&names, &rows.collect::<Vec<_>>());
-    let mut csv = Vec::new();
-    table::write_csv(&columns, &mut csv)?;
-    em_io::write_atomically(&folder.join("objects.csv"), |file| file.write_all(&csv))?;
-    let mut parquet = Vec::new();
-    table::write_parquet(&columns, &mut parquet)?;
-    em_io::write_atomically(&folder.join("objects.parquet"), |file| file.write_all(&parquet))?;
+    let groups = || table_of(classes, nearest);
+    em_io::write_atomically(&folder.join("objects.csv"), |file| {
+        table::write_csv(groups(), file).map_err(io::Error::other)
+    })?;
+    em_io::write_atomically(&folder.join("objects.parquet"), |file| {
+        table::write_parquet(groups(), file).map_err(io::Error::other)
+    })?;
     Ok(())
+}
+
+/// The columns of a few objects at a time; of none where there are none.
+fn table_of(classes: &[Class], nearest: &Distances) -> impl Iterator<Item = Vec<Column>> {
+    let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
+    let places = classes.iter().enumerate();
+    let mut rows =
+        places.flat_map(|(number, class)| (0..class.measured.len()).map(move |place| (number, place)));
+    let mut is_first = true;
+    std::iter::from_fn(move || {
+        let group: Vec<Row<'_>> = rows
+            .by_ref()
+            .take(table::ROWS_AT_ONCE)
+            .map(|(number, place)| Row {
+                class: &classes[number].name,
+                object: &classes[number].measured[place],
+                nearest: names
+                    .iter()
+                    .map(|other| nearest[number].get(other).and_then(|found| found[place]))
+                    .collect(),
+            })
+            .collect();
+        let goes_on = is_first || !group.is_empty();
+        is_first = false;
+        goes_on.then(|| table::columns(&names, &group))
+    })
 }
 
 /// Sections that are painted and written at a time.

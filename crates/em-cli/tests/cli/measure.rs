@@ -106,8 +106,8 @@ fn mistakes() {
     hint: name each, as in mitochondria=m.tif synapses=s.tif
     ");
     assert_snapshot!(lab.mistake("measure a=mito.tif --probabilities b=synapse.tif -o out"), @"
-    error: probabilities are given for `b`, which has no mask; masks are: a
-    hint: name both alike, as in m=mask.tif --probabilities m=p.tif
+    error: --probabilities is given for `b`, which has no mask; masks are: a
+    hint: name both alike, as in m=mask.tif --probabilities m=file.tif
     ");
     assert_snapshot!(lab.mistake("measure grey.tif -o out"), @"
     error: `grey.tif` holds the values 0, 7 (page 2), expected only 0 and 255, or only 0 and 1
@@ -118,4 +118,47 @@ fn mistakes() {
       because: File exists (os error 17)
     ");
     assert!(!lab.path("out/objects.csv").exists());
+}
+
+#[test]
+fn learned_outlines_tell_touching_objects_apart() {
+    let lab = crate::pipeline::with_phantom();
+    // Numbered objects: two halves of each section touch.
+    for (stack, sections) in [("train", 4), ("val", 2)] {
+        let numbers = Array3::from_shape_fn((sections, 128, 128), |(_, y, x)| match (y, x) {
+            (20..100, 20..60) => 3_u8,
+            (20..100, 60..100) => 9,
+            _ => 0,
+        });
+        lab.write_volume(&format!("phantom/{stack}_mitochondria.tif"), numbers);
+    }
+    let tiny = crate::pipeline::TINY;
+    let train = format!(
+        "train --config phantom/run.toml {tiny} --set train.epochs=1 --set data.classes=[\"mitochondria\"]"
+    );
+    let message = lab.mistake(&train);
+    assert!(message.contains("holds the values 0, 3, 9"), "{message}");
+    let targets = "--set model.targets=[\"mask\",\"boundary\"]";
+    let found = lab.ok(&format!(
+        "check --config phantom/run.toml {tiny} {targets} --set data.classes=[\"mitochondria\"]"
+    ));
+    assert!(found.contains("0 errors"), "{found}");
+    lab.ok(&format!("{train} {targets}"));
+    let card: serde_json::Value = serde_json::from_str(&lab.read("phantom/run/model.json")).unwrap();
+    assert_eq!(card["classes"], serde_json::json!(["mitochondria", "mitochondria_boundary"]));
+    lab.ok("predict --device cpu --model phantom/run phantom/val.tif -o out.tif --threshold 0.0");
+    assert!(lab.mask("out_mitochondria_boundary.tif").iter().all(|&inside| inside));
+
+    // What a good model would predict.
+    let object = |z_y_x: (usize, usize, usize)| (20..100).contains(&z_y_x.1) && (20..100).contains(&z_y_x.2);
+    lab.write_mask("mask.tif", Array3::from_shape_fn((2, 128, 128), object));
+    let wall = |z_y_x: (usize, usize, usize)| object(z_y_x) && (58..62).contains(&z_y_x.2);
+    lab.write_mask("wall.tif", Array3::from_shape_fn((2, 128, 128), wall));
+    let told = lab.ok("measure m=mask.tif --boundary m=wall.tif -o out --voxel-size 20,5,5");
+    assert!(told.contains("m: 1 of 1 objects were split, into 2"), "{told}");
+    assert_eq!(column(&lab, "voxels"), ["6400", "6400"]);
+    assert_snapshot!(lab.mistake("measure m=mask.tif --boundary n=wall.tif -o other"), @"
+    error: --boundary is given for `n`, which has no mask; masks are: m
+    hint: name both alike, as in m=mask.tif --boundary m=file.tif
+    ");
 }

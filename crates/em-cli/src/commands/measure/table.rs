@@ -1,4 +1,4 @@
-//! The table of objects, as columns, which go to CSV and to Parquet alike.
+//! The table of objects, as columns of some of its rows at a time, which go to CSV and to Parquet alike.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -103,13 +103,20 @@ fn physical(name: impl Into<String>, rows: &[Row<'_>], of: impl Fn(&Physical) ->
     number(name, rows, |object| object.physical.as_ref().and_then(&of))
 }
 
-/// Writes columns as CSV; what does not exist is empty.
-pub fn write_csv(columns: &[Column], out: impl Write) -> Result<()> {
+/// Rows that are columns at a time: more would take memory, fewer make Parquet files larger.
+pub const ROWS_AT_ONCE: usize = 1 << 16;
+
+/// Writes groups of rows, at least one, as CSV; what does not exist is empty.
+pub fn write_csv(groups: impl Iterator<Item = Vec<Column>>, out: impl Write) -> Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(columns.iter().map(|column| &column.name))?;
-    let rows = columns.first().map_or(0, |column| column.values.len());
-    for row in 0..rows {
-        writer.write_record(columns.iter().map(|column| column.values.cell(row)))?;
+    for (number, columns) in groups.enumerate() {
+        if number == 0 {
+            writer.write_record(columns.iter().map(|column| &column.name))?;
+        }
+        let rows = columns.first().map_or(0, |column| column.values.len());
+        for row in 0..rows {
+            writer.write_record(columns.iter().map(|column| column.values.cell(row)))?;
+        }
     }
     writer.flush()?;
     Ok(())
@@ -168,20 +175,24 @@ impl Values {
     }
 }
 
-/// Writes columns as a Parquet file; what does not exist is null.
-pub fn write_parquet(columns: &[Column], out: impl Write + Send) -> Result<()> {
-    let fields = columns.iter().map(|column| Ok(Arc::new(column.values.parquet_type(&column.name)?)));
+/// Writes groups of rows, at least one, as a Parquet file; what does not exist is null.
+pub fn write_parquet(groups: impl Iterator<Item = Vec<Column>>, out: impl Write + Send) -> Result<()> {
+    let mut groups = groups.peekable();
+    let first = groups.peek().ok_or_else(|| anyhow!("a table without a group of rows"))?;
+    let fields = first.iter().map(|column| Ok(Arc::new(column.values.parquet_type(&column.name)?)));
     let schema = Type::group_type_builder("objects").with_fields(fields.collect::<Result<_>>()?).build()?;
     let properties = Arc::new(WriterProperties::builder().build());
     let mut file = SerializedFileWriter::new(out, Arc::new(schema), properties)?;
-    let mut group = file.next_row_group()?;
-    for column in columns {
-        let mut writer =
-            group.next_column()?.ok_or_else(|| anyhow!("the Parquet file has too few columns"))?;
-        column.values.write_parquet(writer.untyped())?;
-        writer.close()?;
+    for columns in groups {
+        let mut group = file.next_row_group()?;
+        for column in &columns {
+            let mut writer =
+                group.next_column()?.ok_or_else(|| anyhow!("the Parquet file has too few columns"))?;
+            column.values.write_parquet(writer.untyped())?;
+            writer.close()?;
+        }
+        group.close()?;
     }
-    group.close()?;
     file.close()?;
     Ok(())
 }
