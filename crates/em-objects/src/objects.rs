@@ -149,6 +149,21 @@ impl Objects {
             .collect()
     }
 
+    /// Counts the voxels of each object.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] where the temporary file cannot be read.
+    pub fn sizes(&self) -> Result<Vec<u64>> {
+        let mut sizes = vec![0; self.count()];
+        for z in 0..self.shape[0] {
+            for run in self.section(z)?.runs() {
+                sizes[run.label as usize - 1] += run.voxels();
+            }
+        }
+        Ok(sizes)
+    }
+
     /// Returns the number of objects.
     pub fn count(&self) -> usize {
         self.names.len()

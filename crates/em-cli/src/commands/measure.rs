@@ -216,14 +216,16 @@ fn measured(args: &MeasureArgs, name: &str, mask: &Volume, others: &Others) -> R
         bar.finish_and_clear();
         objects = split(&objects, name, |bar| objects.split_at(&found, &args.output, bar))?;
     }
+    if args.min_voxels > 1 {
+        // Before they are measured: noise has millions of specks, which would take memory.
+        let sizes = objects.sizes()?;
+        objects.retain(|number| sizes[number as usize - 1] >= args.min_voxels);
+    }
     let bar = output::voxel_bar(mask.shape());
     let probabilities = of_class(&others.probabilities, name);
-    let all = measure(&objects, probabilities, |sections| bar.inc(sections))?;
+    let measured = measure(&objects, probabilities, |sections| bar.inc(sections))?;
     bar.finish_and_clear();
-    objects.retain(|number| all[number as usize - 1].voxels >= args.min_voxels);
-    let kept = all.into_iter().filter(|object| object.voxels >= args.min_voxels);
-    let named = kept.zip(objects.names()).map(|(object, &id)| Object { id, ..object });
-    Ok(Class { name: name.to_owned(), measured: named.collect(), objects })
+    Ok(Class { name: name.to_owned(), measured, objects })
 }
 
 fn check_neck(objects: &Objects, name: &str, neck_nm: f64) -> Result<()> {
