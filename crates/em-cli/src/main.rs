@@ -8,6 +8,7 @@ mod dataset;
 mod drawing;
 mod error;
 mod interrupt;
+mod machine;
 mod output;
 mod prediction;
 mod recipe;

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use em_data::TilingConfig;
-use em_model::{Architecture, ModelConfig};
+use em_model::{Architecture, Device, ModelConfig};
+use indicatif::DecimalBytes;
 use toml::Value;
 
 use crate::config::{DataConfig, RunConfig};
 use crate::dataset::Dataset;
-use crate::output;
+use crate::{machine, output};
 
 /// Foreground rarer than this is seldom met by tiles at random places.
 const RARE: f64 = 0.02;
@@ -42,6 +43,8 @@ pub struct Facts {
     pub classes: Vec<(String, f64)>,
     /// Whether there are validation stacks of their own.
     pub has_validation: bool,
+    /// Bytes of memory of the device to train on, where that is known.
+    pub device_bytes: Option<u64>,
 }
 
 impl Facts {
@@ -58,6 +61,7 @@ impl Facts {
             shapes: train.iter().map(|&volume| volumes[volume].shape()).collect(),
             voxel_size_nm: dataset.voxel_size_nm,
             classes: dataset.set.classes().iter().cloned().zip(shares).collect(),
+            device_bytes: machine::device_bytes(Device::auto()),
             has_validation: dataset.split.validation.iter().any(|region| !train.contains(&region.volume)),
         })
     }
@@ -180,12 +184,29 @@ impl Recipe {
             epochs * tiles
         );
         self.decide("train", "epochs", epochs as i64, reason);
-        let reason = "Small batches take more steps for the same tiles, which short trainings need.";
-        self.decide("train", "batch_size", BATCH_SIZE as i64, reason);
+        let (batch_size, reason) = batch_size(facts, tile_size);
+        self.decide("train", "batch_size", batch_size as i64, reason);
         let reason =
             "The average of the last hundred steps or so evens out what small batches leave unsteady.";
         self.decide("train", "average_decay", AVERAGE_DECAY, reason);
     }
+}
+
+/// Tiles of a step that fit into half of the memory, and why so many.
+fn batch_size(facts: &Facts, tile_size: usize) -> (usize, String) {
+    let architecture = default_architecture(facts);
+    let bytes = |tiles: usize| em_model::training_bytes(&architecture, [1, tile_size, tile_size], tiles);
+    let fits = |tiles: &usize| facts.device_bytes.is_none_or(|memory| bytes(*tiles) <= memory / 2);
+    let most = [BATCH_SIZE, 2].into_iter().find(fits).unwrap_or(1);
+    let reason = match facts.device_bytes {
+        Some(memory) if most < BATCH_SIZE => format!(
+            "The device has {}, of which {BATCH_SIZE} tiles a step would take {}.",
+            DecimalBytes(memory),
+            DecimalBytes(bytes(BATCH_SIZE))
+        ),
+        _ => "Small batches take more steps for the same tiles, which short trainings need.".into(),
+    };
+    (most, reason)
 }
 
 /// The data in words, as the head of the file.
@@ -215,6 +236,7 @@ mod tests {
             voxel_size_nm: Some([5.0; 3]),
             classes: vec![("mitochondria".into(), 0.096), ("synapses".into(), 0.0047)],
             has_validation: true,
+            device_bytes: Some(24 << 30),
         }
     }
 
@@ -252,6 +274,16 @@ mod tests {
         assert_eq!(config.train.epochs * FEWEST_TILES, TILES_IN_ALL);
         let (_, config) = read(&facts());
         assert_eq!(config.tiling.tiles_per_epoch, 0);
+    }
+
+    #[test]
+    fn little_memory_makes_small_batches() {
+        let of = |megabytes: u64| read(&Facts { device_bytes: Some(megabytes << 20), ..facts() });
+        assert_eq!(of(24_000).1.train.batch_size, 4);
+        let (text, config) = of(1_200);
+        assert_eq!(config.train.batch_size, 2, "{text}");
+        assert!(text.contains("The device has 1.26 GB, of which 4 tiles a step would take"), "{text}");
+        assert_eq!(of(400).1.train.batch_size, 1);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::facts::StackFacts;
 use super::finding::Finding;
 use super::sides::Sides;
 use crate::config::RunConfig;
+use crate::machine::available_bytes;
 
 /// Estimates the memory, and compares it with what the machine has left.
 pub fn check(
@@ -52,12 +53,4 @@ fn volume_bytes(stack: &StackFacts, classes: usize) -> u64 {
     let on_device = if stack.raw.voxel_type == VoxelType::U16 { size_of::<i32>() } else { raw };
     let voxels: usize = stack.used_shape().iter().product();
     (voxels * (raw + on_device + 2 * classes)) as u64
-}
-
-/// The memory that is free without swapping; known on Linux only.
-fn available_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
 }
