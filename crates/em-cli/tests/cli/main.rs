@@ -4,6 +4,7 @@
 
 mod check;
 mod choosing;
+mod evaluate;
 mod lab;
 mod measure;
 mod mistakes;
