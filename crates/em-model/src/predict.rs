@@ -40,7 +40,7 @@ impl Default for PredictConfig {
         Self {
             tile_size: 1536,
             border: 16,
-            block_voxels: 8 << 20,
+            block_voxels: 4 << 20,
             views: 1,
             precision: Precision::Auto,
             refit_normalization: false,

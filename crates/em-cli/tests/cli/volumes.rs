@@ -50,7 +50,7 @@ fn a_network_of_volumes_trains_and_predicts_the_same_in_any_blocks() {
     assert!(whole.iter().any(|p| *p != whole[[0, 0, 0]]));
     // One chunk of sections at a time, instead of all.
     let config = lab.read("phantom/run/config.toml");
-    let smaller = config.replace("block_voxels = 8388608", "block_voxels = 1");
+    let smaller = config.replace("block_voxels = 4194304", "block_voxels = 1");
     assert_ne!(config, smaller);
     lab.write("phantom/run/config.toml", &smaller);
     lab.ok(&format!("{predict} --probabilities blocks.tif"));

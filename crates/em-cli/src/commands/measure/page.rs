@@ -45,6 +45,7 @@ pub fn of_objects(summary: &Summary, histograms: &[u8]) -> String {
 
 fn row(name: String, spread: Spread) -> Vec<String> {
     let numbers = [spread.mean, spread.lower_quartile, spread.median, spread.upper_quartile];
-    let numbers = numbers.map(|number| format!("{number:.4}"));
+    let digits = if name.ends_with("nm") { 0 } else { 4 };
+    let numbers = numbers.map(|number| format!("{number:.digits$}"));
     [name, spread.objects.to_string()].into_iter().chain(numbers).collect()
 }
