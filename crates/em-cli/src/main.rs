@@ -23,6 +23,11 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 
+/// Serves libtorch too, whose tensors it is for: its functions stand for `malloc` and its kin.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     end_quietly_without_a_reader();
     let cli = match Cli::try_parse() {

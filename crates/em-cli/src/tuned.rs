@@ -23,7 +23,7 @@ pub struct Tuned {
 pub struct TunedClass {
     /// Probability above which a voxel is foreground.
     pub threshold: f32,
-    /// What is done to each section of the mask after the threshold.
+    /// What is done to the mask after the threshold, to each section or to the volume.
     pub postprocess: Postprocess,
     /// The steps that were tried, in order.
     pub steps: Vec<Step>,

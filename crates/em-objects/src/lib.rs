@@ -5,6 +5,7 @@
 //! | [`components`] | the connected parts of a mask: labels, sizes, a choice by size |
 //! | [`Objects`], [`measure()`], [`nearest()`] | objects of a volume larger than memory: found, split, measured, compared |
 //! | [`postprocess`] | a median of votes, removal of small components, filling of holes |
+//! | [`VolumeCleaner`] | the same, for a mask that comes section by section |
 //!
 //! Axes are always `[z, y, x]`; a section is a volume of depth 1.
 
@@ -22,6 +23,7 @@ pub mod postprocess;
 mod runs;
 mod split;
 mod store;
+mod streamed;
 mod sums;
 mod surface;
 
@@ -33,3 +35,4 @@ pub use nearest::{Nearest, nearest};
 pub use objects::{BATCH_BYTES, FindConfig, Objects};
 pub use postprocess::Postprocess;
 pub use split::{LARGEST_BOX, SplitCounts};
+pub use streamed::{CleanVolume, VolumeCleaner};

@@ -1,6 +1,6 @@
 //! What is done to a mask after the threshold: a median of votes, no small components, no holes.
 
-use ndarray::{Array3, ArrayView3, ArrayViewMut1, Axis, Zip};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, ArrayViewMut1, Axis, Zip};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -90,9 +90,7 @@ impl Postprocess {
 ///
 /// [`Error::Window`] where an edge of the window is even, 0 or above [`MAX_WINDOW`].
 pub fn median_filter(mask: ArrayView3<'_, bool>, window: [usize; 3]) -> Result<Array3<bool>> {
-    if window.iter().any(|&edge| edge % 2 == 0 || edge > MAX_WINDOW) {
-        return Err(Error::Window { found: window });
-    }
+    check_window(window)?;
     let mut votes = Zip::from(mask).par_map_collect(|&v| u32::from(v));
     for (axis, edge) in window.into_iter().enumerate() {
         if edge > 1 {
@@ -104,16 +102,35 @@ pub fn median_filter(mask: ArrayView3<'_, bool>, window: [usize; 3]) -> Result<A
     Ok(Zip::from(&votes).par_map_collect(|&votes| votes > half))
 }
 
+/// A window has a middle voxel, and is not too wide.
+pub(crate) fn check_window(window: [usize; 3]) -> Result<()> {
+    if window.iter().any(|&edge| edge % 2 == 0 || edge > MAX_WINDOW) {
+        return Err(Error::Window { found: window });
+    }
+    Ok(())
+}
+
+/// Counts the foreground in the window of `edge` x `edge` voxels around each voxel of a section.
+pub(crate) fn votes_of_section(section: ArrayView2<'_, bool>, edge: usize) -> Array2<u32> {
+    let mut votes = Zip::from(section).par_map_collect(|&v| u32::from(v));
+    for axis in 0..2 {
+        Zip::from(votes.lanes_mut(Axis(axis))).par_for_each(|lane| sum_windows(lane, edge / 2));
+    }
+    votes
+}
+
+/// The voxel that stands at `place - radius` of a lane of `len` that is mirrored at its ends:
+/// d c b a | a b c d | d c b a, as often as it takes.
+pub(crate) fn mirrored(place: usize, radius: usize, len: usize) -> usize {
+    let period = 2 * len;
+    let place = (place + period * radius.div_ceil(period) - radius) % period;
+    place.min(period - 1 - place)
+}
+
 /// Replaces each value by the sum of itself and `radius` neighbours on both sides, mirrored at the ends.
 fn sum_windows(mut lane: ArrayViewMut1<'_, u32>, radius: usize) {
     let len = lane.len();
-    // Mirrored as d c b a | a b c d | d c b a, as often as it takes.
-    let source = |place: usize| {
-        let period = 2 * len;
-        let place = (place + period * radius.div_ceil(period) - radius) % period;
-        place.min(period - 1 - place)
-    };
-    let extended: Vec<u32> = (0..len + 2 * radius).map(|place| lane[source(place)]).collect();
+    let extended: Vec<u32> = (0..len + 2 * radius).map(|place| lane[mirrored(place, radius, len)]).collect();
     let mut sum: u32 = extended[..2 * radius].iter().sum();
     for (place, out) in lane.iter_mut().enumerate() {
         sum += extended[place + 2 * radius];

@@ -1,7 +1,7 @@
 //! What holds for every mask, and the settings that are refused.
 
 use em_objects::postprocess::{fill_holes, median_filter, remove_small_components};
-use em_objects::{Components, Connectivity, Error, Extent, Postprocess};
+use em_objects::{Components, Connectivity, Error, Extent, Postprocess, VolumeCleaner};
 use ndarray::{Array3, s};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -61,6 +61,22 @@ proptest! {
             let filled = fill_holes(mask.view(), extent);
             prop_assert!(filled.iter().zip(&mask).all(|(&new, &old)| new || !old));
             prop_assert_eq!(&fill_holes(filled.view(), extent), &filled);
+        }
+    }
+
+    #[test]
+    fn a_streamed_mask_is_cleaned_as_a_whole_one(mask in masks(), half in 0_usize..4, minimum_voxels in 0_u64..6, fill_holes in any::<bool>()) {
+        let steps = Postprocess { extent: Extent::Volume, median_size: 2 * half + 1, minimum_voxels, fill_holes };
+        let folder = tempfile::tempdir().expect("a folder");
+        let (depth, height, width) = mask.dim();
+        let mut cleaner = VolumeCleaner::new(steps, [depth, height, width], folder.path()).expect("odd");
+        for section in mask.outer_iter() {
+            cleaner.push(section).expect("written");
+        }
+        let streamed = cleaner.finish().expect("read");
+        let whole = steps.apply(mask).expect("odd");
+        for (z, section) in whole.outer_iter().enumerate() {
+            prop_assert_eq!(streamed.section(z).expect("read"), section);
         }
     }
 

@@ -71,7 +71,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     let planes = planes(args, &predictor, &tuned)?;
     let at_once = predictor.sections_at_once();
     let blocks = Blocks::new(volume.shape(), predictor.config().block_voxels, at_once);
-    state_memory(&predictor, &volume, blocks, planes.len())?;
+    state_memory(&predictor, &volume, blocks, &planes)?;
     let request = request(&runs, &volume, &predictor, &planes)?;
     if args.resume {
         planes.iter().try_for_each(|plane| em_io::remove_unfinished_of(&plane.path))?;
@@ -111,7 +111,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         },
     )?;
     bar.finish_and_clear();
-    writers.finish(volume.shape().map(|side| side as u64).iter().product())?;
+    writers.finish(volume.shape())?;
     store.remove()
 }
 
@@ -175,15 +175,19 @@ fn planes(args: &PredictArgs, predictor: &Predictor, tuned: &Tuned) -> Result<Ve
 }
 
 /// Says what memory the prediction takes at most, whatever the depth of the volume.
-fn state_memory(predictor: &Predictor, volume: &Volume, blocks: Blocks, planes: usize) -> Result<()> {
+fn state_memory(predictor: &Predictor, volume: &Volume, blocks: Blocks, planes: &[Plane]) -> Result<()> {
     let [_, height, width] = volume.shape();
     let network = predictor.memory_bytes([height, width])?;
     // Three blocks are read or wait, each as it is stored and as floats; three are written or wait,
     // and one of them is being compressed. Writers of chunked formats hold another 16 sections.
     let read = 3 * (volume.voxel_type().bytes() + size_of::<f32>());
-    let written = planes * (5 + 16_usize.div_ceil(blocks.roi(0).shape[0]));
+    let written = planes.len() * (5 + 16_usize.div_ceil(blocks.roi(0).shape[0]));
+    // The votes of a median that goes through sections, as 32-bit numbers.
+    let windows = planes.iter().filter_map(|plane| plane.content.volume_cleaning());
+    let votes =
+        windows.map(|steps| (steps.median_size + 1) * height * width * size_of::<u32>()).sum::<usize>();
     let halo = 2 * predictor.halo_sections() * height * width * read;
-    let blocks = (blocks.voxels() * (read + written) + halo) as u64;
+    let blocks = (blocks.voxels() * (read + written) + halo + votes) as u64;
     let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
     println!(
         "memory: at most {} MB (network {} MB, blocks {} MB)",

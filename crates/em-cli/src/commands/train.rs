@@ -86,7 +86,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 fn prepare(run: &RunFolder, config: &RunConfig, args: &TrainArgs) -> Result<()> {
     let text = config.to_toml()?;
     let started = run.state().exists() || run.weights().exists();
-    let earlier = std::fs::read_to_string(run.config()).ok();
+    let earlier = std::fs::read_to_string(run.config()).ok().map(with_all_keys);
     match earlier {
         Some(earlier) if args.resume && started && earlier != text => {
             return Err(other_config(run, &earlier, &text));
@@ -112,6 +112,12 @@ fn prepare(run: &RunFolder, config: &RunConfig, args: &TrainArgs) -> Result<()> 
     }
     em_io::write_atomically(&run.config(), |file| file.write_all(text.as_bytes()))?;
     Ok(())
+}
+
+/// A configuration that an earlier version wrote lacks keys that are new, which had their defaults.
+fn with_all_keys(text: String) -> String {
+    let config: Option<RunConfig> = toml::from_str(&text).ok();
+    config.and_then(|config| config.to_toml().ok()).unwrap_or(text)
 }
 
 /// Names the first key in which the configuration of a resumed run differs.

@@ -1,7 +1,8 @@
 //! `em-cli tune`: thresholds and cleaning of masks, chosen on the validation sections of a run.
 //!
 //! The network predicts once; then each class goes through the steps in turn, and a step is kept
-//! only where it gains. Nothing but validation is looked at.
+//! only where it gains. Masks are cleaned section by section, or as a volume where that gains more.
+//! Nothing but validation is looked at.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,11 +24,11 @@ use crate::{output, prediction};
 /// A step that gains less is not kept: it is noise.
 const LEAST_GAIN: f64 = 0.0005;
 
-/// Edges of median windows that are tried, in voxels of a section.
+/// Edges of median windows that are tried, in voxels.
 const MEDIANS: [usize; 3] = [3, 5, 7];
 
-/// Sizes, in voxels of a section, below which components are removed.
-const SMALLEST: [u64; 7] = [10, 20, 50, 100, 200, 500, 1000];
+/// Sizes, in voxels of a section or of the volume, below which components are removed.
+const SMALLEST: [u64; 9] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
 /// Arguments of `tune`.
 #[derive(Debug, Args)]
@@ -76,17 +77,34 @@ struct Side<'a> {
     label: ArrayView3<'a, bool>,
 }
 
-/// Goes through the steps: threshold, median, small components, holes.
+/// Goes through the steps, by section and as a volume, and takes what is better.
 fn choose(sides: &[Side<'_>]) -> Result<TunedClass> {
-    let none = Postprocess { extent: Extent::Section, ..Default::default() };
+    let by_section = choose_in(sides, Extent::Section)?;
+    if sides.iter().all(|side| side.label.len_of(Axis(0)) == 1) {
+        return Ok(by_section);
+    }
+    let volume = choose_in(sides, Extent::Volume)?;
+    let gained = |chosen: &TunedClass| -> f64 {
+        chosen.steps.iter().filter(|step| step.kept).map(|step| step.gain).sum()
+    };
+    Ok(if gained(&volume) > gained(&by_section) + LEAST_GAIN { volume } else { by_section })
+}
+
+/// Goes through the steps: threshold, median, small components, holes.
+fn choose_in(sides: &[Side<'_>], extent: Extent) -> Result<TunedClass> {
+    let none = Postprocess { extent, ..Default::default() };
     let mut chosen = TunedClass { threshold: 0.5, postprocess: none, steps: Vec::new() };
     let mut best = iou(sides, chosen.threshold, none)?;
     let percents = (1..20).map(|step| step * 5);
     let thresholds = percents.map(|percent| (f64::from(percent) / 100.0) as f32);
     let tried = thresholds.map(|t| (format!("above {t}"), TunedClass { threshold: t, ..chosen.clone() }));
     step("threshold", tried.collect(), &mut chosen, &mut best, sides)?;
+    let window = |n: usize| match extent {
+        Extent::Section => format!("{n} x {n}"),
+        Extent::Volume => format!("{n} x {n} x {n}"),
+    };
     for (name, choices) in [
-        ("median", MEDIANS.map(|n| (format!("{n} x {n}"), Postprocess { median_size: n, ..none })).to_vec()),
+        ("median", MEDIANS.map(|n| (window(n), Postprocess { median_size: n, ..none })).to_vec()),
         (
             "small components",
             SMALLEST.map(|n| (format!("below {n}"), Postprocess { minimum_voxels: n, ..none })).to_vec(),
@@ -94,7 +112,7 @@ fn choose(sides: &[Side<'_>]) -> Result<TunedClass> {
         ("holes", vec![("filled".to_owned(), Postprocess { fill_holes: true, ..none })]),
     ] {
         let with = |change: Postprocess| Postprocess {
-            extent: Extent::Section,
+            extent,
             median_size: chosen.postprocess.median_size.max(change.median_size),
             minimum_voxels: chosen.postprocess.minimum_voxels.max(change.minimum_voxels),
             fill_holes: chosen.postprocess.fill_holes || change.fill_holes,
@@ -147,7 +165,13 @@ fn iou(sides: &[Side<'_>], threshold: f32, postprocess: Postprocess) -> Result<O
 }
 
 fn print(class: &str, chosen: &TunedClass) {
-    println!("{class}");
+    println!(
+        "{class}, cleaned {}",
+        match chosen.postprocess.extent {
+            Extent::Section => "section by section",
+            Extent::Volume => "as a volume",
+        }
+    );
     for step in &chosen.steps {
         let kept = if step.kept { "kept" } else { "left out" };
         let iou = output::score(step.iou);
@@ -182,6 +206,20 @@ mod tests {
         let gains: f64 = chosen.steps.iter().filter(|step| step.kept).map(|step| step.gain).sum();
         let last = chosen.steps.iter().rev().find(|step| step.kept).unwrap();
         assert!(gains > 0.9 && last.iou.unwrap() > 0.95, "{:?}", chosen.steps);
+    }
+
+    #[test]
+    fn specks_of_one_section_are_told_from_the_ends_of_objects_in_the_volume_only() {
+        // A cone, whose tip is as small as the specks of other sections.
+        let label = Array3::from_shape_fn((6, 40, 40), |(z, y, x)| y < 2 * z + 2 && x < 2 * z + 2);
+        let mut mask = label.clone();
+        for (z, place) in [(0, 20), (2, 26), (3, 32), (4, 38)] {
+            mask.slice_mut(ndarray::s![z, place..place + 2, place..place + 2]).fill(true);
+        }
+        let probabilities = mask.mapv(|inside| if inside { 255 } else { 0 });
+        let chosen = choose(&[Side { probabilities, label: label.view() }]).unwrap();
+        assert_eq!(chosen.postprocess.extent, Extent::Volume);
+        assert_eq!(chosen.steps.iter().rev().find(|step| step.kept).unwrap().iou, Some(1.0));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `em-cli tune` and `em-cli compare` on small runs.
 
+use em_objects::{Extent, Postprocess};
+
 use crate::lab::Lab;
 use crate::pipeline::{TINY, with_phantom};
 
@@ -44,6 +46,23 @@ fn tune_chooses_what_predict_then_does() {
     lab.ok("report run");
     trained(&lab, "run", "--overwrite");
     assert!(!lab.path("run/tune.json").exists());
+}
+
+#[test]
+fn a_mask_is_cleaned_as_one_volume_whatever_the_blocks() {
+    let lab = with_phantom();
+    trained(&lab, "run", "--set predict.block_voxels=1");
+    let steps = Postprocess { extent: Extent::Volume, median_size: 3, minimum_voxels: 200, fill_holes: true };
+    let class = serde_json::json!({ "threshold": 0.5, "postprocess": steps, "steps": [] });
+    let tuned = serde_json::json!({ "format_version": 1, "classes": { "mitochondria": class } });
+    lab.write("run/tune.json", &tuned.to_string());
+    let predict = "predict --model run phantom/val.tif --threshold 0.3";
+    lab.ok(&format!("{predict} -o raw.tif --no-cleaning"));
+    lab.ok(&format!("{predict} -o clean.tif"));
+    let raw = lab.volume("raw.tif").mapv(|voxel| voxel > 0);
+    let clean = lab.volume("clean.tif").mapv(|voxel| voxel > 0);
+    assert_eq!(clean, steps.apply(raw.clone()).unwrap());
+    assert_ne!(clean, raw);
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! The planes of a prediction: for each class a mask and, where asked for, probabilities. They go
 //! block by block into their files, and into the store that an interrupted prediction goes on from.
+//! Masks that are cleaned as volumes go into their files when all blocks are done.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use em_io::{VolumeSpec, VolumeWriter, Voxels, WriteOptions};
-use em_objects::Postprocess;
+use em_objects::{Postprocess, VolumeCleaner};
 use ndarray::{Array4, ArrayView3, ArrayViewMut3, Axis};
 
+use crate::interrupt;
 use crate::streaming::store::BlockStore;
 
 /// What one file holds.
@@ -27,7 +29,7 @@ pub struct Plane {
 /// What is written of a class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Content {
-    /// 255 where the probability is above the threshold, else 0; each section is then cleaned.
+    /// 255 where the probability is above the threshold, else 0; then cleaned.
     Mask { threshold: f32, cleaning: Postprocess },
     /// The probability as 8 bit, 255 being 1.
     Probabilities,
@@ -45,7 +47,18 @@ impl fmt::Display for Content {
     }
 }
 
-/// Turns the probabilities of a section, `[class, y, x]`, into its planes, `[plane, y, x]`.
+impl Content {
+    /// The cleaning that needs all sections, if any.
+    pub fn volume_cleaning(self) -> Option<Postprocess> {
+        match self {
+            Self::Mask { cleaning, .. } if !cleaning.is_by_section() => Some(cleaning),
+            _ => None,
+        }
+    }
+}
+
+/// Turns the probabilities of a section, `[class, y, x]`, into its planes, `[plane, y, x]`; what is
+/// cleaned as a volume is not yet cleaned.
 pub fn fill(
     planes: &[Plane],
     probabilities: ArrayView3<'_, f32>,
@@ -56,7 +69,7 @@ pub fn fill(
         match plane.content {
             Content::Mask { threshold, cleaning } => {
                 let mask = source.mapv(|p| p > threshold).insert_axis(Axis(0));
-                let mask = if cleaning.is_none() { mask } else { cleaning.apply(mask)? };
+                let mask = if cleaning.is_by_section() { cleaning.apply(mask)? } else { mask };
                 let mask = mask.index_axis_move(Axis(0), 0);
                 target.zip_mut_with(&mask, |voxel, &inside| *voxel = if inside { u8::MAX } else { 0 });
             }
@@ -71,32 +84,70 @@ pub fn fill(
 /// The files of all planes, being written.
 pub struct Writers<'a> {
     planes: &'a [Plane],
-    writers: Vec<VolumeWriter>,
-    /// The voxels above 0 of each plane so far.
-    foreground: Vec<u64>,
+    files: Vec<PlaneFile>,
+}
+
+/// The file of a plane.
+struct PlaneFile {
+    writer: VolumeWriter,
+    /// What the sections go through before they are written.
+    cleaner: Option<VolumeCleaner>,
+    /// The voxels above 0 so far.
+    foreground: u64,
+}
+
+impl PlaneFile {
+    fn create(plane: &Plane, spec: VolumeSpec) -> Result<Self> {
+        let content = match plane.content {
+            Content::Mask { .. } => em_io::Content::Label,
+            Content::Probabilities => em_io::Content::Intensity,
+        };
+        let options = WriteOptions { content: Some(content), ..Default::default() };
+        let writer = VolumeWriter::with_options(&plane.path, spec, options)?;
+        let cleaning = plane.content.volume_cleaning();
+        let folder = plane.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let cleaner = cleaning.map(|steps| VolumeCleaner::new(steps, spec.shape, folder)).transpose()?;
+        Ok(Self { writer, cleaner, foreground: 0 })
+    }
+
+    /// Takes the next sections, `[z, y, x]`.
+    fn write(&mut self, sections: ArrayView3<'_, u8>) -> Result<()> {
+        let Some(cleaner) = &mut self.cleaner else {
+            self.foreground += sections.iter().filter(|&&voxel| voxel > 0).count() as u64;
+            return Ok(self.writer.write(&Voxels::U8(sections.to_owned()))?);
+        };
+        for section in sections.outer_iter() {
+            cleaner.push(section.mapv(|voxel| voxel > 0).view())?;
+        }
+        Ok(())
+    }
+
+    /// Completes the file of a volume of `depth` sections, and returns its voxels above 0.
+    fn finish(mut self, depth: usize) -> Result<u64> {
+        if let Some(cleaner) = self.cleaner.take() {
+            let clean = cleaner.finish()?;
+            for z in 0..depth {
+                interrupt::check("go on with --resume")?;
+                let section = clean.section(z)?.mapv(|inside| if inside { u8::MAX } else { 0 });
+                self.write(section.insert_axis(Axis(0)).view())?;
+            }
+        }
+        self.writer.finish()?;
+        Ok(self.foreground)
+    }
 }
 
 impl<'a> Writers<'a> {
     /// Starts the files, none of which has its name before [`finish`](Self::finish).
     pub fn create(planes: &'a [Plane], spec: VolumeSpec) -> Result<Self> {
-        let writers = planes.iter().map(|plane| {
-            let content = match plane.content {
-                Content::Mask { .. } => em_io::Content::Label,
-                Content::Probabilities => em_io::Content::Intensity,
-            };
-            let options = WriteOptions { content: Some(content), ..Default::default() };
-            VolumeWriter::with_options(&plane.path, spec, options)
-        });
-        Ok(Self { planes, writers: writers.collect::<Result<_, _>>()?, foreground: vec![0; planes.len()] })
+        let files = planes.iter().map(|plane| PlaneFile::create(plane, spec)).collect::<Result<_>>()?;
+        Ok(Self { planes, files })
     }
 
     /// Writes the next block, `[plane, z, y, x]`.
     pub fn write(&mut self, block: Array4<u8>) -> Result<()> {
-        for (index, plane) in block.outer_iter().enumerate() {
-            self.foreground[index] += plane.iter().filter(|&&voxel| voxel > 0).count() as u64;
-            self.writers[index].write(&Voxels::U8(plane.to_owned()))?;
-        }
-        Ok(())
+        self.files.iter_mut().zip(block.outer_iter()).try_for_each(|(file, plane)| file.write(plane))
     }
 
     /// Writes the blocks that an interrupted prediction has finished. Stops at a damaged one, which
@@ -118,12 +169,13 @@ impl<'a> Writers<'a> {
         Ok(store)
     }
 
-    /// Gives the files their names, and says what is in the masks.
-    pub fn finish(self, voxels: u64) -> Result<()> {
-        for ((plane, writer), foreground) in self.planes.iter().zip(self.writers).zip(self.foreground) {
-            writer.finish()?;
+    /// Gives the files of a volume of `shape`, `[z, y, x]`, their names, and says what is in the masks.
+    pub fn finish(self, shape: [usize; 3]) -> Result<()> {
+        let voxels: f64 = shape.iter().map(|&side| side as f64).product();
+        for (plane, file) in self.planes.iter().zip(self.files) {
+            let foreground = file.finish(shape[0])?;
             if let Content::Mask { threshold, .. } = plane.content {
-                let share = foreground as f64 / voxels as f64 * 100.0;
+                let share = foreground as f64 / voxels * 100.0;
                 let (class, path) = (&plane.class, plane.path.display());
                 println!("{class}: {share:.2} % foreground above {threshold}, in `{path}`");
             }

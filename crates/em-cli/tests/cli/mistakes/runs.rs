@@ -33,6 +33,13 @@ fn weights_of_another_network() {
 #[test]
 fn resuming_with_another_configuration() {
     let lab = with_run();
+    // A run of an earlier version, which did not know of a key that has its default now, goes on.
+    let config = lab.read("run/config.toml");
+    let earlier = config.replace("boundary_width = 2\n", "");
+    assert_ne!(config, earlier);
+    lab.write("run/config.toml", &earlier);
+    lab.ok(&format!("{TRAIN} --resume"));
+    assert_eq!(lab.read("run/config.toml"), config);
     assert_snapshot!(lab.mistake(&format!("{TRAIN} --resume --set model.filters=[6,8]")), @"
     error: `[DIR]/run` was started with `model.filters` = [4, 8], and now it is [6, 8]
     hint: resume with --config [DIR]/run/config.toml, or start anew with --overwrite
