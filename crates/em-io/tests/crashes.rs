@@ -3,6 +3,7 @@
 mod common;
 
 use common::fixture;
+use em_io::Roi;
 use peak_alloc::PeakAlloc;
 use std::fs;
 use tempfile::tempdir;
@@ -30,9 +31,14 @@ fn every_input_gives_voxels_or_one_clear_error_and_takes_little_memory() {
     for path in paths {
         MEMORY.reset_peak_usage();
         let before = MEMORY.current_usage_as_mb();
-        let outcome = em_io::open(&path).and_then(|volume| volume.read_all());
+        let outcome = em_io::open(&path).and_then(|volume| Ok((volume.read_all()?, volume)));
         let taken = MEMORY.peak_usage_as_mb() - before;
         assert!(taken < MOST_MB, "`{}` took {taken} MB", path.display());
+        if let Ok((whole, volume)) = &outcome {
+            let [depth, height, width] = volume.shape();
+            let part = Roi { start: [depth - 1, height / 3, width / 3], shape: [1, 1, width.div_ceil(2)] };
+            assert_eq!(volume.read(part).unwrap(), whole.cut(part), "`{}`", path.display());
+        }
         if let Err(error) = outcome {
             let (text, name) = (error.to_string(), path.file_name().unwrap().to_string_lossy().into_owned());
             assert!(text.contains(&name) && !text.contains('\n'), "{text}");

@@ -19,11 +19,12 @@ pub(super) fn sections<R: Read + Seek>(
     let is_half = page.bits == 16 && page.voxel_type == VoxelType::F32;
     let plain = page.pixels == Pixels::Grey
         && !is_half
+        && tag(Tag::Predictor).is_none_or(|value| value == 1)
         && tag(Tag::Compression).is_none_or(|value| value == CompressionMethod::None.to_u16())
         && tag(Tag::PhotometricInterpretation) == Some(PhotometricInterpretation::BlackIsZero.to_u16());
     let raw = RawVoxels {
         path: path.to_path_buf(),
-        start: one_piece(decoder)?,
+        start: one_piece(decoder, page)?,
         shape: [sections, page.size[0], page.size[1]],
         stored: if page.bits == 64 { Stored::F64 } else { Stored::As(page.voxel_type) },
         endian: match decoder.byte_order() {
@@ -35,16 +36,24 @@ pub(super) fn sections<R: Read + Seek>(
     (plain && raw.voxel_type() == page.voxel_type).then_some(raw)
 }
 
-/// Returns the start of the page's strips, if they follow each other.
-fn one_piece<R: Read + Seek>(decoder: &mut Decoder<R>) -> Option<u64> {
+/// Returns the start of the page's strips, if they follow each other and are as long as their rows.
+fn one_piece<R: Read + Seek>(decoder: &mut Decoder<R>, page: &Page) -> Option<u64> {
     let mut values = |tag| decoder.find_tag_unsigned_vec::<u64>(tag).ok().flatten();
     let (starts, lengths) = (values(Tag::StripOffsets)?, values(Tag::StripByteCounts)?);
-    let mut next = *starts.first()?;
-    for (&start, length) in starts.iter().zip(lengths) {
-        if start != next {
+    let first = starts.first().copied();
+    if starts.len() == 1 {
+        // ImageJ's stacks state the length of a section, of all, or what is left of it in 32 bits.
+        return first;
+    }
+    let row_bytes = page.size[1].checked_mul(usize::from(page.bits) / 8)? as u64;
+    let strip_bytes = u64::from(decoder.chunk_dimensions().1).checked_mul(row_bytes)?;
+    let mut left = (page.size[0] as u64).checked_mul(row_bytes)?;
+    let mut next = first?;
+    for (start, length) in starts.into_iter().zip(lengths) {
+        if start != next || length != strip_bytes.min(left) {
             return None;
         }
-        next = start.checked_add(length)?;
+        (next, left) = (start.checked_add(length)?, left - length);
     }
-    starts.first().copied()
+    first
 }
