@@ -43,7 +43,7 @@ pub fn findings(config: &RunConfig, timed_on: Option<Device>) -> Vec<Finding> {
     }
     voxel_size::check(config, &stacks, &mut findings);
     sides::check_overlap(&stacks, &mut findings);
-    let Some(sides) = Sides::of(config, &stacks, &mut findings) else {
+    let Some(sides) = Sides::of(config, &sources, &stacks, &mut findings) else {
         return findings;
     };
     sides.check(config, &stacks, &mut findings);

@@ -16,7 +16,7 @@ use crate::output;
 
 /// Everything a training needs from disk.
 pub struct Dataset {
-    /// Volumes and labels; a validation stack follows the training stack.
+    /// Volumes and labels; validation stacks follow the training stacks.
     pub set: TrainingSet,
     /// Which voxels train and which validate.
     pub split: Split,
@@ -25,30 +25,35 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Reads the training stack, and the validation stack if there is one.
+    /// Reads the training stacks, and the validation stacks if there are any.
     pub fn read(config: &RunConfig) -> Result<Self> {
         let sources = Sources::find(&config.data)?;
-        let train = Stack::open(&sources.train)?;
-        let voxel_size_nm = config.data.voxel_size_nm.or(train.raw.voxel_size_nm());
-        let mut volumes = vec![train.read(&sources.classes, &config.model)?];
-        if let Some(validation) = &sources.validation {
-            volumes.push(Stack::open(validation)?.read(&sources.classes, &config.model)?);
+        let mut voxel_size_nm = config.data.voxel_size_nm;
+        let mut volumes = Vec::new();
+        for source in sources.train.iter().chain(&sources.validation) {
+            let stack = Stack::open(source)?;
+            voxel_size_nm = voxel_size_nm.or(stack.raw.voxel_size_nm());
+            volumes.push(stack.read(&sources.classes, &config.model)?);
         }
         let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
-        let split = match sources.validation {
-            Some(_) => Split::by_volume(&shapes, 1),
-            None => Split::new(&config.data.split, &shapes, config.tiling.tile_size, config.train.seed)?,
+        let split = if sources.validation.is_empty() {
+            Split::new(&config.data.split, &shapes, config.tiling.tile_size, config.train.seed)?
+        } else {
+            Split::by_volume(&shapes, sources.train.len())
         };
         let learned = config.model.learned(&sources.classes);
         Ok(Self { set: TrainingSet::new(learned, volumes)?, split, voxel_size_nm })
     }
 
-    /// Reads the test stack, if the configuration names one.
+    /// Reads the test stacks, if the configuration names any.
     pub fn read_test(config: &RunConfig) -> Result<Option<TrainingSet>> {
         let sources = Sources::find(&config.data)?;
-        let Some(test) = &sources.test else { return Ok(None) };
-        let volume = Stack::open(test)?.read(&sources.classes, &config.model)?;
-        Ok(Some(TrainingSet::new(config.model.learned(&sources.classes), vec![volume])?))
+        if sources.test.is_empty() {
+            return Ok(None);
+        }
+        let read = |source| Stack::open(source)?.read(&sources.classes, &config.model);
+        let volumes = sources.test.iter().map(read).collect::<Result<_>>()?;
+        Ok(Some(TrainingSet::new(config.model.learned(&sources.classes), volumes)?))
     }
 
     /// Returns the share of foreground of each class within `regions`.
@@ -62,75 +67,96 @@ impl Dataset {
 pub struct Sources {
     /// Classes in the order of the network's channels.
     pub classes: Vec<String>,
-    /// The stack to train on.
-    pub train: SourceConfig,
-    /// The stack to validate on.
-    pub validation: Option<SourceConfig>,
-    /// The stack that is scored once.
-    pub test: Option<SourceConfig>,
+    /// The stacks to train on, at least one.
+    pub train: Vec<SourceConfig>,
+    /// The stacks to validate on.
+    pub validation: Vec<SourceConfig>,
+    /// The stacks that are scored once.
+    pub test: Vec<SourceConfig>,
 }
 
 impl Sources {
     /// Finds the files; none is opened yet.
     pub fn find(data: &DataConfig) -> Result<Self> {
-        let named = |source: &Option<SourceConfig>, prefix: &str| match (source, &data.folder) {
-            (Some(source), _) => Ok(Some(source.clone())),
-            (None, Some(folder)) => in_folder(folder, prefix),
-            (None, None) => Ok(None),
+        let named = |sources: &Vec<SourceConfig>, prefix: &str| match &data.folder {
+            Some(folder) if sources.is_empty() => in_folder(folder, prefix),
+            _ => Ok(sources.clone()),
         };
-        let train = named(&data.train, "train")?.ok_or_else(|| match &data.folder {
-            Some(folder) => UserError::new(
-                format!("`{}` has no `train.tif`", folder.display()),
-                "data.folder holds train.tif and train_<class>.tif; name other files in [data.train]",
-            ),
-            None => UserError::new(
-                "the configuration names no training stack",
-                "set data.folder, or raw and labels in [data.train]; or --set data.folder=DIR",
-            ),
-        })?;
+        let train = named(&data.train, "train")?;
+        let Some(first) = train.first() else {
+            return Err(match &data.folder {
+                Some(folder) => UserError::new(
+                    format!("`{}` has no `train.tif`", folder.display()),
+                    "data.folder holds train.tif and train_<class>.tif, or these in another format; name other files in [data.train]",
+                ),
+                None => UserError::new(
+                    "the configuration names no training stack",
+                    "set data.folder, or raw and labels in [data.train]; or --set data.folder=DIR",
+                ),
+            }
+            .into());
+        };
         let classes = if data.classes.is_empty() {
-            train.labels.keys().filter(|class| *class != IGNORED).cloned().collect()
+            first.labels.keys().filter(|class| *class != IGNORED).cloned().collect()
         } else {
             data.classes.clone()
         };
         if classes.is_empty() {
             return Err(UserError::new(
-                format!("`{}` has no label beside it", train.raw.display()),
+                format!("`{}` has no label beside it", first.raw.display()),
                 "put train_<class>.tif beside train.tif, or name labels in [data.train]",
             )
             .into());
         }
-        let only = |source: SourceConfig| with_classes(source, &classes);
+        let only = |sources: Vec<SourceConfig>| {
+            sources.into_iter().map(|source| with_classes(source, &classes)).collect::<Result<Vec<_>>>()
+        };
         Ok(Self {
             train: only(train)?,
-            validation: named(&data.validation, "val")?.map(only).transpose()?,
-            test: named(&data.test, "test")?.map(only).transpose()?,
+            validation: only(named(&data.validation, "val")?)?,
+            test: only(named(&data.test, "test")?)?,
             classes,
         })
     }
 }
 
-/// The stack `{prefix}.tif` of a folder with all labels `{prefix}_{class}.tif`, if it is there.
-fn in_folder(folder: &Path, prefix: &str) -> Result<Option<SourceConfig>> {
+/// Endings of files that `data.folder` is searched for; a folder without any holds images.
+const ENDINGS: [&str; 14] = [
+    "tif", "tiff", "ome.tif", "ome.tiff", "btf", "mrc", "rec", "st", "nii", "nii.gz", "zarr", "ome.zarr",
+    "png", "jpg",
+];
+
+/// The stack `{prefix}.tif` of a folder with all labels `{prefix}_{class}.tif`, in any format, if it is there.
+fn in_folder(folder: &Path, prefix: &str) -> Result<Vec<SourceConfig>> {
     let entries = std::fs::read_dir(folder).map_err(|error| {
         UserError::new(
             format!("data.folder `{}` cannot be read: {error}", folder.display()),
             "give the folder that holds train.tif: --set data.folder=DIR",
         )
     })?;
-    let raw = folder.join(format!("{prefix}.tif"));
-    if !raw.exists() {
-        return Ok(None);
-    }
-    let mut labels = BTreeMap::new();
-    for entry in entries.filter_map(Result::ok) {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let class = name.strip_suffix(".tif").and_then(|stem| stem.strip_prefix(&format!("{prefix}_")));
-        if let Some(class) = class {
-            labels.insert(class.to_owned(), entry.path());
+    let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (stem, ending) = name.split_once('.').unwrap_or((&name, ""));
+        let is_volume =
+            ENDINGS.contains(&ending.to_lowercase().as_str()) || ending.is_empty() && path.is_dir();
+        let is_of_prefix =
+            stem == prefix || stem.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_'));
+        if !is_volume || !is_of_prefix {
+            continue;
+        }
+        if let Some(other) = found.insert(stem.to_owned(), path.clone()) {
+            return Err(UserError::new(
+                format!("`{stem}` is there twice: `{}` and `{}`", other.display(), path.display()),
+                "keep one of them in data.folder, or name the files in [data.train]",
+            )
+            .into());
         }
     }
-    Ok(Some(SourceConfig { raw, labels, sections: None }))
+    let Some(raw) = found.remove(prefix) else { return Ok(Vec::new()) };
+    let class = |stem: &str| stem[prefix.len() + 1..].to_owned();
+    let labels = found.into_iter().map(|(stem, path)| (class(&stem), path)).collect();
+    Ok(vec![SourceConfig { raw, labels, sections: None }])
 }
 
 /// Keeps the labels of `classes` only, all of which must be there.

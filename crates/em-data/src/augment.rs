@@ -16,31 +16,31 @@ pub struct AugmentationConfig {
     /// Let the axes of cubic tiles change places at random; for 3D networks and voxels as thick as wide.
     pub turn_cubes: bool,
     /// Share of the tiles that are warped by `rotation`, `scale`, `shear` and `elastic`.
-    pub warp_probability: f32,
+    pub warp_probability: f64,
     /// Warped tiles are rotated by up to so many degrees, either way.
-    pub rotation: f32,
+    pub rotation: f64,
     /// Warped tiles are magnified by up to 1 + scale, or made smaller by as much.
-    pub scale: f32,
+    pub scale: f64,
     /// Warped tiles are sheared: rows are moved by up to this share of their distance from the middle.
-    pub shear: f32,
+    pub shear: f64,
     /// Standard deviation, in voxels, of the displacements of an elastic deformation of warped tiles.
-    pub elastic: f32,
+    pub elastic: f64,
     /// Distance, in voxels, of the points whose displacements are drawn; those between are interpolated.
     pub elastic_spacing: usize,
     /// Contrast: each tile is multiplied by a number drawn from 1 - contrast to 1 + contrast, after normalisation.
-    pub contrast: f32,
+    pub contrast: f64,
     /// Brightness: a number drawn from -brightness to +brightness is added, after normalisation.
-    pub brightness: f32,
+    pub brightness: f64,
     /// Gamma: the grey values of each tile, from its darkest to its brightest, are raised to a power drawn from 1 / (1 + gamma) to 1 + gamma.
-    pub gamma: f32,
+    pub gamma: f64,
     /// Standard deviation of added Gaussian noise is drawn from 0 to this, after normalisation.
-    pub noise: f32,
+    pub noise: f64,
     /// Standard deviation, in voxels, of a Gaussian blur is drawn from 0 to this, for half of the tiles.
-    pub blur: f32,
+    pub blur: f64,
     /// Resolution is lowered by a factor drawn from 1 to this, and raised again, for a quarter of the tiles; 1 for none.
-    pub low_resolution: f32,
+    pub low_resolution: f64,
     /// Share of the tiles with one defect of electron microscopy, each kind as often as the others: a rectangle without image, a dark or bright band, or a part that is shifted against the rest; with `model.context_sections`, also a missing, a blank or a misaligned section beside the labelled one.
-    pub defects: f32,
+    pub defects: f64,
 }
 
 impl Default for AugmentationConfig {
@@ -81,9 +81,9 @@ impl AugmentationConfig {
         const ANY: &str = "0 or more";
         const SHARE: &str = "0 to 1";
         const BELOW_1: &str = "0 or more and less than 1";
-        let from_0 = |value: f32| value >= 0.0 && value.is_finite();
-        let share = |value: f32| (0.0..=1.0).contains(&value);
-        let below_1 = |value: f32| (0.0..1.0).contains(&value);
+        let from_0 = |value: f64| value >= 0.0 && value.is_finite();
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        let below_1 = |value: f64| (0.0..1.0).contains(&value);
         let ranges = [
             ("augmentation.warp_probability", self.warp_probability, share(self.warp_probability), SHARE),
             ("augmentation.rotation", self.rotation, (0.0..=180.0).contains(&self.rotation), "0 to 180"),
@@ -132,7 +132,7 @@ mod tests {
             config.check().unwrap_err().to_string(),
             "`augmentation.low_resolution` is 0.5, expected 1 to 8"
         );
-        let config = AugmentationConfig { warp_probability: f32::NAN, ..Default::default() };
+        let config = AugmentationConfig { warp_probability: f64::NAN, ..Default::default() };
         assert!(config.check().is_err());
         assert!(AugmentationConfig::none().check().is_ok());
     }

@@ -162,15 +162,15 @@ impl TileTransform {
         let rng = &mut own;
         let (flip_y, flip_x) = (rng.random::<bool>(), rng.random::<bool>());
         let quarter_turns = rng.random_range(0..4_u8);
-        let gain = 1.0 + around_zero(rng, config.contrast);
-        let shift = around_zero(rng, config.brightness);
-        let noise = around_zero(rng, config.noise).abs();
-        let gamma = around_one(rng, config.gamma);
-        let (has_blur, blur) = (rng.random_bool(0.5), rng.random::<f32>() * config.blur);
+        let gain = 1.0 + around_zero(rng, config.contrast as f32);
+        let shift = around_zero(rng, config.brightness as f32);
+        let noise = around_zero(rng, config.noise as f32).abs();
+        let gamma = around_one(rng, config.gamma as f32);
+        let (has_blur, blur) = (rng.random_bool(0.5), rng.random::<f32>() * config.blur as f32);
         let (is_low, low) = (rng.random_bool(0.25), rng.random::<f32>());
-        let is_warped = rng.random::<f32>() < config.warp_probability;
+        let is_warped = rng.random::<f32>() < config.warp_probability as f32;
         let warp = draw_warp(config, rng);
-        let has_defect = rng.random::<f32>() < config.defects;
+        let has_defect = rng.random::<f32>() < config.defects as f32;
         let defect = Defect::draw(rng);
         let flip_z = rng.random::<bool>();
         let axis_turns = rng.random_range(0..3_u8);
@@ -182,7 +182,7 @@ impl TileTransform {
             flip_x: config.flips && flip_x,
             quarter_turns: if config.turns { quarter_turns } else { 0 },
             blur: if has_blur { blur } else { 0.0 },
-            low_resolution: if is_low { 1.0 + low * (config.low_resolution - 1.0) } else { 1.0 },
+            low_resolution: if is_low { 1.0 + low * (config.low_resolution as f32 - 1.0) } else { 1.0 },
             gamma,
             gain,
             shift,
@@ -193,14 +193,14 @@ impl TileTransform {
 }
 
 fn draw_warp(config: &AugmentationConfig, rng: &mut impl Rng) -> Warp {
-    let angle = around_zero(rng, config.rotation).to_radians();
+    let angle = around_zero(rng, config.rotation as f32).to_radians();
     // Read from closer to the middle, and the picture grows.
-    let factor = 1.0 / around_one(rng, config.scale);
-    let shear = around_zero(rng, config.shear);
+    let factor = 1.0 / around_one(rng, config.scale as f32);
+    let shear = around_zero(rng, config.shear as f32);
     let (sin, cos) = angle.sin_cos();
     // The rotation after the shear of x by y.
     let matrix = [[cos - sin * shear, -sin], [sin + cos * shear, cos]].map(|row| row.map(|v| v * factor));
-    Warp { matrix, elastic: config.elastic, spacing: config.elastic_spacing, seed: rng.random() }
+    Warp { matrix, elastic: config.elastic as f32, spacing: config.elastic_spacing, seed: rng.random() }
 }
 
 fn around_zero(rng: &mut impl Rng, range: f32) -> f32 {

@@ -51,12 +51,9 @@ pub struct StackFacts {
 impl StackFacts {
     /// Measures every stack that can be read; what cannot is found.
     pub fn of_all(sources: &Sources, findings: &mut Vec<Finding>) -> Vec<Self> {
-        let stacks = [
-            ("training", Some(&sources.train)),
-            ("validation", sources.validation.as_ref()),
-            ("test", sources.test.as_ref()),
-        ];
-        let named = stacks.into_iter().filter_map(|(role, source)| Some((role, source?)));
+        let of_role =
+            [("training", &sources.train), ("validation", &sources.validation), ("test", &sources.test)];
+        let named = of_role.into_iter().flat_map(|(role, sources)| sources.iter().map(move |s| (role, s)));
         named.filter_map(|(role, source)| Self::of(role, source, &sources.classes, findings)).collect()
     }
 

@@ -9,6 +9,7 @@ use em_data::{Region, Split, SplitKind};
 use super::facts::StackFacts;
 use super::finding::{Finding, ranges};
 use crate::config::RunConfig;
+use crate::dataset::Sources;
 
 /// Means that differ by more than this share of the training's spread are another brightness.
 const OTHER_MEAN: f64 = 0.5;
@@ -29,29 +30,36 @@ pub struct Sides {
 
 impl Sides {
     /// Splits as a training would; `None` where it would fail, or a stack could not be read.
-    pub fn of(config: &RunConfig, stacks: &[StackFacts], findings: &mut Vec<Finding>) -> Option<Self> {
-        let train = stacks.iter().position(|stack| stack.role == "training")?;
-        let validation = stacks.iter().position(|stack| stack.role == "validation");
-        let test = stacks.iter().position(|stack| stack.role == "test");
-        let whole = |stack: usize| (stack, 0..stacks[stack].used.len());
-        tile_size(config, &stacks[train], findings)?;
-        let test = test.map(whole).into_iter().collect();
-        // A validation stack that is named and could not be read has its error already.
-        let names_validation = config.data.validation.is_some();
-        if let Some(validation) = validation {
-            let named =
-                [("training", vec![whole(train)]), ("validation", vec![whole(validation)]), ("test", test)];
-            return Some(Self { named, leaks: false });
-        }
-        if names_validation {
+    pub fn of(
+        config: &RunConfig,
+        sources: &Sources,
+        stacks: &[StackFacts],
+        findings: &mut Vec<Finding>,
+    ) -> Option<Self> {
+        let of_role = |role: &str| -> Vec<usize> {
+            (0..stacks.len()).filter(|&stack| stacks[stack].role == role).collect()
+        };
+        let [train, validation, test] = ["training", "validation", "test"].map(of_role);
+        // A stack that could not be read has its error already.
+        if train.len() < sources.train.len() || validation.len() < sources.validation.len() {
             return None;
         }
-        let shapes = [stacks[train].used_shape()];
+        for &stack in &train {
+            tile_size(config, &stacks[stack], findings)?;
+        }
+        let whole = |stacks_of: &[usize]| -> Side {
+            stacks_of.iter().map(|&stack| (stack, 0..stacks[stack].used.len())).collect()
+        };
+        let test = whole(&test);
+        if !validation.is_empty() {
+            let named = [("training", whole(&train)), ("validation", whole(&validation)), ("test", test)];
+            return Some(Self { named, leaks: false });
+        }
+        let shapes: Vec<[usize; 3]> = train.iter().map(|&stack| stacks[stack].used_shape()).collect();
         let split = Split::new(&config.data.split, &shapes, config.tiling.tile_size, config.train.seed);
         let split = split.map_err(|error| findings.push(Finding::of_error(&error.into()))).ok()?;
         warn_of_split(config, findings);
-        let side =
-            |regions: &[Region]| if split.leaks { vec![whole(train)] } else { of_regions(train, regions) };
+        let side = |regions: &[Region]| if split.leaks { whole(&train) } else { of_regions(&train, regions) };
         let named =
             [("training", side(&split.train)), ("validation", side(&split.validation)), ("test", test)];
         Some(Self { named, leaks: split.leaks })
@@ -117,9 +125,9 @@ fn tile_depth(config: &RunConfig, train: &Side, stacks: &[StackFacts], findings:
     findings.push(Finding::of_error(&error.into()));
 }
 
-fn of_regions(stack: usize, regions: &[Region]) -> Side {
+fn of_regions(train: &[usize], regions: &[Region]) -> Side {
     let range = |region: &Region| region.roi.start[0]..region.roi.end()[0];
-    regions.iter().map(|region| (stack, range(region))).collect()
+    regions.iter().map(|region| (train[region.volume], range(region))).collect()
 }
 
 fn warn_of_split(config: &RunConfig, findings: &mut Vec<Finding>) {

@@ -1,6 +1,7 @@
 //! `run.toml`: each crate's section, composed, read, overridden and checked.
 
 mod overrides;
+mod sources;
 mod suggestion;
 pub mod template;
 
@@ -43,19 +44,25 @@ pub struct RunConfig {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// A folder that holds `train.tif`, `train_<class>.tif`, and, if there are any, `val.tif`, `val_<class>.tif` and `test.tif`, `test_<class>.tif`. Sections [data.train], [data.validation] and [data.test] name other files.
+    /// A folder that holds `train.tif`, `train_<class>.tif`, and, if there are any, `val.tif`, `val_<class>.tif` and `test.tif`, `test_<class>.tif`, or the same in other formats (`train.mrc`, `train.zarr`, a folder `train` of images). Sections [data.train], [data.validation] and [data.test] name other files.
     pub folder: Option<PathBuf>,
     /// The classes to learn; empty takes every class that has a label file.
     pub classes: Vec<String>,
     /// Voxel size in nm, z y x, where the files do not tell it.
     pub voxel_size_nm: Option<[f64; 3]>,
-    /// The stack to train on.
-    pub train: Option<SourceConfig>,
-    /// The stack to validate on; without one, `split` takes sections of the training stack.
-    pub validation: Option<SourceConfig>,
-    /// A stack that is scored once, after the training.
-    pub test: Option<SourceConfig>,
-    /// How the training stack is split where there is no validation stack.
+    /// The stack to train on; several as [[data.train]].
+    #[serde(with = "sources", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "sources::OneOrSeveral")]
+    pub train: Vec<SourceConfig>,
+    /// The stack to validate on, or several; without one, `split` takes sections of each training stack.
+    #[serde(with = "sources", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "sources::OneOrSeveral")]
+    pub validation: Vec<SourceConfig>,
+    /// A stack that is scored once, after the training, or several.
+    #[serde(with = "sources", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "sources::OneOrSeveral")]
+    pub test: Vec<SourceConfig>,
+    /// How training stacks are split where there is no validation stack.
     pub split: SplitConfig,
 }
 
@@ -119,7 +126,7 @@ impl RunConfig {
         let data = &mut self.data;
         let mut paths = vec![&mut self.output.folder];
         paths.extend(data.folder.as_mut());
-        for source in [&mut data.train, &mut data.validation, &mut data.test].into_iter().flatten() {
+        for source in data.train.iter_mut().chain(&mut data.validation).chain(&mut data.test) {
             paths.push(&mut source.raw);
             paths.extend(source.labels.values_mut());
         }

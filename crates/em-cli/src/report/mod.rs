@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use em_data::{Region, TrainingSet};
+use em_data::{LabelledVolume, Region, TrainingSet};
 use em_io::Roi;
 use em_model::{Device, Predictor, RunFolder, Training};
 use image::RgbImage;
@@ -69,8 +69,9 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
     let validation = Side::score(&predictor, &tuned, &dataset.set, &dataset.split.validation)?;
     let test = match Dataset::read_test(config)? {
         Some(set) => {
-            let roi = Roi::whole(set.volumes()[0].shape());
-            Some(Side::score(&predictor, &tuned, &set, &[Region { volume: 0, roi }])?.scores)
+            let shapes = set.volumes().iter().map(LabelledVolume::shape).enumerate();
+            let whole = shapes.map(|(volume, shape)| Region { volume, roi: Roi::whole(shape) });
+            Some(Side::score(&predictor, &tuned, &set, &whole.collect::<Vec<_>>())?.scores)
         }
         None => None,
     };

@@ -11,4 +11,5 @@ mod mistakes;
 mod pipeline;
 mod predict;
 mod resume;
+mod sources;
 mod volumes;

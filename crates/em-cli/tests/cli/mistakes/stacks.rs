@@ -41,7 +41,7 @@ fn a_data_folder_that_is_not_there_or_holds_no_stack() {
     fs::create_dir(lab.path("empty")).unwrap();
     assert_snapshot!(lab.mistake(&format!("{TRAIN} --set data.folder=empty")), @"
     error: `[DIR]/empty` has no `train.tif`
-    hint: data.folder holds train.tif and train_<class>.tif; name other files in [data.train]
+    hint: data.folder holds train.tif and train_<class>.tif, or these in another format; name other files in [data.train]
     ");
     lab.write_volume("empty/train.tif", raw([1, 32, 32]));
     assert_snapshot!(lab.mistake(&format!("{TRAIN} --set data.folder=empty")), @"
