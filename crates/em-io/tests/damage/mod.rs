@@ -4,15 +4,20 @@
 use em_io::{Error, Roi, Volume};
 use peak_alloc::PeakAlloc;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// The most memory of the whole test program, while it reads damaged files of a few KB.
+/// The most memory while one damaged file of a few KB is read, in MiB.
 ///
-/// A piece of such a file may honestly unpack to [`em_io::limits::MAX_EXPANSION`] times its bytes.
+/// A piece of such a file may honestly unpack to [`em_io::limits::MAX_EXPANSION`] times its bytes, and
+/// for the values of one tag of its first page, `tiff` reserves as much as this at most.
 const MOST_MB: f32 = 256.0;
+
+/// Held while a file is read, so that the memory is that of one file.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The longest that one damaged file of a few KB may take, on a machine that does other work too.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,6 +37,9 @@ pub fn random(state: &mut u64) -> u64 {
 
 /// Opens and reads a damaged volume; where that fails, the error is a clear one.
 pub fn survive(path: &Path, what: &str) -> Option<Error> {
+    // A test that failed meanwhile has reported that itself.
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    MEMORY.reset_peak_usage();
     let start = Instant::now();
     let error = em_io::open(path).and_then(|volume| read(&volume)).err();
     if let Some(error) = &error {
