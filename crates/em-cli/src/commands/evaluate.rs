@@ -24,6 +24,9 @@ pub struct EvaluateArgs {
     /// The probabilities behind the mask, whose calibration is then scored: 0 to 1, or whole numbers whose largest is 1.
     #[arg(long, value_name = "Q")]
     probabilities: Option<PathBuf>,
+    /// A mask of voxels that do not count, in any format.
+    #[arg(long, value_name = "I")]
+    ignore: Option<PathBuf>,
     /// How far a boundary may be off, in nm, or in voxels where the voxel size is unknown [default: 2 voxels].
     #[arg(long, value_name = "T", value_parser = tolerance)]
     tolerance: Option<f64>,
@@ -53,6 +56,8 @@ struct Evaluation {
     format_version: u32,
     prediction: PathBuf,
     label: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignore: Option<PathBuf>,
     /// `[z, y, x]`.
     shape: [usize; 3],
     #[serde(flatten)]
@@ -66,16 +71,19 @@ const BYTES_PER_VOXEL: f64 = 20.0;
 pub fn run(args: &EvaluateArgs) -> Result<()> {
     let (prediction, label) = (em_io::open(&args.prediction)?, em_io::open(&args.label)?);
     let probabilities = args.probabilities.as_deref().map(em_io::open).transpose()?;
-    for (volume, path) in
-        [(Some(&prediction), Some(&args.prediction)), (probabilities.as_ref(), args.probabilities.as_ref())]
-    {
+    let ignored = args.ignore.as_deref().map(em_io::open).transpose()?;
+    for (volume, path) in [
+        (Some(&prediction), Some(&args.prediction)),
+        (probabilities.as_ref(), args.probabilities.as_ref()),
+        (ignored.as_ref(), args.ignore.as_ref()),
+    ] {
         if let (Some(volume), Some(path)) = (volume, path) {
             check_shape(volume, path, &label, &args.label)?;
         }
     }
     let given = args.voxel_size.as_deref().and_then(|size| size.try_into().ok());
     let size = given.or(label.voxel_size_nm()).or(prediction.voxel_size_nm());
-    let volumes = Volumes { prediction, label, probabilities };
+    let volumes = Volumes { prediction, label, probabilities, ignored };
     let scores = volumes.scores(Ruler::new(size, args.tolerance), args.flat)?;
     write(args, &volumes, scores)
 }
@@ -86,8 +94,9 @@ fn write(args: &EvaluateArgs, volumes: &Volumes, scores: ClassScores) -> Result<
         em_io::write_atomically(path, |file| file.write_all(text.as_bytes()))?;
     }
     let (prediction, label) = (args.prediction.clone(), args.label.clone());
+    let ignore = args.ignore.clone();
     let evaluation =
-        Evaluation { format_version: 1, prediction, label, shape: volumes.label.shape(), scores };
+        Evaluation { format_version: 1, prediction, label, ignore, shape: volumes.label.shape(), scores };
     if let Some(path) = &args.output {
         let text = serde_json::to_string_pretty(&evaluation)?;
         em_io::write_atomically(path, |file| writeln!(file, "{text}"))?;
@@ -104,6 +113,7 @@ struct Volumes {
     prediction: Volume,
     label: Volume,
     probabilities: Option<Volume>,
+    ignored: Option<Volume>,
 }
 
 impl Volumes {
@@ -131,10 +141,12 @@ impl Volumes {
         let prediction = Mask::from_volume(&self.prediction, roi)?;
         let label = Mask::from_volume(&self.label, roi)?;
         let probabilities = self.probabilities.as_ref().map(|p| read_probabilities(p, roi)).transpose()?;
+        let ignored = self.ignored.as_ref().map(|ignored| Mask::from_volume(ignored, roi)).transpose()?;
         collector.add(Block {
             prediction: prediction.view(),
             label: label.view(),
             probabilities: probabilities.as_ref().map(|p| p.view()),
+            ignored: ignored.as_ref().map(Mask::view),
         })
     }
 }
@@ -160,7 +172,8 @@ fn check_shape(volume: &Volume, path: &Path, label: &Volume, label_path: &Path) 
         label.shape(),
         label_path.display()
     );
-    Err(UserError::new(message, "a prediction is scored against the label of the same volume").into())
+    Err(UserError::new(message, "prediction, probabilities and voxels to ignore have the shape of the label")
+        .into())
 }
 
 fn tolerance(text: &str) -> Result<f64, String> {

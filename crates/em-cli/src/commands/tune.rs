@@ -18,6 +18,7 @@ use ndarray::{Array3, ArrayView3, Axis};
 use crate::cli::DeviceArgs;
 use crate::config::RunConfig;
 use crate::dataset::Dataset;
+use crate::scores::outside;
 use crate::tuned::{Step, Tuned, TunedClass};
 use crate::{output, prediction};
 
@@ -49,11 +50,13 @@ pub fn run(args: &TuneArgs) -> Result<()> {
     let predictor = Predictor::with_config(&run, args.device.get()?, config.predict.clone())?;
     let mut sides: Vec<Vec<Side<'_>>> = card.classes.iter().map(|_| Vec::new()).collect();
     for region in &dataset.split.validation {
+        let volume = &dataset.set.volumes()[region.volume];
+        let ignored = volume.ignored().map(|ignored| region.slice(ignored));
         let probabilities = prediction::probabilities(&predictor, &dataset.set, region)?;
         for (class, sides) in sides.iter_mut().enumerate() {
-            let label = region.slice(dataset.set.volumes()[region.volume].mask(class));
+            let label = region.slice(volume.mask(class));
             let bytes = probabilities.index_axis(Axis(0), class).mapv(byte);
-            sides.push(Side { probabilities: bytes, label });
+            sides.push(Side { probabilities: bytes, label, ignored });
         }
     }
     let mut tuned = Tuned { format_version: 1, classes: BTreeMap::new() };
@@ -71,10 +74,11 @@ pub fn run(args: &TuneArgs) -> Result<()> {
     Ok(())
 }
 
-/// One validation region: probabilities as 8 bit, 255 being 1, and the label, `[z, y, x]`.
+/// One validation region: probabilities as 8 bit, 255 being 1, the label, and what does not count, `[z, y, x]`.
 struct Side<'a> {
     probabilities: Array3<u8>,
     label: ArrayView3<'a, bool>,
+    ignored: Option<ArrayView3<'a, bool>>,
 }
 
 /// Goes through the steps, by section and as a volume, and takes what is better.
@@ -159,7 +163,13 @@ fn iou(sides: &[Side<'_>], threshold: f32, postprocess: Postprocess) -> Result<O
     for side in sides {
         let above = threshold * f32::from(u8::MAX);
         let mask = postprocess.apply(side.probabilities.mapv(|p| f32::from(p) > above))?;
-        counts += ConfusionCounts::of(mask.view(), side.label)?;
+        counts += match side.ignored {
+            None => ConfusionCounts::of(mask.view(), side.label)?,
+            Some(ignored) => {
+                let [mask, label] = [mask.view(), side.label].map(|mask| outside(mask, ignored));
+                ConfusionCounts::of(mask.view(), label.view())?
+            }
+        };
     }
     Ok(counts.iou())
 }
@@ -198,7 +208,7 @@ mod tests {
     #[test]
     fn each_step_is_chosen_by_what_it_gains() {
         let (probabilities, label) = predicted();
-        let chosen = choose(&[Side { probabilities, label: label.view() }]).unwrap();
+        let chosen = choose(&[Side { probabilities, label: label.view(), ignored: None }]).unwrap();
         assert!(chosen.threshold < 0.32, "{}", chosen.threshold);
         // The specks go with the median or by their size, the hole of 4 x 4 by filling only.
         assert!(chosen.postprocess.median_size > 1 || chosen.postprocess.minimum_voxels > 4);
@@ -217,16 +227,33 @@ mod tests {
             mask.slice_mut(ndarray::s![z, place..place + 2, place..place + 2]).fill(true);
         }
         let probabilities = mask.mapv(|inside| if inside { 255 } else { 0 });
-        let chosen = choose(&[Side { probabilities, label: label.view() }]).unwrap();
+        let chosen = choose(&[Side { probabilities, label: label.view(), ignored: None }]).unwrap();
         assert_eq!(chosen.postprocess.extent, Extent::Volume);
         assert_eq!(chosen.steps.iter().rev().find(|step| step.kept).unwrap().iou, Some(1.0));
+    }
+
+    #[test]
+    fn voxels_that_do_not_count_choose_nothing() {
+        let label = Array3::from_shape_fn((1, 40, 40), |(_, y, x)| y > 5 && y < 30 && x > 5 && x < 30);
+        let mut probabilities = label.mapv(|inside| if inside { 255 } else { 0 });
+        let mut ignored = Array3::from_elem((1, 40, 40), false);
+        // Specks that would be removed, were they not in the part that does not count.
+        for place in [31, 34, 37] {
+            probabilities.slice_mut(ndarray::s![0, place..place + 2, place..place + 2]).fill(255);
+        }
+        ignored.slice_mut(ndarray::s![0, 31.., 31..]).fill(true);
+        let side = |ignored| Side { probabilities: probabilities.clone(), label: label.view(), ignored };
+        assert!(choose(&[side(None)]).unwrap().steps.iter().any(|step| step.kept));
+        let chosen = choose(&[side(Some(ignored.view()))]).unwrap();
+        assert!(chosen.steps.iter().all(|step| !step.kept), "{:?}", chosen.steps);
+        assert_eq!(chosen.steps[0].iou, Some(1.0));
     }
 
     #[test]
     fn what_gains_nothing_is_left_out() {
         let label = Array3::from_shape_fn((1, 40, 40), |(_, y, x)| y > 5 && y < 30 && x > 5 && x < 30);
         let probabilities = label.mapv(|inside| if inside { 255 } else { 0 });
-        let chosen = choose(&[Side { probabilities, label: label.view() }]).unwrap();
+        let chosen = choose(&[Side { probabilities, label: label.view(), ignored: None }]).unwrap();
         assert_eq!((chosen.threshold, chosen.postprocess.is_none()), (0.5, true));
         assert!(chosen.steps.iter().all(|step| !step.kept), "{:?}", chosen.steps);
     }

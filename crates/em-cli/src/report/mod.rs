@@ -135,6 +135,7 @@ impl Side {
         let mut collectors: Vec<Collector> = classes.iter().map(|_| Collector::new(ruler)).collect();
         let mut side = Self { sections: Vec::new(), masks: Vec::new(), scores: SideScores::new() };
         for (number, region) in regions.iter().enumerate() {
+            let volume = &set.volumes()[region.volume];
             let probabilities = prediction::probabilities(predictor, set, region)?;
             let mut masks = Vec::with_capacity(classes.len());
             for (class, (name, collector)) in classes.iter().zip(&mut collectors).enumerate() {
@@ -142,8 +143,9 @@ impl Side {
                 let mask = prediction::mask(predictor, tuned, name, probabilities)?;
                 collector.add(Block {
                     prediction: mask.view(),
-                    label: region.slice(set.volumes()[region.volume].mask(class)),
+                    label: region.slice(volume.mask(class)),
                     probabilities: Some(probabilities),
+                    ignored: volume.ignored().map(|ignored| region.slice(ignored)),
                 })?;
                 masks.push(mask);
             }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use em_metrics::{BoundaryCounts, Calibration, ConfusionCounts, InstanceCounts, Overlaps, SurfaceDistances};
 use em_objects::{Components, Connectivity, Extent};
-use ndarray::{ArrayView3, Axis};
+use ndarray::{Array1, Array3, ArrayView, ArrayView3, Axis, Dimension, Zip};
 use rayon::prelude::*;
 
 use super::intervals::{self, Evidence};
@@ -18,6 +18,8 @@ pub struct Block<'a> {
     pub label: ArrayView3<'a, bool>,
     /// How sure the network was, where that is known.
     pub probabilities: Option<ArrayView3<'a, f32>>,
+    /// Voxels that do not count; to objects and boundaries they are background on both sides.
+    pub ignored: Option<ArrayView3<'a, bool>>,
 }
 
 /// Gathers the counts of one class; sections are numbered as they come.
@@ -50,6 +52,23 @@ impl Collector {
     ///
     /// Memory: about 20 bytes per voxel of the block.
     pub fn add(&mut self, block: Block<'_>) -> Result<()> {
+        match block.ignored {
+            None => self.add_cleared(block),
+            Some(ignored) => {
+                let [prediction, label] = [block.prediction, block.label].map(|mask| outside(mask, ignored));
+                let Block { probabilities, ignored, .. } = block;
+                self.add_cleared(Block {
+                    prediction: prediction.view(),
+                    label: label.view(),
+                    probabilities,
+                    ignored,
+                })
+            }
+        }
+    }
+
+    /// Counts a block whose ignored voxels are background.
+    fn add_cleared(&mut self, block: Block<'_>) -> Result<()> {
         let depth = block.label.len_of(Axis(0));
         let found: Vec<(Evidence, Option<Calibration>)> =
             (0..depth).into_par_iter().map(|z| section(block, z, &self.ruler)).collect::<Result<_>>()?;
@@ -104,15 +123,38 @@ impl Evidence {
     }
 }
 
-/// Counts one section of a block.
+/// A mask without the voxels that do not count.
+pub fn outside(mask: ArrayView3<'_, bool>, ignored: ArrayView3<'_, bool>) -> Array3<bool> {
+    Zip::from(mask).and(ignored).map_collect(|&inside, &ignored| inside && !ignored)
+}
+
+/// Counts one section of a block whose ignored voxels are background.
 fn section(block: Block<'_>, z: usize, ruler: &Ruler) -> Result<(Evidence, Option<Calibration>)> {
     let [prediction, label] = [block.prediction, block.label].map(|mask| mask.index_axis_move(Axis(0), z));
+    let ignored = block.ignored.map(|ignored| ignored.index_axis_move(Axis(0), z));
     let pixel = &ruler.voxel[1..];
+    let mut counts = ConfusionCounts::of(prediction, label)?;
+    if let Some(ignored) = ignored {
+        counts.true_negatives -= ignored.iter().filter(|&&ignored| ignored).count() as u64;
+    }
     let evidence = Evidence {
-        counts: ConfusionCounts::of(prediction, label)?,
+        counts,
         boundary: BoundaryCounts::of(prediction, label, pixel, ruler.tolerance)?,
         distances: SurfaceDistances::of(prediction, label, pixel)?,
     };
-    let of_section = |p: ArrayView3<'_, f32>| Calibration::of(p.index_axis(Axis(0), z), label);
-    Ok((evidence, block.probabilities.map(of_section).transpose()?))
+    let calibration = block.probabilities.map(|probabilities| {
+        let probabilities = probabilities.index_axis_move(Axis(0), z);
+        match ignored {
+            None => Calibration::of(probabilities, label),
+            Some(ignored) => {
+                Calibration::of(counted(probabilities, ignored).view(), counted(label, ignored).view())
+            }
+        }
+    });
+    Ok((evidence, calibration.transpose()?))
+}
+
+/// The values that are not ignored, in a row.
+fn counted<T: Copy, D: Dimension>(values: ArrayView<'_, T, D>, ignored: ArrayView<'_, bool, D>) -> Array1<T> {
+    values.iter().zip(ignored).filter(|(_, ignored)| !**ignored).map(|(value, _)| *value).collect()
 }

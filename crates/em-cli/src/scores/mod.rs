@@ -12,7 +12,7 @@ use em_metrics::calibration::ReliabilityBin;
 use em_metrics::{BoundaryCounts, Calibration, ConfusionCounts, InstanceCounts, Interval, SurfaceDistances};
 use serde::{Deserialize, Serialize};
 
-pub use collector::{Block, Collector};
+pub use collector::{Block, Collector, outside};
 pub use table::{cell, csv, interval, print, title};
 
 /// Scores that follow from the counts of one section, or of several together; `null` where a score does not exist.

@@ -68,6 +68,31 @@ fn probabilities_are_held_against_what_is_there() {
 }
 
 #[test]
+fn ignored_voxels_count_in_no_score() {
+    let lab = lab();
+    // The second square, and the column that the first lacks; nothing is wrong elsewhere but one column.
+    lab.write_mask("ignore.tif", Array3::from_shape_fn((2, 40, 80), |(_, _, x)| x == 10 || x >= 45));
+    for options in ["", "--flat"] {
+        let found = scores(&lab, &format!("--ignore ignore.tif --probabilities p.tif {options}"));
+        let counts = &found["sections"][0]["counts"];
+        let count = |name: &str| counts[name].as_u64().unwrap();
+        assert_eq!(count("true_positives"), 380, "{found}");
+        assert_eq!(count("false_positives"), 20, "{found}");
+        assert_eq!(count("false_negatives"), 0, "{found}");
+        // 44 columns count, of which the mask holds 20.
+        assert_eq!(count("true_negatives"), 24 * 40 + 20 * 20, "{found}");
+        close(&found["pooled"]["iou"], 0.95);
+        assert_eq!(found["objects"]["at_50"]["counts"]["false_negatives"], 0);
+        let outside = 44.0 * 40.0 - 400.0;
+        let expected = (400.0 * (0.95_f64 - 0.8) + outside * 0.2) / (outside + 400.0);
+        close(&found["calibration"]["expected_error"], expected);
+    }
+    lab.write_mask("ignore.tif", Array3::from_elem((2, 40, 79), true));
+    let message = lab.mistake("evaluate --prediction mask.tif --label label.tif --ignore ignore.tif");
+    assert!(message.contains("ignore.tif` has shape [2, 40, 79]"), "{message}");
+}
+
+#[test]
 fn rows_of_sections_are_printed_and_written() {
     let lab = lab();
     let printed = lab

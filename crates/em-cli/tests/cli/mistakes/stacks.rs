@@ -145,7 +145,7 @@ fn a_label_of_another_size() {
     ");
     assert_snapshot!(lab.mistake("evaluate --prediction train.tif --label val_mitochondria.tif"), @"
     error: `train.tif` has shape [3, 64, 64] [z, y, x], expected [2, 64, 64] as `val_mitochondria.tif`
-    hint: a prediction is scored against the label of the same volume
+    hint: prediction, probabilities and voxels to ignore have the shape of the label
     ");
 }
 
