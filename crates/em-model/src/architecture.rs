@@ -9,7 +9,7 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
-    /// The network that is meant: `unet` (the default recipe: 1.9 M parameters, batch norm), `notebook` (the same filters with dropout instead of norm), `ronneberger` (the original U-Net of 2015: valid convolutions, 31 M parameters), `residual` (`unet` with residual blocks: 2.1 M parameters), `unet-3d` (`unet` over volumes: 5.7 M parameters; set `tiling.tile_depth` and, where sections are thicker than voxels are wide, `flat_levels`).
+    /// The network that is meant: `residual` (the default recipe: residual blocks, batch norm, 2.0 M parameters), `unet` (the same without the residual connections: 1.9 M parameters), `notebook` (the same filters with dropout instead of norm), `ronneberger` (the original U-Net of 2015: valid convolutions, 31 M parameters), `unet-3d` (`unet` over volumes: 5.7 M parameters; set `tiling.tile_depth` and, where sections are thicker than voxels are wide, `flat_levels`).
     pub preset: Preset,
     /// Classes exclude each other: softmax over background and classes, instead of one sigmoid per class.
     pub exclusive: bool,
@@ -84,13 +84,13 @@ pub enum Target {
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// Filters 16 to 256, same padding, batch norm.
-    #[default]
     Unet,
     /// Filters 16 to 256, same padding, dropout .1 .1 .2 .2 .3, no norm.
     Notebook,
     /// Filters 64 to 1024, valid convolutions, ReLU after transposed convolutions, 3 channels in, 4 out.
     Ronneberger,
     /// As `unet`, with residual blocks (He et al. 2016; Zhang et al. 2018, ResUNet).
+    #[default]
     Residual,
     /// As `unet`, over volumes (Çiçek et al. 2016).
     #[serde(rename = "unet-3d")]

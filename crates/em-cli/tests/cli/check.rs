@@ -72,7 +72,7 @@ fn good_data_have_notes_only() {
     assert_snapshot!(text, @"
     note: training: mitochondria 19.36 % (in 6 of 6 sections)
     note: validation: mitochondria 19.36 % (in 3 of 3 sections)
-    note: memory: about 490.96 MB (volumes 208.90 kB, network with a batch of 4 tiles 490.75 MB)
+    note: memory: about 558.07 MB (volumes 208.90 kB, network with a batch of 4 tiles 557.86 MB)
     note: the time is not measured
       hint      --time measures a few steps
     0 errors, 0 warnings, 4 notes
@@ -117,7 +117,7 @@ fn several_findings_are_sorted_and_counted() {
       hint      a 2D network suits them; neighbouring sections help little
     note: training: mitochondria 19.36 % (in 6 of 6 sections)
     note: validation: mitochondria 19.37 % (in 3 of 3 sections)
-    note: memory: about 490.96 MB (volumes 208.90 kB, network with a batch of 4 tiles 490.75 MB)
+    note: memory: about 558.07 MB (volumes 208.90 kB, network with a batch of 4 tiles 557.86 MB)
     note: the time is not measured
       hint      --time measures a few steps
     2 errors, 4 warnings, 5 notes

@@ -94,9 +94,9 @@ fn a_folder_that_is_no_run() {
 fn damaged_files_of_a_run() {
     let lab = with_run();
     let card = lab.read("run/model.json");
-    lab.write("run/model.json", &card[..card.len() / 2]);
+    lab.write("run/model.json", card.split_once("\"filters\"").unwrap().0);
     assert_snapshot!(lab.mistake("predict --model run val.tif -o mask.tif"), @"
-    error: `run/model.json` is not valid JSON: EOF while parsing an object at line 22 column 16
+    error: `run/model.json` is not valid JSON: EOF while parsing a value at line 6 column 4
     hint: give a folder that `em-cli train` wrote; if its files are damaged, copy them again or train again
     ");
     lab.write("run/model.json", &card.replace("\"format_version\": 1", "\"format_version\": 9"));
