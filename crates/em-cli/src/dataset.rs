@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use em_data::{IGNORED, LabelledVolume, Region, Split, TrainingSet, outlines};
+use em_data::{IGNORED, LabelledVolume, Normalization, Region, Split, TrainingSet, outlines};
 use em_io::{Mask, Roi, Volume, match_voxels};
-use em_model::{ModelConfig, boundary_of};
+use em_model::{Architecture, Device, ModelConfig, RunFolder, Training, boundary_of};
 use em_objects::{Components, Connectivity, Extent};
 use ndarray::Array3;
 
@@ -54,6 +54,32 @@ impl Dataset {
         let read = |source| Stack::open(source)?.read(&sources.classes, &config.model);
         let volumes = sources.test.iter().map(read).collect::<Result<_>>()?;
         Ok(Some(TrainingSet::new(config.model.learned(&sources.classes), volumes)?))
+    }
+
+    /// Puts together what `em_model::train` needs, and fits the normalisation to the training voxels.
+    pub fn training<'a>(
+        &'a self,
+        config: &'a RunConfig,
+        split: &'a Split,
+        architecture: &'a Architecture,
+        device: Device,
+        run: &'a RunFolder,
+    ) -> Result<Training<'a>> {
+        let blocks = self.set.raw_blocks(&split.train);
+        Ok(Training {
+            set: &self.set,
+            split,
+            architecture,
+            normalization: Normalization::fit(&config.normalization, &blocks, config.tiling.tile_size)?,
+            tiling: &config.tiling,
+            augmentation: &config.augmentation,
+            loss: &config.loss,
+            config: &config.train,
+            predict: &config.predict,
+            voxel_size_nm: self.voxel_size_nm,
+            device,
+            run,
+        })
     }
 
     /// Returns the share of foreground of each class within `regions`.

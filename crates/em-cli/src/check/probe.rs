@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use em_data::{Normalization, Region, Sampler, Split};
+use em_data::{Region, Sampler, Split};
 use em_io::Roi;
-use em_model::{Device, Progress, RunFolder, Training};
+use em_model::{Device, Progress, RunFolder};
 
 use super::finding::Finding;
 use crate::config::RunConfig;
@@ -67,25 +67,9 @@ fn steps_and_section(
     device: Device,
 ) -> Result<(f64, f64)> {
     let architecture = config.model.architecture(dataset.set.classes().len())?;
-    let blocks = dataset.set.raw_blocks(&dataset.split.train);
-    let normalization = Normalization::fit(&config.normalization, &blocks, config.tiling.tile_size)?;
-    drop(blocks);
     let folder = tempfile::tempdir()?;
     let run = RunFolder::new(folder.path());
-    let training = Training {
-        set: &dataset.set,
-        split,
-        architecture: &architecture,
-        normalization,
-        tiling: &config.tiling,
-        augmentation: &config.augmentation,
-        loss: &config.loss,
-        config: &config.train,
-        predict: &config.predict,
-        voxel_size_nm: dataset.voxel_size_nm,
-        device,
-        run: &run,
-    };
+    let training = dataset.training(config, split, &architecture, device, &run)?;
     let (mut first, mut validating, mut end) = (None, None, None);
     em_model::train(&training, false, &mut |progress| match progress {
         Progress::Step { .. } => {

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use em_data::Normalization;
-use em_model::{EpochRecord, Progress, RunFolder, Training};
+use em_model::{EpochRecord, Progress, RunFolder};
 use indicatif::ProgressBar;
 use toml::{Table, Value};
 
@@ -43,24 +42,8 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let device = args.device.get()?;
     let dataset = Dataset::read(&config)?;
     let architecture = config.model.architecture(dataset.set.classes().len())?;
-    let blocks = dataset.set.raw_blocks(&dataset.split.train);
-    let normalization = Normalization::fit(&config.normalization, &blocks, config.tiling.tile_size)?;
-    drop(blocks);
     let run = RunFolder::new(&config.output.folder);
-    let training = Training {
-        set: &dataset.set,
-        split: &dataset.split,
-        architecture: &architecture,
-        normalization,
-        tiling: &config.tiling,
-        augmentation: &config.augmentation,
-        loss: &config.loss,
-        config: &config.train,
-        predict: &config.predict,
-        voxel_size_nm: dataset.voxel_size_nm,
-        device,
-        run: &run,
-    };
+    let training = dataset.training(&config, &dataset.split, &architecture, device, &run)?;
     // Before the run's folder changes, so that a mistake costs no earlier run.
     training.check()?;
     prepare(&run, &config, args)?;
