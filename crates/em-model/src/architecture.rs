@@ -9,7 +9,7 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
-    /// The network that is meant: `residual` (the default recipe: residual blocks, batch norm, 2.0 M parameters), `unet` (the same without the residual connections: 1.9 M parameters), `notebook` (the same filters with dropout instead of norm), `ronneberger` (the original U-Net of 2015: valid convolutions, 31 M parameters), `unet-3d` (`unet` over volumes: 5.7 M parameters; set `tiling.tile_depth` and, where sections are thicker than voxels are wide, `flat_levels`).
+    /// The network that is meant, with its parameters and the multiply-adds of a tile of 256 x 256: `residual` (the default recipe: residual blocks, batch norm; 2.0 M, 3.2 billion), `unet` (the same without the residual connections; 1.9 M, 3.0 billion), `notebook` (the same filters with dropout instead of norm; 1.9 M, 3.0 billion), `ronneberger` (the original U-Net of 2015, valid convolutions; 31 M, 151 billion at 572 x 572), `unet-3d` (`unet` over volumes; 5.6 M, 7.5 billion at 32 x 64 x 64; set `tiling.tile_depth` and, where sections are thicker than voxels are wide, `flat_levels`).
     pub preset: Preset,
     /// Classes exclude each other: softmax over background and classes, instead of one sigmoid per class.
     pub exclusive: bool,
