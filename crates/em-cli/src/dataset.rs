@@ -217,8 +217,7 @@ pub struct Stack {
 impl Stack {
     /// Opens a stack and its labels and checks that their sizes match.
     pub fn open(source: &SourceConfig) -> Result<Self> {
-        let raw = em_io::open(&source.raw)?;
-        output::notes(&raw);
+        let raw = output::open(&source.raw)?;
         let [start, end] = source.sections.unwrap_or([0, raw.shape()[0]]);
         if start >= end || end > raw.shape()[0] {
             return Err(UserError::new(
@@ -233,8 +232,7 @@ impl Stack {
         }
         let mut labels = BTreeMap::new();
         for (class, path) in &source.labels {
-            let label = em_io::open(path)?;
-            output::notes(&label);
+            let label = output::open(path)?;
             if label.shape() != raw.shape() {
                 return Err(em_data::Error::LabelShape {
                     volume: source.raw.display().to_string(),

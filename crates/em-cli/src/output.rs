@@ -82,10 +82,11 @@ fn draw_target() -> ProgressDrawTarget {
     if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
 }
 
-/// Prints what a user should know about a volume.
-pub fn notes(volume: &em_io::Volume) {
-    let path = volume.path().unwrap_or(Path::new("memory")).display();
+/// Opens a volume and prints what a user should know about it.
+pub fn open(path: &Path) -> em_io::Result<em_io::Volume> {
+    let volume = em_io::open(path)?;
     for note in volume.notes() {
-        eprintln!("note: `{path}`: {note}");
+        eprintln!("note: `{}`: {note}", path.display());
     }
+    Ok(volume)
 }

@@ -120,6 +120,16 @@ fn colour_is_read_as_grey_and_said_aloud() {
     assert!(open("plain.tif").notes().is_empty());
 }
 
+#[test]
+fn colours_that_may_be_sections_are_said_aloud() {
+    check("sections-as-colours.tif", &of([1, 13, 17], |z, y, x| luma(u8_at)(z, y, x) as u8));
+    let notes = |name| open(name).notes().to_vec();
+    assert!(notes("sections-as-colours.tif")[1].contains("if its colours are sections"));
+    // Pages of their own are sections already, and colours that lie side by side are colours.
+    assert_eq!(notes("rgb-planar.tif").len(), 1);
+    assert_eq!(notes("rgb.tif").len(), 1);
+}
+
 /// Checks a file with the voxel size that most fixtures have.
 #[track_caller]
 fn check_with_size(name: &str, format: &str, expected: &Voxels) {

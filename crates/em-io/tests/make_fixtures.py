@@ -63,6 +63,8 @@ def tiffs():
     write("float-tiled.tif", real, photometric="minisblack", tile=(16, 16), compression="deflate", predictor=3)
     write("rgb.tif", colour(), photometric="rgb")
     write("rgb-planar.tif", np.moveaxis(colour(), -1, 1), photometric="rgb", planarconfig="separate")
+    # Without `photometric` three sections become the colours of one page.
+    write("sections-as-colours.tif", grey)
     write("rgb-tiled-16.tif", colour(dtype=np.uint16), photometric="rgb", tile=(16, 16))
     alpha = np.full(SHAPE + (1,), 99, np.uint8)
     write("rgba.tif", np.concatenate([colour(), alpha], -1), photometric="rgb", extrasamples=["unassalpha"])

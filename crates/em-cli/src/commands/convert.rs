@@ -89,10 +89,9 @@ impl Written {
 
 fn convert(args: &ConvertArgs) -> Result<Written> {
     let started = Instant::now();
-    let volume = em_io::open(&args.input)?;
+    let volume = output::open(&args.input)?;
     let options = args.zarr.options(&args.output)?;
     let target = Target::new(&args.input, &args.output, args.overwrite)?;
-    output::notes(&volume);
     let part = match &args.roi {
         Some(crop) => crop.of(&volume)?,
         None => Roi::whole(volume.shape()),

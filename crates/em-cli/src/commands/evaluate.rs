@@ -69,9 +69,9 @@ const BYTES_PER_VOXEL: f64 = 20.0;
 
 /// Runs the command.
 pub fn run(args: &EvaluateArgs) -> Result<()> {
-    let (prediction, label) = (em_io::open(&args.prediction)?, em_io::open(&args.label)?);
-    let probabilities = args.probabilities.as_deref().map(em_io::open).transpose()?;
-    let ignored = args.ignore.as_deref().map(em_io::open).transpose()?;
+    let (prediction, label) = (output::open(&args.prediction)?, output::open(&args.label)?);
+    let probabilities = args.probabilities.as_deref().map(output::open).transpose()?;
+    let ignored = args.ignore.as_deref().map(output::open).transpose()?;
     for (volume, path) in [
         (Some(&prediction), Some(&args.prediction)),
         (probabilities.as_ref(), args.probabilities.as_ref()),

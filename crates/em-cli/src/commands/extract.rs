@@ -30,8 +30,7 @@ pub struct ExtractArgs {
 
 /// Runs the command.
 pub fn run(args: &ExtractArgs) -> Result<()> {
-    let volume = em_io::open(&args.input)?;
-    output::notes(&volume);
+    let volume = output::open(&args.input)?;
     let [depth, height, width] = volume.shape();
     let [new_height, new_width] = args.resize.unwrap_or([height, width]);
     let voxel_size_nm = volume

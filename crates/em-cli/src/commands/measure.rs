@@ -147,8 +147,7 @@ fn open(given: &[String]) -> Result<Vec<(String, Volume)>> {
                 (stem.to_string_lossy().into_owned(), text.as_str())
             }
         };
-        let volume = em_io::open(path)?;
-        output::notes(&volume);
+        let volume = output::open(Path::new(path))?;
         if volumes.iter().any(|(other, _)| *other == name) {
             let message = format!("two files are given for the class `{name}`");
             return Err(UserError::new(message, "name each, as in mitochondria=m.tif synapses=s.tif").into());

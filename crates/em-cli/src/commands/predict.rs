@@ -59,8 +59,7 @@ pub struct PredictArgs {
 /// Runs the command.
 pub fn run(args: &PredictArgs) -> Result<()> {
     refuse_one_path_for_two(args)?;
-    let volume = em_io::open(&args.input)?;
-    output::notes(&volume);
+    let volume = output::open(&args.input)?;
     let runs: Vec<RunFolder> = args.model.iter().map(RunFolder::new).collect();
     let mut config = predict_config(&runs[0])?;
     config.views = args.views.unwrap_or(config.views);

@@ -50,8 +50,7 @@ pub fn run(args: &TileArgs) -> Result<()> {
     if args.size == 0 || stride == 0 {
         return Err(UserError::new("--size and --stride are at least 1", "try --size 256").into());
     }
-    let volume = em_io::open(&args.input)?;
-    output::notes(&volume);
+    let volume = output::open(&args.input)?;
     let [_, height, width] = volume.shape();
     if args.border == Border::Drop && (args.size > height || args.size > width) {
         let message = format!(

@@ -203,3 +203,17 @@ fn grey_values_without_spread() {
     hint: check that the raw file of [data.train] holds a picture
     ");
 }
+
+#[test]
+fn sections_that_a_program_saved_as_colours() {
+    let lab = Lab::new();
+    lab.write_mask("label.tif", disc([3, 13, 17]));
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/em-io/sections-as-colours.tif");
+    fs::copy(fixture, lab.path("mask.tif")).unwrap();
+    assert_snapshot!(lab.mistake("evaluate --prediction mask.tif --label label.tif"), @"
+    note: `mask.tif`: colour read as grey (Rec. 601 luma)
+    note: `mask.tif`: if its colours are sections, save them as grey pages (tifffile: photometric='minisblack')
+    error: `mask.tif` has shape [1, 13, 17] [z, y, x], expected [3, 13, 17] as `label.tif`
+    hint: prediction, probabilities and voxels to ignore have the shape of the label
+    ");
+}

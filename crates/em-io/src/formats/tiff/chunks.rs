@@ -8,7 +8,6 @@ use crate::sample::Sample;
 use std::io::{Read, Seek};
 use std::ops::Range;
 use tiff::decoder::{Decoder, DecodingResult};
-use tiff::tags::Tag;
 use tiff::{TiffError, TiffFormatError, TiffResult};
 
 /// A sample that the decoder delivers.
@@ -110,8 +109,7 @@ impl Grid {
         // A strip that claims more rows than the page has ends with the page.
         let chunk = [(height as usize).min(page.size[0]), width as usize];
         let [down, across] = [0, 1].map(|axis| page.size[axis].div_ceil(chunk[axis]));
-        let planar = decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration)? == Some(2);
-        Ok(Self { chunk, across, plane: planar.then_some(down * across), pixels: page.pixels })
+        Ok(Self { chunk, across, plane: page.planar.then_some(down * across), pixels: page.pixels })
     }
 
     /// Decodes a chunk to grey values, row after row, `size` being its height and width.

@@ -22,6 +22,8 @@ pub(super) struct Page {
     pub bits: u8,
     /// Whether 0 is stored for white. The decoder inverts such values.
     pub white_is_zero: bool,
+    /// Whether the samples of a pixel are stored apart, in planes (TIFF 6.0, PlanarConfiguration 2).
+    pub planar: bool,
 }
 
 /// How the samples of a pixel become one voxel.
@@ -73,7 +75,8 @@ impl Page {
         let photometric =
             decoder.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation).map_err(failure)?;
         let white_is_zero = photometric == Some(PhotometricInterpretation::WhiteIsZero.to_u16());
-        Ok(Self { size, voxel_type, pixels, bits: color.bit_depth(), white_is_zero })
+        let planar = decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(failure)? == Some(2);
+        Ok(Self { size, voxel_type, pixels, bits: color.bit_depth(), white_is_zero, planar })
     }
 
     /// What a user should know of the way this page is read.

@@ -6,7 +6,7 @@ use super::contiguous;
 use super::direct;
 use super::failure;
 use super::metadata::Metadata;
-use super::page::Page;
+use super::page::{Page, Pixels};
 use super::pages::{Stack, check_alike};
 use crate::error::{Error, Result};
 use crate::formats::raw::{Decode, RawVoxels};
@@ -47,8 +47,16 @@ pub(crate) fn open(path: &Path) -> Result<Volume> {
     Ok(Volume::new(info, source))
 }
 
+/// Some programs write a stack of 3 or 4 sections as the colours of one page: `tifffile.imwrite` of
+/// shape `(3, y, x)`, unless told otherwise. A file does not tell which of both it is.
+const PLANES_NOTE: &str =
+    "if its colours are sections, save them as grey pages (tifffile: photometric='minisblack')";
+
 fn info(path: &Path, sections: usize, first: Page, metadata: &Metadata) -> Result<Info> {
     let mut notes = first.notes();
+    if sections == 1 && first.planar && matches!(first.pixels, Pixels::Colour { .. }) {
+        notes.push(PLANES_NOTE.into());
+    }
     let format = match metadata {
         Metadata::Unknown => "TIFF",
         Metadata::ImageJ(description, _) => {
