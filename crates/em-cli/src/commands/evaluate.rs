@@ -8,6 +8,7 @@ use em_io::{Mask, Roi, Volume, VoxelType};
 use ndarray::Array3;
 use serde::Serialize;
 
+use crate::commands::convert::voxel_size;
 use crate::error::UserError;
 use crate::output;
 use crate::scores::{self, Block, ClassScores, Collector, Ruler};
@@ -30,9 +31,9 @@ pub struct EvaluateArgs {
     /// How far a boundary may be off, in nm, or in voxels where the voxel size is unknown [default: 2 voxels].
     #[arg(long, value_name = "T", value_parser = tolerance)]
     tolerance: Option<f64>,
-    /// Voxel size in nm, z y x, instead of what the files tell.
-    #[arg(long, num_args = 3, value_names = ["Z", "Y", "X"], value_parser = edge)]
-    voxel_size: Option<Vec<f64>>,
+    /// Voxel size in nm, where the files do not tell it or tell it wrong.
+    #[arg(long, value_name = "Z,Y,X", value_parser = voxel_size)]
+    voxel_size: Option<[f64; 3]>,
     /// Take sections as separate images: no boundaries in 3D, objects within sections, memory for one section.
     #[arg(long)]
     flat: bool,
@@ -81,8 +82,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
             check_shape(volume, path, &label, &args.label)?;
         }
     }
-    let given = args.voxel_size.as_deref().and_then(|size| size.try_into().ok());
-    let size = given.or(label.voxel_size_nm()).or(prediction.voxel_size_nm());
+    let size = args.voxel_size.or(label.voxel_size_nm()).or(prediction.voxel_size_nm());
     let volumes = Volumes { prediction, label, probabilities, ignored };
     let scores = volumes.scores(Ruler::new(size, args.tolerance), args.flat)?;
     write(args, &volumes, scores)
@@ -179,9 +179,4 @@ fn check_shape(volume: &Volume, path: &Path, label: &Volume, label_path: &Path) 
 fn tolerance(text: &str) -> Result<f64, String> {
     let value: Option<f64> = text.parse().ok();
     value.filter(|t| t.is_finite() && *t >= 0.0).ok_or("expected a number from 0 up".into())
-}
-
-fn edge(text: &str) -> Result<f64, String> {
-    let value: Option<f64> = text.parse().ok();
-    value.filter(|size| size.is_finite() && *size > 0.0).ok_or("expected a number of nm above 0".into())
 }

@@ -104,7 +104,10 @@ impl RunConfig {
             )
         })?;
         // Parsed as a whole first: only then does an error know its line.
-        let config: Self = toml::from_str(&text).map_err(|error| suggestion::of(path, &text, &error))?;
+        let failure = |error| suggestion::of(path, &text, &error);
+        let config: Self = toml::from_str(&text).map_err(failure)?;
+        // TOML's integers have 63 bits and a sign; a larger one is read, but could not be written again.
+        toml::from_str::<toml::Table>(&text).map_err(failure)?;
         let folder = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
         let config = config.with_paths_from(&folder);
         overrides::apply(config, overrides)

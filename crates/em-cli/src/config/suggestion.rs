@@ -51,6 +51,7 @@ pub fn tidy(message: &str) -> String {
         if is_meant { message.split(", expected one of").next().unwrap_or(message) } else { message };
     let words = [
         ("\n", " "),
+        ("u64 value was too large", "expected a whole number below 2^63"),
         ("unknown field", "unknown key"),
         ("unknown variant", "unknown choice"),
         ("expected usize", "expected a whole number from 0"),

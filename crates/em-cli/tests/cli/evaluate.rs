@@ -34,11 +34,11 @@ fn distances_are_in_the_unit_and_within_the_tolerance_asked_for() {
     let lab = lab();
     // Within a voxel the outline of the first square is right and that of the second missing.
     close(&scores(&lab, "--tolerance 1")["pooled"]["boundary_f1"], 2.0 / 3.0);
-    let strict = scores(&lab, "--tolerance 4 --voxel-size 40 5 5");
+    let strict = scores(&lab, "--tolerance 4 --voxel-size 40,5,5");
     assert!(strict["pooled"]["boundary_f1"].as_f64().unwrap() < 0.6, "{strict}");
     assert_eq!(strict["ruler"]["unit"], "nm");
     // From the second square's far side to the nearest predicted voxel, 39 columns.
-    close(&scores(&lab, "--voxel-size 40 5 5")["pooled"]["hausdorff_95"], 39.0 * 5.0);
+    close(&scores(&lab, "--voxel-size 40,5,5")["pooled"]["hausdorff_95"], 39.0 * 5.0);
 }
 
 #[test]

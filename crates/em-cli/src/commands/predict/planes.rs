@@ -188,7 +188,7 @@ impl<'a> Writers<'a> {
 pub fn with_class(path: &Path, class: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let lower = name.to_lowercase();
-    let ending = [".ome.tif", ".ome.tiff"].into_iter().find(|ending| lower.ends_with(ending));
+    let ending = [".ome.tif", ".ome.tiff", ".ome.zarr"].into_iter().find(|ending| lower.ends_with(ending));
     let ending = ending.map_or_else(|| path.extension().map_or(0, |extension| extension.len() + 1), str::len);
     let (stem, ending) = name.split_at(name.len() - ending);
     path.with_file_name(format!("{stem}_{class}{ending}"))
@@ -204,6 +204,7 @@ mod tests {
         let named = |path: &str| with_class(Path::new(path), "mito").to_string_lossy().into_owned();
         assert_eq!(named("a/out.tif"), "a/out_mito.tif");
         assert_eq!(named("out.OME.TIF"), "out_mito.OME.TIF");
+        assert_eq!(named("out.ome.zarr"), "out_mito.ome.zarr");
         assert_eq!(named("folder"), "folder_mito");
         assert_eq!(named("v.zarr/labels/mask"), "v.zarr/labels/mask_mito");
     }

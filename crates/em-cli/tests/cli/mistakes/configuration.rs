@@ -193,3 +193,17 @@ fn arguments() {
         assert!(String::from_utf8(output.stderr).unwrap().starts_with("error: "));
     }
 }
+
+/// Found by fuzzing: serde reads it, but TOML cannot hold it, so that a run could not write it down.
+#[test]
+fn a_number_beyond_toml() {
+    let lab = with_config("epochs = 1", "epochs = 18446744073709551615");
+    assert_snapshot!(lab.mistake(TRAIN), @"
+    error: `run.toml`, line 9 (`epochs = 18446744073709551615`): expected a whole number below 2^63
+    hint: `em-cli config init` writes every key with its meaning
+    ");
+    assert_snapshot!(lab.mistake("config check run.toml --set train.seed=1"), @"
+    error: `run.toml`, line 9 (`epochs = 18446744073709551615`): expected a whole number below 2^63
+    hint: `em-cli config init` writes every key with its meaning
+    ");
+}
