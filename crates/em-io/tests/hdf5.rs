@@ -2,6 +2,9 @@
 
 #![cfg(feature = "hdf5")]
 
+mod common;
+
+use common::{SHAPE, f32_at, fixture, u8_at, u16_at};
 use em_io::{Error, Roi, VoxelType, Voxels};
 use ndarray::Array3;
 use proptest::prelude::*;
@@ -37,6 +40,24 @@ proptest! {
             prop_assert_eq!(volume.read(roi).unwrap(), voxels.cut(roi));
         }
     }
+}
+
+#[test]
+fn what_h5py_wrote_is_read() {
+    let [z, y, x] = SHAPE;
+    let read = |name: &str| em_io::open(fixture("hdf5").join(name)).unwrap();
+    let big = Array3::from_shape_fn((z, y, x), |(z, y, x)| u16_at(z, y, x));
+    assert_eq!(read("plain-big-endian.h5").read_all().unwrap(), big.into());
+    let raw = read("chunked.h5/raw");
+    let expected: Voxels = Array3::from_shape_fn((z, y, x), |(z, y, x)| u8_at(z, y, x)).into();
+    assert_eq!(raw.read_all().unwrap(), expected);
+    assert_eq!(raw.voxel_size_nm(), Some([50.0, 4.6, 4.6]));
+    let roi = Roi { start: [1, 5, 7], shape: [2, 6, 9] };
+    assert_eq!(raw.read(roi).unwrap(), expected.cut(roi));
+    let exported = Array3::from_shape_fn((z, y, x), |(z, y, x)| f32_at(z, y, x));
+    assert_eq!(read("chunked.h5/exported_data").read_all().unwrap(), exported.into());
+    let two = em_io::open(fixture("hdf5/chunked.h5")).unwrap_err().to_string();
+    assert!(two.contains("2 datasets") && two.ends_with("of: /exported_data, /raw"), "{two}");
 }
 
 #[test]

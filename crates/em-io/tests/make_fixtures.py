@@ -2,13 +2,14 @@
 
     python3 crates/em-io/tests/make_fixtures.py
 
-Needs numpy 2.4, tifffile 2026.3.3, imagecodecs, Pillow 13.0, mrcfile 1.5.4 and nibabel 5.4.2. The tests compute the expected
+Needs numpy 2.4, tifffile 2026.3.3, imagecodecs, Pillow 13.0, mrcfile 1.5.4, nibabel 5.4.2 and h5py 3.16.0. The tests compute the expected
 voxels from the formulas of `voxels` below, so that a file and its test cannot drift together.
 """
 
 import gzip
 from pathlib import Path
 
+import h5py
 import mrcfile
 import nibabel
 import numpy as np
@@ -204,6 +205,19 @@ def images():
     Image.fromarray(rgb).convert("L").save(OUT / "rgb-as-grey-by-pillow.png")
 
 
+def hdf5s():
+    # A folder of their own: most tests are built without the library of HDF5.
+    (OUT / "hdf5").mkdir(exist_ok=True)
+    with h5py.File(OUT / "hdf5" / "plain-big-endian.h5", "w") as file:
+        file["volumes/raw"] = voxels(dtype=np.uint16).astype(">u2")
+    with h5py.File(OUT / "hdf5" / "chunked.h5", "w") as file:
+        options = {"chunks": (2, 8, 8), "compression": "gzip", "shuffle": True}
+        raw = file.create_dataset("raw", data=voxels(), **options)
+        raw.attrs["element_size_um"] = np.array([50, 4.6, 4.6]) / 1000
+        # ilastik keeps time and channel as axes of length 1.
+        file.create_dataset("exported_data", data=voxels(dtype=np.float32)[None, ..., None])
+
+
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     tiffs()
@@ -212,4 +226,5 @@ if __name__ == "__main__":
     images()
     mrcs()
     niftis()
+    hdf5s()
     print(sum(file.stat().st_size for file in OUT.iterdir()), "bytes in", OUT)

@@ -6,8 +6,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-const TARGETS: [&str; 11] =
-    ["tiff", "imagej", "ome_xml", "mrc", "nifti", "nifti_gz", "image", "folder", "zarr", "mask", "config"];
+const TARGETS: [&str; 12] =
+    ["tiff", "imagej", "ome_xml", "mrc", "nifti", "nifti_gz", "image", "folder", "zarr", "mask", "config", "hdf5"];
 
 fn main() -> io::Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -22,6 +22,9 @@ fn main() -> io::Result<()> {
     }
     for path in files(&fixtures.join("zarr"))? {
         fs::write(corpus.join("zarr").join(name_of(&path)), folder::pack(&path, &folder::ZARR))?;
+    }
+    for path in files(&fixtures.join("hdf5"))? {
+        fs::copy(&path, corpus.join("hdf5").join(name_of(&path)))?;
     }
     for path in files(&here.join("../configs"))? {
         let overrides = "\n--set\ntrain.epochs=5\nmodel.filters=[8,16]\nloss.class_weights.a=2\n";
