@@ -84,6 +84,10 @@ pub enum Error {
         expected: &'static str,
     },
 
+    /// A setting is outside its range, or does not fit another one.
+    #[error(transparent)]
+    Settings(#[from] crate::SettingError),
+
     /// No voxel to fit statistics on, or voxels without any spread.
     #[error("cannot fit the normalisation `{kind}`: {reason}")]
     Normalization {

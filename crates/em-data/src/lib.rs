@@ -8,6 +8,7 @@
 //! | [`tile`] | covering a volume with tiles, each with a read and a write region |
 //! | [`stitch`](mod@stitch) | putting tiles back together |
 //! | [`sampler`] | which tiles an epoch shows the network |
+//! | [`settings`] | settings outside their range, in one form |
 //! | [`augment`] | how tiles are changed at random: the settings |
 //! | [`transform`] | the parameters of each tile's random change |
 //! | [`resize`] | sections to another size |
@@ -26,6 +27,7 @@ pub mod probabilities;
 pub mod quality;
 pub mod resize;
 pub mod sampler;
+pub mod settings;
 pub mod split;
 pub mod stitch;
 pub mod tile;
@@ -39,6 +41,7 @@ pub use outlines::outlines;
 pub use probabilities::Probabilities;
 pub use quality::{LabelSection, RawSection, correlation};
 pub use sampler::{Placement, Sampler, TileSample, TilingConfig};
+pub use settings::SettingError;
 pub use split::{Region, Split, SplitConfig, SplitKind};
 pub use stitch::stitch;
 pub use tile::{Tile, TileGrid};
