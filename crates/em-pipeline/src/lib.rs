@@ -1,0 +1,46 @@
+#![doc = include_str!("../README.md")]
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`config`] | `run.toml`: read, overridden, written, and its schema |
+//! | [`dataset`] | the stacks that a configuration names, opened and put together |
+//! | [`check`] | what would make a training fail or go wrong, before it starts |
+//! | [`suggested_config`] | a configuration that suits a data set, with its reasons |
+//! | [`scores`] | masks against labels: per section, pooled, as a volume, as objects |
+//! | [`report`] | scores, curves, pictures and the page of a run |
+//!
+//! Long work tells an [`Observer`] how it goes on, who may end it.
+
+#![forbid(unsafe_code)]
+
+pub mod check;
+pub mod config;
+pub mod dataset;
+pub mod display;
+mod drawing;
+mod error;
+mod memory;
+mod observer;
+pub mod report;
+pub mod scores;
+pub mod suggested_config;
+
+pub use config::RunConfig;
+pub use dataset::Dataset;
+pub use error::{Error, Result, UserError, hint_of};
+pub use observer::{Event, Observer, Stage, Unit, silent};
+
+use std::path::Path;
+
+/// Opens a volume, and tells what should be known about it.
+///
+/// # Errors
+///
+/// Those of [`em_io::open`], and [`Error::Stopped`].
+pub fn open(path: &Path, observer: &mut Observer<'_>) -> Result<em_io::Volume> {
+    let volume = em_io::open(path)?;
+    for note in volume.notes() {
+        observer.note(&format!("`{}`: {note}", path.display()))?;
+    }
+    Ok(volume)
+}

@@ -1,0 +1,146 @@
+//! What the objects of a class come to: counts, density, volume fraction.
+
+use std::collections::BTreeMap;
+
+use crate::error::Result;
+use em_metrics::{Bootstrap, Interval};
+use em_objects::{Nearest, Object, Objects};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use serde::Serialize;
+
+const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 1000, confidence: 0.95 };
+
+/// `summary.json`.
+#[derive(Serialize)]
+pub struct Summary {
+    pub format_version: u32,
+    /// `[z, y, x]` in voxels.
+    pub shape: [usize; 3],
+    /// `[z, y, x]` in nm.
+    pub voxel_size_nm: Option<[f64; 3]>,
+    /// The volume that was looked at.
+    pub volume_um3: Option<f64>,
+    pub classes: BTreeMap<String, ClassSummary>,
+}
+
+/// One class.
+#[derive(Serialize)]
+pub struct ClassSummary {
+    pub objects: usize,
+    pub touching_border: usize,
+    pub objects_per_um3: Option<f64>,
+    /// Share of all voxels.
+    pub volume_fraction: f64,
+    /// 95 % percentile interval over resampled sections.
+    pub volume_fraction_interval: Option<Interval>,
+    pub voxels: u64,
+    pub volume_um3: Option<Spread>,
+    pub surface_um2: Option<Spread>,
+    pub equivalent_diameter_nm: Option<Spread>,
+    /// Distance to the nearest object of each other class, of the objects that have one in reach.
+    pub nearest_nm: BTreeMap<String, Spread>,
+}
+
+/// Mean, median and quartiles of a measure over objects.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    pub objects: usize,
+    pub mean: f64,
+    pub lower_quartile: f64,
+    pub median: f64,
+    pub upper_quartile: f64,
+}
+
+impl Spread {
+    /// `None` without values.
+    pub fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_unstable_by(f64::total_cmp);
+        let last = values.len().checked_sub(1)?;
+        // NumPy's `quantile`, by linear interpolation.
+        let quantile = |share: f64| {
+            let place = share * last as f64;
+            let below = place.floor() as usize;
+            let above = values[(below + 1).min(last)];
+            values[below] + (above - values[below]) * (place - below as f64)
+        };
+        Some(Self {
+            objects: values.len(),
+            mean: values.iter().sum::<f64>() / values.len() as f64,
+            lower_quartile: quantile(0.25),
+            median: quantile(0.5),
+            upper_quartile: quantile(0.75),
+        })
+    }
+}
+
+/// Summarises a class; `nearest` holds, for each other class, the nearest of each object.
+pub fn of_class(
+    objects: &Objects,
+    measured: &[Object],
+    nearest: &BTreeMap<String, Vec<Option<Nearest>>>,
+    volume_um3: Option<f64>,
+) -> Result<ClassSummary> {
+    let [_, height, width] = objects.shape();
+    let by_section = objects.voxels_by_section()?;
+    let fraction = |drawn: &[usize]| {
+        let voxels: u64 = drawn.iter().map(|&z| by_section[z]).sum();
+        Some(voxels as f64 / (drawn.len() * height * width) as f64)
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let all: Vec<usize> = (0..by_section.len()).collect();
+    let spread = |of: fn(&em_objects::Physical) -> f64| {
+        Spread::of(measured.iter().filter_map(|object| object.physical.as_ref()).map(of))
+    };
+    let near = nearest.iter().filter_map(|(class, nearest)| {
+        let distances = nearest.iter().flatten().map(|nearest| nearest.distance_nm);
+        Some((class.clone(), Spread::of(distances)?))
+    });
+    Ok(ClassSummary {
+        objects: measured.len(),
+        touching_border: measured.iter().filter(|object| object.touches_border).count(),
+        objects_per_um3: volume_um3.map(|volume| measured.len() as f64 / volume),
+        volume_fraction: fraction(&all).unwrap_or(0.0),
+        volume_fraction_interval: BOOTSTRAP.interval(by_section.len(), &mut rng, fraction)?,
+        voxels: by_section.iter().sum(),
+        volume_um3: spread(|p| p.volume_um3),
+        surface_um2: spread(|p| p.surface_um2),
+        equivalent_diameter_nm: spread(|p| p.equivalent_diameter_nm),
+        nearest_nm: near.collect(),
+    })
+}
+
+/// Prints a class as a few lines.
+pub fn print(class: &str, summary: &ClassSummary) {
+    let of = |value: Option<f64>, unit: &str| value.map_or("unknown".into(), |v| format!("{v:.4} {unit}"));
+    println!("{class}: {} objects, {} at the border", summary.objects, summary.touching_border);
+    let interval = summary.volume_fraction_interval.map_or(String::new(), |interval| {
+        format!(" ({:.3} to {:.3} %)", interval.low * 100.0, interval.high * 100.0)
+    });
+    println!("  volume fraction   {:.3} %{interval}", summary.volume_fraction * 100.0);
+    println!("  density           {}", of(summary.objects_per_um3, "objects per µm³"));
+    println!("  median volume     {}", of(summary.volume_um3.map(|s| s.median), "µm³"));
+    println!("  median diameter   {}", of(summary.equivalent_diameter_nm.map(|s| s.median), "nm"));
+    for (other, spread) in &summary.nearest_nm {
+        println!(
+            "  to {other}: median {:.0} nm, for {} of {} objects",
+            spread.median, spread.objects, summary.objects
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_are_those_of_numpy() {
+        // numpy.quantile([4, 1, 3, 10], [0.25, 0.5, 0.75])
+        let spread = Spread::of([4.0, 1.0, 3.0, 10.0].into_iter()).unwrap();
+        let found = [spread.lower_quartile, spread.median, spread.upper_quartile, spread.mean];
+        assert_eq!(found, [2.5, 3.5, 5.5, 4.5]);
+        assert_eq!(Spread::of(std::iter::empty()), None);
+    }
+}
