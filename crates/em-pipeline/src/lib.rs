@@ -7,6 +7,11 @@
 //! | [`check`] | what would make a training fail or go wrong, before it starts |
 //! | [`suggested_config`] | a configuration that suits a data set, with its reasons |
 //! | [`scores`] | masks against labels: per section, pooled, as a volume, as objects |
+//! | [`predict`](mod@predict) | a volume in, masks and probabilities out, block by block |
+//! | [`evaluate`](mod@evaluate) | a mask against a label |
+//! | [`measure`](mod@measure) | the objects of masks: a table, label volumes, a summary |
+//! | [`convert`](mod@convert), [`extract`](mod@extract), [`tile`](mod@tile), [`inspect`](mod@inspect) | volumes into other formats, sections, tiles, numbers |
+//! | [`phantom`] | generated stacks with labels, for trying things out |
 //! | [`report`] | scores, curves, pictures and the page of a run |
 //!
 //! Long work tells an [`Observer`] how it goes on, who may end it.
@@ -14,21 +19,39 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+mod class_path;
 pub mod config;
+pub mod convert;
 pub mod dataset;
 pub mod display;
 mod drawing;
 mod error;
+pub mod evaluate;
+pub mod extract;
+pub mod inspect;
+pub mod measure;
 mod memory;
 mod observer;
+mod overlap;
+pub mod phantom;
+pub mod predict;
 pub mod report;
 pub mod scores;
 pub mod suggested_config;
+pub mod tile;
 
 pub use config::RunConfig;
 pub use dataset::Dataset;
+pub use convert::{ConvertRequest, convert};
 pub use error::{Error, Result, UserError, hint_of};
+pub use evaluate::{EvaluateRequest, evaluate};
+pub use extract::{ExtractRequest, extract};
+pub use inspect::inspect;
+pub use measure::{MeasureRequest, measure};
 pub use observer::{Event, Observer, Stage, Unit, silent};
+pub use phantom::{PhantomRequest, write_phantom};
+pub use predict::{PredictRequest, predict};
+pub use tile::{TileRequest, tile};
 
 use std::path::Path;
 

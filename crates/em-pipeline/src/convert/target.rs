@@ -6,11 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Context, Result};
 use tempfile::TempDir;
 
-use super::overlap;
-use crate::error::UserError;
+use crate::error::{Context, Result, UserError};
 
 /// The output path, checked.
 #[derive(Debug)]
@@ -92,6 +90,11 @@ fn refuse_the_input(input: &Path, output: &Path) -> Result<()> {
     Err(UserError::new(message, "take another path for the output").into())
 }
 
+/// Tells whether two paths are one, or one lies in the other, once links are followed.
+fn overlap(a: &Path, b: &Path) -> bool {
+    a.starts_with(b) || b.starts_with(a)
+}
+
 /// Follows links as far as a path exists.
 fn resolved(path: &Path) -> std::io::Result<PathBuf> {
     let absolute = std::path::absolute(path)?;
@@ -118,8 +121,9 @@ fn is_made_of_a_volume(folder: &Path) -> Result<bool> {
     if is_zarr {
         return Ok(true);
     }
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    let cannot_look = || format!("cannot look into `{}`", folder.display());
+    for entry in fs::read_dir(folder).with_context(cannot_look)? {
+        let path = entry.with_context(cannot_look)?.path();
         if path.is_dir() || path.extension().is_none_or(|end| !end.eq_ignore_ascii_case("png")) {
             return Ok(false);
         }

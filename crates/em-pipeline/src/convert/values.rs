@@ -2,31 +2,21 @@
 
 use std::fmt;
 
-use crate::error::Result;
 use em_io::{Roi, Volume, VoxelType, Voxels, match_voxels};
 
-use super::pipeline::blocks;
-use crate::error::UserError;
+use super::blocks;
+use crate::error::{Error, Result, UserError};
 
-/// The type that voxels are given, and how.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Change {
-    /// The type.
-    pub to: VoxelType,
-    /// What happens to values.
-    pub rule: Rule,
-}
-
-/// What happens to values.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Rule {
-    /// The type holds each of them.
-    Keep,
-    /// Each has to be held; one that is not is an error.
+/// What happens to values that are to be of another type.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum ValueRule {
+    /// The type has to hold each of them; one that would change is an error.
+    #[default]
     Exact,
     /// Rounded, and cut off at the ends of the type.
     Clip,
-    /// `low` becomes the smallest value of the type, `high` the largest; cut off outside.
+    /// `low` becomes the smallest value of the type, `high` the largest (0 and 1 for floats); cut
+    /// off outside.
     Rescale {
         /// A value of the input.
         low: f64,
@@ -35,42 +25,53 @@ pub enum Rule {
     },
 }
 
-/// A value that the type does not hold; what becomes of it is for the user to say.
-#[derive(Debug)]
-struct Misfit;
-
-impl fmt::Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value does not fit its new type")
-    }
+/// The type that voxels are given, and how.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    to: VoxelType,
+    rule: ValueRule,
 }
 
-impl std::error::Error for Misfit {}
-
 impl Change {
-    /// Changes the voxels of a block.
-    pub fn apply(&self, voxels: Voxels) -> Result<Voxels> {
+    /// Makes the voxels of type `to`, or leaves them as they are.
+    ///
+    /// Fails if a range to be rescaled is none.
+    pub fn new(to: VoxelType, rule: ValueRule) -> Result<Self> {
+        match rule {
+            ValueRule::Rescale { low, high } if !(low.is_finite() && high.is_finite() && low < high) => {
+                let message = format!("--rescale {low},{high} has no range, expected LOW below HIGH");
+                Err(UserError::new(message, "`em-cli inspect` shows the range of a volume").into())
+            }
+            rule => Ok(Self { to, rule }),
+        }
+    }
+
+    /// Returns the type that voxels are given.
+    pub fn voxel_type(&self) -> VoxelType {
+        self.to
+    }
+
+    /// Changes the voxels of a block; `None` where a value does not fit its new type.
+    pub fn apply(&self, voxels: Voxels) -> Option<Voxels> {
         match self.rule {
-            Rule::Keep if voxels.voxel_type() == self.to => Ok(voxels),
-            Rule::Exact if !self.holds(&voxels) => Err(Misfit.into()),
-            Rule::Rescale { low, high } => {
+            ValueRule::Rescale { low, high } => {
                 let (smallest, largest) = self.to.range();
                 let gain = (largest - smallest) / (high - low);
-                Ok(voxels.map(self.to, |v| ((v - low) * gain + smallest).clamp(smallest, largest)))
+                Some(voxels.map(self.to, |v| ((v - low) * gain + smallest).clamp(smallest, largest)))
             }
-            Rule::Keep | Rule::Exact | Rule::Clip => Ok(voxels.map(self.to, |v| v)),
+            _ if voxels.voxel_type() == self.to => Some(voxels),
+            ValueRule::Exact if !self.holds(&voxels) => None,
+            ValueRule::Exact | ValueRule::Clip => Some(voxels.map(self.to, |v| v)),
         }
     }
 
     fn holds(&self, voxels: &Voxels) -> bool {
-        match_voxels!(voxels, array => array.iter().all(|&v| self.to.holds(f64::from(v))))
+        self.to.holds_all_of(voxels.voxel_type())
+            || match_voxels!(voxels, array => array.iter().all(|&v| self.to.holds(f64::from(v))))
     }
 
-    /// Says of a misfit what the volume holds, and what can be done; other errors stay.
-    pub fn explain(&self, error: crate::error::Error, volume: &Volume, part: Roi, at_once: usize) -> crate::error::Error {
-        if !error.is::<Misfit>() {
-            return error;
-        }
+    /// Says what a part of a volume holds that does not fit, and what can be done.
+    pub fn misfit(&self, volume: &Volume, part: Roi, at_once: usize) -> Error {
         let mut found = Found::default();
         for block in blocks(part, at_once) {
             match volume.read(block) {
@@ -136,28 +137,35 @@ mod tests {
     use super::*;
     use ndarray::array;
 
-    fn changed(voxels: impl Into<Voxels>, to: VoxelType, rule: Rule) -> Result<Voxels> {
-        Change { to, rule }.apply(voxels.into())
+    fn changed(voxels: impl Into<Voxels>, to: VoxelType, rule: ValueRule) -> Option<Voxels> {
+        Change::new(to, rule).unwrap().apply(voxels.into())
     }
 
     #[test]
     fn whole_floats_in_range_become_bytes() {
-        let bytes = changed(array![[[0.0_f32, 255.0]]], VoxelType::U8, Rule::Exact).unwrap();
+        let bytes = changed(array![[[0.0_f32, 255.0]]], VoxelType::U8, ValueRule::Exact).unwrap();
         assert_eq!(bytes, Voxels::from(array![[[0_u8, 255]]]));
     }
 
     #[test]
     fn values_that_would_change_are_refused() {
         for lossy in [0.5_f32, -1.0, 256.0, f32::NAN, f32::INFINITY] {
-            assert!(changed(array![[[1.0, lossy]]], VoxelType::U8, Rule::Exact).is_err(), "{lossy}");
+            assert!(changed(array![[[1.0, lossy]]], VoxelType::U8, ValueRule::Exact).is_none(), "{lossy}");
         }
-        assert!(changed(array![[[16_777_217_i32]]], VoxelType::F32, Rule::Exact).is_err());
-        assert!(changed(array![[[200_u8]]], VoxelType::I8, Rule::Exact).is_err());
+        assert!(changed(array![[[16_777_217_i32]]], VoxelType::F32, ValueRule::Exact).is_none());
+        assert!(changed(array![[[200_u8]]], VoxelType::I8, ValueRule::Exact).is_none());
+    }
+
+    #[test]
+    fn a_range_without_extent_is_refused() {
+        for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
+            assert!(Change::new(VoxelType::U8, ValueRule::Rescale { low, high }).is_err(), "{low}, {high}");
+        }
     }
 
     #[test]
     fn rescaling_maps_the_ends_to_the_ends() {
-        let rule = Rule::Rescale { low: -1.0, high: 1.0 };
+        let rule = ValueRule::Rescale { low: -1.0, high: 1.0 };
         let floats = array![[[-2.0_f32, -1.0, 0.0, 1.0, 9.0]]];
         let bytes = changed(floats.clone(), VoxelType::U8, rule).unwrap();
         assert_eq!(bytes, Voxels::from(array![[[0_u8, 0, 128, 255, 255]]]));
@@ -173,8 +181,8 @@ mod tests {
         voxels[[0, 0, 0]] = 0.25;
         voxels[[4, 1, 1]] = 700.0;
         let volume = Volume::from_voxels(voxels.into(), None);
-        let change = Change { to: VoxelType::U8, rule: Rule::Exact };
-        let error = change.explain(Misfit.into(), &volume, Roi::whole([5, 2, 2]), 2);
+        let change = Change::new(VoxelType::U8, ValueRule::Exact).unwrap();
+        let error = change.misfit(&volume, Roi::whole([5, 2, 2]), 2);
         assert!(error.to_string().contains("holds 0 to 700, with fractions"), "{error}");
     }
 }

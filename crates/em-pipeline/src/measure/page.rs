@@ -5,7 +5,7 @@ use crate::display;
 use crate::report::page::{escape, figure, html, table};
 
 /// Writes the page: the summary of each class, and the histograms as a PNG.
-pub fn of_objects(summary: &Summary, histograms: &[u8]) -> String {
+pub fn of_objects(summary: &Summary<'_>, histograms: &[u8]) -> String {
     let size =
         summary.voxel_size_nm.map_or("unknown".into(), |[z, y, x]| format!("{z} x {y} x {x} nm [z, y, x]"));
     let volume = [
@@ -40,7 +40,7 @@ pub fn of_objects(summary: &Summary, histograms: &[u8]) -> String {
     }
     body +=
         &figure("Sizes of the objects, and distances to the nearest object of each other class", histograms);
-    html(&summary.classes.keys().cloned().collect::<Vec<_>>().join(" and "), &body)
+    html(&summary.classes.keys().copied().collect::<Vec<_>>().join(" and "), &body)
 }
 
 fn row(name: String, spread: Spread) -> Vec<String> {

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::Result;
 use em_metrics::{Bootstrap, Interval};
 use em_objects::{Nearest, Object, Objects};
-
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::Serialize;
+
+use crate::Result;
 
 const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 1000, confidence: 0.95 };
 
 /// `summary.json`.
 #[derive(Serialize)]
-pub struct Summary {
+pub struct Summary<'a> {
+    /// Version of this layout.
     pub format_version: u32,
     /// `[z, y, x]` in voxels.
     pub shape: [usize; 3],
@@ -22,34 +23,49 @@ pub struct Summary {
     pub voxel_size_nm: Option<[f64; 3]>,
     /// The volume that was looked at.
     pub volume_um3: Option<f64>,
-    pub classes: BTreeMap<String, ClassSummary>,
+    /// Each class by its name.
+    pub classes: BTreeMap<&'a str, &'a ClassSummary>,
 }
 
-/// One class.
-#[derive(Serialize)]
+/// What the objects of a class come to; `None` where it needs a voxel size that is not known.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ClassSummary {
+    /// How many there are.
     pub objects: usize,
+    /// Those of them that touch the border of the volume.
     pub touching_border: usize,
+    /// How many there are in a cubic micrometre.
     pub objects_per_um3: Option<f64>,
-    /// Share of all voxels.
+    /// Share of all voxels, from 0 to 1.
     pub volume_fraction: f64,
     /// 95 % percentile interval over resampled sections.
     pub volume_fraction_interval: Option<Interval>,
+    /// The voxels of all objects.
     pub voxels: u64,
+    /// Their volumes, in cubic micrometres.
     pub volume_um3: Option<Spread>,
+    /// Their surfaces, in square micrometres.
     pub surface_um2: Option<Spread>,
+    /// The diameters of balls of their volumes, in nm.
     pub equivalent_diameter_nm: Option<Spread>,
-    /// Distance to the nearest object of each other class, of the objects that have one in reach.
+    /// Distance in nm to the nearest object of each other class, of the objects that have one in reach.
     pub nearest_nm: BTreeMap<String, Spread>,
 }
 
 /// Mean, median and quartiles of a measure over objects.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Spread {
+    /// The objects that have it.
     pub objects: usize,
+    /// Its mean.
     pub mean: f64,
+    /// A quarter of the objects are below it.
     pub lower_quartile: f64,
+    /// Half of the objects are below it.
     pub median: f64,
+    /// Three quarters of the objects are below it.
     pub upper_quartile: f64,
 }
 
@@ -110,25 +126,6 @@ pub fn of_class(
         equivalent_diameter_nm: spread(|p| p.equivalent_diameter_nm),
         nearest_nm: near.collect(),
     })
-}
-
-/// Prints a class as a few lines.
-pub fn print(class: &str, summary: &ClassSummary) {
-    let of = |value: Option<f64>, unit: &str| value.map_or("unknown".into(), |v| format!("{v:.4} {unit}"));
-    println!("{class}: {} objects, {} at the border", summary.objects, summary.touching_border);
-    let interval = summary.volume_fraction_interval.map_or(String::new(), |interval| {
-        format!(" ({:.3} to {:.3} %)", interval.low * 100.0, interval.high * 100.0)
-    });
-    println!("  volume fraction   {:.3} %{interval}", summary.volume_fraction * 100.0);
-    println!("  density           {}", of(summary.objects_per_um3, "objects per µm³"));
-    println!("  median volume     {}", of(summary.volume_um3.map(|s| s.median), "µm³"));
-    println!("  median diameter   {}", of(summary.equivalent_diameter_nm.map(|s| s.median), "nm"));
-    for (other, spread) in &summary.nearest_nm {
-        println!(
-            "  to {other}: median {:.0} nm, for {} of {} objects",
-            spread.median, spread.objects, summary.objects
-        );
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The table of objects, as columns of some of its rows at a time, which go to CSV and to Parquet alike.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::{Result, UserError};
 use em_objects::{Nearest, Object, Physical};
 use parquet::basic::{LogicalType, Repetition, Type as Physics};
 use parquet::column::writer::ColumnWriter;
@@ -12,8 +12,12 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
+use super::Distances;
+use super::class::Found;
+use crate::Result;
+
 /// A column: its name and its values, one per object.
-pub struct Column {
+struct Column {
     name: String,
     values: Values,
 }
@@ -27,17 +31,51 @@ enum Values {
 }
 
 /// An object of a class, with the nearest object of each other class.
-pub struct Row<'a> {
+struct Row<'a> {
     /// The class.
-    pub class: &'a str,
+    class: &'a str,
     /// What was measured.
-    pub object: &'a Object,
+    object: &'a Object,
     /// The nearest object of each of `classes`, in their order; `None` for its own class.
-    pub nearest: Vec<Option<Nearest>>,
+    nearest: Vec<Option<Nearest>>,
+}
+
+/// Writes objects.csv and objects.parquet: the objects of all classes, and the nearest of each.
+pub fn write(folder: &Path, classes: &[Found], nearest: &Distances) -> Result<()> {
+    let groups = || groups(classes, nearest);
+    em_io::write_atomically(&folder.join("objects.csv"), |file| write_csv(groups(), file))?;
+    em_io::write_atomically(&folder.join("objects.parquet"), |file| write_parquet(groups(), file))?;
+    Ok(())
+}
+
+/// The columns of a few objects at a time; of none where there are none.
+fn groups(classes: &[Found], nearest: &Distances) -> impl Iterator<Item = Vec<Column>> {
+    let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
+    let places = classes.iter().enumerate();
+    let mut rows =
+        places.flat_map(|(number, class)| (0..class.measured.len()).map(move |place| (number, place)));
+    let mut is_first = true;
+    std::iter::from_fn(move || {
+        let group: Vec<Row<'_>> = rows
+            .by_ref()
+            .take(ROWS_AT_ONCE)
+            .map(|(number, place)| Row {
+                class: &classes[number].name,
+                object: &classes[number].measured[place],
+                nearest: names
+                    .iter()
+                    .map(|other| nearest[number].get(other).and_then(|found| found[place]))
+                    .collect(),
+            })
+            .collect();
+        let goes_on = is_first || !group.is_empty();
+        is_first = false;
+        goes_on.then(|| columns(&names, &group))
+    })
 }
 
 /// Puts the columns of a table together. With one class there is none to be near to.
-pub fn columns(classes: &[String], rows: &[Row<'_>]) -> Vec<Column> {
+fn columns(classes: &[String], rows: &[Row<'_>]) -> Vec<Column> {
     let mut columns = vec![
         text("class", rows.iter().map(|row| row.class.to_owned())),
         whole("id", rows.iter().map(|row| i64::from(row.object.id))),
@@ -104,10 +142,10 @@ fn physical(name: impl Into<String>, rows: &[Row<'_>], of: impl Fn(&Physical) ->
 }
 
 /// Rows that are columns at a time: more would take memory, fewer make Parquet files larger.
-pub const ROWS_AT_ONCE: usize = 1 << 16;
+const ROWS_AT_ONCE: usize = 1 << 16;
 
 /// Writes groups of rows, at least one, as CSV; what does not exist is empty.
-pub fn write_csv(groups: impl Iterator<Item = Vec<Column>>, out: impl Write) -> Result<()> {
+fn write_csv(groups: impl Iterator<Item = Vec<Column>>, out: impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     for (number, columns) in groups.enumerate() {
         if number == 0 {
@@ -141,7 +179,7 @@ impl Values {
         }
     }
 
-    fn parquet_type(&self, name: &str) -> Result<Type> {
+    fn parquet_type(&self, name: &str) -> io::Result<Type> {
         let (physics, repetition, logical) = match self {
             Self::Text(_) => (Physics::BYTE_ARRAY, Repetition::REQUIRED, Some(LogicalType::String)),
             Self::Whole(_) => (Physics::INT64, Repetition::REQUIRED, None),
@@ -152,7 +190,7 @@ impl Values {
         Ok(builder.with_logical_type(logical).build()?)
     }
 
-    fn write_parquet(&self, writer: &mut ColumnWriter<'_>) -> Result<()> {
+    fn write_parquet(&self, writer: &mut ColumnWriter<'_>) -> io::Result<()> {
         match (self, writer) {
             (Self::Text(values), ColumnWriter::ByteArrayColumnWriter(writer)) => {
                 let bytes: Vec<ByteArray> = values.iter().map(|text| text.as_str().into()).collect();
@@ -169,25 +207,25 @@ impl Values {
                 let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
                 writer.write_batch(&known, Some(&levels), None)?;
             }
-            _ => return Err(anyhow!("a column of the Parquet file has another type than its schema")),
+            _ => return Err(io::Error::other("a column of the Parquet file has another type than its schema")),
         }
         Ok(())
     }
 }
 
 /// Writes groups of rows, at least one, as a Parquet file; what does not exist is null.
-pub fn write_parquet(groups: impl Iterator<Item = Vec<Column>>, out: impl Write + Send) -> Result<()> {
+fn write_parquet(groups: impl Iterator<Item = Vec<Column>>, out: impl Write + Send) -> io::Result<()> {
     let mut groups = groups.peekable();
-    let first = groups.peek().ok_or_else(|| anyhow!("a table without a group of rows"))?;
+    let first = groups.peek().ok_or_else(|| io::Error::other("a table without a group of rows"))?;
     let fields = first.iter().map(|column| Ok(Arc::new(column.values.parquet_type(&column.name)?)));
-    let schema = Type::group_type_builder("objects").with_fields(fields.collect::<Result<_>>()?).build()?;
+    let schema = Type::group_type_builder("objects").with_fields(fields.collect::<io::Result<_>>()?).build()?;
     let properties = Arc::new(WriterProperties::builder().build());
     let mut file = SerializedFileWriter::new(out, Arc::new(schema), properties)?;
     for columns in groups {
         let mut group = file.next_row_group()?;
         for column in &columns {
             let mut writer =
-                group.next_column()?.ok_or_else(|| anyhow!("the Parquet file has too few columns"))?;
+                group.next_column()?.ok_or_else(|| io::Error::other("the Parquet file has too few columns"))?;
             column.values.write_parquet(writer.untyped())?;
             writer.close()?;
         }

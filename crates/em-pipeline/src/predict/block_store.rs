@@ -4,7 +4,7 @@
 //! out.tif.blocks/
 //!   request.json     what was asked for; something else is not resumed
 //!   finished.csv     SHA-256 of each finished block, in order
-//!   000000.zst ...   planes [plane, z, y, x] of a block, 8 bit, Zstandard
+//!   000000.zst ...   outputs [output, z, y, x] of a block, 8 bit, Zstandard
 //! ```
 //!
 //! A block counts when its line is in the list, which is written after the block is on the disk.
@@ -13,12 +13,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Context, Result};
 use ndarray::Array4;
 use sha2::{Digest, Sha256};
 
-use super::request::{Request, hex};
-use crate::error::UserError;
+use super::fingerprint::{Fingerprint, hex};
+use crate::error::{Context, Error, Result, UserError};
+
+/// The file of the fingerprint.
+const REQUEST: &str = "request.json";
 
 /// Noise in probabilities gains nothing from a higher level.
 const ZSTD_LEVEL: i32 = 1;
@@ -34,7 +36,7 @@ pub struct BlockStore {
 
 impl BlockStore {
     /// Starts a store for the output `path`, which must have none.
-    pub fn create(path: &Path, request: &Request) -> Result<Self> {
+    pub fn create(path: &Path, fingerprint: &Fingerprint) -> Result<Self> {
         let folder = folder_of(path);
         let blocks = finished(&folder).len();
         if blocks > 0 {
@@ -47,13 +49,14 @@ impl BlockStore {
         // What was killed before its first block is no loss.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-        let json = serde_json::to_string_pretty(request)?;
-        let file = folder.join("request.json");
+        let json = serde_json::to_string_pretty(fingerprint)
+            .with_context(|| format!("cannot write `{}`", folder.join(REQUEST).display()))?;
+        let file = folder.join(REQUEST);
         let started = em_io::write_atomically(&file, |file| file.write_all(json.as_bytes()))
-            .map_err(crate::error::Error::from)
+            .map_err(Error::from)
             .and_then(|()| Self::open(folder.clone(), Vec::new()));
         if started.is_err() {
-            // Without a request there is nothing to go on with.
+            // Without `request.json` there is nothing to go on with.
             let _ = fs::remove_dir_all(&folder);
         }
         started
@@ -61,16 +64,16 @@ impl BlockStore {
 
     /// Opens the store that an interrupted prediction has left, or starts one where there is none.
     ///
-    /// Fails if it was begun with another request.
-    pub fn resume(path: &Path, request: &Request) -> Result<Self> {
+    /// Fails if it was begun with another fingerprint.
+    pub fn resume(path: &Path, fingerprint: &Fingerprint) -> Result<Self> {
         let folder = folder_of(path);
-        let file = folder.join("request.json");
+        let file = folder.join(REQUEST);
         let Ok(json) = fs::read(&file) else {
-            return Self::create(path, request);
+            return Self::create(path, fingerprint);
         };
-        let begun: Request =
+        let begun: Fingerprint =
             serde_json::from_slice(&json).with_context(|| format!("`{}` is damaged", file.display()))?;
-        if let Some((name, then, now)) = begun.difference(request) {
+        if let Some((name, then, now)) = begun.difference(fingerprint) {
             return Err(UserError::new(
                 format!("cannot resume `{}`: {name} was {then}, found {now}", path.display()),
                 format!("give what it was begun with, or remove `{}` to start again", folder.display()),
@@ -100,11 +103,13 @@ impl BlockStore {
     }
 
     /// Adds the next block.
-    pub fn push(&mut self, planes: &Array4<u8>) -> Result<()> {
-        let raw: Vec<u8> = planes.iter().copied().collect();
-        let packed = zstd::bulk::compress(&raw, ZSTD_LEVEL)?;
+    pub fn push(&mut self, outputs: &Array4<u8>) -> Result<()> {
+        let raw: Vec<u8> = outputs.iter().copied().collect();
+        let block = self.block(self.finished.len());
+        let packed = zstd::bulk::compress(&raw, ZSTD_LEVEL)
+            .with_context(|| format!("cannot compress `{}`", block.display()))?;
         let digest = hex(&Sha256::digest(&packed));
-        em_io::write_atomically(&self.block(self.finished.len()), |file| file.write_all(&packed))?;
+        em_io::write_atomically(&block, |file| file.write_all(&packed))?;
         writeln!(self.list, "{digest}")
             .and_then(|()| self.list.sync_data())
             .with_context(|| format!("cannot write `{}`", self.folder.join("finished.csv").display()))?;
@@ -112,7 +117,7 @@ impl BlockStore {
         Ok(())
     }
 
-    /// Reads a finished block of `shape`, `[plane, z, y, x]`; `None` where its bytes are not those
+    /// Reads a finished block of `shape`, `[output, z, y, x]`; `None` where its bytes are not those
     /// that were written.
     pub fn read(&self, index: usize, shape: [usize; 4]) -> Option<Array4<u8>> {
         let mut packed = Vec::new();
@@ -167,15 +172,15 @@ mod tests {
     #[test]
     fn blocks_come_back_after_a_kill_that_cut_the_list_short() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, request) = (folder.path().join("out.tif"), Request::default().with("threshold", 0.5));
-        let mut store = BlockStore::create(&path, &request).unwrap();
+        let (path, fingerprint) = (folder.path().join("out.tif"), Fingerprint::default().with("threshold", 0.5));
+        let mut store = BlockStore::create(&path, &fingerprint).unwrap();
         (0..3).for_each(|n| store.push(&block(n)).unwrap());
         drop(store);
         let list = folder.path().join("out.tif.blocks/finished.csv");
         let text = fs::read_to_string(&list).unwrap();
         fs::write(&list, &text[..text.len() - 10]).unwrap();
 
-        let mut store = BlockStore::resume(&path, &request).unwrap();
+        let mut store = BlockStore::resume(&path, &fingerprint).unwrap();
         assert_eq!(store.finished(), 2);
         assert_eq!(store.read(1, [2, 3, 4, 5]), Some(block(1)));
         store.push(&block(9)).unwrap();
@@ -188,7 +193,7 @@ mod tests {
     fn a_damaged_block_is_noticed_and_made_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.tif");
-        let mut store = BlockStore::create(&path, &Request::default()).unwrap();
+        let mut store = BlockStore::create(&path, &Fingerprint::default()).unwrap();
         (0..3).for_each(|n| store.push(&block(n)).unwrap());
         let file = folder.path().join("out.tif.blocks/000001.zst");
         let mut bytes = fs::read(&file).unwrap();
@@ -204,12 +209,12 @@ mod tests {
     fn another_request_is_refused_with_the_reason() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.tif");
-        let mut store = BlockStore::create(&path, &Request::default().with("threshold", 0.5)).unwrap();
+        let mut store = BlockStore::create(&path, &Fingerprint::default().with("threshold", 0.5)).unwrap();
         store.push(&block(0)).unwrap();
         drop(store);
-        let error = BlockStore::resume(&path, &Request::default().with("threshold", 0.4)).unwrap_err();
+        let error = BlockStore::resume(&path, &Fingerprint::default().with("threshold", 0.4)).unwrap_err();
         assert!(error.to_string().ends_with("threshold was 0.5, found 0.4"), "{error}");
-        let error = BlockStore::create(&path, &Request::default()).unwrap_err();
+        let error = BlockStore::create(&path, &Fingerprint::default()).unwrap_err();
         assert!(error.to_string().contains("1 blocks of a prediction that was interrupted"), "{error}");
     }
 }

@@ -1,41 +1,59 @@
-//! The planes of a prediction: for each class a mask and, where asked for, probabilities. They go
-//! block by block into their files, and into the store that an interrupted prediction goes on from.
-//! Masks that are cleaned as volumes go into their files when all blocks are done.
+//! The files of a prediction: for each class a mask and, where asked for, probabilities. They are
+//! written block by block, and so is the store that an interrupted prediction goes on from. Masks
+//! that are cleaned as volumes are written when all blocks are done.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
-use em_io::{VolumeSpec, VolumeWriter, Voxels, WriteOptions};
+use em_io::{Content, VolumeSpec, VolumeWriter, Voxels, WriteOptions};
 use em_objects::{Postprocess, VolumeCleaner};
 use ndarray::{Array4, ArrayView3, ArrayViewMut3, Axis};
 
-use crate::interrupt;
 use super::block_store::BlockStore;
+use crate::{Observer, Result, Stage};
 
-/// What one file holds.
+/// A file to be written.
 #[derive(Clone, Debug)]
-pub struct Plane {
+pub struct Output {
     /// The class, as the model names it.
     pub class: String,
     /// The channel of the class.
     pub channel: usize,
     /// What is written of it.
-    pub content: Content,
+    pub kind: OutputKind,
     /// The file.
     pub path: PathBuf,
 }
 
 /// What is written of a class.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Content {
+pub enum OutputKind {
     /// 255 where the probability is above the threshold, else 0; then cleaned.
-    Mask { threshold: f32, cleaning: Postprocess },
+    Mask {
+        /// A probability, 0 to 1.
+        threshold: f32,
+        /// What is done to the mask after the threshold.
+        cleaning: Postprocess,
+    },
     /// The probability as 8 bit, 255 being 1.
     Probabilities,
 }
 
-impl fmt::Display for Content {
+/// A file that was written.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PredictedFile {
+    /// The class, as the model names it.
+    pub class: String,
+    /// What was written of it.
+    pub kind: OutputKind,
+    /// The file.
+    pub path: PathBuf,
+    /// The share of the voxels that are above 0, from 0 to 1.
+    pub foreground: f64,
+}
+
+impl fmt::Display for OutputKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mask { threshold, cleaning } if cleaning.is_none() => {
@@ -47,9 +65,9 @@ impl fmt::Display for Content {
     }
 }
 
-impl Content {
+impl OutputKind {
     /// The cleaning that needs all sections, if any.
-    pub fn volume_cleaning(self) -> Option<Postprocess> {
+    pub(super) fn volume_cleaning(self) -> Option<Postprocess> {
         match self {
             Self::Mask { cleaning, .. } if !cleaning.is_by_section() => Some(cleaning),
             _ => None,
@@ -57,23 +75,23 @@ impl Content {
     }
 }
 
-/// Turns the probabilities of a section, `[class, y, x]`, into its planes, `[plane, y, x]`; what is
-/// cleaned as a volume is not yet cleaned.
+/// Turns the probabilities of a section, `[class, y, x]`, into what is written of it,
+/// `[output, y, x]`; what is cleaned as a volume is not yet cleaned.
 pub fn fill(
-    planes: &[Plane],
+    outputs: &[Output],
     probabilities: ArrayView3<'_, f32>,
     mut section: ArrayViewMut3<'_, u8>,
 ) -> Result<()> {
-    for (plane, mut target) in planes.iter().zip(section.outer_iter_mut()) {
-        let source = probabilities.index_axis(Axis(0), plane.channel);
-        match plane.content {
-            Content::Mask { threshold, cleaning } => {
+    for (output, mut target) in outputs.iter().zip(section.outer_iter_mut()) {
+        let source = probabilities.index_axis(Axis(0), output.channel);
+        match output.kind {
+            OutputKind::Mask { threshold, cleaning } => {
                 let mask = source.mapv(|p| p > threshold).insert_axis(Axis(0));
                 let mask = if cleaning.is_by_section() { cleaning.apply(mask)? } else { mask };
                 let mask = mask.index_axis_move(Axis(0), 0);
                 target.zip_mut_with(&mask, |voxel, &inside| *voxel = if inside { u8::MAX } else { 0 });
             }
-            Content::Probabilities => {
+            OutputKind::Probabilities => {
                 target.zip_mut_with(&source, |voxel, &p| *voxel = em_data::probabilities::byte(p));
             }
         }
@@ -81,14 +99,14 @@ pub fn fill(
     Ok(())
 }
 
-/// The files of all planes, being written.
+/// All files of a prediction, being written.
 pub struct Writers<'a> {
-    planes: &'a [Plane],
-    files: Vec<PlaneFile>,
+    outputs: &'a [Output],
+    writers: Vec<Writer>,
 }
 
-/// The file of a plane.
-struct PlaneFile {
+/// A file being written.
+struct Writer {
     writer: VolumeWriter,
     /// What the sections go through before they are written.
     cleaner: Option<VolumeCleaner>,
@@ -96,16 +114,16 @@ struct PlaneFile {
     foreground: u64,
 }
 
-impl PlaneFile {
-    fn create(plane: &Plane, spec: VolumeSpec) -> Result<Self> {
-        let content = match plane.content {
-            Content::Mask { .. } => em_io::Content::Label,
-            Content::Probabilities => em_io::Content::Intensity,
+impl Writer {
+    fn create(output: &Output, spec: VolumeSpec) -> Result<Self> {
+        let content = match output.kind {
+            OutputKind::Mask { .. } => Content::Label,
+            OutputKind::Probabilities => Content::Intensity,
         };
         let options = WriteOptions { content: Some(content), ..Default::default() };
-        let writer = VolumeWriter::with_options(&plane.path, spec, options)?;
-        let cleaning = plane.content.volume_cleaning();
-        let folder = plane.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let writer = VolumeWriter::with_options(&output.path, spec, options)?;
+        let cleaning = output.kind.volume_cleaning();
+        let folder = output.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         let cleaner = cleaning.map(|steps| VolumeCleaner::new(steps, spec.shape, folder)).transpose()?;
         Ok(Self { writer, cleaner, foreground: 0 })
@@ -123,15 +141,18 @@ impl PlaneFile {
         Ok(())
     }
 
-    /// Completes the file of a volume of `depth` sections, and returns its voxels above 0.
-    fn finish(mut self, depth: usize) -> Result<u64> {
+    /// Completes the file of a volume of `shape`, `[z, y, x]`, and returns its voxels above 0.
+    fn finish(mut self, shape: [usize; 3], observer: &mut Observer<'_>) -> Result<u64> {
         if let Some(cleaner) = self.cleaner.take() {
-            let clean = cleaner.finish()?;
-            for z in 0..depth {
-                interrupt::check("go on with --resume")?;
-                let section = clean.section(z)?.mapv(|inside| if inside { u8::MAX } else { 0 });
-                self.write(section.insert_axis(Axis(0)).view())?;
-            }
+            observer.stage(Stage::sections(shape), |observer| {
+                let clean = cleaner.finish()?;
+                for z in 0..shape[0] {
+                    let section = clean.section(z)?.mapv(|inside| if inside { u8::MAX } else { 0 });
+                    self.write(section.insert_axis(Axis(0)).view())?;
+                    observer.advance(1)?;
+                }
+                Ok(())
+            })?;
         }
         self.writer.finish()?;
         Ok(self.foreground)
@@ -140,58 +161,47 @@ impl PlaneFile {
 
 impl<'a> Writers<'a> {
     /// Starts the files, none of which has its name before [`finish`](Self::finish).
-    pub fn create(planes: &'a [Plane], spec: VolumeSpec) -> Result<Self> {
-        let files = planes.iter().map(|plane| PlaneFile::create(plane, spec)).collect::<Result<_>>()?;
-        Ok(Self { planes, files })
+    pub fn create(outputs: &'a [Output], spec: VolumeSpec) -> Result<Self> {
+        let writers = outputs.iter().map(|output| Writer::create(output, spec)).collect::<Result<_>>()?;
+        Ok(Self { outputs, writers })
     }
 
-    /// Writes the next block, `[plane, z, y, x]`.
+    /// Writes the next block, `[output, z, y, x]`.
     pub fn write(&mut self, block: Array4<u8>) -> Result<()> {
-        self.files.iter_mut().zip(block.outer_iter()).try_for_each(|(file, plane)| file.write(plane))
+        self.writers.iter_mut().zip(block.outer_iter()).try_for_each(|(writer, part)| writer.write(part))
     }
 
-    /// Writes the blocks that an interrupted prediction has finished. Stops at a damaged one, which
-    /// is to be made again with those after it.
+    /// Writes the blocks that an interrupted prediction has finished, each of its `shape`,
+    /// `[output, z, y, x]`. Stops at a damaged one, which is to be made again with those after it.
     pub fn replay(
         &mut self,
         store: BlockStore,
         shape: impl Fn(usize) -> [usize; 4],
-        done: impl Fn(usize),
+        observer: &mut Observer<'_>,
     ) -> Result<BlockStore> {
         for index in 0..store.finished() {
             let Some(block) = store.read(index, shape(index)) else {
-                eprintln!("note: block {index} of the interrupted prediction is damaged, and is made again");
+                observer.note(&format!(
+                    "block {index} of the interrupted prediction is damaged, and is made again"
+                ))?;
                 return store.truncate(index);
             };
             self.write(block)?;
-            done(index);
+            observer.advance(shape(index)[1] as u64)?;
         }
         Ok(store)
     }
 
-    /// Gives the files of a volume of `shape`, `[z, y, x]`, their names, and says what is in the masks.
-    pub fn finish(self, shape: [usize; 3]) -> Result<()> {
+    /// Gives the files of a volume of `shape`, `[z, y, x]`, their names.
+    pub fn finish(self, shape: [usize; 3], observer: &mut Observer<'_>) -> Result<Vec<PredictedFile>> {
         let voxels: f64 = shape.iter().map(|&side| side as f64).product();
-        for (plane, file) in self.planes.iter().zip(self.files) {
-            let foreground = file.finish(shape[0])?;
-            if let Content::Mask { threshold, .. } = plane.content {
-                let share = foreground as f64 / voxels * 100.0;
-                let (class, path) = (&plane.class, plane.path.display());
-                println!("{class}: {share:.2} % foreground above {threshold}, in `{path}`");
-            }
-        }
-        Ok(())
+        let files = self.outputs.iter().zip(self.writers).map(|(output, writer)| {
+            let foreground = writer.finish(shape, observer)? as f64 / voxels;
+            let Output { class, kind, path, .. } = output.clone();
+            Ok(PredictedFile { class, kind, path, foreground })
+        });
+        files.collect()
     }
-}
-
-/// `out.tif` and `synapses` to `out_synapses.tif`, and `out.ome.tif` to `out_synapses.ome.tif`.
-pub fn with_class(path: &Path, class: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let lower = name.to_lowercase();
-    let ending = [".ome.tif", ".ome.tiff", ".ome.zarr"].into_iter().find(|ending| lower.ends_with(ending));
-    let ending = ending.map_or_else(|| path.extension().map_or(0, |extension| extension.len() + 1), str::len);
-    let (stem, ending) = name.split_at(name.len() - ending);
-    path.with_file_name(format!("{stem}_{class}{ending}"))
 }
 
 #[cfg(test)]
@@ -200,28 +210,18 @@ mod tests {
     use em_objects::Extent;
 
     #[test]
-    fn the_class_stands_before_the_ending() {
-        let named = |path: &str| with_class(Path::new(path), "mito").to_string_lossy().into_owned();
-        assert_eq!(named("a/out.tif"), "a/out_mito.tif");
-        assert_eq!(named("out.OME.TIF"), "out_mito.OME.TIF");
-        assert_eq!(named("out.ome.zarr"), "out_mito.ome.zarr");
-        assert_eq!(named("folder"), "folder_mito");
-        assert_eq!(named("v.zarr/labels/mask"), "v.zarr/labels/mask_mito");
-    }
-
-    #[test]
     fn probabilities_become_masks_and_bytes() {
-        let plane = |channel, content| Plane { class: "a".into(), channel, content, path: "a".into() };
-        let mask = Content::Mask { threshold: 0.5, cleaning: Postprocess::default() };
-        let planes = [plane(1, mask), plane(0, Content::Probabilities)];
+        let output = |channel, kind| Output { class: "a".into(), channel, kind, path: "a".into() };
+        let mask = OutputKind::Mask { threshold: 0.5, cleaning: Postprocess::default() };
+        let outputs = [output(1, mask), output(0, OutputKind::Probabilities)];
         let probabilities = ndarray::array![[[0.0, 0.2]], [[0.5, 0.6]]];
         let mut section = ndarray::Array3::zeros((2, 1, 2));
-        fill(&planes, probabilities.view(), section.view_mut()).unwrap();
+        fill(&outputs, probabilities.view(), section.view_mut()).unwrap();
         assert_eq!(section, ndarray::array![[[0, 255]], [[0, 51]]]);
         // A component of one voxel goes.
         let cleaning = Postprocess { minimum_voxels: 2, extent: Extent::Section, ..Default::default() };
-        let planes = [plane(1, Content::Mask { threshold: 0.5, cleaning })];
-        fill(&planes, probabilities.view(), section.view_mut()).unwrap();
+        let outputs = [output(1, OutputKind::Mask { threshold: 0.5, cleaning })];
+        fill(&outputs, probabilities.view(), section.view_mut()).unwrap();
         assert_eq!(section.index_axis(Axis(0), 0), ndarray::array![[0, 0]]);
     }
 }

@@ -6,17 +6,18 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::error::{Context, Result};
 use em_io::{Roi, Volume, match_voxels};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::error::{Context, Result};
+
 /// Named facts, each as text: the input, the model, and the settings that the result depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Request(BTreeMap<String, String>);
+pub struct Fingerprint(BTreeMap<String, String>);
 
-impl Request {
+impl Fingerprint {
     /// Adds a fact.
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.0.insert(name.into(), value.to_string());
@@ -53,7 +54,7 @@ impl Request {
     pub fn difference(&self, other: &Self) -> Option<(String, String, String)> {
         let none = "none".to_owned();
         self.0.keys().chain(other.0.keys()).find_map(|name| {
-            let value = |request: &Self| request.0.get(name).unwrap_or(&none).clone();
+            let value = |fingerprint: &Self| fingerprint.0.get(name).unwrap_or(&none).clone();
             (value(self) != value(other)).then(|| (name.clone(), value(self), value(other)))
         })
     }
@@ -102,12 +103,12 @@ mod tests {
 
     #[test]
     fn the_first_difference_is_named_with_both_values() {
-        let first = Request::default().with("a", 1).with("threshold", 0.5);
+        let first = Fingerprint::default().with("a", 1).with("threshold", 0.5);
         assert_eq!(first.difference(&first.clone()), None);
-        let second = Request::default().with("a", 1).with("threshold", 0.4);
+        let second = Fingerprint::default().with("a", 1).with("threshold", 0.4);
         let expected = ("threshold".to_owned(), "0.5".to_owned(), "0.4".to_owned());
         assert_eq!(first.difference(&second), Some(expected));
-        let missing = Request::default().with("a", 1);
+        let missing = Fingerprint::default().with("a", 1);
         assert_eq!(missing.difference(&first).unwrap().1, "none");
     }
 
@@ -116,12 +117,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.tif");
         let mut voxels = Array3::<u8>::zeros((5, 6, 7));
-        let request = |voxels: &Array3<u8>| {
+        let fingerprint = |voxels: &Array3<u8>| {
             em_io::write_volume(&path, &Voxels::from(voxels.clone()), None).unwrap();
-            Request::default().with_input(&em_io::open(&path).unwrap()).unwrap()
+            Fingerprint::default().with_input(&em_io::open(&path).unwrap()).unwrap()
         };
-        let first = request(&voxels);
+        let first = fingerprint(&voxels);
         voxels[[4, 3, 3]] = 9;
-        assert!(first.difference(&request(&voxels)).is_some());
+        assert!(first.difference(&fingerprint(&voxels)).is_some());
     }
 }

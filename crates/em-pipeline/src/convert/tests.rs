@@ -1,21 +1,19 @@
-//! Each fixture that is read, to each format that is written, and back.
+//! Each fixture that is read, to each format that is written, and back; and how blocks are cut.
+
+use std::path::{Path, PathBuf};
+
+use em_io::{Content, OmeZarrVersion, Voxels};
+use ndarray::Array3;
 
 use super::*;
-use crate::commands::convert::options::ZarrVersion;
-use em_io::Voxels;
+use crate::silent;
 
-fn arguments(input: impl Into<PathBuf>, output: impl Into<PathBuf>) -> ConvertArgs {
-    ConvertArgs {
-        input: input.into(),
-        output: output.into(),
-        voxel_size: None,
-        voxel_type: None,
-        rescale: None,
-        clip: false,
-        roi: None,
-        overwrite: false,
-        zarr: ZarrArgs::default(),
-    }
+fn request(input: impl Into<PathBuf>, output: impl Into<PathBuf>) -> ConvertRequest {
+    ConvertRequest::new(input, output)
+}
+
+fn converted(request: &ConvertRequest) -> Result<Converted> {
+    convert(request, &mut Observer::new(&mut silent))
 }
 
 /// The fixtures that are read; those that are refused have tests in em-io.
@@ -60,12 +58,12 @@ fn every_fixture_goes_to_every_format_and_back() {
         let values = volume.read_all().unwrap();
         for target in ["out.tif", "out.ome.tif", "out.mrc", "out.zarr", "out"] {
             let what = format!("{} to {target}", fixture.display());
-            let there = ConvertArgs { overwrite: true, ..arguments(&fixture, name(target)) };
+            let there = ConvertRequest { overwrite: true, ..request(&fixture, name(target)) };
             let Some(kept) = kept(target, volume.voxel_type()) else {
-                assert!(convert(&there).unwrap_err().to_string().contains("cannot write"), "{what}");
+                assert!(converted(&there).unwrap_err().to_string().contains("cannot write"), "{what}");
                 continue;
             };
-            let written = convert(&there).unwrap_or_else(|error| panic!("{what}: {error:#}"));
+            let written = converted(&there).unwrap_or_else(|error| panic!("{what}: {error:#}"));
             assert_eq!(written.volume.read_all().unwrap(), values.map(kept, |v| v), "{what}");
             let size = volume.voxel_size_nm().filter(|_| target != "out");
             assert_same_size(written.volume.voxel_size_nm(), size, &what);
@@ -77,13 +75,13 @@ fn every_fixture_goes_to_every_format_and_back() {
                 written.losses
             );
 
-            let back = ConvertArgs {
+            let back = ConvertRequest {
                 overwrite: true,
                 voxel_type: Some(volume.voxel_type()),
-                voxel_size: volume.voxel_size_nm(),
-                ..arguments(name(target), name("back.tif"))
+                voxel_size_nm: volume.voxel_size_nm(),
+                ..request(name(target), name("back.tif"))
             };
-            let back = convert(&back).unwrap_or_else(|error| panic!("{what} and back: {error:#}")).volume;
+            let back = converted(&back).unwrap_or_else(|error| panic!("{what} and back: {error:#}")).volume;
             assert_eq!(back.read_all().unwrap(), values, "{what} and back");
             assert_same_size(back.voxel_size_nm(), volume.voxel_size_nm(), &what);
         }
@@ -96,8 +94,8 @@ fn a_part_is_cut_in_blocks_and_keeps_its_place() {
     let whole = ndarray::Array3::from_shape_fn((9, 7, 8), |(z, y, x)| (z * 100 + y * 10 + x) as u16);
     let (input, output) = (folder.path().join("in.tif"), folder.path().join("out.tif"));
     em_io::write_volume(&input, &Voxels::from(whole.clone()), Some([30.0, 5.0, 4.0])).unwrap();
-    let crop = Some("2:9,1:4,3:".parse().unwrap());
-    let written = convert(&ConvertArgs { roi: crop, ..arguments(input, output) }).unwrap().volume;
+    let part = Some("2:9,1:4,3:".parse().unwrap());
+    let written = converted(&ConvertRequest { part, ..request(input, output) }).unwrap().volume;
     let expected = whole.slice(ndarray::s![2.., 1..4, 3..]).to_owned();
     assert_eq!(written.read_all().unwrap(), Voxels::from(expected));
     assert_same_size(written.voxel_size_nm(), Some([30.0, 5.0, 4.0]), "part");
@@ -108,22 +106,61 @@ fn ome_zarr_is_written_as_chosen() {
     let folder = tempfile::tempdir().unwrap();
     let (input, output) = (folder.path().join("in.tif"), folder.path().join("out.zarr"));
     em_io::write_volume(&input, &Voxels::from(ndarray::Array3::<u8>::ones((4, 40, 40))), None).unwrap();
-    let zarr = ZarrArgs {
-        zarr_version: Some(ZarrVersion::V0_4),
-        chunk: Some([2, 16, 16]),
+    let options = WriteOptions {
+        version: OmeZarrVersion::V0_4,
+        chunk: [2, 16, 16],
         levels: Some(2),
-        labels: true,
+        content: Some(Content::Label),
+        ..Default::default()
     };
-    let written = convert(&ConvertArgs { zarr, ..arguments(&input, &output) }).unwrap();
+    let written = converted(&ConvertRequest { options, ..request(&input, &output) }).unwrap();
     assert_eq!(written.volume.format(), "OME-Zarr 0.4");
     assert!(output.join("1").is_dir() && !output.join("2").exists());
     assert!(written.bytes > 0);
 
-    let label = convert(&arguments(&input, output.join("labels/mitochondria"))).unwrap();
+    let label = converted(&request(&input, output.join("labels/mitochondria"))).unwrap();
     assert_eq!(label.volume.shape(), [4, 40, 40]);
+}
 
-    let zarr = ZarrArgs { levels: Some(1), ..Default::default() };
-    let error =
-        convert(&ConvertArgs { zarr, ..arguments(input, folder.path().join("out.tif")) }).unwrap_err();
-    assert!(error.to_string().starts_with("--levels is about OME-Zarr"), "{error}");
+#[test]
+fn an_observer_that_breaks_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.tif"), folder.path().join("out.tif"));
+    em_io::write_volume(&input, &Voxels::from(Array3::<u8>::ones((4, 4, 4))), None).unwrap();
+    for at in 0..3 {
+        let mut events = 0;
+        let mut stop = |_: crate::Event<'_>| {
+            events += 1;
+            if events > at { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+        };
+        let stopped = convert(&request(&input, &output), &mut Observer::new(&mut stop));
+        assert!(matches!(stopped, Err(Error::Stopped)), "{stopped:?}");
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1, "after {at} events");
+    }
+}
+
+fn at_once(shape: [usize; 3], chunk: usize) -> usize {
+    let volume = Volume::from_voxels(Array3::<u8>::zeros((1, 1, 1)).into(), None);
+    let spec = VolumeSpec { shape, voxel_type: VoxelType::U16, voxel_size_nm: None };
+    let options = WriteOptions { chunk: [chunk, 256, 256], ..Default::default() };
+    sections_at_once(&volume, spec, options)
+}
+
+#[test]
+fn blocks_keep_to_the_budget_and_to_chunks() {
+    // 2 MB a section: 32 fit.
+    assert_eq!(at_once([1000, 1024, 1024], 1), 32);
+    assert_eq!(at_once([1000, 1024, 1024], 24), 24);
+    assert_eq!(at_once([1000, 1024, 1024], 64), 32);
+    assert_eq!(at_once([3, 1024, 1024], 16), 3);
+    assert_eq!(at_once([10, 100_000, 100_000], 16), 1);
+}
+
+#[test]
+fn blocks_cover_a_part_once() {
+    let part = Roi { start: [2, 1, 0], shape: [5, 3, 4] };
+    let blocks: Vec<Roi> = blocks(part, 2).collect();
+    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks[2], Roi { start: [6, 1, 0], shape: [1, 3, 4] });
+    assert_eq!(blocks.iter().map(Roi::voxels).sum::<usize>(), part.voxels());
 }
