@@ -11,9 +11,8 @@
 //!
 //! Long work tells an [`Observer`] how it goes on, who may end it.
 
-#![forbid(unsafe_code)]
-
 pub mod check;
+pub mod compare;
 pub mod config;
 pub mod dataset;
 pub mod display;
@@ -21,14 +20,22 @@ mod drawing;
 mod error;
 mod memory;
 mod observer;
+mod prediction;
 pub mod report;
 pub mod scores;
 pub mod suggested_config;
+pub mod train;
+pub mod tune;
+pub mod tuned;
+mod write;
 
+pub use compare::Comparison;
 pub use config::RunConfig;
 pub use dataset::Dataset;
 pub use error::{Error, Result, UserError, hint_of};
 pub use observer::{Event, Observer, Stage, Unit, silent};
+pub use train::{Start, train};
+pub use tune::tune;
 
 use std::path::Path;
 
