@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
 use em_data::{IGNORED, LabelledVolume, Normalization, Region, Split, TrainingSet, outlines};
 use em_io::{Mask, Roi, Volume, match_voxels};
 use em_model::{Architecture, Device, ModelConfig, RunFolder, Training, boundary_of};
@@ -11,8 +10,8 @@ use em_objects::{Components, Connectivity, Extent};
 use ndarray::Array3;
 
 use crate::config::{DataConfig, RunConfig, SourceConfig};
-use crate::error::UserError;
-use crate::display;
+use crate::error::{Result, UserError};
+use crate::{Observer, open};
 
 /// Everything a training needs from disk.
 pub struct Dataset {
@@ -26,12 +25,12 @@ pub struct Dataset {
 
 impl Dataset {
     /// Reads the training stacks, and the validation stacks if there are any.
-    pub fn read(config: &RunConfig) -> Result<Self> {
+    pub fn read(config: &RunConfig, observer: &mut Observer<'_>) -> Result<Self> {
         let sources = Sources::find(&config.data)?;
         let mut voxel_size_nm = config.data.voxel_size_nm;
         let mut volumes = Vec::new();
         for source in sources.train.iter().chain(&sources.validation) {
-            let stack = Stack::open(source)?;
+            let stack = Stack::open(source, observer)?;
             voxel_size_nm = voxel_size_nm.or(stack.raw.voxel_size_nm());
             volumes.push(stack.read(&sources.classes, &config.model)?);
         }
@@ -46,13 +45,13 @@ impl Dataset {
     }
 
     /// Reads the test stacks, if the configuration names any.
-    pub fn read_test(config: &RunConfig) -> Result<Option<TrainingSet>> {
+    pub fn read_test(config: &RunConfig, observer: &mut Observer<'_>) -> Result<Option<TrainingSet>> {
         let sources = Sources::find(&config.data)?;
         if sources.test.is_empty() {
             return Ok(None);
         }
-        let read = |source| Stack::open(source)?.read(&sources.classes, &config.model);
-        let volumes = sources.test.iter().map(read).collect::<Result<_>>()?;
+        let mut read = |source| Stack::open(source, observer)?.read(&sources.classes, &config.model);
+        let volumes = sources.test.iter().map(&mut read).collect::<Result<_>>()?;
         Ok(Some(TrainingSet::new(config.model.learned(&sources.classes), volumes)?))
     }
 
@@ -216,8 +215,8 @@ pub struct Stack {
 
 impl Stack {
     /// Opens a stack and its labels and checks that their sizes match.
-    pub fn open(source: &SourceConfig) -> Result<Self> {
-        let raw = output::open(&source.raw)?;
+    pub fn open(source: &SourceConfig, observer: &mut Observer<'_>) -> Result<Self> {
+        let raw = open(&source.raw, observer)?;
         let [start, end] = source.sections.unwrap_or([0, raw.shape()[0]]);
         if start >= end || end > raw.shape()[0] {
             return Err(UserError::new(
@@ -232,7 +231,7 @@ impl Stack {
         }
         let mut labels = BTreeMap::new();
         for (class, path) in &source.labels {
-            let label = output::open(path)?;
+            let label = open(path, observer)?;
             if label.shape() != raw.shape() {
                 return Err(em_data::Error::LabelShape {
                     volume: source.raw.display().to_string(),

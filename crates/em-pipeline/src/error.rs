@@ -25,6 +25,10 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// A picture could not be drawn.
+    #[error("a picture could not be drawn: {0}")]
+    Drawing(String),
+
     /// The observer ended the work.
     #[error("interrupted before the end")]
     Stopped,
@@ -82,7 +86,7 @@ impl Error {
             Self::Data(error) => error.hint(),
             Self::Model(error) => error.hint(),
             Self::Objects(error) => error.hint(),
-            Self::Stopped | Self::Metrics(_) => None,
+            Self::Drawing(_) | Self::Stopped | Self::Metrics(_) => None,
         }
     }
 }

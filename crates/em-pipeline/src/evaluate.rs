@@ -100,8 +100,7 @@ const BYTES_PER_VOXEL: f64 = 20.0;
 /// after each section.
 pub fn evaluate(request: &EvaluateRequest, observer: &mut Observer<'_>) -> Result<Evaluation> {
     let volumes = Volumes::open(request, observer)?;
-    let size =
-        request.voxel_size_nm.or(volumes.label.voxel_size_nm()).or(volumes.prediction.voxel_size_nm());
+    let size = request.voxel_size_nm.or(volumes.label.voxel_size_nm()).or(volumes.prediction.voxel_size_nm());
     let mut collector = Collector::new(Ruler::new(size, request.tolerance));
     let shape = volumes.label.shape();
     if request.by_section {

@@ -161,8 +161,10 @@ impl Values {
 
     fn shares(&self) -> Option<Vec<ValueShare>> {
         let distinct = self.distinct.as_ref()?;
-        let share =
-            |(&value, &count): (&i64, &u64)| ValueShare { value: value as f64, share: count as f64 / self.count };
+        let share = |(&value, &count): (&i64, &u64)| ValueShare {
+            value: value as f64,
+            share: count as f64 / self.count,
+        };
         Some(distinct.iter().map(share).collect())
     }
 }

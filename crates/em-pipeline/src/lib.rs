@@ -16,10 +16,9 @@
 //!
 //! Long work tells an [`Observer`] how it goes on, who may end it.
 
-#![forbid(unsafe_code)]
-
 pub mod check;
 mod class_path;
+pub mod compare;
 pub mod config;
 pub mod convert;
 pub mod dataset;
@@ -35,14 +34,20 @@ mod observer;
 mod overlap;
 pub mod phantom;
 pub mod predict;
+mod prediction;
 pub mod report;
 pub mod scores;
 pub mod suggested_config;
 pub mod tile;
+pub mod train;
+pub mod tune;
+pub mod tuned;
+mod write;
 
+pub use compare::Comparison;
 pub use config::RunConfig;
-pub use dataset::Dataset;
 pub use convert::{ConvertRequest, convert};
+pub use dataset::Dataset;
 pub use error::{Error, Result, UserError, hint_of};
 pub use evaluate::{EvaluateRequest, evaluate};
 pub use extract::{ExtractRequest, extract};
@@ -52,6 +57,8 @@ pub use observer::{Event, Observer, Stage, Unit, silent};
 pub use phantom::{PhantomRequest, write_phantom};
 pub use predict::{PredictRequest, predict};
 pub use tile::{TileRequest, tile};
+pub use train::{Start, train};
+pub use tune::tune;
 
 use std::path::Path;
 

@@ -18,6 +18,8 @@ pub enum Event<'a> {
     Note(&'a str),
     /// Something that may make the result wrong.
     Warning(&'a str),
+    /// A training is about to begin.
+    Planned(&'a crate::train::TrainingPlan),
     /// Something happens in a training.
     Training(em_model::Progress<'a>),
 }

@@ -1,10 +1,11 @@
 //! What a model makes of labelled blocks that are in memory: probabilities, and the masks that follow.
 
-use crate::tuned::Tuned;
-use crate::error::Result;
 use em_data::{Region, TrainingSet};
 use em_model::Predictor;
 use ndarray::{Array3, Array4, ArrayView3};
+
+use crate::error::Result;
+use crate::tuned::Tuned;
 
 /// Predicts one region: probabilities `[class, z, y, x]`.
 pub fn probabilities(predictor: &Predictor, set: &TrainingSet, region: &Region) -> Result<Array4<f32>> {

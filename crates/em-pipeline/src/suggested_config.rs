@@ -1,6 +1,6 @@
-//! A configuration that suits a data set, with its reasons as comments: `em-cli config init --data`.
+//! A configuration that suits a data set, with its reasons as comments.
 //!
-//! [`Facts`] are read from the data; [`Recipe::for_facts`] decides on them alone, so that its rules
+//! [`Facts`] are read from the data; [`Suggestion::for_facts`] decides on them alone, so that its rules
 //! can be read, and tested, without files.
 
 use std::fmt::Write as _;
@@ -30,6 +30,15 @@ const AVERAGE_DECAY: f64 = 0.99;
 
 /// Sections thicker than so many pixels are wide are too unlike their neighbours to be stacked.
 const ANISOTROPIC: f64 = 3.0;
+
+/// Writes a configuration that suits the stacks of a folder, which it names by that path.
+///
+/// # Errors
+///
+/// Those of [`Dataset::read`].
+pub fn suggested_for(folder: &Path, observer: &mut Observer<'_>) -> Result<String> {
+    Ok(Suggestion::for_facts(folder, &Facts::of(folder, observer)?).to_toml())
+}
 
 /// What is known of a data set.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,20 +91,21 @@ struct Decision {
 
 /// A configuration as a list of decisions, in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Recipe {
+pub struct Suggestion {
     folder: PathBuf,
     about: String,
     decisions: Vec<Decision>,
 }
 
-impl Recipe {
+impl Suggestion {
     /// Decides for a data set in `folder`.
     pub fn for_facts(folder: &Path, facts: &Facts) -> Self {
-        let mut recipe = Self { folder: folder.to_path_buf(), about: about(facts), decisions: Vec::new() };
-        recipe.data(facts);
-        let tile_size = recipe.tiling(facts);
-        recipe.training(facts, tile_size);
-        recipe
+        let mut suggestion =
+            Self { folder: folder.to_path_buf(), about: about(facts), decisions: Vec::new() };
+        suggestion.data(facts);
+        let tile_size = suggestion.tiling(facts);
+        suggestion.training(facts, tile_size);
+        suggestion
     }
 
     /// Writes the file: sections in order, a reason above each key.
@@ -241,7 +251,7 @@ mod tests {
 
     /// The configuration that the text stands for, which has to be one without a mistake.
     fn read(facts: &Facts) -> (String, RunConfig) {
-        let text = Recipe::for_facts(Path::new("data"), facts).to_toml();
+        let text = Suggestion::for_facts(Path::new("data"), facts).to_toml();
         let config: RunConfig = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         let architecture = config.model.architecture(facts.classes.len()).unwrap();
         architecture.check_tile_size(config.tiling.tile_size).unwrap();

@@ -114,13 +114,7 @@ fn refuse_to_mix(folder: &Path) -> Result<()> {
 }
 
 /// Writes the tiles of a section to a folder, and returns how many there are.
-fn write_section(
-    volume: &Volume,
-    z: usize,
-    request: &TileRequest,
-    cut: Cut,
-    folder: &Path,
-) -> Result<usize> {
+fn write_section(volume: &Volume, z: usize, request: &TileRequest, cut: Cut, folder: &Path) -> Result<usize> {
     let stem = match &request.name {
         Some(name) => name.clone(),
         None => request.input.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
@@ -192,13 +186,9 @@ impl Cut {
 
 fn png(bytes: &[u8], (height, width): (usize, usize), color: ExtendedColorType) -> Result<Vec<u8>> {
     let mut file = Vec::new();
-    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Sub).write_image(
-        bytes,
-        width as u32,
-        height as u32,
-        color,
-    )
-    .context("a tile cannot be encoded as PNG")?;
+    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Sub)
+        .write_image(bytes, width as u32, height as u32, color)
+        .context("a tile cannot be encoded as PNG")?;
     Ok(file)
 }
 

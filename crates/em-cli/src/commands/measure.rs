@@ -70,16 +70,19 @@ pub fn run(args: &MeasureArgs) -> Result<()> {
     let measurement = observed("start the command again", |observer| measure(&request, observer))?;
     for class in &measurement.classes {
         if let Some(split) = class.split {
-            say!("{}: {} of {} objects were split, into {}", class.name, split.split, split.objects, split.parts);
+            say!(
+                "{}: {} of {} objects were split, into {}",
+                class.name,
+                split.split,
+                split.objects,
+                split.parts
+            );
         }
     }
     for class in &measurement.classes {
         print(&class.name, &class.summary);
     }
-    say!(
-        "objects.csv, objects.parquet, summary.json and histograms.png are in `{}`",
-        args.output.display()
-    );
+    say!("objects.csv, objects.parquet, summary.json and histograms.png are in `{}`", args.output.display());
     say!("report: {}", measurement.report.display());
     Ok(())
 }
@@ -116,8 +119,10 @@ fn attach(
     for NamedFile { name, path } in files {
         let Some(class) = classes.iter_mut().find(|class| class.name == *name) else {
             let names: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
-            let message =
-                format!("--{option} is given for `{name}`, which has no mask; masks are: {}", names.join(", "));
+            let message = format!(
+                "--{option} is given for `{name}`, which has no mask; masks are: {}",
+                names.join(", ")
+            );
             let hint = format!("name both alike, as in m=mask.tif --{option} m=file.tif");
             return Err(UserError::new(message, hint).into());
         };

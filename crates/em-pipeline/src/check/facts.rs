@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
 use em_data::quality::per_section;
 use em_data::{LabelSection, RawSection, correlation};
 use em_io::{Roi, Volume, VoxelType, Voxels};
@@ -13,7 +12,8 @@ use rayon::prelude::*;
 use super::finding::Finding;
 use crate::config::SourceConfig;
 use crate::dataset::Sources;
-use crate::display;
+use crate::error::Result;
+use crate::{Error, Observer, Stage, display};
 
 /// The voxels that are read at a time, in bytes.
 const BLOCK_BYTES: usize = 32 << 20;
@@ -50,11 +50,19 @@ pub struct StackFacts {
 
 impl StackFacts {
     /// Measures every stack that can be read; what cannot is found.
-    pub fn of_all(sources: &Sources, findings: &mut Vec<Finding>) -> Vec<Self> {
+    pub fn of_all(
+        sources: &Sources,
+        findings: &mut Vec<Finding>,
+        observer: &mut Observer<'_>,
+    ) -> Result<Vec<Self>> {
         let of_role =
             [("training", &sources.train), ("validation", &sources.validation), ("test", &sources.test)];
         let named = of_role.into_iter().flat_map(|(role, sources)| sources.iter().map(move |s| (role, s)));
-        named.filter_map(|(role, source)| Self::of(role, source, &sources.classes, findings)).collect()
+        let mut stacks = Vec::new();
+        for (role, source) in named {
+            stacks.extend(Self::of(role, source, &sources.classes, findings, observer)?);
+        }
+        Ok(stacks)
     }
 
     fn of(
@@ -62,21 +70,23 @@ impl StackFacts {
         source: &SourceConfig,
         classes: &[String],
         findings: &mut Vec<Finding>,
-    ) -> Option<Self> {
+        observer: &mut Observer<'_>,
+    ) -> Result<Option<Self>> {
         let raw = opened(&source.raw, findings);
         let labels: Vec<(&String, Option<Volume>)> =
             classes.iter().map(|class| (class, opened(&source.labels[class], findings))).collect();
-        let raw = raw?;
+        let Some(raw) = raw else { return Ok(None) };
         let depth = raw.shape()[0];
         let [start, end] = source.sections.unwrap_or([0, depth]);
         if start >= end || end > depth {
             let found = format!("sections = [{start}, {end}] of a stack of {depth} sections");
             let hint = "sections are numbered from 0; the second number is one after the last";
             findings.push(Finding::error(found).file(&source.raw).hint(hint));
-            return None;
+            return Ok(None);
         }
         let used = start..end;
-        let (sections, alike) = found(measured_raw(&raw, used.clone()), findings)?;
+        let measured = found(measured_raw(&raw, used.clone(), observer), findings)?;
+        let Some((sections, alike)) = measured else { return Ok(None) };
         let mut stack =
             Self { role, raw: facts(&source.raw, &raw, sections), alike, labels: Vec::new(), used };
         for (class, label) in labels {
@@ -87,11 +97,13 @@ impl StackFacts {
                     .push(Finding::error(format!("the label `{class}` is the raw stack itself")).file(path));
             } else if label.shape() != raw.shape() {
                 findings.push(other_shape(class, path, &label, &raw));
-            } else if let Some(sections) = found(measured_label(&label, stack.used.clone()), findings) {
+            } else if let Some(sections) =
+                found(measured_label(&label, stack.used.clone(), observer), findings)?
+            {
                 stack.labels.push((class.clone(), facts(path, &label, sections)));
             }
         }
-        Some(stack)
+        Ok(Some(stack))
     }
 
     /// Returns the numbers of the sections whose measures satisfy a rule, as the file counts them.
@@ -123,14 +135,22 @@ fn facts<S>(path: &Path, volume: &Volume, sections: Vec<S>) -> FileFacts<S> {
 }
 
 fn opened(path: &Path, findings: &mut Vec<Finding>) -> Option<Volume> {
-    let volume = found(em_io::open(path).map_err(Into::into), findings)?;
+    let opened = em_io::open(path).map_err(|error| findings.push(Finding::of_error(&error.into())));
+    let volume = opened.ok()?;
     findings.extend(volume.notes().iter().map(|note| Finding::note(note.as_str()).file(path)));
     Some(volume)
 }
 
-/// Takes a value, or writes the error down.
-fn found<T>(result: Result<T>, findings: &mut Vec<Finding>) -> Option<T> {
-    result.map_err(|error| findings.push(Finding::of_error(&error))).ok()
+/// Takes a value, or writes the error down; one that ends the work stays an error.
+fn found<T>(result: Result<T>, findings: &mut Vec<Finding>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Stopped) => Err(Error::Stopped),
+        Err(error) => {
+            findings.push(Finding::of_error(&error));
+            Ok(None)
+        }
+    }
 }
 
 fn other_shape(class: &str, path: &Path, label: &Volume, raw: &Volume) -> Finding {
@@ -146,24 +166,33 @@ fn other_shape(class: &str, path: &Path, label: &Volume, raw: &Volume) -> Findin
 }
 
 /// Calls `take` for each block of sections in use.
-fn for_blocks(volume: &Volume, used: Range<usize>, mut take: impl FnMut(Voxels)) -> Result<()> {
+fn for_blocks(
+    volume: &Volume,
+    used: Range<usize>,
+    observer: &mut Observer<'_>,
+    mut take: impl FnMut(Voxels),
+) -> Result<()> {
     let [_, height, width] = volume.shape();
     let section = (height * width * volume.voxel_type().bytes()).max(1);
     let at_once = (BLOCK_BYTES / section).max(1);
-    let bar = output::bar(used.len() as u64, "sections");
-    for start in used.clone().step_by(at_once) {
-        let end = (start + at_once).min(used.end);
-        take(volume.read(Roi::sections(volume.shape(), start..end))?);
-        bar.inc((end - start) as u64);
-    }
-    bar.finish_and_clear();
-    Ok(())
+    observer.stage(Stage::sections([used.len(), height, width]), |observer| {
+        for start in used.clone().step_by(at_once) {
+            let end = (start + at_once).min(used.end);
+            take(volume.read(Roi::sections(volume.shape(), start..end))?);
+            observer.advance((end - start) as u64)?;
+        }
+        Ok(())
+    })
 }
 
-fn measured_raw(volume: &Volume, used: Range<usize>) -> Result<(Vec<RawSection>, Vec<Option<f64>>)> {
+fn measured_raw(
+    volume: &Volume,
+    used: Range<usize>,
+    observer: &mut Observer<'_>,
+) -> Result<(Vec<RawSection>, Vec<Option<f64>>)> {
     let (mut measures, mut alike) = (Vec::new(), Vec::new());
     let mut last: Option<Array3<f32>> = None;
-    for_blocks(volume, used, |block| {
+    for_blocks(volume, used, observer, |block| {
         measures.extend(per_section(&block, RawSection::of));
         let mut floats: Vec<Array3<f32>> = last.take().into_iter().collect();
         floats.extend(per_section(&block, Voxels::to_f32));
@@ -173,8 +202,12 @@ fn measured_raw(volume: &Volume, used: Range<usize>) -> Result<(Vec<RawSection>,
     Ok((measures, alike))
 }
 
-fn measured_label(volume: &Volume, used: Range<usize>) -> Result<Vec<LabelSection>> {
+fn measured_label(
+    volume: &Volume,
+    used: Range<usize>,
+    observer: &mut Observer<'_>,
+) -> Result<Vec<LabelSection>> {
     let mut measures = Vec::new();
-    for_blocks(volume, used, |block| measures.extend(per_section(&block, LabelSection::of)))?;
+    for_blocks(volume, used, observer, |block| measures.extend(per_section(&block, LabelSection::of)))?;
     Ok(measures)
 }

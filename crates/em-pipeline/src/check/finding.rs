@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::error;
+use crate::Error;
 
 /// How bad it is; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -58,9 +58,10 @@ impl Finding {
     }
 
     /// Makes a finding of an error, with its causes and its hint.
-    pub fn of_error(error: &crate::error::Error) -> Self {
-        let hint = error::hint_of(error);
-        Self { hint, ..Self::error(format!("{error:#}")) }
+    pub fn of_error(error: &Error) -> Self {
+        let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
+        let chain: Vec<String> = causes.by_ref().map(ToString::to_string).collect();
+        Self { hint: error.hint(), ..Self::error(chain.join(": ")) }
     }
 
     /// Says in which file.

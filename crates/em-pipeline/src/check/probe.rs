@@ -2,22 +2,26 @@
 
 use std::time::Instant;
 
-use crate::error::Result;
 use em_data::{Region, Sampler, Split};
 use em_io::Roi;
 use em_model::{Device, Progress, RunFolder};
 
 use super::finding::Finding;
-use crate::config::RunConfig;
-use crate::dataset::Dataset;
-use crate::display;
+use crate::error::{Context, Result};
+use crate::{Dataset, Error, Observer, RunConfig, display};
 
 /// The steps that are measured, after one that is not: the first one sets buffers up.
 const STEPS: usize = 3;
 
 /// Measures a few steps and one validation section, and tells how long all will take.
-pub fn check(config: &RunConfig, device: Device, findings: &mut Vec<Finding>) {
-    match measured(config, device) {
+pub fn check(
+    config: &RunConfig,
+    device: Device,
+    findings: &mut Vec<Finding>,
+    observer: &mut Observer<'_>,
+) -> Result<()> {
+    match measured(config, device, observer) {
+        Err(Error::Stopped) => return Err(Error::Stopped),
         Ok(time) => findings.push(Finding::note(format!(
             "time: about {} for {} epochs on {device} ({:.1} tiles/s, {} for each validation)",
             display::duration(time.total),
@@ -27,6 +31,7 @@ pub fn check(config: &RunConfig, device: Device, findings: &mut Vec<Finding>) {
         ))),
         Err(error) => findings.push(Finding::of_error(&error)),
     }
+    Ok(())
 }
 
 struct Time {
@@ -35,8 +40,8 @@ struct Time {
     total: f64,
 }
 
-fn measured(config: &RunConfig, device: Device) -> Result<Time> {
-    let dataset = Dataset::read(config)?;
+fn measured(config: &RunConfig, device: Device, observer: &mut Observer<'_>) -> Result<Time> {
+    let dataset = Dataset::read(config, observer)?;
     let (train, validation) = (&dataset.split.train, &dataset.split.validation);
     let tiles = Sampler::new(&dataset.set, train, &config.tiling, &config.augmentation, config.train.seed)?
         .tiles_per_epoch();
@@ -67,7 +72,7 @@ fn steps_and_section(
     device: Device,
 ) -> Result<(f64, f64)> {
     let architecture = config.model.architecture(dataset.set.classes().len())?;
-    let folder = tempfile::tempdir()?;
+    let folder = tempfile::tempdir().context("there is no temporary folder")?;
     let run = RunFolder::new(folder.path());
     let training = dataset.training(config, split, &architecture, device, &run)?;
     let (mut first, mut validating, mut end) = (None, None, None);

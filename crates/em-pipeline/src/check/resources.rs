@@ -2,12 +2,11 @@
 
 use em_io::VoxelType;
 
-
 use super::facts::StackFacts;
 use super::finding::Finding;
 use super::sides::Sides;
-use crate::config::RunConfig;
 use crate::memory::available_bytes;
+use crate::{RunConfig, display};
 
 /// Estimates the memory, and compares it with what the machine has left.
 pub fn check(

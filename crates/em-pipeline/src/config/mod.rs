@@ -8,13 +8,12 @@ pub mod template;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Context, Result};
 use em_data::{AugmentationConfig, NormalizationConfig, SplitConfig, TilingConfig};
 use em_model::{LossConfig, ModelConfig, PredictConfig, TrainConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::UserError;
+use crate::error::{Context, Result, UserError};
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -108,7 +107,9 @@ impl RunConfig {
         let config: Self = toml::from_str(&text).map_err(failure)?;
         // TOML's integers have 63 bits and a sign; a larger one is read, but could not be written again.
         toml::from_str::<toml::Table>(&text).map_err(failure)?;
-        let folder = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
+        let absolute =
+            std::path::absolute(path).with_context(|| format!("`{}` is no path", path.display()))?;
+        let folder = absolute.parent().map(Path::to_owned).unwrap_or_default();
         let config = config.with_paths_from(&folder);
         overrides::apply(config, overrides)
     }
@@ -162,7 +163,7 @@ mod tests {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let config = RunConfig::load(&path, &[]).unwrap_or_else(|error| panic!("{error:#}"));
+            let config = RunConfig::load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
             let architecture = config.model.architecture(1).unwrap();
             architecture.check_tile_size(config.tiling.tile_size).unwrap();
             config.train.check().unwrap();

@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
-use crate::error::Result;
 use toml::{Table, Value};
 
 use super::{RunConfig, lexically_absolute, misspelling};
-use crate::error::UserError;
+use crate::error::{Context, Result, UserError};
+
+/// Says of a failure what was being done.
+const UNWRITABLE: &str = "the configuration cannot be written as TOML";
 
 /// Applies overrides in their order. Relative paths in them start at the working folder.
 pub fn apply(config: RunConfig, overrides: &[String]) -> Result<RunConfig> {
-    let folder = std::env::current_dir()?;
+    let folder = std::env::current_dir().context("the working folder cannot be found")?;
     overrides.iter().try_fold(config, |config, text| apply_one(config, text, &folder))
 }
 
@@ -22,7 +24,7 @@ fn apply_one(config: RunConfig, text: &str, folder: &Path) -> Result<RunConfig> 
         )
     })?;
     let (key, value) = (key.trim(), parse(value.trim()));
-    let mut table = Table::try_from(&config)?;
+    let mut table = Table::try_from(&config).context(UNWRITABLE)?;
     let value = if is_path(key) { absolute(value, folder) } else { value };
     insert(&mut table, key, value).map_err(|part| {
         UserError::new(
@@ -31,7 +33,7 @@ fn apply_one(config: RunConfig, text: &str, folder: &Path) -> Result<RunConfig> 
         )
     })?;
     // Through text, since messages about text name the field at fault.
-    let whole = toml::to_string(&table)?;
+    let whole = toml::to_string(&table).context(UNWRITABLE)?;
     toml::from_str(&whole).map_err(|error| {
         let reason = misspelling::tidy(error.message());
         UserError::new(format!("--set `{text}`: {reason}"), misspelling::hint(error.message())).into()

@@ -4,6 +4,7 @@ use serde_json::Value;
 use toml::Table;
 
 use super::RunConfig;
+use crate::error::{Context, Result};
 
 /// Returns the JSON schema of a configuration, for editors.
 pub fn schema() -> Value {
@@ -13,21 +14,15 @@ pub fn schema() -> Value {
 /// Writes every key with its default and its meaning.
 ///
 /// A key without a default is written as a comment.
-pub fn commented() -> crate::error::Result<String> {
+pub fn commented() -> Result<String> {
     let schema = schema();
-    let defaults = Table::try_from(RunConfig::default())?;
+    let defaults = Table::try_from(RunConfig::default()).context("the default configuration is no TOML")?;
     let mut text = String::from("# Every key with its default. Paths start at this file's folder.\n");
     section(&mut text, &schema, &schema, &defaults, "")?;
     Ok(text)
 }
 
-fn section(
-    text: &mut String,
-    root: &Value,
-    schema: &Value,
-    defaults: &Table,
-    name: &str,
-) -> crate::error::Result<()> {
+fn section(text: &mut String, root: &Value, schema: &Value, defaults: &Table, name: &str) -> Result<()> {
     let Some(properties) = schema["properties"].as_object() else { return Ok(()) };
     let mut sections = Vec::new();
     for (key, property) in properties {

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use em_io::{Roi, Volume, VolumeSpec, VolumeWriter, VoxelType, WriteOptions};
 
+pub use self::part::Part;
 use self::target::Target;
 use self::values::Change;
-pub use self::part::Part;
 pub use self::values::ValueRule;
 use crate::error::{Context, Error, Result, UserError};
 use crate::overlap::read_ahead;

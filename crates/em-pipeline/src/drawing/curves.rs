@@ -1,10 +1,10 @@
 //! Curves over epochs.
 
-use crate::error::{Result, UserError};
+use crate::Result;
 use image::RgbImage;
 use plotters::prelude::*;
 
-use super::text;
+use super::{failed, text};
 
 /// One line of a chart: a name and a value per epoch; epochs without a value are left out.
 pub struct Curve {
@@ -42,7 +42,7 @@ pub fn curves(charts: &[(&str, Vec<Curve>)]) -> Result<RgbImage> {
         }
         root.present().map_err(failed)?;
     }
-    RgbImage::from_raw(width as u32, height as u32, buffer).ok_or_else(|| anyhow!("a chart lost its size"))
+    RgbImage::from_raw(width as u32, height as u32, buffer).ok_or_else(|| failed("a chart lost its size"))
 }
 
 fn chart(
@@ -96,8 +96,4 @@ fn chart(
         .border_style(BLACK.mix(0.3))
         .draw()
         .map_err(failed)
-}
-
-fn failed(error: impl std::fmt::Display) -> crate::error::Error {
-    anyhow!("a chart could not be drawn: {error}")
 }

@@ -1,10 +1,10 @@
 //! Histograms side by side.
 
-use crate::error::{Result, UserError};
+use crate::Result;
 use image::RgbImage;
 use plotters::prelude::*;
 
-use super::text;
+use super::{failed, text};
 
 const WIDTH: usize = 480;
 const HEIGHT: usize = 360;
@@ -32,8 +32,7 @@ pub fn histograms(all: &[Histogram]) -> Result<RgbImage> {
         }
         root.present().map_err(failed)?;
     }
-    RgbImage::from_raw(width as u32, height as u32, buffer)
-        .ok_or_else(|| anyhow!("a histogram lost its size"))
+    RgbImage::from_raw(width as u32, height as u32, buffer).ok_or_else(|| failed("a histogram lost its size"))
 }
 
 fn draw(area: &DrawingArea<BitMapBackend<'_>, plotters::coord::Shift>, histogram: &Histogram) -> Result<()> {
@@ -78,10 +77,6 @@ fn bins(values: &[f64]) -> (f64, f64, [u32; BINS]) {
         counts[(((value - low) / width) as usize).min(BINS - 1)] += 1;
     }
     (low, width, counts)
-}
-
-fn failed(error: impl std::fmt::Display) -> crate::error::Error {
-    anyhow!("a histogram could not be drawn: {error}")
 }
 
 #[cfg(test)]

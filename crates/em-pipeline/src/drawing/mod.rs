@@ -11,9 +11,15 @@ pub use histogram::{Histogram, histograms};
 pub use panel::panel;
 pub use sheet::sheet;
 
+use crate::{Error, Result};
+
 /// Encodes a picture as PNG.
-pub fn png(picture: &image::RgbImage) -> crate::error::Result<Vec<u8>> {
+pub fn png(picture: &image::RgbImage) -> Result<Vec<u8>> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, image::ImageFormat::Png)?;
+    picture.write_to(&mut bytes, image::ImageFormat::Png).map_err(failed)?;
     Ok(bytes.into_inner())
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::Drawing(error.to_string())
 }

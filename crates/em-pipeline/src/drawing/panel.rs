@@ -1,11 +1,11 @@
 //! Image, label, prediction and errors side by side.
 
-use crate::error::{Result, UserError};
+use crate::Result;
 use image::{Rgb, RgbImage};
 use ndarray::ArrayView2;
 use plotters::prelude::*;
 
-use super::text;
+use super::{failed, text};
 
 /// Space between the pictures, and their captions' height.
 const GAP: u32 = 8;
@@ -63,12 +63,11 @@ fn captioned(picture: RgbImage, width: u32) -> Result<RgbImage> {
             for (word, Rgb([r, g, b])) in words {
                 let colour = RGBColor(*r, *g, *b);
                 let style = TextStyle::from((text::FONT, 17).into_font()).color(&colour);
-                area.draw_text(word, &style, (x, 4))
-                    .map_err(|error| anyhow!("a caption could not be drawn: {error}"))?;
+                area.draw_text(word, &style, (x, 4)).map_err(failed)?;
                 x += 9 * word.len() as i32 + 8;
             }
         }
-        area.present().map_err(|error| anyhow!("a panel could not be drawn: {error}"))?;
+        area.present().map_err(failed)?;
     }
-    RgbImage::from_raw(size.0, size.1, buffer).ok_or_else(|| anyhow!("a panel lost its size"))
+    RgbImage::from_raw(size.0, size.1, buffer).ok_or_else(|| failed("a panel lost its size"))
 }

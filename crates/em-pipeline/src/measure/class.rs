@@ -42,8 +42,7 @@ impl OpenClass<'_> {
     pub fn measure(&self, request: &MeasureRequest, observer: &mut Observer<'_>) -> Result<Found> {
         let (name, folder, find) = (self.name, &request.folder, request.find);
         let shape = self.mask.shape();
-        let mut objects =
-            pass(shape, observer, |advance| Objects::find(&self.mask, find, folder, advance))?;
+        let mut objects = pass(shape, observer, |advance| Objects::find(&self.mask, find, folder, advance))?;
         objects.set_voxel_size_nm(request.voxel_size_nm.or(self.mask.voxel_size_nm()));
         if objects.voxel_size_nm().is_none() {
             observer.warn(&format!(

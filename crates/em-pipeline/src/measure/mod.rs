@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use em_io::{Content, Volume, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions};
 use em_objects::{FindConfig, Nearest, Objects};
 
+pub use self::class::SplitSummary;
 use self::class::{Found, OpenClass};
 use self::summary::Summary;
-pub use self::class::SplitSummary;
 pub use self::summary::{ClassSummary, Spread};
 use crate::class_path::class_path;
 use crate::drawing::{Histogram, histograms, png};

@@ -207,7 +207,9 @@ impl Values {
                 let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
                 writer.write_batch(&known, Some(&levels), None)?;
             }
-            _ => return Err(io::Error::other("a column of the Parquet file has another type than its schema")),
+            _ => {
+                return Err(io::Error::other("a column of the Parquet file has another type than its schema"));
+            }
         }
         Ok(())
     }
@@ -218,14 +220,16 @@ fn write_parquet(groups: impl Iterator<Item = Vec<Column>>, out: impl Write + Se
     let mut groups = groups.peekable();
     let first = groups.peek().ok_or_else(|| io::Error::other("a table without a group of rows"))?;
     let fields = first.iter().map(|column| Ok(Arc::new(column.values.parquet_type(&column.name)?)));
-    let schema = Type::group_type_builder("objects").with_fields(fields.collect::<io::Result<_>>()?).build()?;
+    let schema =
+        Type::group_type_builder("objects").with_fields(fields.collect::<io::Result<_>>()?).build()?;
     let properties = Arc::new(WriterProperties::builder().build());
     let mut file = SerializedFileWriter::new(out, Arc::new(schema), properties)?;
     for columns in groups {
         let mut group = file.next_row_group()?;
         for column in &columns {
-            let mut writer =
-                group.next_column()?.ok_or_else(|| io::Error::other("the Parquet file has too few columns"))?;
+            let mut writer = group
+                .next_column()?
+                .ok_or_else(|| io::Error::other("the Parquet file has too few columns"))?;
             column.values.write_parquet(writer.untyped())?;
             writer.close()?;
         }

@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn blocks_come_back_after_a_kill_that_cut_the_list_short() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, fingerprint) = (folder.path().join("out.tif"), Fingerprint::default().with("threshold", 0.5));
+        let (path, fingerprint) =
+            (folder.path().join("out.tif"), Fingerprint::default().with("threshold", 0.5));
         let mut store = BlockStore::create(&path, &fingerprint).unwrap();
         (0..3).for_each(|n| store.push(&block(n)).unwrap());
         drop(store);

@@ -284,7 +284,11 @@ impl PredictPlan {
     fn store(&self, fingerprint: &Fingerprint) -> Result<BlockStore> {
         // Named after the first file.
         let path = &self.outputs[0].path;
-        if self.resume { BlockStore::resume(path, fingerprint) } else { BlockStore::create(path, fingerprint) }
+        if self.resume {
+            BlockStore::resume(path, fingerprint)
+        } else {
+            BlockStore::create(path, fingerprint)
+        }
     }
 
     /// All that the result depends on.

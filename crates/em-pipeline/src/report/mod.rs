@@ -17,29 +17,42 @@ use std::path::{Path, PathBuf};
 use crate::error::{Context, Result};
 use em_data::{LabelledVolume, Region, TrainingSet};
 use em_io::Roi;
-use em_model::{Device, Predictor, RunFolder, Training};
+use em_model::{Device, ModelCard, Predictor, RunFolder, Training};
 use image::RgbImage;
 use ndarray::{Array2, Array3, Axis, s};
 use serde::Serialize;
 
-use crate::config::RunConfig;
-use crate::dataset::Dataset;
 use crate::drawing::{Curve, curves, panel, png, sheet};
-use crate::prediction;
-use crate::scores::{self, Block, ClassScores, Collector, Ruler};
+use crate::scores::{ClassScores, Collector, Labelled, Ruler};
 use crate::tuned::Tuned;
+use crate::{Dataset, Observer, RunConfig, prediction, write};
 
 /// Scores of one side of a run, per class.
-type SideScores = BTreeMap<String, ClassScores>;
+pub type SideScores = BTreeMap<String, ClassScores>;
 
 /// `scores.json`.
-#[derive(Serialize)]
-struct RunScores {
-    format_version: u32,
-    leaking_split: bool,
-    thresholds: BTreeMap<String, f32>,
-    validation: SideScores,
-    test: Option<SideScores>,
+#[derive(Debug, Serialize)]
+pub struct RunScores {
+    /// Version of this layout.
+    pub format_version: u32,
+    /// Whether validation voxels were neighbours of training voxels in the same sections.
+    pub leaking_split: bool,
+    /// The threshold of each class.
+    pub thresholds: BTreeMap<String, f32>,
+    /// Of each class on validation.
+    pub validation: SideScores,
+    /// Of each class on the test stacks, if there are any.
+    pub test: Option<SideScores>,
+}
+
+/// What a report holds.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The page, with everything in it.
+    pub page: PathBuf,
+    /// The scores.
+    pub scores: RunScores,
 }
 
 /// A picture of the report with what it shows.
@@ -54,20 +67,29 @@ const SAMPLE_TILES: usize = 12;
 /// Draws the first tiles of a training, before it begins.
 pub fn write_samples(run: &RunFolder, training: &Training<'_>) -> Result<()> {
     let drawn = png(&sheet(&training.sample_tiles(SAMPLE_TILES)?))?;
-    em_io::write_atomically(&samples_path(run), |file| file.write_all(&drawn))?;
-    Ok(())
+    write::bytes(&samples_path(run), &drawn)
 }
 
 fn samples_path(run: &RunFolder) -> PathBuf {
     run.path().join("samples.png")
 }
 
-/// Scores a finished run, draws its pictures and writes the report; returns the page's path.
-pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Device) -> Result<PathBuf> {
+/// Scores a finished run, draws its pictures and writes the report.
+///
+/// # Errors
+///
+/// Fails if a file of the run is missing or damaged, or cannot be written.
+pub fn write(
+    run: &RunFolder,
+    config: &RunConfig,
+    dataset: &Dataset,
+    device: Device,
+    observer: &mut Observer<'_>,
+) -> Result<Report> {
     let predictor = Predictor::with_config(run, device, config.predict.clone())?;
     let tuned = Tuned::read(run)?;
     let validation = Side::score(&predictor, &tuned, &dataset.set, &dataset.split.validation)?;
-    let test = match Dataset::read_test(config)? {
+    let test = match Dataset::read_test(config, observer)? {
         Some(set) => {
             let shapes = set.volumes().iter().map(LabelledVolume::shape).enumerate();
             let whole = shapes.map(|(volume, shape)| Region { volume, roi: Roi::whole(shape) });
@@ -83,11 +105,10 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
         test,
     };
     let path = |name: &str| run.path().join(name);
-    let json = serde_json::to_string_pretty(&scores)?;
-    em_io::write_atomically(&path("scores.json"), |file| writeln!(file, "{json}"))?;
+    write::json(&path("scores.json"), &scores)?;
 
     let drawn = png(&history_curves(&run.history())?)?;
-    em_io::write_atomically(&path("curves.png"), |file| file.write_all(&drawn))?;
+    write::bytes(&path("curves.png"), &drawn)?;
     let mut pictures = vec![Picture { caption: "Loss, accuracy and IoU over epochs".into(), png: drawn }];
     // Runs of earlier versions have none.
     if let Ok(drawn) = std::fs::read(samples_path(run)) {
@@ -95,21 +116,26 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
         pictures.push(Picture { caption: caption.into(), png: drawn });
     }
     for (name, picture) in validation.panels(&dataset.set)? {
-        em_io::write_atomically(&path("panels").join(format!("{name}.png")), |file| {
-            file.write_all(&picture.png)
-        })?;
+        write::bytes(&path("panels").join(format!("{name}.png")), &picture.png)?;
         pictures.push(picture);
     }
-    let page = run_page::of_run(predictor.card(), &scores, &pictures, &config.to_toml()?);
-    let report = path("report.html");
-    em_io::write_atomically(&report, |file| file.write_all(page.as_bytes()))?;
-    for (side, of_side) in [("validation", Some(&scores.validation)), ("test", scores.test.as_ref())] {
-        for (class, of_class) in of_side.into_iter().flatten() {
-            println!("\n{class}, {side}");
-            scores::print(of_class, false);
-        }
-    }
-    Ok(report)
+    let text = run_page::of_run(predictor.card(), &scores, &pictures, &config.to_toml()?);
+    let page = path("report.html");
+    write::bytes(&page, text.as_bytes())?;
+    Ok(Report { page, scores })
+}
+
+/// Writes the report of a run again, from its folder alone and the data that its configuration names.
+///
+/// # Errors
+///
+/// As [`write`], and those of [`Dataset::read`].
+pub fn write_again(run: &RunFolder, device: Device, observer: &mut Observer<'_>) -> Result<Report> {
+    // The card is read first: its error says what a run is.
+    ModelCard::read(run)?;
+    let config = RunConfig::load(&run.config(), &[])?;
+    let dataset = Dataset::read(&config, observer)?;
+    write(run, &config, &dataset, device, observer)
 }
 
 /// One side of a run, scored: which sections there are, what was predicted, and how good each is.
@@ -141,7 +167,7 @@ impl Side {
             for (class, (name, collector)) in classes.iter().zip(&mut collectors).enumerate() {
                 let probabilities = probabilities.index_axis(Axis(0), class);
                 let mask = prediction::mask(predictor, tuned, name, probabilities)?;
-                collector.add(Block {
+                collector.add(Labelled {
                     prediction: mask.view(),
                     label: region.slice(volume.mask(class)),
                     probabilities: Some(probabilities),
@@ -204,8 +230,9 @@ fn grey(set: &TrainingSet, section: &Region) -> Array2<f32> {
 fn history_curves(path: &Path) -> Result<RgbImage> {
     let mut reader =
         csv::Reader::from_path(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
-    let columns: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
-    let rows = reader.records().collect::<Result<Vec<_>, _>>()?;
+    let damaged = || format!("`{}` is damaged", path.display());
+    let columns: Vec<String> = reader.headers().with_context(damaged)?.iter().map(str::to_owned).collect();
+    let rows = reader.records().collect::<Result<Vec<_>, _>>().with_context(damaged)?;
     let curve = |side: &str, column: &str, name: String| {
         let place = columns.iter().position(|c| *c == format!("{side}_{column}"));
         let point = |row: &csv::StringRecord| {

@@ -11,7 +11,7 @@ use super::{ClassScores, ObjectScores, Ruler, Scores, SectionScores, VolumeScore
 
 /// Voxels of one class that are scored together, all of one shape `[z, y, x]`.
 #[derive(Clone, Copy)]
-pub struct Block<'a> {
+pub struct Labelled<'a> {
     /// What was predicted.
     pub prediction: ArrayView3<'a, bool>,
     /// What is true.
@@ -51,13 +51,13 @@ impl Collector {
     /// Counts a block: its sections, its objects, and, where it is deeper than a section, its boundaries in 3D.
     ///
     /// Memory: about 20 bytes per voxel of the block.
-    pub fn add(&mut self, block: Block<'_>) -> Result<()> {
+    pub fn add(&mut self, block: Labelled<'_>) -> Result<()> {
         match block.ignored {
             None => self.add_cleared(block),
             Some(ignored) => {
                 let [prediction, label] = [block.prediction, block.label].map(|mask| outside(mask, ignored));
-                let Block { probabilities, ignored, .. } = block;
-                self.add_cleared(Block {
+                let Labelled { probabilities, ignored, .. } = block;
+                self.add_cleared(Labelled {
                     prediction: prediction.view(),
                     label: label.view(),
                     probabilities,
@@ -68,7 +68,7 @@ impl Collector {
     }
 
     /// Counts a block whose ignored voxels are background.
-    fn add_cleared(&mut self, block: Block<'_>) -> Result<()> {
+    fn add_cleared(&mut self, block: Labelled<'_>) -> Result<()> {
         let depth = block.label.len_of(Axis(0));
         let found: Vec<(Evidence, Option<Calibration>)> =
             (0..depth).into_par_iter().map(|z| section(block, z, &self.ruler)).collect::<Result<_>>()?;
@@ -129,7 +129,7 @@ pub fn outside(mask: ArrayView3<'_, bool>, ignored: ArrayView3<'_, bool>) -> Arr
 }
 
 /// Counts one section of a block whose ignored voxels are background.
-fn section(block: Block<'_>, z: usize, ruler: &Ruler) -> Result<(Evidence, Option<Calibration>)> {
+fn section(block: Labelled<'_>, z: usize, ruler: &Ruler) -> Result<(Evidence, Option<Calibration>)> {
     let [prediction, label] = [block.prediction, block.label].map(|mask| mask.index_axis_move(Axis(0), z));
     let ignored = block.ignored.map(|ignored| ignored.index_axis_move(Axis(0), z));
     let pixel = &ruler.voxel[1..];

@@ -12,8 +12,8 @@ use em_metrics::calibration::ReliabilityBin;
 use em_metrics::{BoundaryCounts, Calibration, ConfusionCounts, InstanceCounts, Interval, SurfaceDistances};
 use serde::{Deserialize, Serialize};
 
-pub use collector::{Block, Collector, outside};
-pub use table::{cell, csv, interval, print, title};
+pub use collector::{Collector, Labelled, outside};
+pub use table::{cell, csv, interval, text, title};
 
 /// Scores that follow from the counts of one section, or of several together; `null` where a score does not exist.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,12 +5,9 @@ use em_metrics::Interval;
 use super::{ClassScores, MEASURES, MatchScores, Measure, Scores};
 use crate::display;
 
-/// Prints the scores of a class, and those of each section if asked.
-pub fn print(scores: &ClassScores, per_section: bool) {
-    if per_section {
-        println!("{}", sections(scores));
-    }
-    print!("{}", summary(scores));
+/// Writes the scores of a class as a table of 80 columns, behind those of each section if asked.
+pub fn text(scores: &ClassScores, per_section: bool) -> String {
+    if per_section { format!("{}\n{}", sections(scores), summary(scores)) } else { summary(scores) }
 }
 
 /// Each section as a row, in 80 columns.
@@ -101,6 +98,7 @@ fn notes(scores: &ClassScores) -> String {
     text
 }
 
+/// The name of a score with its unit, for people.
 pub fn title(measure: &Measure, scores: &ClassScores) -> String {
     let unit = scores.ruler.unit.name();
     match measure.key {
@@ -122,6 +120,7 @@ fn spread(scores: &ClassScores, measure: &Measure) -> [String; 3] {
     [show(0), show(last / 2), show(last)]
 }
 
+/// A score in the digits of its measure.
 pub fn cell(measure: &Measure, scores: &Scores) -> String {
     show(measure, (measure.get)(scores))
 }
