@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
-use crate::loss::{Loss, LossConfig, LossKind, Overlap};
-use crate::optimizer::{Optimizer, OptimizerConfig};
-use crate::unet::{Mode, UNet};
+use crate::network::{Mode, UNet};
+use crate::train::loss::{Loss, LossConfig, LossKind, Overlap};
+use crate::train::optimizer::{Optimizer, OptimizerConfig};
 use crate::{Architecture, Device, Preset};
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tch::Tensor;
 
-use crate::unet::UNet;
+use crate::network::UNet;
 use crate::{Architecture, Device, Result};
 
 #[derive(Debug)]

@@ -2,9 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use crate::history::Scores;
-use crate::validate::{counts_of, tally_of};
-use crate::{Device, Error, Result};
+use super::validation::{counts_of, tally_of};
+use crate::{Device, Error, Result, Scores};
 
 /// Steps between two looks at the loss, which make an accelerator wait.
 const STEPS_BETWEEN_LOOKS: usize = 16;

@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use super::{Training, state};
 use crate::Result;
-use crate::batch::{BatchConfig, DeviceVolumes};
+use crate::augment::{BatchConfig, DeviceVolumes};
 
 /// A changed training tile.
 #[derive(Clone, Debug, PartialEq)]

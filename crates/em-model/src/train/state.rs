@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::average::{Average, tensors};
+use super::optimizer::Optimizer;
 use super::{TrainConfig, Training};
-use crate::history::{EpochRecord, to_csv};
-use crate::optimizer::Optimizer;
-use crate::run_folder::FORMAT_VERSION;
-use crate::unet::UNet;
-use crate::{Error, ModelCard, Result, RunFolder, ScheduleKind, checkpoint};
+use crate::network::UNet;
+use crate::run::{FORMAT_VERSION, checkpoint, to_csv};
+use crate::{EpochRecord, Error, ModelCard, Result, RunFolder, ScheduleKind};
 
 /// Epochs in a row without any foreground after which a training is given up.
 const EPOCHS_OF_BACKGROUND: usize = 3;

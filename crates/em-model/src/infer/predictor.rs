@@ -1,74 +1,19 @@
 //! Whole sections and volumes from a trained model.
 
-use em_data::{Normalization, NormalizationConfig, NormalizationKind, Probabilities};
 use std::ops::Range;
 
+use em_data::{Normalization, NormalizationConfig, NormalizationKind, Probabilities};
 use em_io::Volume;
 use ndarray::{Array4, ArrayView3, Axis};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::batch::context_of;
-use crate::loss::class_probabilities;
-use crate::section::{self, SectionConfig};
-use crate::train::Precision;
-use crate::unet::{FoldedUNet, UNet};
-use crate::volume::VolumePlan;
-use crate::{Device, Error, ModelCard, Result, RunFolder, checkpoint, memory};
-
-/// Section `[predict]` of a configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct PredictConfig {
-    /// Largest edge, in voxels, of what goes through the network at once; larger sections are cut into tiles that overlap by as much as the network sees, so that no seam shows. 3D networks take boxes of about as many voxels.
-    pub tile_size: usize,
-    /// Mirrored voxels around each section.
-    pub border: usize,
-    /// Voxels that are read, predicted and written at a time: as many whole sections as fit, at least one. Memory grows with it.
-    pub block_voxels: usize,
-    /// How many mirrored and turned views of each section are predicted and averaged: 1, 4 (mirrored along y and x) or 8 (also turned by 90 degrees; in 3D, also mirrored along z). Time grows with it.
-    pub views: usize,
-    /// Numbers that features are kept in: `fp32`; `bf16`, about twice as fast on half the memory where the processor or accelerator has instructions for it, with probabilities that differ by about 0.001; `auto`, bf16 on processors that do.
-    pub precision: Precision,
-    /// Fit the normalisation on the input instead of taking the training's statistics.
-    pub refit_normalization: bool,
-}
-
-impl Default for PredictConfig {
-    fn default() -> Self {
-        Self {
-            tile_size: 1536,
-            border: 16,
-            block_voxels: 4 << 20,
-            views: 1,
-            precision: Precision::Auto,
-            refit_normalization: false,
-        }
-    }
-}
-
-impl PredictConfig {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the key that is out of range.
-    pub fn check(&self) -> Result<()> {
-        for (key, value) in
-            [("predict.tile_size", self.tile_size), ("predict.block_voxels", self.block_voxels)]
-        {
-            if value == 0 {
-                return Err(Error::Setting { key, found: "0".into(), expected: "at least 1".into() });
-            }
-        }
-        if ![1, 4, 8].contains(&self.views) {
-            let found = self.views.to_string();
-            return Err(Error::Setting { key: "predict.views", found, expected: "1, 4 or 8".into() });
-        }
-        Ok(())
-    }
-}
+use super::PredictConfig;
+use super::sections::{self, SectionConfig};
+use super::views::{seen_as, seen_back};
+use super::volumes::VolumePlan;
+use crate::network::{FoldedUNet, UNet, class_probabilities, context_of, inference_bytes};
+use crate::run::checkpoint;
+use crate::{Device, Error, ModelCard, Result, RunFolder};
 
 /// A trained model, or several whose probabilities are averaged, ready to predict.
 #[derive(Debug)]
@@ -151,7 +96,7 @@ impl Predictor {
     /// Fails if the sections are empty.
     pub fn memory_bytes(&self, section: [usize; 2]) -> Result<u64> {
         let config = self.section_config(self.card.normalization);
-        let [height, width] = section::largest_tile(&self.card.architecture, section, &config)?;
+        let [height, width] = sections::largest_tile(&self.card.architecture, section, &config)?;
         let depth = self.plan().map_or(1, |plan| plan.largest_tile()[0]);
         let tile = [depth, height, width];
         let section_bytes = (depth * section[0] * section[1] * size_of::<f32>()) as u64;
@@ -162,7 +107,7 @@ impl Predictor {
         let planes = 2 * channels + 1 + views;
         let others: u64 = self.nets[1..].iter().map(|net| net.architecture().weight_bytes()).sum();
         let features = self.config.precision.kind(self.device).elt_size_in_bytes() as u64;
-        Ok(memory::inference_bytes(&self.card.architecture, tile, features) + planes * section_bytes + others)
+        Ok(inference_bytes(&self.card.architecture, tile, features) + planes * section_bytes + others)
     }
 
     /// Returns how many sections on each side of a section the network sees besides it.
@@ -305,7 +250,7 @@ impl Predictor {
         let mut sum: Option<Tensor> = None;
         for net in &self.nets {
             for view in 0..self.config.views {
-                let logits = section::logits(net, &seen_as(input, view, volumes)?, config)?;
+                let logits = sections::logits(net, &seen_as(input, view, volumes)?, config)?;
                 let exclusive = net.architecture().exclusive;
                 let probabilities = class_probabilities(&logits, classes, exclusive)?;
                 let probabilities = seen_back(&probabilities.f_to_kind(Kind::Float)?, view, volumes)?;
@@ -319,26 +264,6 @@ impl Predictor {
         let sum = sum.expect("there is a network and a view");
         Ok(if count > 1.0 { sum / count } else { sum })
     }
-}
-
-/// One of eight views: bit 0 mirrors x, bit 1 y, and bit 2 turns by 90 degrees, or mirrors z of volumes.
-fn seen_as(sections: &Tensor, view: usize, volumes: bool) -> Result<Tensor> {
-    let turn = view & 4 > 0 && !volumes;
-    let turned = if turn { sections.f_rot90(1, [-2, -1])? } else { sections.shallow_clone() };
-    mirrored_as(&turned, view, volumes)
-}
-
-/// Turns and mirrors a view back.
-fn seen_back(probabilities: &Tensor, view: usize, volumes: bool) -> Result<Tensor> {
-    let mirrored = mirrored_as(probabilities, view, volumes)?;
-    let turn = view & 4 > 0 && !volumes;
-    Ok(if turn { mirrored.f_rot90(-1, [-2, -1])? } else { mirrored })
-}
-
-fn mirrored_as(tensor: &Tensor, view: usize, volumes: bool) -> Result<Tensor> {
-    let bits = if volumes { 3 } else { 2 };
-    let axes: Vec<i64> = (0..bits).filter(|bit| view & (1 << bit) > 0).map(|bit| -1 - bit).collect();
-    Ok(if axes.is_empty() { tensor.shallow_clone() } else { tensor.f_flip(axes)? })
 }
 
 /// In what a model cannot be averaged with another.
@@ -359,25 +284,4 @@ fn difference(first: &ModelCard, other: &ModelCard) -> Option<String> {
     }
     (context(first) != context(other))
         .then(|| format!("sees {} sections at once, and the first run {}", context(other), context(first)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_view_is_another_and_is_undone() {
-        for (volumes, shape) in [(false, [1, 1, 2, 3]), (true, [1, 2, 2, 3])] {
-            let count = shape.iter().product::<i64>();
-            let section = Tensor::arange(count, (Kind::Float, tch::Device::Cpu)).view(shape);
-            let mut seen = Vec::new();
-            for view in 0..8 {
-                let changed = seen_as(&section, view, volumes).unwrap();
-                let flat: Vec<f32> = Vec::try_from(changed.contiguous().view(-1)).unwrap();
-                assert!(!seen.contains(&(changed.size(), flat.clone())), "view {view} is there twice");
-                seen.push((changed.size(), flat));
-                assert_eq!(seen_back(&changed, view, volumes).unwrap(), section, "view {view}");
-            }
-        }
-    }
 }

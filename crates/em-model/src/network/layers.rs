@@ -3,8 +3,8 @@
 
 use tch::{Kind, Tensor};
 
+use super::Activation;
 use crate::Result;
-use crate::architecture::Activation;
 
 /// PyTorch's default, which most published networks use.
 const NORM_EPSILON: f64 = 1e-5;

@@ -2,10 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use crate::architecture::{Architecture, Norm, Padding};
-pub(crate) use crate::blocks::Mode;
-use crate::blocks::{BatchNorm, Block, Convolution, GroupNorm, NormLayer, UpConvolution};
-use crate::parameters::Parameters;
+use super::layers::{BatchNorm, Block, Convolution, GroupNorm, Mode, NormLayer, UpConvolution};
+use super::{Architecture, Norm, Padding, Parameters};
 use crate::{Device, Result};
 
 /// A kernel of one voxel, whatever the level.
@@ -308,7 +306,7 @@ mod tests {
             let _ = tch::no_grad(|| net.head.weight.zero_());
             let x = Tensor::zeros([1, 1, 16, 16], (Kind::Float, tch::Device::Cpu));
             let logits = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());
-            let started = crate::loss::class_probabilities(&logits, 2, exclusive).unwrap();
+            let started = crate::network::class_probabilities(&logits, 2, exclusive).unwrap();
             for (class, share) in [0.2, 0.05].into_iter().enumerate() {
                 let found = started.double_value(&[0, class as i64, 3, 5]);
                 assert!((found - share).abs() < 1e-6, "{exclusive}: {found}, expected {share}");

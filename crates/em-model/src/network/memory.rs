@@ -1,6 +1,6 @@
 //! What predictions and trainings take in memory, before they start. Upper bounds, not measurements.
 
-use crate::architecture::Architecture;
+use super::Architecture;
 
 /// The program with libtorch, before anything is computed (measured: 230 MB with the CPU library).
 const PROGRAM_BYTES: u64 = 300 << 20;

@@ -1,6 +1,6 @@
 //! What a network costs: its parameters, and the multiply-adds of a tile.
 
-use crate::architecture::{Architecture, Norm, Padding};
+use super::{Architecture, Norm, Padding};
 
 /// One convolution: channels in and out, voxels of the kernel, and where it is applied.
 struct Layer {

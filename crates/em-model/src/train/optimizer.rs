@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::parameters::Parameters;
+use crate::network::Parameters;
 use crate::{Error, Result};
 
 /// Section `[train.optimizer]` of a configuration.

@@ -4,6 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::{LossConfig, LossKind, Overlap};
 use crate::Result;
+use crate::network::class_probabilities;
 
 /// The class number that libtorch's cross-entropy leaves out.
 const IGNORED_INDEX: i64 = -100;
@@ -186,16 +187,6 @@ pub(crate) fn split_ignored(masks: &Tensor, classes: i64) -> Result<(Tensor, Opt
         return Ok((masks.shallow_clone(), None));
     }
     Ok((masks.f_narrow(1, 0, classes)?, Some(1.0 - masks.f_narrow(1, classes, 1)?)))
-}
-
-/// Probabilities of `classes` classes from logits `[n, channel, ...]`: sigmoids, or a softmax whose
-/// channel 0 is background.
-pub(crate) fn class_probabilities(logits: &Tensor, classes: i64, exclusive: bool) -> Result<Tensor> {
-    Ok(if exclusive {
-        logits.f_softmax(1, Kind::Float)?.f_narrow(1, 1, classes)?
-    } else {
-        logits.f_narrow(1, 0, classes)?.f_sigmoid()?
-    })
 }
 
 /// The class of each voxel, 0 for background; where masks overlap, the last class wins.

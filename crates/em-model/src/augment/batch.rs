@@ -1,22 +1,15 @@
 //! Cutting batches on the device, from parameters that em-data drew.
 
-use em_data::tile::mirrored;
-use em_data::{Normalization, Region, TileSample, TilingConfig, TrainingSet};
-use em_io::{Roi, Voxels};
-use ndarray::{Array3, ArrayView3};
+use em_data::{Normalization, TileSample, TilingConfig};
+use em_io::Roi;
 use tch::{Kind, Tensor};
 
-use crate::change::{intensity, slipped, turned, turned_through, warped};
-use crate::parameters::channels_last;
+use super::defects::slipped;
+use super::geometry::{turned, turned_through, warped};
+use super::intensity::intensity;
+use super::volumes::DeviceVolumes;
+use crate::network::{channels_last, normalized};
 use crate::{Architecture, Result};
-
-/// The volumes of a training on the device, uploaded once.
-#[derive(Debug)]
-pub(crate) struct DeviceVolumes {
-    /// Raw `[z, y, x]` and masks `[class, z, y, x]` of each volume; where any volume has voxels that
-    /// do not count, a further mask of each tells which.
-    volumes: Vec<(Tensor, Tensor)>,
-}
 
 /// How a batch is cut.
 #[derive(Clone, Copy, Debug)]
@@ -46,22 +39,6 @@ impl BatchConfig {
 }
 
 impl DeviceVolumes {
-    pub fn upload(set: &TrainingSet, device: tch::Device) -> Result<Self> {
-        let volumes = set.volumes().iter().map(|volume| {
-            let mut masks: Vec<Tensor> = (0..set.classes().len())
-                .map(|class| mask_tensor(volume.mask(class)))
-                .collect::<Result<_>>()?;
-            match volume.ignored() {
-                Some(ignored) => masks.push(mask_tensor(ignored)?),
-                None if set.has_ignored() => masks.push(masks[0].f_zeros_like()?),
-                None => {}
-            }
-            let masks = Tensor::f_stack(&masks, 0)?.f_to_device(device)?;
-            Ok((raw_tensor(volume.raw())?.f_to_device(device)?, masks))
-        });
-        Ok(Self { volumes: volumes.collect::<Result<_>>()? })
-    }
-
     /// Returns inputs `[n, in_channels, tile, tile]` and masks `[n, class, tile - 2 margin, ...]`; of
     /// volumes `[n, in_channels, depth, tile, tile]` and `[n, class, depth, tile, tile]`.
     pub fn batch(&self, samples: &[TileSample], config: &BatchConfig) -> Result<(Tensor, Tensor)> {
@@ -113,48 +90,6 @@ impl DeviceVolumes {
         let masks = masks.f_view([-1, depth as i64, size as i64, size as i64])?;
         Ok((turned_through(&raw, transform)?, turned_through(&masks, transform)?))
     }
-
-    /// The raw voxels of a region, `[z, y, x]` of the volume's own numbers, and its masks
-    /// `[class, z, y, x]` of 0 and 1.
-    pub fn block(&self, region: &Region) -> Result<(Tensor, Tensor)> {
-        let (raw, masks) = self.window(region.volume, region.roi, region.roi, 1)?;
-        let [depth, height, width] = region.roi.shape.map(|edge| edge as i64);
-        Ok((raw, masks.f_view([-1, depth, height, width])?))
-    }
-
-    /// Cuts section `z` of a region whole: inputs `[context, y, x]` of the volume's own numbers, and
-    /// masks `[class, y, x]` of 0 and 1.
-    pub fn section(&self, region: &Region, z: usize, context: usize) -> Result<(Tensor, Tensor)> {
-        let [start, shape] = [region.roi.start, region.roi.shape];
-        let roi = Roi { start: [start[0] + z, start[1], start[2]], shape: [1, shape[1], shape[2]] };
-        self.window(region.volume, roi, region.roi, context)
-    }
-
-    /// Cuts one section of a volume with its neighbours, those outside `bounds` mirrored, or several
-    /// without; of several, the masks are `[class * section, y, x]`.
-    fn window(&self, volume: usize, roi: Roi, bounds: Roi, context: usize) -> Result<(Tensor, Tensor)> {
-        let (raw, labels) = &self.volumes[volume];
-        let cut = |section: &Tensor| -> Result<Tensor> {
-            let rows = section.f_narrow(-2, roi.start[1] as i64, roi.shape[1] as i64)?;
-            Ok(rows.f_narrow(-1, roi.start[2] as i64, roi.shape[2] as i64)?)
-        };
-        let (z, depth) = (roi.start[0], roi.shape[0]);
-        let masks = cut(&labels.f_narrow(1, z as i64, depth as i64)?)?.f_flatten(0, 1)?;
-        if depth > 1 {
-            return Ok((cut(&raw.f_narrow(0, z as i64, depth as i64)?)?, masks));
-        }
-        let sections = context_of(z - bounds.start[0], bounds.shape[0], context)
-            .into_iter()
-            .map(|inner| cut(&raw.f_get((bounds.start[0] + inner) as i64)?))
-            .collect::<Result<Vec<_>>>()?;
-        Ok((Tensor::f_stack(&sections, 0)?, masks))
-    }
-}
-
-/// Numbers of the `context` sections around section `z` of `depth`, mirrored at the ends.
-pub(crate) fn context_of(z: usize, depth: usize, context: usize) -> Vec<usize> {
-    let around = context / 2;
-    mirrored(depth, around, around)[z..z + context].to_vec()
 }
 
 /// What a warped tile may read: the tile and what lies around it, within its bounds.
@@ -172,26 +107,6 @@ fn warp_window(sample: &TileSample, tile: [usize; 3]) -> Roi {
     roi
 }
 
-/// Normalises a section or tile `[y, x]`, or a stack of them `[n, y, x]`, of 32-bit floats.
-pub(crate) fn normalized(section: &Tensor, normalization: Normalization) -> Result<Tensor> {
-    let Some(linear) = normalization.linear() else {
-        let Normalization::L2Axis1 { tile_size } = normalization else {
-            unreachable!("only l2-axis1 has no linear form")
-        };
-        let bands = section.f_split(tile_size.max(1) as i64, -2)?.into_iter().map(|band| {
-            let norm = band.f_square()?.f_sum_dim_intlist([-2].as_slice(), true, Kind::Float)?.f_sqrt()?;
-            let divisor = norm.f_where_self(&norm.f_gt(0.0)?, &norm.f_ones_like()?)?;
-            Ok(band.f_div(&divisor)?)
-        });
-        return Ok(Tensor::f_cat(&bands.collect::<Result<Vec<_>>>()?, -2)?);
-    };
-    let scaled = section * linear.gain + linear.shift;
-    Ok(match linear.clip {
-        Some((low, high)) => scaled.f_clamp(low, high)?,
-        None => scaled,
-    })
-}
-
 fn centre(tile: &Tensor, margin: usize) -> Result<Tensor> {
     if margin == 0 {
         return Ok(tile.shallow_clone());
@@ -200,37 +115,12 @@ fn centre(tile: &Tensor, margin: usize) -> Result<Tensor> {
     Ok(tile.f_narrow(-2, margin as i64, inner)?.f_narrow(-1, margin as i64, inner)?)
 }
 
-fn raw_tensor(raw: &Voxels) -> Result<Tensor> {
-    let size = raw.shape().map(|edge| edge as i64);
-    let flat = match raw {
-        Voxels::U8(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
-        Voxels::I8(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
-        Voxels::I16(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
-        Voxels::I32(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
-        Voxels::F32(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
-        // libtorch computes little with unsigned 16 and 32 bits; a tile becomes float anyway.
-        Voxels::U16(a) => Tensor::f_from_slice(&contiguous(a.mapv(i32::from).view()))?,
-        Voxels::U32(_) => Tensor::f_from_slice(&contiguous(raw.to_f32().view()))?,
-    };
-    Ok(flat.f_reshape(size)?)
-}
-
-fn mask_tensor(mask: ArrayView3<'_, bool>) -> Result<Tensor> {
-    let (z, y, x) = mask.dim();
-    let values: Array3<u8> = mask.mapv(u8::from);
-    Ok(Tensor::f_from_data_size(&contiguous(values.view()), &[z as i64, y as i64, x as i64], Kind::Uint8)?)
-}
-
-fn contiguous<T: Copy>(array: ArrayView3<'_, T>) -> Vec<T> {
-    array.iter().copied().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use em_data::{LabelledVolume, TileTransform, Warp};
-    use em_io::Mask;
-    use ndarray::Array2;
+    use em_data::{LabelledVolume, Region, TileTransform, TrainingSet, Warp};
+    use em_io::{Mask, Voxels};
+    use ndarray::Array3;
 
     fn upload(raw: Array3<u8>, mask: Array3<bool>) -> DeviceVolumes {
         let volume =
@@ -280,25 +170,6 @@ mod tests {
             .batch(&[TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, transform }], &PLAIN)
             .unwrap();
         assert_eq!(values(&x), [63.0, 73.0, 65.0, 75.0]);
-    }
-
-    #[test]
-    fn normalising_on_the_device_equals_em_data() {
-        let section =
-            Array2::from_shape_fn((6, 5), |(y, x)| if x == 3 { 0.0 } else { (y * 31 + x * 7) as f32 });
-        let flat: Vec<f32> = section.iter().copied().collect();
-        for normalization in [
-            Normalization::Zscore { mean: 80.0, std: 12.0 },
-            Normalization::Percentile { low: 10.0, high: 90.0 },
-            Normalization::L2Axis1 { tile_size: 4 },
-        ] {
-            let mut expected = section.clone();
-            normalization.apply(expected.view_mut());
-            let found = values(&normalized(&Tensor::from_slice(&flat).view([6, 5]), normalization).unwrap());
-            for (a, b) in found.iter().zip(&expected) {
-                assert!((a - b).abs() < 1e-6, "{normalization:?}: {a} {b}");
-            }
-        }
     }
 
     #[test]

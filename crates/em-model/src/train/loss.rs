@@ -9,7 +9,7 @@ use crate::{Error, Result};
 
 mod compute;
 
-pub(crate) use compute::{Loss, class_probabilities, split_ignored};
+pub(crate) use compute::{Loss, split_ignored};
 
 /// Section `[loss]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

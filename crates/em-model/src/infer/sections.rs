@@ -15,11 +15,9 @@ use em_data::tile::mirrored;
 use em_data::{Normalization, TileGrid};
 use tch::{Kind, Tensor};
 
-use crate::architecture::{Architecture, Padding};
-use crate::batch::normalized;
-use crate::parameters::channels_last;
-use crate::unet::FoldedUNet;
-use crate::{PredictConfig, Result};
+use super::PredictConfig;
+use crate::network::{FoldedUNet, channels_last, normalized};
+use crate::{Architecture, Padding, Result};
 
 /// How sections are cut for inference.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +144,7 @@ fn narrow(tensor: &Tensor, start: [usize; 2], shape: [usize; 2]) -> Result<Tenso
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::unet::{Mode, UNet};
+    use crate::network::{Mode, UNet};
     use crate::{Device, Preset};
 
     fn config(tile_size: usize, border: usize) -> SectionConfig {

@@ -10,8 +10,8 @@ use em_data::Normalization;
 use em_data::tile::mirrored;
 use tch::Tensor;
 
-use crate::section::{self, SectionConfig};
-use crate::unet::FoldedUNet;
+use super::sections::{self, SectionConfig};
+use crate::network::FoldedUNet;
 use crate::{Architecture, Result};
 
 /// Voxels of halo, in the plane, beyond which a tile reads nothing of its neighbours.
@@ -87,13 +87,13 @@ pub(crate) fn logits(
     config: &SectionConfig,
 ) -> Result<Tensor> {
     let chunk = plan.chunk(net.architecture(), block, keep)?;
-    plan.kept(&section::logits(net, &chunk, config)?, keep)
+    plan.kept(&sections::logits(net, &chunk, config)?, keep)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::unet::{Mode, UNet};
+    use crate::network::{Mode, UNet};
     use crate::{Device, Preset};
     use tch::Kind;
 

@@ -6,13 +6,12 @@ use em_data::{Normalization, Region};
 use em_metrics::ConfusionCounts;
 use tch::{Kind, Tensor};
 
-use crate::batch::DeviceVolumes;
-use crate::history::Scores;
-use crate::loss::{Loss, split_ignored};
-use crate::section::{self, SectionConfig};
-use crate::unet::FoldedUNet;
-use crate::volume::{self, VolumePlan};
-use crate::{Architecture, PredictConfig, Result};
+use super::loss::{Loss, split_ignored};
+use crate::augment::DeviceVolumes;
+use crate::infer::sections::{self, SectionConfig};
+use crate::infer::volumes::{self, VolumePlan};
+use crate::network::FoldedUNet;
+use crate::{Architecture, PredictConfig, Result, Scores};
 
 /// About as many voxels go through the network at once: small regions are taken together.
 const VOXELS_AT_ONCE: usize = 1 << 20;
@@ -93,12 +92,12 @@ impl ValidationSet {
             Piece::Sections(group) => {
                 let cut = group.iter().map(|(region, z)| volumes.section(region, *z, self.context_sections));
                 let (raws, masks): (Vec<_>, Vec<_>) = cut.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-                let logits = section::logits(net, &Tensor::f_stack(&raws, 0)?, &self.config)?;
+                let logits = sections::logits(net, &Tensor::f_stack(&raws, 0)?, &self.config)?;
                 Ok((logits, Tensor::f_stack(&masks, 0)?))
             }
             Piece::Chunk(region, keep) => {
                 let (raw, masks) = volumes.block(region)?;
-                let logits = volume::logits(net, &raw, keep, &self.plan, &self.config)?;
+                let logits = volumes::logits(net, &raw, keep, &self.plan, &self.config)?;
                 let masks = masks.f_narrow(1, keep.start as i64, keep.len() as i64)?;
                 Ok((logits, masks.f_unsqueeze(0)?))
             }
