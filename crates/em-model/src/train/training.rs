@@ -44,7 +44,8 @@ impl Training<'_> {
         self.config.check()?;
         self.predict.check()?;
         self.loss.check(self.set.classes(), self.architecture.exclusive)?;
-        self.tiling.check(self.set, &self.split.train)?;
+        self.tiling.check()?;
+        self.tiling.check_fit(self.set, &self.split.train)?;
         self.architecture.check_tile_size(self.tiling.tile_size)?;
         self.architecture.check_tile_depth(self.tiling.tile_depth)?;
         self.augmentation.check()?;
