@@ -15,7 +15,6 @@ mod recipe;
 mod report;
 mod scores;
 mod streaming;
-mod tuned;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,9 @@ mod batch;
 mod defects;
 mod geometry;
 mod intensity;
+mod targets;
 mod volumes;
 
 pub(crate) use batch::BatchConfig;
+pub(crate) use targets::{Labels, Targets};
 pub(crate) use volumes::DeviceVolumes;

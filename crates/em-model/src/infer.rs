@@ -1,6 +1,8 @@
 //! Prediction with trained weights: whole sections and volumes.
 
 mod config;
+mod ensemble;
+mod mask;
 mod precision;
 mod predictor;
 pub(crate) mod sections;
@@ -8,5 +10,6 @@ mod views;
 pub(crate) mod volumes;
 
 pub use config::PredictConfig;
+pub use mask::{MaskRule, Prediction};
 pub use precision::Precision;
 pub use predictor::Predictor;

@@ -20,16 +20,21 @@ pub mod train;
 
 pub use device::Device;
 pub use error::{Error, Result};
-pub use infer::{Precision, PredictConfig, Predictor};
+pub use infer::{MaskRule, Precision, PredictConfig, Prediction, Predictor};
 pub use network::{
     Activation, Architecture, ModelConfig, Norm, Padding, Preset, Target, boundary_of, training_bytes,
     validation_bytes,
 };
-pub use run::{EpochRecord, ModelCard, RunFolder, Scores};
+pub use run::{
+    ClassTuning, EpochRecord, History, ModelCard, RunFolder, RunLock, Scores, Tuning, TuningOnDisk,
+    TuningStep,
+};
 pub use train::{
     LossConfig, LossKind, OptimizerConfig, OptimizerKind, Progress, SampleTile, ScheduleConfig, ScheduleKind,
-    TrainConfig, Training, train,
+    TrainConfig, Training, TrainingSettings, resume, train,
 };
+
+pub use {em_data, em_io, em_objects, ndarray};
 
 /// The version of libtorch that this crate is built for.
 pub const LIBTORCH_VERSION: &str = "2.11.0";

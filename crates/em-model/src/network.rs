@@ -18,6 +18,8 @@ pub(crate) use layers::Mode;
 pub(crate) use memory::inference_bytes;
 pub use memory::{training_bytes, validation_bytes};
 pub(crate) use outputs::class_probabilities;
+#[cfg(test)]
+pub(crate) use parameters::Start;
 pub(crate) use parameters::{Parameters, channels_last};
 pub use preset::Preset;
 pub(crate) use unet::{FoldedUNet, UNet};

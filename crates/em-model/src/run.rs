@@ -4,8 +4,12 @@ mod card;
 pub(crate) mod checkpoint;
 mod folder;
 mod history;
+mod lock;
+mod tuning;
 
 pub use card::{FORMAT_VERSION, ModelCard};
 pub use folder::RunFolder;
-pub(crate) use history::to_csv;
-pub use history::{EpochRecord, Scores};
+pub(crate) use history::write_history;
+pub use history::{EpochRecord, History, HistoryRow, HistoryScores, Scores};
+pub use lock::RunLock;
+pub use tuning::{ClassTuning, Tuning, TuningOnDisk, TuningStep};

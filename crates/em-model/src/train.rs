@@ -1,19 +1,22 @@
-//! The training loop and its checkpoints.
+//! The training loop.
 //!
 //! Nothing random outlives an epoch: tiles follow from the seed and the epoch's number, and so do
 //! dropout and noise. A run that is killed and resumed therefore ends, on the CPU, with the same
 //! bytes as one that was not.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use em_data::Sampler;
 
 use crate::augment::{BatchConfig, DeviceVolumes};
-use crate::network::{Mode, UNet};
-use crate::{EpochRecord, Result};
+use crate::error::Computed;
+use crate::network::Mode;
+use crate::{EpochRecord, Error, Result, RunFolder, RunLock};
 
 mod average;
 mod config;
+mod learner;
 pub(crate) mod loss;
 mod meter;
 pub(crate) mod optimizer;
@@ -23,17 +26,15 @@ mod state;
 mod training;
 mod validation;
 
-use average::Average;
 pub use config::{BestBy, TrainConfig};
-use loss::Loss;
+use learner::Learner;
 pub use loss::{LossConfig, LossKind, Overlap};
 use meter::Meter;
-use optimizer::Optimizer;
 pub use optimizer::{OptimizerConfig, OptimizerKind};
 pub use preview::SampleTile;
 pub use schedule::{ScheduleConfig, ScheduleKind};
 use state::State;
-pub use training::Training;
+pub use training::{Training, TrainingSettings};
 use validation::ValidationSet;
 
 /// What happens in a training, for whoever shows it.
@@ -69,109 +70,111 @@ pub enum Progress<'a> {
     StoppedEarly,
 }
 
-/// Trains a network; with `resume`, goes on after the last epoch that the run has saved, if any.
+/// Trains a network into a run's folder, from its start.
 ///
 /// Writes `model.safetensors` and `model.json` whenever an epoch is the best so far, and
 /// `history.csv` and `last/` at the end of each epoch. Returns the history.
 ///
+/// Where the observer answers `Break`, the training ends after the current step with
+/// [`Error::Stopped`]; what the last finished epoch wrote is there to be [resumed](resume).
+///
 /// # Errors
 ///
 /// Fails if settings do not fit together or the data, if a class has no foreground to learn from,
-/// if the loss diverges or the network collapses to background, or if files cannot be written.
+/// if the loss diverges or the network collapses to background, if the observer stops it, or if
+/// files cannot be written.
 pub fn train(
     training: &Training<'_>,
-    resume: bool,
-    observe: &mut dyn FnMut(Progress<'_>),
+    lock: &RunLock,
+    observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Vec<EpochRecord>> {
     training.check()?;
-    let Training { config, device, .. } = *training;
-    let architecture = training.architecture;
-    let sampler = Sampler::new(
-        training.set,
-        &training.split.train,
-        training.tiling,
-        training.augmentation,
-        config.seed,
-    )?;
-    let volumes = DeviceVolumes::upload(training.set, device.torch())?;
-    let validation = ValidationSet::new(
-        &training.split.validation,
-        architecture,
-        training.predict,
-        training.normalization,
-    );
-    let classes = training.set.classes();
-    let shares = training.foreground_shares();
-    let balanced = training.loss.balanced(classes, &shares);
-    let loss = Loss::new(&balanced, classes, architecture.exclusive, device.torch())?;
-    let mut net = UNet::new(architecture, device, config.seed)?;
-    net.expect(&shares)?;
-    let mut optimizer = Optimizer::new(&config.optimizer, net.parameters())?;
-    let mut average = Average::new(config.average_decay, &net, architecture, device)?;
-    let mut state = State::default();
-    if resume && training.run.state().exists() {
-        state = State::load(training.run, &mut net, &mut optimizer, average.as_mut())?;
-        observe(Progress::Resumed { epochs: state.records.len() });
-    }
+    let learner = Learner::new(training)?;
+    Ok(run_epochs(training, lock.run(), learner, State::default(), observe)?)
+}
 
-    let batch = BatchConfig::new(architecture, training.tiling, training.normalization);
-    let precision = config.precision.kind(device);
+/// Goes on with a training after the last epoch that the folder holds, or from its start where it
+/// holds none; ends, on the CPU, with the same bytes as one that was never stopped.
+///
+/// # Errors
+///
+/// As [`train`], and if the folder's state is damaged or of another network.
+pub fn resume(
+    training: &Training<'_>,
+    lock: &RunLock,
+    observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Result<Vec<EpochRecord>> {
+    training.check()?;
+    let mut learner = Learner::new(training)?;
+    let mut state = State::default();
+    if lock.run().state().exists() {
+        state = State::load(lock.run(), &mut learner)?;
+        tell(observe, Progress::Resumed { epochs: state.records.len() })?;
+    }
+    Ok(run_epochs(training, lock.run(), learner, state, observe)?)
+}
+
+/// The training loop.
+fn run_epochs(
+    training: &Training<'_>,
+    run: &RunFolder,
+    mut learner: Learner,
+    mut state: State,
+    observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Computed<Vec<EpochRecord>> {
+    let TrainingSettings { tiling, augmentation, train: config, predict, .. } = &training.settings;
+    let (set, split, device) = (training.set, training.split, training.device);
+    let (architecture, normalization) = (&training.architecture, training.normalization);
+    let sampler = Sampler::new(set, &split.train, tiling, augmentation, config.seed)?;
+    let volumes = DeviceVolumes::upload(set, device.torch())?;
+    let validation = ValidationSet::new(&split.validation, architecture, predict, normalization);
+    let loss = training.loss(&set.foreground_shares(&split.train))?;
+    let batch = BatchConfig::new(architecture, tiling, normalization);
     let total_steps = config.epochs * sampler.tiles_per_epoch().div_ceil(config.batch_size);
     while state.records.len() < config.epochs && !state.stops_early(config) {
-        let epoch = state.records.len();
-        let started = Instant::now();
+        let (index, started) = (state.records.len(), Instant::now());
+        let epoch = index + 1;
         // Dropout and noise of an epoch follow from its number alone.
-        tch::manual_seed(state::epoch_seed(config.seed, epoch));
-        let samples = sampler.epoch(epoch);
+        tch::manual_seed(state::epoch_seed(config.seed, index));
+        let samples = sampler.epoch(index);
         let mut meter = Meter::new(device);
         let mut learning_rate = config.learning_rate;
         for (step, chosen) in samples.chunks(config.batch_size).enumerate() {
-            let (inputs, masks) = volumes.batch(chosen, &batch)?;
-            let levels = net.levels(&inputs, Mode::Training(precision))?;
-            let value = loss.of_levels(&levels, &masks)?;
-            value.f_backward()?;
-            if config.clip_gradient_norm > 0.0 {
-                optimizer.clip_gradients(config.clip_gradient_norm)?;
-            }
+            let (inputs, targets) = volumes.batch(chosen, &batch)?;
+            let levels = learner.net.levels(&inputs, Mode::Training(config.precision.kind(device)))?;
+            let value = loss.of_levels(&levels, &targets)?;
             learning_rate =
                 config.learning_rate * config.schedule.factor(state.steps, total_steps, state.drops);
-            optimizer.step(learning_rate)?;
             state.steps += 1;
-            if let Some(average) = &mut average {
-                average.follow(&net, state.steps)?;
-            }
-            meter.add(&value, &loss.probabilities(&levels[0])?, &masks, chosen.len())?;
-            let shown = meter.loss_now_and_then(step, epoch + 1, state.steps)?;
-            observe(Progress::Step {
-                epoch: epoch + 1,
-                tiles: meter.tiles(),
-                of: samples.len(),
-                loss: shown,
-            });
+            learner.step(&value, learning_rate, state.steps)?;
+            meter.add(&value, &loss.probabilities(&levels[0])?, &targets, chosen.len())?;
+            let shown = meter.loss_now_and_then(step, epoch, state.steps)?;
+            let (tiles, of) = (meter.tiles(), samples.len());
+            tell(observe, Progress::Step { epoch, tiles, of, loss: shown })?;
         }
-        let train = meter.scores(epoch + 1, state.steps)?;
+        let train = meter.scores(epoch, state.steps)?;
         let tiles_per_second = samples.len() as f64 / started.elapsed().as_secs_f64();
-        observe(Progress::Validating);
-        // The average of the weights, where there is one, is what is scored and kept.
-        let kept = average.as_ref().map_or(&net, Average::net);
+        tell(observe, Progress::Validating)?;
         // Scored as it will predict.
-        let folded = kept.folded()?.with_features(training.predict.precision.kind(device));
+        let folded = learner.kept().folded()?.with_features(predict.precision.kind(device));
         let scores = validation.score(&folded, &loss, &volumes)?;
         let seconds = started.elapsed().as_secs_f64();
-        let record = EpochRecord {
-            epoch: epoch + 1,
-            learning_rate,
-            train,
-            validation: scores,
-            seconds,
-            tiles_per_second,
-        };
-        let best = state.add(record, config, training.set.classes())?;
-        state::save(training, &net, average.as_ref(), &optimizer, &state, best)?;
-        observe(Progress::Epoch { record: &state.records[epoch], best });
+        let record =
+            EpochRecord { epoch, learning_rate, train, validation: scores, seconds, tiles_per_second };
+        let best = state.add(record, config, set.classes())?;
+        state::save(training, run, &learner, &state, best)?;
+        tell(observe, Progress::Epoch { record: &state.records[index], best })?;
     }
     if state.records.len() < config.epochs {
-        observe(Progress::StoppedEarly);
+        tell(observe, Progress::StoppedEarly)?;
     }
     Ok(state.records)
+}
+
+/// Tells the observer, who may end the training.
+fn tell(observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>, progress: Progress<'_>) -> Result<()> {
+    match observe(progress) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Stopped),
+    }
 }

@@ -5,17 +5,20 @@ use crate::config::RunConfig;
 
 /// Checks what can be said of the settings without any data.
 pub fn check(config: &RunConfig, classes: &[String], findings: &mut Vec<Finding>) {
-    let mut results = vec![config.train.check(), config.predict.check()];
     // A configuration without classes is found elsewhere, with a better message.
+    let mut problems = config.model.problems(classes.len().max(1));
     match config.model.architecture(classes.len().max(1)) {
         Ok(architecture) => {
-            results.push(architecture.check_tile_size(config.tiling.tile_size));
-            results.push(architecture.check_tile_depth(config.tiling.tile_depth));
-            results.push(config.loss.check(classes, architecture.exclusive));
+            problems.extend(config.training_settings().problems(&architecture, classes));
         }
-        Err(error) => results.push(Err(error)),
+        Err(_) => {
+            problems.extend(config.train.problems());
+            problems.extend(config.predict.problems());
+            problems.extend(config.tiling.problems());
+            problems.extend(config.augmentation.problems());
+        }
     }
-    let errors = results.into_iter().filter_map(Result::err).map(anyhow::Error::from);
-    let errors = errors.chain(config.augmentation.check().err().map(anyhow::Error::from));
-    findings.extend(errors.map(|error| Finding::of_error(&error)));
+    problems.extend(config.normalization.problems());
+    findings
+        .extend(problems.into_iter().map(|problem| Finding::of_error(&em_data::Error::from(problem).into())));
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use em_data::Normalization;
+use em_model::Device;
 
 use crate::config::{RunConfig, template};
 use crate::dataset::Dataset;
@@ -82,15 +82,8 @@ fn check(path: &Path, set: &[String]) -> Result<()> {
     let config = RunConfig::load(path, set)?;
     let dataset = Dataset::read(&config)?;
     let architecture = config.model.architecture(dataset.set.classes().len())?;
-    config.tiling.check(&dataset.set, &dataset.split.train)?;
-    architecture.check_tile_size(config.tiling.tile_size)?;
-    architecture.check_tile_depth(config.tiling.tile_depth)?;
-    config.loss.check(dataset.set.classes(), architecture.exclusive)?;
-    config.train.check()?;
-    config.augmentation.check()?;
-    config.predict.check()?;
-    let blocks = dataset.set.raw_blocks(&dataset.split.train);
-    let normalization = Normalization::fit(&config.normalization, &blocks, config.tiling.tile_size)?;
+    let training = dataset.training(&config, &dataset.split, &architecture, Device::Cpu)?;
+    training.check()?;
     println!(
         "network     {} parameters, {:.2} billion multiply-adds a tile, filters {:?}",
         architecture.parameter_count(),
@@ -108,13 +101,9 @@ fn check(path: &Path, set: &[String]) -> Result<()> {
             shares.map(|(class, share)| format!("{class} {:.2} %", share * 100.0)).collect();
         println!("{side:<11} {:.1} million voxels, foreground: {}", voxels as f64 / 1e6, shares.join(", "));
     }
-    println!("normalised  {}", serde_json::to_string(&normalization)?);
+    println!("normalised  {}", serde_json::to_string(&training.normalization)?);
     if dataset.split.leaks {
         println!("split       random tiles: LEAKING, validation tiles have training neighbours");
-    }
-    let empty = dataset.set.foreground(&dataset.split.train).iter().position(|&voxels| voxels == 0);
-    if let Some(class) = empty {
-        return Err(em_model::Error::EmptyClass { class: dataset.set.classes()[class].clone() }.into());
     }
     println!("`{}` is good to train with", path.display());
     Ok(())

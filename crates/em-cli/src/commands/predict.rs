@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use em_io::{Volume, VolumeSpec, VoxelType};
-use em_model::{PredictConfig, Predictor, RunFolder};
+use em_model::{PredictConfig, Predictor, RunFolder, TuningOnDisk};
+use em_objects::Postprocess;
 use ndarray::{Array4, Axis};
 
 pub use self::planes::with_class;
@@ -18,7 +19,6 @@ use crate::streaming::blocks::Blocks;
 use crate::streaming::pipeline;
 use crate::streaming::request::Request;
 use crate::streaming::store::BlockStore;
-use crate::tuned::Tuned;
 use crate::{interrupt, output};
 
 mod planes;
@@ -66,8 +66,8 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     let predictor = Predictor::ensemble(&runs, args.device.get()?, config)?;
     warn_of_other_voxel_size(&predictor, &volume);
     let normalization = predictor.normalization(&volume)?;
-    let tuned = if args.no_cleaning { Tuned::default() } else { Tuned::read(&runs[0])? };
-    let planes = planes(args, &predictor, &tuned)?;
+    note_dropped_tuning(&predictor, &runs[0]);
+    let planes = planes(args, &predictor)?;
     let at_once = predictor.sections_at_once();
     let blocks = Blocks::new(volume.shape(), predictor.config().block_voxels, at_once);
     state_memory(&predictor, &volume, blocks, &planes)?;
@@ -148,8 +148,17 @@ fn warn_of_other_voxel_size(predictor: &Predictor, volume: &Volume) {
     }
 }
 
+fn note_dropped_tuning(predictor: &Predictor, run: &RunFolder) {
+    if *predictor.tuning() == TuningOnDisk::ForOtherWeights {
+        eprintln!(
+            "note: `{}` was chosen for other weights and is not used; `em-cli tune` chooses for these",
+            run.tuning().display()
+        );
+    }
+}
+
 /// The planes that were asked for.
-fn planes(args: &PredictArgs, predictor: &Predictor, tuned: &Tuned) -> Result<Vec<Plane>> {
+fn planes(args: &PredictArgs, predictor: &Predictor) -> Result<Vec<Plane>> {
     let all = &predictor.card().classes;
     if let Some(unknown) = args.class.as_ref().filter(|class| !all.contains(class)) {
         let message = format!("the model has no class `{unknown}`, expected one of: {}", all.join(", "));
@@ -161,9 +170,12 @@ fn planes(args: &PredictArgs, predictor: &Predictor, tuned: &Tuned) -> Result<Ve
         if args.class.as_ref().is_some_and(|only| only != class) {
             continue;
         }
-        let threshold = args.threshold.unwrap_or(predictor.threshold(class));
-        let mask = Content::Mask { threshold, cleaning: tuned.postprocess(class) };
-        let files = [(&args.output, mask), (&args.probabilities, Content::Probabilities)];
+        let mut rule = predictor.rule(class)?;
+        rule.threshold = args.threshold.unwrap_or(rule.threshold);
+        if args.no_cleaning {
+            rule.cleaning = Postprocess::default();
+        }
+        let files = [(&args.output, Content::Mask(rule)), (&args.probabilities, Content::Probabilities)];
         for (path, content) in files {
             let Some(path) = path else { continue };
             let path = if several { planes::with_class(path, class) } else { path.clone() };
@@ -202,7 +214,7 @@ fn spec(predictor: &Predictor, volume: &Volume) -> VolumeSpec {
     VolumeSpec {
         shape: volume.shape(),
         voxel_type: VoxelType::U8,
-        voxel_size_nm: volume.voxel_size_nm().or(predictor.card().voxel_size_nm),
+        voxel_size_nm: predictor.voxel_size_nm(volume),
     }
 }
 

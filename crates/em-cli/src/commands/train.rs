@@ -2,11 +2,12 @@
 //! normalisation, build the network, train, report.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use em_model::{EpochRecord, Progress, RunFolder};
+use em_model::{EpochRecord, Progress, RunFolder, RunLock};
 use indicatif::ProgressBar;
 use toml::{Table, Value};
 
@@ -14,7 +15,6 @@ use crate::cli::DeviceArgs;
 use crate::config::RunConfig;
 use crate::dataset::Dataset;
 use crate::error::UserError;
-use crate::tuned::Tuned;
 use crate::{output, report};
 
 /// Arguments of `train`.
@@ -43,10 +43,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let dataset = Dataset::read(&config)?;
     let architecture = config.model.architecture(dataset.set.classes().len())?;
     let run = RunFolder::new(&config.output.folder);
-    let training = dataset.training(&config, &dataset.split, &architecture, device, &run)?;
+    let training = dataset.training(&config, &dataset.split, &architecture, device)?;
     // Before the run's folder changes, so that a mistake costs no earlier run.
     training.check()?;
-    prepare(&run, &config, args)?;
+    let lock = run.lock()?;
+    prepare(&lock, &config, args)?;
 
     println!(
         "training {} on {device}: {} parameters, {}",
@@ -59,28 +60,27 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     }
     report::write_samples(&run, &training)?;
     let mut bar = Bar::default();
-    em_model::train(&training, args.resume, &mut |progress| bar.show(&progress, config.train.epochs))?;
+    let start = if args.resume { em_model::resume } else { em_model::train };
+    start(&training, &lock, &mut |progress| {
+        bar.show(&progress, config.train.epochs);
+        ControlFlow::Continue(())
+    })?;
     let written = report::write(&run, &config, &dataset, device)?;
     println!("report: {}", written.display());
     Ok(())
 }
 
 /// Makes the run's folder and keeps the configuration in it, unless another run would be lost.
-fn prepare(run: &RunFolder, config: &RunConfig, args: &TrainArgs) -> Result<()> {
+fn prepare(lock: &RunLock, config: &RunConfig, args: &TrainArgs) -> Result<()> {
+    let run = lock.run();
     let text = config.to_toml()?;
-    let started = run.state().exists() || run.weights().exists();
+    let started = run.is_started();
     let earlier = std::fs::read_to_string(run.config()).ok().map(with_all_keys);
     match earlier {
         Some(earlier) if args.resume && started && earlier != text => {
             return Err(other_config(run, &earlier, &text));
         }
-        _ if started && args.overwrite => {
-            for path in [run.state(), run.weights(), run.card(), run.history(), Tuned::path(run)] {
-                if path.exists() {
-                    std::fs::remove_file(&path)?;
-                }
-            }
-        }
+        _ if started && args.overwrite => lock.clear()?,
         _ if started && !args.resume => {
             return Err(UserError::new(
                 format!("`{}` holds a run already", run.path().display()),
@@ -90,7 +90,7 @@ fn prepare(run: &RunFolder, config: &RunConfig, args: &TrainArgs) -> Result<()> 
         }
         _ => {}
     }
-    for folder in [run.path(), &run.path().join("last")] {
+    for folder in [run.path(), &run.last()] {
         em_io::remove_unfinished(folder)?;
     }
     em_io::write_atomically(&run.config(), |file| file.write_all(text.as_bytes()))?;

@@ -4,14 +4,13 @@
 //! only where it gains. Masks are cleaned section by section, or as a volume where that gains more.
 //! Nothing but validation is looked at.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
 use em_data::probabilities::byte;
 use em_metrics::ConfusionCounts;
-use em_model::{ModelCard, Predictor, RunFolder};
+use em_model::{ClassTuning, ModelCard, Predictor, RunFolder, Tuning, TuningStep};
 use em_objects::{Extent, Postprocess};
 use ndarray::{Array3, ArrayView3, Axis};
 
@@ -19,7 +18,6 @@ use crate::cli::DeviceArgs;
 use crate::config::RunConfig;
 use crate::dataset::Dataset;
 use crate::scores::outside;
-use crate::tuned::{Step, Tuned, TunedClass};
 use crate::{output, prediction};
 
 /// A step that gains less is not kept: it is noise.
@@ -59,17 +57,14 @@ pub fn run(args: &TuneArgs) -> Result<()> {
             sides.push(Side { probabilities: bytes, label, ignored });
         }
     }
-    let mut tuned = Tuned { format_version: 1, classes: BTreeMap::new() };
+    let mut tuned = Tuning::new(&run, &card)?;
     for (class, sides) in card.classes.iter().zip(&sides) {
         let chosen = choose(sides)?;
         print(class, &chosen);
         tuned.classes.insert(class.clone(), chosen);
     }
-    let json = serde_json::to_string_pretty(&tuned)?;
-    let thresholds = tuned.classes.iter().map(|(class, chosen)| (class.clone(), chosen.threshold));
-    ModelCard { thresholds: thresholds.collect(), ..card }.write(&run)?;
-    em_io::write_atomically(&Tuned::path(&run), |file| writeln!(file, "{json}"))?;
-    println!("`{}` and model.json hold the choice; `em-cli predict` follows it", Tuned::path(&run).display());
+    tuned.write(&run)?;
+    println!("`{}` holds the choice; `em-cli predict` follows it", run.tuning().display());
     println!("it was chosen on validation, whose scores are now too good: judge it on a test stack");
     Ok(())
 }
@@ -82,26 +77,26 @@ struct Side<'a> {
 }
 
 /// Goes through the steps, by section and as a volume, and takes what is better.
-fn choose(sides: &[Side<'_>]) -> Result<TunedClass> {
+fn choose(sides: &[Side<'_>]) -> Result<ClassTuning> {
     let by_section = choose_in(sides, Extent::Section)?;
     if sides.iter().all(|side| side.label.len_of(Axis(0)) == 1) {
         return Ok(by_section);
     }
     let volume = choose_in(sides, Extent::Volume)?;
-    let gained = |chosen: &TunedClass| -> f64 {
+    let gained = |chosen: &ClassTuning| -> f64 {
         chosen.steps.iter().filter(|step| step.kept).map(|step| step.gain).sum()
     };
     Ok(if gained(&volume) > gained(&by_section) + LEAST_GAIN { volume } else { by_section })
 }
 
 /// Goes through the steps: threshold, median, small components, holes.
-fn choose_in(sides: &[Side<'_>], extent: Extent) -> Result<TunedClass> {
+fn choose_in(sides: &[Side<'_>], extent: Extent) -> Result<ClassTuning> {
     let none = Postprocess { extent, ..Default::default() };
-    let mut chosen = TunedClass { threshold: 0.5, postprocess: none, steps: Vec::new() };
+    let mut chosen = ClassTuning { threshold: 0.5, postprocess: none, steps: Vec::new() };
     let mut best = iou(sides, chosen.threshold, none)?;
     let percents = (1..20).map(|step| step * 5);
     let thresholds = percents.map(|percent| (f64::from(percent) / 100.0) as f32);
-    let tried = thresholds.map(|t| (format!("above {t}"), TunedClass { threshold: t, ..chosen.clone() }));
+    let tried = thresholds.map(|t| (format!("above {t}"), ClassTuning { threshold: t, ..chosen.clone() }));
     step("threshold", tried.collect(), &mut chosen, &mut best, sides)?;
     let window = |n: usize| match extent {
         Extent::Section => format!("{n} x {n}"),
@@ -123,7 +118,7 @@ fn choose_in(sides: &[Side<'_>], extent: Extent) -> Result<TunedClass> {
         };
         let tried = choices
             .into_iter()
-            .map(|(choice, change)| (choice, TunedClass { postprocess: with(change), ..chosen.clone() }));
+            .map(|(choice, change)| (choice, ClassTuning { postprocess: with(change), ..chosen.clone() }));
         step(name, tried.collect(), &mut chosen, &mut best, sides)?;
     }
     Ok(chosen)
@@ -132,12 +127,12 @@ fn choose_in(sides: &[Side<'_>], extent: Extent) -> Result<TunedClass> {
 /// Tries choices and keeps the best where it gains enough.
 fn step(
     name: &str,
-    tried: Vec<(String, TunedClass)>,
-    chosen: &mut TunedClass,
+    tried: Vec<(String, ClassTuning)>,
+    chosen: &mut ClassTuning,
     best: &mut Option<f64>,
     sides: &[Side<'_>],
 ) -> Result<()> {
-    let mut top: Option<(String, TunedClass, f64)> = None;
+    let mut top: Option<(String, ClassTuning, f64)> = None;
     for (choice, candidate) in tried {
         let Some(score) = iou(sides, candidate.threshold, candidate.postprocess)? else { continue };
         if top.as_ref().is_none_or(|(_, _, highest)| score > *highest) {
@@ -149,7 +144,7 @@ fn step(
     let gain = score - best.unwrap_or(0.0);
     let kept = gain > LEAST_GAIN;
     let mut steps = std::mem::take(&mut chosen.steps);
-    steps.push(Step { step: name.into(), choice, iou: Some(score), gain, kept });
+    steps.push(TuningStep { step: name.into(), choice, iou: Some(score), gain, kept });
     if kept {
         (*chosen, *best) = (candidate, Some(score));
     }
@@ -174,7 +169,7 @@ fn iou(sides: &[Side<'_>], threshold: f32, postprocess: Postprocess) -> Result<O
     Ok(counts.iou())
 }
 
-fn print(class: &str, chosen: &TunedClass) {
+fn print(class: &str, chosen: &ClassTuning) {
     println!(
         "{class}, cleaned {}",
         match chosen.postprocess.extent {

@@ -12,12 +12,13 @@ pub mod page;
 mod run_page;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use em_data::{LabelledVolume, Region, TrainingSet};
 use em_io::Roi;
-use em_model::{Device, Predictor, RunFolder, Training};
+use em_model::run::{HistoryRow, HistoryScores};
+use em_model::{Device, History, Predictor, RunFolder, Training};
 use image::RgbImage;
 use ndarray::{Array2, Array3, Axis, s};
 use serde::Serialize;
@@ -27,7 +28,6 @@ use crate::dataset::Dataset;
 use crate::drawing::{Curve, curves, panel, png, sheet};
 use crate::prediction;
 use crate::scores::{self, Block, ClassScores, Collector, Ruler};
-use crate::tuned::Tuned;
 
 /// Scores of one side of a run, per class.
 type SideScores = BTreeMap<String, ClassScores>;
@@ -59,26 +59,25 @@ pub fn write_samples(run: &RunFolder, training: &Training<'_>) -> Result<()> {
 }
 
 fn samples_path(run: &RunFolder) -> PathBuf {
-    run.path().join("samples.png")
+    run.samples()
 }
 
 /// Scores a finished run, draws its pictures and writes the report; returns the page's path.
 pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Device) -> Result<PathBuf> {
     let predictor = Predictor::with_config(run, device, config.predict.clone())?;
-    let tuned = Tuned::read(run)?;
-    let validation = Side::score(&predictor, &tuned, &dataset.set, &dataset.split.validation)?;
+    let validation = Side::score(&predictor, &dataset.set, &dataset.split.validation)?;
     let test = match Dataset::read_test(config)? {
         Some(set) => {
             let shapes = set.volumes().iter().map(LabelledVolume::shape).enumerate();
             let whole = shapes.map(|(volume, shape)| Region { volume, roi: Roi::whole(shape) });
-            Some(Side::score(&predictor, &tuned, &set, &whole.collect::<Vec<_>>())?.scores)
+            Some(Side::score(&predictor, &set, &whole.collect::<Vec<_>>())?.scores)
         }
         None => None,
     };
     let scores = RunScores {
         format_version: 1,
         leaking_split: predictor.card().leaking_split,
-        thresholds: predictor.card().thresholds.clone(),
+        thresholds: thresholds(&predictor)?,
         validation: validation.scores.clone(),
         test,
     };
@@ -86,7 +85,7 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
     let json = serde_json::to_string_pretty(&scores)?;
     em_io::write_atomically(&path("scores.json"), |file| writeln!(file, "{json}"))?;
 
-    let drawn = png(&history_curves(&run.history())?)?;
+    let drawn = png(&history_curves(&History::read(run)?)?)?;
     em_io::write_atomically(&path("curves.png"), |file| file.write_all(&drawn))?;
     let mut pictures = vec![Picture { caption: "Loss, accuracy and IoU over epochs".into(), png: drawn }];
     // Runs of earlier versions have none.
@@ -112,6 +111,12 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
     Ok(report)
 }
 
+/// The threshold of each class.
+fn thresholds(predictor: &Predictor) -> Result<BTreeMap<String, f32>> {
+    let classes = predictor.card().classes.iter();
+    classes.map(|class| Ok((class.clone(), predictor.rule(class)?.threshold))).collect()
+}
+
 /// One side of a run, scored: which sections there are, what was predicted, and how good each is.
 struct Side {
     sections: Vec<Section>,
@@ -129,7 +134,7 @@ struct Section {
 }
 
 impl Side {
-    fn score(predictor: &Predictor, tuned: &Tuned, set: &TrainingSet, regions: &[Region]) -> Result<Self> {
+    fn score(predictor: &Predictor, set: &TrainingSet, regions: &[Region]) -> Result<Self> {
         let classes = set.classes();
         let ruler = Ruler::new(predictor.card().voxel_size_nm, None);
         let mut collectors: Vec<Collector> = classes.iter().map(|_| Collector::new(ruler)).collect();
@@ -140,7 +145,7 @@ impl Side {
             let mut masks = Vec::with_capacity(classes.len());
             for (class, (name, collector)) in classes.iter().zip(&mut collectors).enumerate() {
                 let probabilities = probabilities.index_axis(Axis(0), class);
-                let mask = prediction::mask(predictor, tuned, name, probabilities)?;
+                let mask = predictor.rule(name)?.mask(probabilities)?;
                 collector.add(Block {
                     prediction: mask.view(),
                     label: region.slice(volume.mask(class)),
@@ -201,24 +206,28 @@ fn grey(set: &TrainingSet, section: &Region) -> Array2<f32> {
     set.volumes()[section.volume].raw().cut(section.roi).to_f32().slice_move(s![0, .., ..])
 }
 
-fn history_curves(path: &Path) -> Result<RgbImage> {
-    let mut reader =
-        csv::Reader::from_path(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
-    let columns: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
-    let rows = reader.records().collect::<Result<Vec<_>, _>>()?;
-    let curve = |side: &str, column: &str, name: String| {
-        let place = columns.iter().position(|c| *c == format!("{side}_{column}"));
-        let point = |row: &csv::StringRecord| {
-            let value = |index: usize| row.get(index)?.parse::<f64>().ok();
-            Some((value(0)?, value(place?)?))
-        };
-        Curve { name, points: rows.iter().filter_map(point).collect() }
+fn history_curves(history: &History) -> Result<RgbImage> {
+    let curve = |name: String, value: &dyn Fn(&HistoryRow) -> Option<f64>| {
+        let points = history.rows.iter().filter_map(|row| Some((row.epoch as f64, value(row)?)));
+        Curve { name, points: points.collect() }
     };
-    let both = |column: &str| ["train", "val"].map(|side| curve(side, column, side.to_owned())).into();
-    let mut iou: Vec<Curve> = both("iou");
-    let classes: Vec<&str> = columns.iter().filter_map(|c| c.strip_prefix("val_iou_")).collect();
-    if classes.len() > 1 {
-        iou.extend(classes.iter().map(|class| curve("val", &format!("iou_{class}"), format!("val {class}"))));
+    let both = |value: &dyn Fn(&HistoryScores) -> Option<f64>| {
+        vec![
+            curve("train".into(), &|row| value(&row.train)),
+            curve("val".into(), &|row| value(&row.validation)),
+        ]
+    };
+    let mut iou = both(&|scores| scores.iou);
+    if history.classes.len() > 1 {
+        iou.extend(
+            history.classes.iter().map(|class| {
+                curve(format!("val {class}"), &|row| row.validation.class_iou.get(class).copied())
+            }),
+        );
     }
-    curves(&[("loss", both("loss")), ("accuracy", both("accuracy")), ("IoU (Jaccard)", iou)])
+    curves(&[
+        ("loss", both(&|scores| scores.loss)),
+        ("accuracy", both(&|scores| scores.accuracy)),
+        ("IoU (Jaccard)", iou),
+    ])
 }

@@ -5,11 +5,13 @@ use em_io::Roi;
 use tch::{Kind, Tensor};
 
 use super::defects::slipped;
-use super::geometry::{turned, turned_through, warped};
+use super::geometry::{read, turned, turned_through, warp_grid};
 use super::intensity::intensity;
+use super::targets::{Labels, Targets};
 use super::volumes::DeviceVolumes;
+use crate::Architecture;
+use crate::error::Computed;
 use crate::network::{channels_last, normalized};
-use crate::{Architecture, Result};
 
 /// How a batch is cut.
 #[derive(Clone, Copy, Debug)]
@@ -41,14 +43,14 @@ impl BatchConfig {
 impl DeviceVolumes {
     /// Returns inputs `[n, in_channels, tile, tile]` and masks `[n, class, tile - 2 margin, ...]`; of
     /// volumes `[n, in_channels, depth, tile, tile]` and `[n, class, depth, tile, tile]`.
-    pub fn batch(&self, samples: &[TileSample], config: &BatchConfig) -> Result<(Tensor, Tensor)> {
+    pub fn batch(&self, samples: &[TileSample], config: &BatchConfig) -> Computed<(Tensor, Targets)> {
         let _guard = tch::no_grad_guard();
         let mut inputs = Vec::with_capacity(samples.len());
-        let mut masks = Vec::with_capacity(samples.len());
+        let mut labels = Vec::with_capacity(samples.len());
         for sample in samples {
-            let (input, mask) = self.tile(sample, config)?;
+            let (input, of_tile) = self.tile(sample, config)?;
             inputs.push(input);
-            masks.push(centre(&mask, config.margin)?);
+            labels.push(of_tile.map(|labels| centre(labels, config.margin))?);
         }
         let inputs = Tensor::f_stack(&inputs, 0)?;
         let inputs = match config.tile_depth {
@@ -56,16 +58,16 @@ impl DeviceVolumes {
             None if config.context_sections > 1 => inputs,
             None => inputs.f_expand([-1, config.in_channels as i64, -1, -1], false)?,
         };
-        Ok((channels_last(&inputs)?, Tensor::f_stack(&masks, 0)?.f_to_kind(Kind::Float)?))
+        Ok((channels_last(&inputs)?, Labels::stacked(&labels)?))
     }
 
-    /// One changed tile: `[section, y, x]`, normalised, and its masks `[class, y, x]`, or
+    /// One changed tile: `[section, y, x]`, normalised, and its labels `[class, y, x]`, or
     /// `[class, z, y, x]` of a volume.
-    fn tile(&self, sample: &TileSample, config: &BatchConfig) -> Result<(Tensor, Tensor)> {
+    fn tile(&self, sample: &TileSample, config: &BatchConfig) -> Computed<(Tensor, Labels)> {
         let size = config.tile_size;
         let transform = &sample.transform;
         let depth = config.tile_depth.unwrap_or(1);
-        let (raw, masks) = match &transform.warp {
+        let (raw, labels) = match &transform.warp {
             None => {
                 let [z, y, x] = sample.start;
                 let roi = Roi { start: [z, y, x], shape: [depth, size, size] };
@@ -73,22 +75,25 @@ impl DeviceVolumes {
             }
             Some(warp) => {
                 let roi = warp_window(sample, [depth, size, size]);
-                let (raw, masks) = self.window(sample.volume, roi, sample.bounds, config.context_sections)?;
+                let (raw, labels) =
+                    self.window(sample.volume, roi, sample.bounds, config.context_sections)?;
                 let offset = [1, 2].map(|axis| (sample.start[axis] - roi.start[axis]) as f64);
-                let both = warped(&[raw, masks], warp, size, offset)?;
-                let [raw, masks] = <[Tensor; 2]>::try_from(both).expect("two went in");
-                (raw, masks.f_gt(0.5)?.f_to_kind(Kind::Uint8)?)
+                let grid = warp_grid(&raw, warp, size, offset)?;
+                let labels =
+                    labels.map(|labels| Ok(read(labels, &grid)?.f_gt(0.5)?.f_to_kind(Kind::Uint8)?))?;
+                (read(&raw, &grid)?, labels)
             }
         };
         let raw = normalized(&raw.f_to_kind(Kind::Float)?, config.normalization)?;
         let raw = slipped(&turned(&raw, transform)?, transform)?;
-        let masks = slipped(&turned(&masks, transform)?, transform)?;
+        let labels = labels.map(|labels| slipped(&turned(labels, transform)?, transform))?;
         let raw = intensity(&raw, transform)?;
         if config.tile_depth.is_none() {
-            return Ok((raw, masks));
+            return Ok((raw, labels));
         }
-        let masks = masks.f_view([-1, depth as i64, size as i64, size as i64])?;
-        Ok((turned_through(&raw, transform)?, turned_through(&masks, transform)?))
+        let shape = [-1, depth as i64, size as i64, size as i64];
+        let labels = labels.map(|labels| turned_through(&labels.f_view(shape)?, transform))?;
+        Ok((turned_through(&raw, transform)?, labels))
     }
 }
 
@@ -107,7 +112,7 @@ fn warp_window(sample: &TileSample, tile: [usize; 3]) -> Roi {
     roi
 }
 
-fn centre(tile: &Tensor, margin: usize) -> Result<Tensor> {
+fn centre(tile: &Tensor, margin: usize) -> Computed<Tensor> {
     if margin == 0 {
         return Ok(tile.shallow_clone());
     }
@@ -155,7 +160,7 @@ mod tests {
                 let sample = TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, transform };
                 let (x, y) = volumes.batch(&[sample], &PLAIN).unwrap();
                 let odd: Vec<f32> = values(&x).iter().map(|v| v % 2.0).collect();
-                assert_eq!(odd, values(&y));
+                assert_eq!(odd, values(&y.masks));
             }
         }
         // [[31, 32], [36, 37]]: mirrored along x, then a quarter turn from y to x, as numpy.rot90.
@@ -181,8 +186,8 @@ mod tests {
         let bounds = Roi::whole([1, 6, 6]);
         let sample = TileSample { volume: 0, start: [0; 3], bounds, transform: TileTransform::IDENTITY };
         let (x, y) = volumes.batch(&[sample], &config).unwrap();
-        assert_eq!((x.size(), y.size()), (vec![1, 3, 6, 6], vec![1, 1, 2, 2]));
-        assert_eq!(values(&y), [1.0, 0.0, 0.0, 0.0]);
+        assert_eq!((x.size(), y.masks.size()), (vec![1, 3, 6, 6], vec![1, 1, 2, 2]));
+        assert_eq!(values(&y.masks), [1.0, 0.0, 0.0, 0.0]);
     }
 
     #[test]
@@ -220,9 +225,9 @@ mod tests {
                 let transform = TileTransform { flip_z, axis_turns, ..TileTransform::IDENTITY };
                 let sample = TileSample { volume: 0, start: [2, 1, 1], bounds, transform };
                 let (x, y) = volumes.batch(&[sample], &config).unwrap();
-                assert_eq!((x.size(), y.size()), (vec![1, 1, 2, 2, 2], vec![1, 1, 2, 2, 2]));
+                assert_eq!((x.size(), y.masks.size()), (vec![1, 1, 2, 2, 2], vec![1, 1, 2, 2, 2]));
                 let odd: Vec<f32> = values(&x).iter().map(|v| v % 2.0).collect();
-                assert_eq!(odd, values(&y));
+                assert_eq!(odd, values(&y.masks));
                 seen.push(values(&x));
             }
         }
@@ -259,7 +264,7 @@ mod tests {
         let free = Warp { matrix: [[cos, -sin], [sin, cos]], elastic: 1.0, spacing: 8, seed: 3 };
         let (x, y) = batch(Some(free));
         let agree =
-            x.gt(100.0).eq_tensor(&y.gt(0.5)).to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
+            x.gt(100.0).eq_tensor(&y.masks.gt(0.5)).to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
         assert!(agree > 0.97, "{agree}");
         assert_ne!(values(&x), values(&plain));
     }

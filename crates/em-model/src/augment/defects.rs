@@ -3,10 +3,10 @@
 use em_data::{Defect, TileTransform};
 use tch::{Kind, Tensor};
 
-use crate::Result;
+use crate::error::Computed;
 
 /// Moves the rows below a line along x, where the tile has this defect.
-pub(crate) fn slipped(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
+pub(crate) fn slipped(tile: &Tensor, transform: &TileTransform) -> Computed<Tensor> {
     let Some(Defect::Slip { row, distance }) = transform.defect else {
         return Ok(tile.shallow_clone());
     };
@@ -18,7 +18,7 @@ pub(crate) fn slipped(tile: &Tensor, transform: &TileTransform) -> Result<Tensor
 
 /// Puts a defect into a tile `[section, y, x]`; one of a neighbouring section changes nothing where
 /// there are none.
-pub(crate) fn damaged(tile: &Tensor, defect: Defect) -> Result<Tensor> {
+pub(crate) fn damaged(tile: &Tensor, defect: Defect) -> Computed<Tensor> {
     let (sections, height, width) = tile.size3()?;
     let damaged = tile.copy();
     match defect {
@@ -57,7 +57,7 @@ pub(crate) fn damaged(tile: &Tensor, defect: Defect) -> Result<Tensor> {
 }
 
 /// A view of the neighbour that `share`, 0 to 1, falls on; `None` without neighbours.
-fn neighbour(tile: &Tensor, share: f32, sections: i64) -> Result<Option<Tensor>> {
+fn neighbour(tile: &Tensor, share: f32, sections: i64) -> Computed<Option<Tensor>> {
     let neighbours = sections - 1;
     if neighbours < 1 {
         return Ok(None);

@@ -3,16 +3,16 @@
 use em_data::{TileTransform, Warp};
 use tch::{Kind, Tensor};
 
-use crate::Result;
+use crate::error::Computed;
 
-/// libtorch's numbers for bilinear interpolation and mirrored borders.
+/// libtorch's numbers for bilinear interpolation and borders that are mirrored without their edge.
 const BILINEAR: i64 = 0;
 const REFLECTION: i64 = 2;
 
-/// Reads a tile of edge `size` through a deformation from windows `[channel, y, x]` of one size, in
-/// which the tile itself starts at `offset`, `[y, x]`. What lies outside is mirrored.
-pub(crate) fn warped(windows: &[Tensor], warp: &Warp, size: usize, offset: [f64; 2]) -> Result<Vec<Tensor>> {
-    let device = windows[0].device();
+/// The places that a tile of edge `size` is read from through a deformation, in a window
+/// `[channel, y, x]` in which the tile itself starts at `offset`, `[y, x]`.
+pub(super) fn warp_grid(window: &Tensor, warp: &Warp, size: usize, offset: [f64; 2]) -> Computed<Tensor> {
+    let device = window.device();
     let middle = (size as f64 - 1.0) / 2.0;
     let place = Tensor::f_arange(size as i64, (Kind::Float, device))? - middle;
     let (y, x) = (place.f_unsqueeze(1)?, place.f_unsqueeze(0)?);
@@ -30,20 +30,22 @@ pub(crate) fn warped(windows: &[Tensor], warp: &Warp, size: usize, offset: [f64;
             *source = &*source + field.f_get(axis as i64)?;
         }
     }
-    let (_, height, width) = windows[0].size3()?;
+    let (_, height, width) = window.size3()?;
     // From voxels to what grid_sample takes: -1 the first voxel, 1 the last.
     let [y, x] = source;
     let relative = |voxels: Tensor, edge: i64| voxels * (2.0 / (edge - 1).max(1) as f64) - 1.0;
-    let grid = Tensor::f_stack(&[relative(x, width), relative(y, height)], -1)?.f_unsqueeze(0)?;
-    let read = |window: &Tensor| -> Result<Tensor> {
-        let window = window.f_to_kind(Kind::Float)?.f_unsqueeze(0)?;
-        Ok(window.f_grid_sampler(&grid, BILINEAR, REFLECTION, true)?.f_squeeze_dim(0)?)
-    };
-    windows.iter().map(read).collect()
+    Ok(Tensor::f_stack(&[relative(x, width), relative(y, height)], -1)?.f_unsqueeze(0)?)
+}
+
+/// Reads a window `[channel, y, x]` at the places of a [`warp_grid`]. What lies outside is mirrored
+/// without its edge.
+pub(super) fn read(window: &Tensor, grid: &Tensor) -> Computed<Tensor> {
+    let window = window.f_to_kind(Kind::Float)?.f_unsqueeze(0)?;
+    Ok(window.f_grid_sampler(grid, BILINEAR, REFLECTION, true)?.f_squeeze_dim(0)?)
 }
 
 /// Mirrors and turns the last two axes.
-pub(crate) fn turned(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
+pub(crate) fn turned(tile: &Tensor, transform: &TileTransform) -> Computed<Tensor> {
     let mut axes = Vec::new();
     if transform.flip_y {
         axes.push(-2);
@@ -59,7 +61,7 @@ pub(crate) fn turned(tile: &Tensor, transform: &TileTransform) -> Result<Tensor>
 }
 
 /// Mirrors a volume `[..., z, y, x]` along z, and lets the axes of a cube change places.
-pub(crate) fn turned_through(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
+pub(crate) fn turned_through(tile: &Tensor, transform: &TileTransform) -> Computed<Tensor> {
     let mut turned = if transform.flip_z { tile.f_flip([-3])? } else { tile.shallow_clone() };
     for _ in 0..transform.axis_turns {
         turned = turned.f_movedim_int(-3, -1)?;

@@ -4,10 +4,10 @@ use em_data::TileTransform;
 use tch::{Kind, Tensor};
 
 use super::defects::damaged;
-use crate::Result;
+use crate::error::Computed;
 
 /// Changes the grey values of a normalised tile `[section, y, x]`.
-pub(crate) fn intensity(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
+pub(crate) fn intensity(tile: &Tensor, transform: &TileTransform) -> Computed<Tensor> {
     let mut changed = tile.shallow_clone();
     if transform.blur > 0.0 {
         changed = blurred(&changed, f64::from(transform.blur))?;
@@ -32,8 +32,8 @@ pub(crate) fn intensity(tile: &Tensor, transform: &TileTransform) -> Result<Tens
     }
 }
 
-/// A Gaussian blur along y and x, mirrored at the borders.
-fn blurred(tile: &Tensor, deviation: f64) -> Result<Tensor> {
+/// A Gaussian blur along y and x, mirrored at the borders without their edge.
+fn blurred(tile: &Tensor, deviation: f64) -> Computed<Tensor> {
     // Farther out a Gaussian holds less than 0.3 % of its weight.
     let edge = tile.size()[1].min(tile.size()[2]);
     let radius = ((3.0 * deviation).ceil() as i64).clamp(1, edge - 1);
@@ -48,7 +48,7 @@ fn blurred(tile: &Tensor, deviation: f64) -> Result<Tensor> {
 }
 
 /// Averages over `factor` voxels and interpolates back.
-fn coarsened(tile: &Tensor, factor: f64) -> Result<Tensor> {
+fn coarsened(tile: &Tensor, factor: f64) -> Computed<Tensor> {
     let (_, height, width) = tile.size3()?;
     let coarse = [height, width].map(|edge| ((edge as f64 / factor).round() as i64).max(1));
     let low = tile.f_unsqueeze(0)?.f_adaptive_avg_pool2d(coarse)?;

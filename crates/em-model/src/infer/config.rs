@@ -1,10 +1,12 @@
 //! The settings of a prediction.
 
+use em_data::SettingError;
+use em_data::settings::{self, Checks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Precision;
-use crate::{Error, Result};
+use crate::Result;
 
 /// Section `[predict]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,23 +40,24 @@ impl Default for PredictConfig {
 }
 
 impl PredictConfig {
+    /// Returns all settings that are out of range.
+    pub fn problems(&self) -> Vec<SettingError> {
+        let mut checks = Checks::of("PredictConfig");
+        checks.at_least_1("tile_size", self.tile_size).at_least_1("block_voxels", self.block_voxels).require(
+            "views",
+            self.views,
+            [1, 4, 8].contains(&self.views),
+            "1, 4 or 8",
+        );
+        checks.finish()
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors
     ///
-    /// Fails with the key that is out of range.
+    /// Fails with the first setting that is out of range.
     pub fn check(&self) -> Result<()> {
-        for (key, value) in
-            [("predict.tile_size", self.tile_size), ("predict.block_voxels", self.block_voxels)]
-        {
-            if value == 0 {
-                return Err(Error::Setting { key, found: "0".into(), expected: "at least 1".into() });
-            }
-        }
-        if ![1, 4, 8].contains(&self.views) {
-            let found = self.views.to_string();
-            return Err(Error::Setting { key: "predict.views", found, expected: "1, 4 or 8".into() });
-        }
-        Ok(())
+        Ok(settings::first(self.problems())?)
     }
 }

@@ -1,18 +1,21 @@
 //! Whole sections and volumes from a trained model.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use em_data::{Normalization, NormalizationConfig, NormalizationKind, Probabilities};
 use em_io::Volume;
 use ndarray::{Array4, ArrayView3, Axis};
 use tch::{Kind, Tensor};
 
-use super::PredictConfig;
+use super::ensemble::difference;
 use super::sections::{self, SectionConfig};
 use super::views::{seen_as, seen_back};
 use super::volumes::VolumePlan;
+use super::{MaskRule, PredictConfig, Prediction};
+use crate::error::Computed;
 use crate::network::{FoldedUNet, UNet, class_probabilities, context_of, inference_bytes};
-use crate::run::checkpoint;
+use crate::run::{Tuning, TuningOnDisk, checkpoint};
 use crate::{Device, Error, ModelCard, Result, RunFolder};
 
 /// A trained model, or several whose probabilities are averaged, ready to predict.
@@ -21,21 +24,27 @@ pub struct Predictor {
     card: ModelCard,
     /// At least one.
     nets: Vec<FoldedUNet>,
+    /// One for each class.
+    rules: Vec<MaskRule>,
+    tuning: TuningOnDisk,
     device: Device,
     config: PredictConfig,
 }
 
 impl Predictor {
-    /// Loads the best weights of a run with the default [`PredictConfig`].
+    /// Loads the best weights of a run, to predict as they were scored in training, or with the
+    /// default [`PredictConfig`] where the run's card does not tell.
     ///
     /// # Errors
     ///
     /// Fails if a file is missing or damaged, or if weights and model card do not belong together.
-    pub fn load(run: impl Into<std::path::PathBuf>, device: Device) -> Result<Self> {
-        Self::with_config(&RunFolder::new(run), device, PredictConfig::default())
+    pub fn load(run: impl Into<PathBuf>, device: Device) -> Result<Self> {
+        let run = RunFolder::new(run);
+        let config = ModelCard::read(&run)?.predict.unwrap_or_default();
+        Self::with_config(&run, device, config)
     }
 
-    /// Loads the best weights of a run.
+    /// Loads the best weights of a run, to predict with other settings.
     ///
     /// # Errors
     ///
@@ -44,33 +53,22 @@ impl Predictor {
         Self::ensemble(std::slice::from_ref(run), device, config)
     }
 
-    /// Loads the best weights of several runs, whose probabilities are averaged. Thresholds and all
-    /// else are those of the first.
+    /// Loads the best weights of several runs, whose probabilities are averaged. Thresholds, cleaning
+    /// and all else are those of the first.
     ///
     /// # Errors
     ///
-    /// As [`with_config`](Self::with_config), and if the runs differ in classes, normalisation or
-    /// the sections that their networks see.
-    ///
-    /// # Panics
-    ///
-    /// Panics without any run.
+    /// As [`with_config`](Self::with_config); if there is no run; and if the runs differ in classes,
+    /// normalisation or the sections that their networks see.
     pub fn ensemble(runs: &[RunFolder], device: Device, config: PredictConfig) -> Result<Self> {
         config.check()?;
-        let card = ModelCard::read(&runs[0])?;
-        let nets = runs.iter().map(|run| {
-            let member = ModelCard::read(run)?;
-            if let Some(difference) = difference(&card, &member) {
-                return Err(Error::RunFile { path: run.card(), problem: difference });
-            }
-            let mut net = UNet::new(&member.architecture, device, 0)?;
-            let (weights, _) = checkpoint::read(&run.weights(), device.torch())?;
-            if let Some(difference) = net.parameters_mut().load(&weights)? {
-                return Err(Error::OtherArchitecture { path: run.weights(), difference });
-            }
-            Ok(net.folded()?.with_features(config.precision.kind(device)))
-        });
-        Ok(Self { nets: nets.collect::<Result<_>>()?, card, device, config })
+        let first = runs.first().ok_or(Error::NoRun)?;
+        let card = ModelCard::read(first)?;
+        let nets = runs.iter().map(|run| Ok(load_net(run, &card, device, &config)?));
+        let nets = nets.collect::<Result<_>>()?;
+        let tuning = Tuning::read(first, &card)?;
+        let rules = card.classes.iter().map(|class| rule_of(class, &card, &tuning)).collect();
+        Ok(Self { nets, rules, tuning, card, device, config })
     }
 
     /// Returns what is known about the model.
@@ -83,9 +81,42 @@ impl Predictor {
         &self.config
     }
 
-    /// Returns the threshold of a class; 0.5 where none is stored.
-    pub fn threshold(&self, class: &str) -> f32 {
-        self.card.thresholds.get(class).copied().unwrap_or(0.5)
+    /// Returns what the run's folder held of a tuning; one for other weights is not followed.
+    pub fn tuning(&self) -> &TuningOnDisk {
+        &self.tuning
+    }
+
+    /// Returns what makes the probabilities of a class a mask: as the model was tuned, else what is
+    /// more likely than not.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no class of that name.
+    pub fn rule(&self, class: &str) -> Result<MaskRule> {
+        Ok(self.rules[self.place(class)?])
+    }
+
+    /// Makes masks of a class by another rule.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no class of that name.
+    pub fn with_rule(mut self, class: &str, rule: MaskRule) -> Result<Self> {
+        let place = self.place(class)?;
+        self.rules[place] = rule;
+        Ok(self)
+    }
+
+    fn place(&self, class: &str) -> Result<usize> {
+        let classes = &self.card.classes;
+        let unknown = || em_data::Error::UnknownClass { found: class.into(), expected: classes.clone() };
+        Ok(classes.iter().position(|name| name == class).ok_or_else(unknown)?)
+    }
+
+    /// Returns the voxel size, in nm, of what is predicted from a volume: its own, or the training's
+    /// where it has none.
+    pub fn voxel_size_nm(&self, volume: &Volume) -> Option<[f64; 3]> {
+        volume.voxel_size_nm().or(self.card.voxel_size_nm)
     }
 
     /// Bounds the memory, in bytes, that the program takes to predict sections of `[y, x]` voxels,
@@ -155,7 +186,7 @@ impl Predictor {
         Ok(Normalization::fit(&config, &[volume.read_all()?], self.card.tile_size)?)
     }
 
-    /// Predicts a volume: probabilities `[class, z, y, x]`.
+    /// Predicts a volume: probabilities, and the masks that follow from them.
     ///
     /// Holds the whole result in memory; for more, take [`predict_sections`](Self::predict_sections)
     /// by itself.
@@ -163,11 +194,13 @@ impl Predictor {
     /// # Errors
     ///
     /// Fails if the volume cannot be read or memory runs out.
-    pub fn predict(&self, volume: &Volume) -> Result<Probabilities> {
+    pub fn predict(&self, volume: &Volume) -> Result<Prediction> {
         let normalization = self.normalization(volume)?;
         let block = volume.read_all()?.to_f32();
         let values = self.predict_sections(block.view(), 0..block.len_of(Axis(0)), normalization)?;
-        Ok(Probabilities::new(self.card.classes.clone(), values, volume.voxel_size_nm())?)
+        let voxel_size_nm = self.voxel_size_nm(volume);
+        let probabilities = Probabilities::new(self.card.classes.clone(), values, voxel_size_nm)?;
+        Ok(Prediction::new(probabilities, self.rules.clone(), voxel_size_nm))
     }
 
     /// Predicts sections of a block `[z, y, x]` of grey values: probabilities `[class, z, y, x]`.
@@ -199,9 +232,7 @@ impl Predictor {
         let parts = values.axis_chunks_iter_mut(Axis(1), self.sections_at_once());
         for (start, mut part) in chunks.zip(parts) {
             let keep = start..start + part.len_of(Axis(1));
-            let probabilities = self.chunk(block, &keep, &config)?;
-            let flat = probabilities.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view(-1)?;
-            let flat: Vec<f32> = Vec::try_from(flat)?;
+            let flat = self.chunk(block, &keep, &config)?;
             let fits = "the network kept the sections' size";
             let probabilities = Array4::from_shape_vec(part.dim(), flat).expect(fits);
             part.assign(&probabilities);
@@ -209,13 +240,26 @@ impl Predictor {
         Ok(values)
     }
 
-    /// Predicts as many sections as are taken at once, or fewer at the end: `[class, ..., y, x]`.
+    /// Predicts as many sections as are taken at once, or fewer at the end: the numbers of an array
+    /// `[class, z, y, x]`.
     fn chunk(
         &self,
         block: ArrayView3<'_, f32>,
         keep: &Range<usize>,
         config: &SectionConfig,
-    ) -> Result<Tensor> {
+    ) -> Computed<Vec<f32>> {
+        let probabilities = self.probabilities(block, keep, config)?;
+        let flat = probabilities.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view(-1)?;
+        Ok(Vec::try_from(flat)?)
+    }
+
+    /// The same on the device, `[class, ..., y, x]`.
+    fn probabilities(
+        &self,
+        block: ArrayView3<'_, f32>,
+        keep: &Range<usize>,
+        config: &SectionConfig,
+    ) -> Computed<Tensor> {
         let depth = block.len_of(Axis(0));
         let Some(plan) = self.plan() else {
             let context = context_of(keep.start, depth, self.card.architecture.context_sections);
@@ -235,7 +279,7 @@ impl Predictor {
         &self,
         block: ArrayView3<'_, f32>,
         sections: impl IntoIterator<Item = usize>,
-    ) -> Result<Tensor> {
+    ) -> Computed<Tensor> {
         let (_, height, width) = block.dim();
         let mut flat: Vec<f32> = Vec::new();
         sections.into_iter().for_each(|z| flat.extend(block.index_axis(Axis(0), z)));
@@ -244,7 +288,7 @@ impl Predictor {
     }
 
     /// Averages the probabilities of all networks and views: `[1, class, ..., y, x]`.
-    fn averaged(&self, input: &Tensor, config: &SectionConfig) -> Result<Tensor> {
+    fn averaged(&self, input: &Tensor, config: &SectionConfig) -> Computed<Tensor> {
         let classes = self.card.classes.len() as i64;
         let volumes = self.plan().is_some();
         let mut sum: Option<Tensor> = None;
@@ -266,22 +310,34 @@ impl Predictor {
     }
 }
 
-/// In what a model cannot be averaged with another.
-fn difference(first: &ModelCard, other: &ModelCard) -> Option<String> {
-    let context = |card: &ModelCard| card.architecture.context_sections;
-    let boxes = |card: &ModelCard| {
-        let architecture = &card.architecture;
-        (architecture.dimensions == 3).then(|| (architecture.stride(), architecture.stride_z()))
+/// Loads the weights of a run that is averaged with one of `card`.
+fn load_net(
+    run: &RunFolder,
+    card: &ModelCard,
+    device: Device,
+    config: &PredictConfig,
+) -> Computed<FoldedUNet> {
+    let member = ModelCard::read(run)?;
+    if let Some(problem) = difference(card, &member) {
+        return Err(Error::RunFile { path: run.card(), problem }.into());
+    }
+    let mut net = UNet::unfilled(&member.architecture, device)?;
+    let weights = checkpoint::read_weights(run, &member, device.torch())?;
+    if let Some(difference) = net.parameters_mut().load(&weights)? {
+        return Err(Error::OtherArchitecture { path: run.weights(), difference }.into());
+    }
+    Ok(net.folded()?.with_features(config.precision.kind(device)))
+}
+
+/// The rule of a class: as it was tuned for these weights, or as a card of version 1 says.
+fn rule_of(class: &str, card: &ModelCard, tuning: &TuningOnDisk) -> MaskRule {
+    let tuned = match tuning {
+        TuningOnDisk::Valid(tuning) => tuning.classes.get(class),
+        TuningOnDisk::Missing | TuningOnDisk::ForOtherWeights => None,
     };
-    if first.classes != other.classes {
-        return Some(format!("has the classes {:?}, and the first run {:?}", other.classes, first.classes));
+    match (tuned, card.thresholds_of_version_1.get(class)) {
+        (Some(tuned), _) => MaskRule { threshold: tuned.threshold, cleaning: tuned.postprocess },
+        (None, Some(&threshold)) => MaskRule { threshold, ..Default::default() },
+        (None, None) => MaskRule::default(),
     }
-    if first.normalization != other.normalization {
-        return Some("normalises otherwise than the first run".into());
-    }
-    if boxes(first) != boxes(other) {
-        return Some("takes other boxes of voxels than the first run".into());
-    }
-    (context(first) != context(other))
-        .then(|| format!("sees {} sections at once, and the first run {}", context(other), context(first)))
 }

@@ -16,8 +16,9 @@ use em_data::{Normalization, TileGrid};
 use tch::{Kind, Tensor};
 
 use super::PredictConfig;
+use crate::error::Computed;
 use crate::network::{FoldedUNet, channels_last, normalized};
-use crate::{Architecture, Padding, Result};
+use crate::{Architecture, Padding};
 
 /// How sections are cut for inference.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +46,7 @@ pub(crate) fn largest_tile(
     architecture: &Architecture,
     section: [usize; 2],
     config: &SectionConfig,
-) -> Result<[usize; 2]> {
+) -> Computed<[usize; 2]> {
     let frame = Frame::new(architecture, section, config)?;
     let largest = frame.grid.tiles().fold([0, 0], |[height, width]: [usize; 2], tile| {
         let [_, y, x] = tile.read.shape;
@@ -56,7 +57,7 @@ pub(crate) fn largest_tile(
 
 /// Maps sections with their context, `[n, context, y, x]` of any kind, to logits `[n, channel, y, x]`;
 /// of a network of volumes `[1, z, y, x]` to `[1, channel, z, y, x]`.
-pub(crate) fn logits(net: &FoldedUNet, sections: &Tensor, config: &SectionConfig) -> Result<Tensor> {
+pub(crate) fn logits(net: &FoldedUNet, sections: &Tensor, config: &SectionConfig) -> Computed<Tensor> {
     let _guard = tch::no_grad_guard();
     let (_, context, height, width) = sections.size4()?;
     let frame = Frame::new(net.architecture(), [height as usize, width as usize], config)?;
@@ -100,7 +101,7 @@ struct Frame {
 }
 
 impl Frame {
-    fn new(architecture: &Architecture, section: [usize; 2], config: &SectionConfig) -> Result<Self> {
+    fn new(architecture: &Architecture, section: [usize; 2], config: &SectionConfig) -> Computed<Self> {
         let (stride, margin) = (architecture.stride(), architecture.margin());
         let halo = match architecture.padding {
             Padding::Same => architecture.receptive_radius().min(config.largest_halo),
@@ -126,7 +127,7 @@ impl Frame {
 }
 
 /// Mirrors `axis` of `[n, context, y, x]` by `(before, after)` voxels.
-fn extended(sections: &Tensor, axis: i64, len: i64, (before, after): (usize, usize)) -> Result<Tensor> {
+fn extended(sections: &Tensor, axis: i64, len: i64, (before, after): (usize, usize)) -> Computed<Tensor> {
     if (before, after) == (0, 0) {
         return Ok(sections.shallow_clone());
     }
@@ -136,7 +137,7 @@ fn extended(sections: &Tensor, axis: i64, len: i64, (before, after): (usize, usi
 }
 
 /// Cuts `[start, start + shape)` out of the last two axes.
-fn narrow(tensor: &Tensor, start: [usize; 2], shape: [usize; 2]) -> Result<Tensor> {
+fn narrow(tensor: &Tensor, start: [usize; 2], shape: [usize; 2]) -> Computed<Tensor> {
     let rows = tensor.f_narrow(-2, start[0] as i64, shape[0] as i64)?;
     Ok(rows.f_narrow(-1, start[1] as i64, shape[1] as i64)?)
 }

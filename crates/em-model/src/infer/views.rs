@@ -2,23 +2,23 @@
 
 use tch::Tensor;
 
-use crate::Result;
+use crate::error::Computed;
 
 /// One of eight views: bit 0 mirrors x, bit 1 y, and bit 2 turns by 90 degrees, or mirrors z of volumes.
-pub(crate) fn seen_as(sections: &Tensor, view: usize, volumes: bool) -> Result<Tensor> {
+pub(crate) fn seen_as(sections: &Tensor, view: usize, volumes: bool) -> Computed<Tensor> {
     let turn = view & 4 > 0 && !volumes;
     let turned = if turn { sections.f_rot90(1, [-2, -1])? } else { sections.shallow_clone() };
     mirrored_as(&turned, view, volumes)
 }
 
 /// Turns and mirrors a view back.
-pub(crate) fn seen_back(probabilities: &Tensor, view: usize, volumes: bool) -> Result<Tensor> {
+pub(crate) fn seen_back(probabilities: &Tensor, view: usize, volumes: bool) -> Computed<Tensor> {
     let mirrored = mirrored_as(probabilities, view, volumes)?;
     let turn = view & 4 > 0 && !volumes;
     Ok(if turn { mirrored.f_rot90(-1, [-2, -1])? } else { mirrored })
 }
 
-fn mirrored_as(tensor: &Tensor, view: usize, volumes: bool) -> Result<Tensor> {
+fn mirrored_as(tensor: &Tensor, view: usize, volumes: bool) -> Computed<Tensor> {
     let bits = if volumes { 3 } else { 2 };
     let axes: Vec<i64> = (0..bits).filter(|bit| view & (1 << bit) > 0).map(|bit| -1 - bit).collect();
     Ok(if axes.is_empty() { tensor.shallow_clone() } else { tensor.f_flip(axes)? })

@@ -11,8 +11,9 @@ use em_data::tile::mirrored;
 use tch::Tensor;
 
 use super::sections::{self, SectionConfig};
+use crate::Architecture;
+use crate::error::Computed;
 use crate::network::FoldedUNet;
-use crate::{Architecture, Result};
 
 /// Voxels of halo, in the plane, beyond which a tile reads nothing of its neighbours.
 const LARGEST_HALO: usize = 16;
@@ -58,7 +59,12 @@ impl VolumePlan {
 
     /// Cuts `keep`, at most a chunk, out of sections `[z, y, x]`, with the halo and up to what the
     /// network takes: `[1, z, y, x]`. What the sections lack is mirrored.
-    pub fn chunk(&self, architecture: &Architecture, block: &Tensor, keep: &Range<usize>) -> Result<Tensor> {
+    pub fn chunk(
+        &self,
+        architecture: &Architecture,
+        block: &Tensor,
+        keep: &Range<usize>,
+    ) -> Computed<Tensor> {
         let length = keep.len().next_multiple_of(architecture.stride_z()) + 2 * self.halo_z;
         let (depth, ..) = block.size3()?;
         let places = mirrored(depth as usize, self.halo_z, self.halo_z + architecture.stride_z());
@@ -68,7 +74,7 @@ impl VolumePlan {
     }
 
     /// Cuts the sections that were asked for out of what a [`chunk`](Self::chunk) gave, `[..., z, y, x]`.
-    pub fn kept(&self, output: &Tensor, keep: &Range<usize>) -> Result<Tensor> {
+    pub fn kept(&self, output: &Tensor, keep: &Range<usize>) -> Computed<Tensor> {
         Ok(output.f_narrow(-3, self.halo_z as i64, keep.len() as i64)?)
     }
 
@@ -85,7 +91,7 @@ pub(crate) fn logits(
     keep: &Range<usize>,
     plan: &VolumePlan,
     config: &SectionConfig,
-) -> Result<Tensor> {
+) -> Computed<Tensor> {
     let chunk = plan.chunk(net.architecture(), block, keep)?;
     plan.kept(&sections::logits(net, &chunk, config)?, keep)
 }

@@ -1,9 +1,9 @@
 //! A network with every choice made, and the numbers that follow.
 
+use em_data::settings::Checks;
+use em_data::{SettingError, TilingConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::{Error, Result};
 
 /// Normalisation after a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -126,64 +126,77 @@ fn is_one(value: &usize) -> bool {
 }
 
 impl Architecture {
-    pub(super) fn check(&self, needed: usize) -> Result<()> {
-        let refuse = |key, found: String, expected: &str| {
-            Err(Error::Setting { key, found, expected: expected.into() })
-        };
-        if self.in_channels == 0 {
-            return refuse("model.in_channels", "0".into(), "at least 1");
-        }
-        if self.context_sections.is_multiple_of(2) {
-            let found = self.context_sections.to_string();
-            return refuse("model.context_sections", found, "an odd number, so that one is in the middle");
-        }
-        if self.context_sections > 1 && self.in_channels != self.context_sections {
-            let expected = format!("{}, one per section of model.context_sections", self.context_sections);
-            return refuse("model.in_channels", self.in_channels.to_string(), &expected);
-        }
-        if self.out_channels < needed {
-            let expected = format!(
-                "at least {needed} for the classes{}",
-                if self.exclusive { " and background" } else { "" }
-            );
-            return refuse("model.out_channels", self.out_channels.to_string(), &expected);
-        }
-        if self.filters.len() < 2 || self.filters.contains(&0) {
-            return refuse("model.filters", format!("{:?}", self.filters), "at least two numbers above 0");
-        }
+    /// Returns what keeps the network from being built, or from holding a number of classes.
+    pub fn problems(&self, classes: usize) -> Vec<SettingError> {
+        let mut checks = Checks::of("ModelConfig");
+        self.check_channels(classes, &mut checks);
+        let filters = format!("{:?}", self.filters);
+        let has_levels = self.filters.len() >= 2 && !self.filters.contains(&0);
+        checks.require("filters", filters, has_levels, "at least two numbers above 0");
         if self.padding == Padding::Valid {
-            let same_only = [
-                ("model.residual", self.residual),
-                ("model.deep_supervision", self.deep_supervision),
-                ("model.dimensions", self.dimensions != 2),
-            ];
-            if let Some((key, _)) = same_only.into_iter().find(|(_, set)| *set) {
-                let (found, expected) =
-                    if key == "model.dimensions" { ("3", "2") } else { ("true", "false") };
-                let expected = format!("{expected} with valid convolutions, as in `ronneberger`");
-                return refuse(key, found.into(), &expected);
-            }
+            const VALID: &str = "with valid convolutions, as in `ronneberger`";
+            checks
+                .require("residual", self.residual, !self.residual, format!("false {VALID}"))
+                .require(
+                    "deep_supervision",
+                    self.deep_supervision,
+                    !self.deep_supervision,
+                    format!("false {VALID}"),
+                )
+                .require("dimensions", self.dimensions, self.dimensions != 3, format!("2 {VALID}"));
         }
-        if !(2..=3).contains(&self.dimensions) {
-            return refuse("model.dimensions", self.dimensions.to_string(), "2 or 3");
+        checks.require("dimensions", self.dimensions, (2..=3).contains(&self.dimensions), "2 or 3");
+        let (levels, dimensions) = (self.filters.len(), self.dimensions);
+        let flat = if dimensions == 3 { levels.saturating_sub(1) } else { 0 };
+        let expected = format!("0 to {flat} for {levels} levels in {dimensions}D");
+        checks.require("flat_levels", self.flat_levels, self.flat_levels <= flat, expected);
+        let dropout = format!("{:?}", self.dropout);
+        let (one_each, shares) = (
+            self.dropout.is_empty() || self.dropout.len() == levels,
+            self.dropout.iter().all(|p| (0.0..1.0).contains(p)),
+        );
+        let expected = format!("{levels} numbers, one per level of the filters, or none");
+        checks.require("dropout", &dropout, one_each, expected).require(
+            "dropout",
+            &dropout,
+            shares,
+            "numbers from 0 to below 1",
+        );
+        checks.finish()
+    }
+
+    fn check_channels(&self, classes: usize, checks: &mut Checks) {
+        checks.at_least_1("in_channels", self.in_channels);
+        let context = self.context_sections;
+        checks.require(
+            "context_sections",
+            context,
+            !context.is_multiple_of(2),
+            "an odd number, so that one is in the middle",
+        );
+        if context > 1 {
+            checks
+                .require(
+                    "in_channels",
+                    self.in_channels,
+                    self.in_channels == context,
+                    format!("{context}, one per section of the context"),
+                )
+                .require(
+                    "context_sections",
+                    context,
+                    self.dimensions != 3,
+                    "1 in 3D, where the network sees a volume",
+                );
         }
-        if self.dimensions == 3 && self.context_sections > 1 {
-            let found = self.context_sections.to_string();
-            return refuse("model.context_sections", found, "1 in 3D, where the network sees a volume");
-        }
-        let flat = if self.dimensions == 3 { self.depth() } else { 0 };
-        if self.flat_levels > flat {
-            let expected = format!("0 to {flat} for {} levels in {}D", self.filters.len(), self.dimensions);
-            return refuse("model.flat_levels", self.flat_levels.to_string(), &expected);
-        }
-        if !self.dropout.is_empty() && self.dropout.len() != self.filters.len() {
-            let expected = format!("{} numbers, one per level of model.filters, or none", self.filters.len());
-            return refuse("model.dropout", format!("{:?}", self.dropout), &expected);
-        }
-        if self.dropout.iter().any(|p| !(0.0..1.0).contains(p)) {
-            return refuse("model.dropout", format!("{:?}", self.dropout), "numbers from 0 to below 1");
-        }
-        Ok(())
+        let needed = classes + usize::from(self.exclusive);
+        let background = if self.exclusive { " and background" } else { "" };
+        checks.require(
+            "out_channels",
+            self.out_channels,
+            self.out_channels >= needed,
+            format!("at least {needed} for the classes{background}"),
+        );
     }
 
     /// Returns how many times the network halves the resolution.
@@ -249,44 +262,24 @@ impl Architecture {
         }
     }
 
-    /// Checks that tiles of edge `tile_size` go through the network whole.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the two nearest sizes that do.
-    pub fn check_tile_size(&self, tile_size: usize) -> Result<()> {
-        let above = self.input_edge(tile_size);
-        if above == tile_size {
-            return Ok(());
-        }
+    /// Returns in what tiles do not go through the network whole, with the nearest sizes that do.
+    pub fn tiling_problems(&self, tiling: &TilingConfig) -> Vec<SettingError> {
+        let mut checks = Checks::of("TilingConfig");
+        let above = self.input_edge(tiling.tile_size);
         let below = above.saturating_sub(self.stride());
         let nearest =
             if self.input_edge(below) == below { format!("{below} or {above}") } else { above.to_string() };
-        Err(Error::Setting {
-            key: "tiling.tile_size",
-            found: tile_size.to_string(),
-            expected: format!("{nearest}: the network halves tiles {} times", self.depth()),
-        })
-    }
-
-    /// Checks that tiles of so many sections go through the network whole.
-    ///
-    /// # Errors
-    ///
-    /// Fails with what the number of sections may be.
-    pub fn check_tile_depth(&self, tile_depth: usize) -> Result<()> {
-        let fits = match self.dimensions {
-            3 => tile_depth > 0 && tile_depth.is_multiple_of(self.stride_z()),
-            _ => tile_depth == 1,
-        };
-        let expected = match self.dimensions {
-            3 => format!("a multiple of {}, by which the 3D network halves tiles", self.stride_z()),
-            _ => "1 for a network of sections".into(),
-        };
-        if fits {
-            return Ok(());
+        let expected = format!("{nearest}: the network halves tiles {} times", self.depth());
+        checks.require("tile_size", tiling.tile_size, above == tiling.tile_size, expected);
+        let depth = tiling.tile_depth;
+        if self.dimensions == 3 {
+            let fits = depth > 0 && depth.is_multiple_of(self.stride_z());
+            let expected = format!("a multiple of {}, by which the 3D network halves tiles", self.stride_z());
+            checks.require("tile_depth", depth, fits, expected);
+        } else {
+            checks.require("tile_depth", depth, depth == 1, "1 for a network of sections");
         }
-        Err(Error::Setting { key: "tiling.tile_depth", found: tile_depth.to_string(), expected })
+        checks.finish()
     }
 }
 
@@ -313,15 +306,21 @@ mod tests {
 
     #[test]
     fn tile_sizes_that_do_not_fit_name_the_nearest() {
-        let same = Preset::Unet.architecture();
-        assert!(same.check_tile_size(256).is_ok());
-        let error = same.check_tile_size(250).unwrap_err();
+        let problems = |preset: Preset, tile_size, tile_depth| -> Vec<String> {
+            let tiling = TilingConfig { tile_size, tile_depth, ..Default::default() };
+            let found = preset.architecture().tiling_problems(&tiling);
+            found.iter().map(ToString::to_string).collect()
+        };
+        assert!(problems(Preset::Unet, 256, 1).is_empty());
         assert_eq!(
-            error.to_string(),
-            "`tiling.tile_size` is 250, expected 240 or 256: the network halves tiles 4 times"
+            problems(Preset::Unet, 250, 2),
+            [
+                "`TilingConfig::tile_size` is 250, expected 240 or 256: the network halves tiles 4 times",
+                "`TilingConfig::tile_depth` is 2, expected 1 for a network of sections"
+            ]
         );
-        let valid = Preset::Ronneberger.architecture();
-        assert!(valid.check_tile_size(572).is_ok());
-        assert!(valid.check_tile_size(256).is_err());
+        assert!(problems(Preset::Ronneberger, 572, 1).is_empty());
+        assert_eq!(problems(Preset::Ronneberger, 256, 1).len(), 1);
+        assert_eq!(problems(Preset::Unet3d, 64, 24).len(), 1);
     }
 }

@@ -1,10 +1,12 @@
 //! The choice of a network: a preset, and what differs from it.
 
+use em_data::SettingError;
+use em_data::settings::{self, Checks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Activation, Architecture, Norm, Preset};
-use crate::{Error, Result};
+use crate::Result;
 
 /// Section `[model]` of a configuration: a preset, and what differs from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,32 +94,39 @@ impl ModelConfig {
         classes.iter().cloned().chain(outlined.iter().map(|class| boundary_of(class))).collect()
     }
 
+    /// Returns all settings that are out of range or do not fit each other, for a number of classes.
+    pub fn problems(&self, classes: usize) -> Vec<SettingError> {
+        let mut checks = Checks::of("ModelConfig");
+        let learns_masks = self.targets.contains(&Target::Mask);
+        checks.require("targets", format!("{:?}", self.targets), learns_masks, "a list with \"mask\"");
+        if self.learns_boundaries() {
+            let expected = "false with boundaries, which are part of their class";
+            checks
+                .require("exclusive", self.exclusive, !self.exclusive, expected)
+                .at_least_1("boundary_width", self.boundary_width);
+        }
+        checks.extend(self.resolved(classes).problems(classes));
+        checks.finish()
+    }
+
     /// Resolves the preset and its overrides to a network for a number of classes.
     ///
     /// # Errors
     ///
     /// Fails if a list has the wrong length, a number is 0, or the channels do not hold the classes.
     pub fn architecture(&self, classes: usize) -> Result<Architecture> {
-        let refuse = |key, found: String, expected: &str| {
-            Err(Error::Setting { key, found, expected: expected.into() })
-        };
-        if !self.targets.contains(&Target::Mask) {
-            return refuse("model.targets", format!("{:?}", self.targets), "a list with \"mask\"");
-        }
-        if self.learns_boundaries() && self.exclusive {
-            let expected = "false with boundaries, which are part of their class";
-            return refuse("model.exclusive", "true".into(), expected);
-        }
-        if self.learns_boundaries() && self.boundary_width == 0 {
-            return refuse("model.boundary_width", "0".into(), "at least 1");
-        }
+        settings::first(self.problems(classes))?;
+        Ok(self.resolved(classes))
+    }
+
+    fn resolved(&self, classes: usize) -> Architecture {
         let preset = self.preset.architecture();
         let needed = classes + usize::from(self.exclusive);
         let own = if self.preset == Preset::Ronneberger { preset.out_channels } else { needed };
         let filters = self.filters.clone().unwrap_or(preset.filters);
         let context_sections = self.context_sections.unwrap_or(1);
         let own_channels = if context_sections > 1 { context_sections } else { preset.in_channels };
-        let architecture = Architecture {
+        Architecture {
             in_channels: self.in_channels.unwrap_or(own_channels),
             context_sections,
             dimensions: self.dimensions.unwrap_or(preset.dimensions),
@@ -136,9 +145,7 @@ impl ModelConfig {
             residual: self.residual.unwrap_or(preset.residual),
             exclusive: self.exclusive,
             ..preset
-        };
-        architecture.check(needed)?;
-        Ok(architecture)
+        }
     }
 }
 
@@ -159,11 +166,14 @@ mod tests {
     fn overrides_are_checked() {
         let config = ModelConfig { dropout: Some(vec![0.1]), ..Default::default() };
         let error = config.architecture(1).unwrap_err();
-        assert!(error.to_string().starts_with("`model.dropout` is [0.1], expected 5 numbers"), "{error}");
+        assert!(
+            error.to_string().starts_with("`ModelConfig::dropout` is [0.1], expected 5 numbers"),
+            "{error}"
+        );
         let config = ModelConfig { exclusive: true, out_channels: Some(2), ..Default::default() };
         assert!(config.architecture(2).unwrap_err().to_string().contains("at least 3"));
         let config = ModelConfig { preset: Preset::Ronneberger, residual: Some(true), ..Default::default() };
-        assert!(config.architecture(1).unwrap_err().to_string().contains("`model.residual` is true"));
+        assert!(config.architecture(1).unwrap_err().to_string().contains("`ModelConfig::residual` is true"));
         let config = ModelConfig { context_sections: Some(4), ..Default::default() };
         assert!(config.architecture(1).unwrap_err().to_string().contains("an odd number"));
         let config = ModelConfig { context_sections: Some(3), in_channels: Some(1), ..Default::default() };

@@ -4,7 +4,7 @@ use em_data::Normalization;
 use em_data::tile::mirrored;
 use tch::{Kind, Tensor};
 
-use crate::Result;
+use crate::error::Computed;
 
 /// Numbers of the `context` sections around section `z` of `depth`, mirrored at the ends.
 pub(crate) fn context_of(z: usize, depth: usize, context: usize) -> Vec<usize> {
@@ -13,7 +13,7 @@ pub(crate) fn context_of(z: usize, depth: usize, context: usize) -> Vec<usize> {
 }
 
 /// Normalises a section or tile `[y, x]`, or a stack of them `[n, y, x]`, of 32-bit floats.
-pub(crate) fn normalized(section: &Tensor, normalization: Normalization) -> Result<Tensor> {
+pub(crate) fn normalized(section: &Tensor, normalization: Normalization) -> Computed<Tensor> {
     let Some(linear) = normalization.linear() else {
         let Normalization::L2Axis1 { tile_size } = normalization else {
             unreachable!("only l2-axis1 has no linear form")
@@ -23,7 +23,7 @@ pub(crate) fn normalized(section: &Tensor, normalization: Normalization) -> Resu
             let divisor = norm.f_where_self(&norm.f_gt(0.0)?, &norm.f_ones_like()?)?;
             Ok(band.f_div(&divisor)?)
         });
-        return Ok(Tensor::f_cat(&bands.collect::<Result<Vec<_>>>()?, -2)?);
+        return Ok(Tensor::f_cat(&bands.collect::<Computed<Vec<_>>>()?, -2)?);
     };
     let scaled = section * linear.gain + linear.shift;
     Ok(match linear.clip {

@@ -4,7 +4,7 @@
 use tch::{Kind, Tensor};
 
 use super::Activation;
-use crate::Result;
+use crate::error::Computed;
 
 /// PyTorch's default, which most published networks use.
 const NORM_EPSILON: f64 = 1e-5;
@@ -32,7 +32,7 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+    pub fn forward(&self, input: &Tensor, mode: Mode) -> Computed<Tensor> {
         let mut features = activated(self.activation, self.first.forward_norm(input, mode)?)?;
         if self.dropout > 0.0 && mode != Mode::Inference {
             features = features.f_dropout(self.dropout, true)?;
@@ -47,7 +47,7 @@ impl Block {
         activated(self.activation, features)
     }
 
-    pub fn folded(&self) -> Result<Self> {
+    pub fn folded(&self) -> Computed<Self> {
         Ok(Self {
             first: self.first.folded()?,
             second: self.second.folded()?,
@@ -59,7 +59,7 @@ impl Block {
     }
 }
 
-fn activated(activation: Activation, mut features: Tensor) -> Result<Tensor> {
+fn activated(activation: Activation, mut features: Tensor) -> Computed<Tensor> {
     Ok(match activation {
         Activation::Relu => features.f_relu_()?,
         Activation::Elu => features.f_elu()?,
@@ -78,7 +78,7 @@ pub(crate) struct Convolution {
 }
 
 impl Convolution {
-    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, input: &Tensor) -> Computed<Tensor> {
         // Differentiable, so that gradients reach the 32-bit weights.
         let weight = self.weight.f_to_kind(input.kind())?;
         let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(input.kind())).transpose()?;
@@ -96,7 +96,7 @@ impl Convolution {
         Ok(padded.f_convolution(&weight, bias, &ones, &padding, &ones, false, &zeros, 1)?)
     }
 
-    pub fn forward_norm(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+    pub fn forward_norm(&self, input: &Tensor, mode: Mode) -> Computed<Tensor> {
         let features = self.forward(input)?;
         match &self.norm {
             None => Ok(features),
@@ -106,7 +106,7 @@ impl Convolution {
     }
 
     /// A batch norm's `(v - mean) / sqrt(variance + epsilon) * gain + shift` as part of weight and bias.
-    pub fn folded(&self) -> Result<Self> {
+    pub fn folded(&self) -> Computed<Self> {
         let (weight, bias) = match &self.norm {
             Some(NormLayer::Group(norm)) => {
                 let norm = Some(NormLayer::Group(norm.detached()));
@@ -145,7 +145,7 @@ pub(crate) struct GroupNorm {
 }
 
 impl GroupNorm {
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+    fn forward(&self, input: &Tensor) -> Computed<Tensor> {
         // Statistics of 32-bit floats, whatever the features are.
         let features = input.f_to_kind(Kind::Float)?;
         let (gain, shift) = (Some(&self.gain), Some(&self.shift));
@@ -166,7 +166,7 @@ pub(crate) struct BatchNorm {
 }
 
 impl BatchNorm {
-    pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+    pub fn forward(&self, input: &Tensor, mode: Mode) -> Computed<Tensor> {
         Ok(input.f_batch_norm(
             Some(&self.gain),
             Some(&self.shift),
@@ -190,7 +190,7 @@ pub(crate) struct UpConvolution {
 }
 
 impl UpConvolution {
-    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, input: &Tensor) -> Computed<Tensor> {
         let (weight, bias) = (self.weight.f_to_kind(input.kind())?, self.bias.f_to_kind(input.kind())?);
         let stride = &weight.size()[2..];
         let (ones, zeros) = (vec![1; stride.len()], vec![0; stride.len()]);

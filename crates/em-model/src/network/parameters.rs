@@ -4,13 +4,23 @@ use std::collections::BTreeMap;
 
 use tch::{Kind, Tensor};
 
-use crate::Result;
+use crate::error::Computed;
 
 /// Named tensors of one network, in the order in which they were made.
 #[derive(Debug)]
 pub(crate) struct Parameters {
     device: tch::Device,
+    start: Start,
     entries: Vec<Parameter>,
+}
+
+/// What weights are when they are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Drawn from libtorch's generator.
+    Random,
+    /// 0, until others are [loaded](Parameters::load).
+    Zero,
 }
 
 #[derive(Debug)]
@@ -21,8 +31,8 @@ pub(crate) struct Parameter {
 }
 
 impl Parameters {
-    pub fn new(device: tch::Device) -> Self {
-        Self { device, entries: Vec::new() }
+    pub fn new(device: tch::Device, start: Start) -> Self {
+        Self { device, start, entries: Vec::new() }
     }
 
     pub fn device(&self) -> tch::Device {
@@ -32,21 +42,24 @@ impl Parameters {
     /// Makes a convolution weight by He et al. 2015 (normal, fan-in), eq. 10.
     ///
     /// Drawn on the CPU, so that a seed means the same weights on each device.
-    pub fn he_normal(&mut self, name: String, size: &[i64], fan_in: i64) -> Result<Tensor> {
-        let std = (2.0 / fan_in as f64).sqrt();
-        let drawn = Tensor::f_randn(size, (Kind::Float, tch::Device::Cpu))? * std;
+    pub fn he_normal(&mut self, name: String, size: &[i64], fan_in: i64) -> Computed<Tensor> {
+        let options = (Kind::Float, tch::Device::Cpu);
+        let made = match self.start {
+            Start::Random => Tensor::f_randn(size, options)? * (2.0 / fan_in as f64).sqrt(),
+            Start::Zero => Tensor::f_zeros(size, options)?,
+        };
         // Strides of channels_last, which convolutions keep.
-        let weight = channels_last(&drawn.f_to_device(self.device)?)?;
+        let weight = channels_last(&made.f_to_device(self.device)?)?;
         self.add(name, weight, true)
     }
 
     /// Makes a vector of one value.
-    pub fn constant(&mut self, name: String, length: i64, value: f64, trains: bool) -> Result<Tensor> {
+    pub fn constant(&mut self, name: String, length: i64, value: f64, trains: bool) -> Computed<Tensor> {
         let tensor = Tensor::f_full([length], value, (Kind::Float, self.device))?;
         self.add(name, tensor, trains)
     }
 
-    fn add(&mut self, name: String, tensor: Tensor, trains: bool) -> Result<Tensor> {
+    fn add(&mut self, name: String, tensor: Tensor, trains: bool) -> Computed<Tensor> {
         let tensor = tensor.f_set_requires_grad(trains)?;
         self.entries.push(Parameter { name, tensor: tensor.shallow_clone(), trains });
         Ok(tensor)
@@ -64,7 +77,7 @@ impl Parameters {
     /// Copies values in, by name.
     ///
     /// Returns the first difference if names or sizes do not match; nothing is copied then.
-    pub fn load(&mut self, values: &BTreeMap<String, Tensor>) -> Result<Option<String>> {
+    pub fn load(&mut self, values: &BTreeMap<String, Tensor>) -> Computed<Option<String>> {
         for Parameter { name, tensor, .. } in &self.entries {
             match values.get(name) {
                 None => return Ok(Some(format!("it has no tensor `{name}`"))),
@@ -90,6 +103,6 @@ impl Parameters {
 }
 
 /// Lays a tensor `[a, b, ...]` out with `b` fastest, keeping its shape.
-pub(crate) fn channels_last(tensor: &Tensor) -> Result<Tensor> {
+pub(crate) fn channels_last(tensor: &Tensor) -> Computed<Tensor> {
     Ok(tensor.f_movedim_int(1, -1)?.f_contiguous()?.f_movedim_int(-1, 1)?)
 }

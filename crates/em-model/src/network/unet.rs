@@ -3,8 +3,10 @@
 use tch::{Kind, Tensor};
 
 use super::layers::{BatchNorm, Block, Convolution, GroupNorm, Mode, NormLayer, UpConvolution};
-use super::{Architecture, Norm, Padding, Parameters};
-use crate::{Device, Result};
+use super::parameters::{Parameters, Start};
+use super::{Architecture, Norm, Padding};
+use crate::Device;
+use crate::error::Computed;
 
 /// A kernel of one voxel, whatever the level.
 const POINT: (usize, i64) = (0, 1);
@@ -27,11 +29,20 @@ pub(crate) struct UNet {
 
 impl UNet {
     /// Makes a network whose weights follow from `seed`.
-    pub fn new(architecture: &Architecture, device: Device, seed: u64) -> Result<Self> {
+    pub fn new(architecture: &Architecture, device: Device, seed: u64) -> Computed<Self> {
         // `as` wraps, and any 64 bits are a seed.
         tch::manual_seed(seed as i64);
+        Self::start(architecture, Parameters::new(device.torch(), Start::Random))
+    }
+
+    /// Makes a network whose weights are to be loaded. Draws no number.
+    pub fn unfilled(architecture: &Architecture, device: Device) -> Computed<Self> {
+        Self::start(architecture, Parameters::new(device.torch(), Start::Zero))
+    }
+
+    fn start(architecture: &Architecture, parameters: Parameters) -> Computed<Self> {
         let a = architecture;
-        let mut make = Maker { parameters: Parameters::new(device.torch()), architecture: a };
+        let mut make = Maker { parameters, architecture: a };
         let mut encoders = Vec::new();
         let (mut ups, mut decoders) = (Vec::new(), Vec::new());
         for (level, &filters) in a.filters.iter().enumerate() {
@@ -50,7 +61,7 @@ impl UNet {
                 let name = format!("head{}", level + 1);
                 make.convolution(&name, a.filters[level], a.out_channels, POINT, Norm::None)
             })
-            .collect::<Result<_>>()?;
+            .collect::<Computed<_>>()?;
         let parameters = make.parameters;
         Ok(Self { architecture: a.clone(), parameters, encoders, ups, decoders, head, side_heads })
     }
@@ -65,7 +76,7 @@ impl UNet {
 
     /// Sets the last layer's biases so that each class starts at its share of the voxels (Lin et al.
     /// 2017, section 4.1). From 0.5, a rare class can stay at all or nothing for whole epochs.
-    pub fn expect(&mut self, shares: &[f64]) -> Result<()> {
+    pub fn expect(&mut self, shares: &[f64]) -> Computed<()> {
         let _guard = tch::no_grad_guard();
         let shares: Vec<f64> = shares.iter().map(|share| share.clamp(RAREST_START, 0.5)).collect();
         // Of a softmax the background takes what the classes leave.
@@ -83,12 +94,12 @@ impl UNet {
 
     /// Maps `[n, in_channels, y, x]` to logits `[n, out_channels, y - 2 margin, x - 2 margin]`; in 3D
     /// `[n, in_channels, z, y, x]` to `[n, out_channels, z, y, x]`.
-    pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+    pub fn forward(&self, input: &Tensor, mode: Mode) -> Computed<Tensor> {
         Ok(self.levels(input, mode)?.swap_remove(0))
     }
 
     /// The logits of each level that has an output, the full resolution first.
-    pub fn levels(&self, input: &Tensor, mode: Mode) -> Result<Vec<Tensor>> {
+    pub fn levels(&self, input: &Tensor, mode: Mode) -> Computed<Vec<Tensor>> {
         let input = match mode {
             Mode::Training(kind) => &input.f_to_kind(kind)?,
             Mode::Inference => input,
@@ -116,7 +127,7 @@ impl UNet {
         Ok(outputs)
     }
 
-    fn pooled(&self, features: &Tensor, level: usize) -> Result<Tensor> {
+    fn pooled(&self, features: &Tensor, level: usize) -> Computed<Tensor> {
         if self.architecture.dimensions == 2 {
             return Ok(features.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?);
         }
@@ -125,12 +136,12 @@ impl UNet {
     }
 
     /// Returns the same network for inference, with batch norm folded into the convolutions.
-    pub fn folded(&self) -> Result<FoldedUNet> {
+    pub fn folded(&self) -> Computed<FoldedUNet> {
         let _guard = tch::no_grad_guard();
-        let fold = |blocks: &[Block]| blocks.iter().map(Block::folded).collect::<Result<Vec<_>>>();
+        let fold = |blocks: &[Block]| blocks.iter().map(Block::folded).collect::<Computed<Vec<_>>>();
         let net = Self {
             architecture: self.architecture.clone(),
-            parameters: Parameters::new(tch::Device::Cpu),
+            parameters: Parameters::new(tch::Device::Cpu, Start::Zero),
             encoders: fold(&self.encoders)?,
             ups: self.ups.iter().map(UpConvolution::detached).collect(),
             decoders: fold(&self.decoders)?,
@@ -167,14 +178,14 @@ impl FoldedUNet {
         &self.net.architecture
     }
 
-    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, input: &Tensor) -> Computed<Tensor> {
         let _guard = tch::no_grad_guard();
         self.net.forward(&input.f_to_kind(self.features)?, Mode::Inference)
     }
 }
 
 /// Cuts the centre of `skip` to the size of `raised`; with same padding they are alike.
-fn centre(skip: &Tensor, raised: &Tensor) -> Result<Tensor> {
+fn centre(skip: &Tensor, raised: &Tensor) -> Computed<Tensor> {
     if skip.size() == raised.size() {
         return Ok(skip.shallow_clone());
     }
@@ -190,7 +201,7 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    fn block(&mut self, name: &str, inputs: usize, filters: usize, level: usize) -> Result<Block> {
+    fn block(&mut self, name: &str, inputs: usize, filters: usize, level: usize) -> Computed<Block> {
         let norm = self.architecture.norm;
         let kernel = (level, 3);
         let first = self.convolution(&format!("{name}.conv1"), inputs, filters, kernel, norm)?;
@@ -215,7 +226,7 @@ impl Maker<'_> {
         outputs: usize,
         (level, edge): (usize, i64),
         norm: Norm,
-    ) -> Result<Convolution> {
+    ) -> Computed<Convolution> {
         let (i, o) = (inputs as i64, outputs as i64);
         let kernel = self.architecture.window(level, edge);
         let fan_in = i * kernel.iter().product::<i64>();
@@ -248,7 +259,7 @@ impl Maker<'_> {
     }
 
     /// The way up to `level`.
-    fn up(&mut self, level: usize, inputs: usize, outputs: usize) -> Result<UpConvolution> {
+    fn up(&mut self, level: usize, inputs: usize, outputs: usize) -> Computed<UpConvolution> {
         let (i, o) = (inputs as i64, outputs as i64);
         let name = format!("up{}", level + 1);
         let window = self.architecture.window(level, 2);

@@ -7,24 +7,33 @@ use em_metrics::ConfusionCounts;
 use serde::{Deserialize, Serialize};
 
 use super::RunFolder;
-use crate::{Architecture, Error, Result};
+use crate::{Architecture, Error, PredictConfig, Result};
 
-/// The version of `model.json` that this crate writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The version of `model.json` that this crate writes. It reads version 1, too, which has thresholds
+/// and no digest of the weights.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// What weights need besides themselves to be used, and where they come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ModelCard {
     /// [`FORMAT_VERSION`] of the writer.
     pub format_version: u32,
+    /// SHA-256 of `model.safetensors` in hexadecimal digits; absent in cards of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_sha256: Option<String>,
     /// The network.
     pub architecture: Architecture,
     /// Names of the classes, in the order of the output channels.
     pub classes: Vec<String>,
     /// From grey values to inputs.
     pub normalization: Normalization,
-    /// Probability above which a voxel is foreground, per class.
-    pub thresholds: BTreeMap<String, f32>,
+    /// How the weights were scored, and are to predict; absent in cards of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predict: Option<PredictConfig>,
+    /// Probability above which a voxel is foreground, per class, in cards of version 1.
+    #[serde(rename = "thresholds", default, skip_serializing)]
+    pub(crate) thresholds_of_version_1: BTreeMap<String, f32>,
     /// Edge of the training tiles in voxels.
     pub tile_size: usize,
     /// Voxel size of the training volumes in nm, `[z, y, x]`, where it is known.
@@ -57,25 +66,17 @@ impl ModelCard {
         let version: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| problem(format!("is not valid JSON: {error}")))?;
         match version["format_version"].as_u64() {
-            Some(version) if version == u64::from(FORMAT_VERSION) => {}
+            Some(version) if (1..=u64::from(FORMAT_VERSION)).contains(&version) => {}
             found => {
                 let found = found.map_or("none".to_owned(), |version| version.to_string());
-                return Err(problem(format!("has format_version {found}, expected {FORMAT_VERSION}")));
+                return Err(problem(format!("has format_version {found}, expected {FORMAT_VERSION} or 1")));
             }
         }
         serde_json::from_str(&text).map_err(|error| problem(format!("is not a model card: {error}")))
     }
 
     /// Writes the card of a run, in place of the one that is there.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the file cannot be written.
-    ///
-    /// # Panics
-    ///
-    /// Does not: all that a card holds can be written as JSON.
-    pub fn write(&self, run: &RunFolder) -> Result<()> {
+    pub(crate) fn write(&self, run: &RunFolder) -> Result<()> {
         let text = serde_json::to_string_pretty(self).expect("a card has no maps with keys other than text");
         Ok(em_io::write_atomically(&run.card(), |file| writeln!(file, "{text}"))?)
     }

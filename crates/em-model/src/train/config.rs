@@ -1,11 +1,18 @@
 //! The settings of a training.
 
+use std::ops::Bound;
+
+use em_data::SettingError;
+use em_data::settings::{self, Checks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{OptimizerConfig, ScheduleConfig};
 use crate::run::Scores;
-use crate::{Error, Precision, Result};
+use crate::{Precision, Result};
+
+/// All numbers above 0.
+pub(super) const ABOVE_0: (Bound<f64>, Bound<f64>) = (Bound::Excluded(0.0), Bound::Unbounded);
 
 /// Section `[train]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -77,39 +84,26 @@ impl BestBy {
 }
 
 impl TrainConfig {
+    /// Returns all settings that are out of range.
+    pub fn problems(&self) -> Vec<SettingError> {
+        let mut checks = Checks::of("TrainConfig");
+        checks
+            .at_least_1("epochs", self.epochs)
+            .at_least_1("batch_size", self.batch_size)
+            .within("learning_rate", self.learning_rate, ABOVE_0, "above 0")
+            .within("clip_gradient_norm", self.clip_gradient_norm, 0.0.., "0 or more")
+            .within("average_decay", self.average_decay, 0.0..1.0, "0 to below 1")
+            .extend(self.schedule.problems())
+            .extend(self.optimizer.problems());
+        checks.finish()
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors
     ///
-    /// Fails with the key that is out of range.
+    /// Fails with the first setting that is out of range.
     pub fn check(&self) -> Result<()> {
-        let above_zero = |v: f64| v > 0.0 && v.is_finite();
-        let checks = [
-            ("train.epochs", self.epochs.to_string(), self.epochs > 0, "at least 1"),
-            ("train.batch_size", self.batch_size.to_string(), self.batch_size > 0, "at least 1"),
-            (
-                "train.learning_rate",
-                self.learning_rate.to_string(),
-                above_zero(self.learning_rate),
-                "above 0",
-            ),
-            (
-                "train.clip_gradient_norm",
-                self.clip_gradient_norm.to_string(),
-                self.clip_gradient_norm >= 0.0,
-                "0 or more",
-            ),
-            (
-                "train.average_decay",
-                self.average_decay.to_string(),
-                (0.0..1.0).contains(&self.average_decay),
-                "0 to below 1",
-            ),
-        ];
-        if let Some((key, found, _, expected)) = checks.into_iter().find(|(_, _, good, _)| !good) {
-            return Err(Error::Setting { key, found, expected: expected.into() });
-        }
-        self.schedule.check()?;
-        self.optimizer.check()
+        Ok(settings::first(self.problems())?)
     }
 }

@@ -1,15 +1,19 @@
 //! Losses on logits: which there are, and their settings.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use em_data::SettingError;
+use em_data::settings::{self, Checks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use super::config::ABOVE_0;
+use crate::Result;
 
 mod compute;
 
-pub(crate) use compute::{Loss, split_ignored};
+pub(crate) use compute::Loss;
 
 /// Section `[loss]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -80,6 +84,21 @@ pub enum LossKind {
     CrossEntropy,
 }
 
+impl fmt::Display for LossKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bce => "bce",
+            Self::SoftDice => "soft-dice",
+            Self::Jaccard => "jaccard",
+            Self::Tversky => "tversky",
+            Self::FocalTversky => "focal-tversky",
+            Self::BcePlusDice => "bce+dice",
+            Self::Focal => "focal",
+            Self::CrossEntropy => "cross-entropy",
+        })
+    }
+}
+
 /// Over what an overlap loss sums before it divides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -91,60 +110,44 @@ pub enum Overlap {
 }
 
 impl LossConfig {
-    /// Checks that the loss fits the output of the network and that the weights name classes.
+    /// Returns all settings that are out of range, name no class, or do not fit the output of the
+    /// network: sigmoids, or a softmax over `exclusive` classes.
+    pub fn problems(&self, classes: &[String], exclusive: bool) -> Vec<SettingError> {
+        let mut checks = Checks::of("LossConfig");
+        let fits = match self.kind {
+            LossKind::Bce | LossKind::BcePlusDice | LossKind::Focal => !exclusive,
+            LossKind::CrossEntropy => exclusive,
+            LossKind::SoftDice | LossKind::Jaccard | LossKind::Tversky | LossKind::FocalTversky => true,
+        };
+        let expected = if exclusive {
+            "cross-entropy, soft-dice, jaccard, tversky or focal-tversky for exclusive classes"
+        } else {
+            "bce, bce+dice, focal, soft-dice, jaccard, tversky or focal-tversky for classes that are not exclusive"
+        };
+        checks.require("kind", self.kind, fits, expected);
+        if let Some(unknown) = self.class_weights.keys().find(|name| !classes.contains(name)) {
+            let expected = format!("classes of this training: {}", classes.join(", "));
+            checks.require("class_weights", format!("a weight for `{unknown}`"), false, expected);
+        }
+        let are_good = self.class_weights.values().all(|weight| weight.is_finite() && *weight > 0.0);
+        checks
+            .require("class_weights", format!("{:?}", self.class_weights), are_good, "numbers above 0")
+            .within("smoothing", self.smoothing, 0.0.., "0 or more")
+            .within("focal_gamma", self.focal_gamma, 0.0.., "0 or more")
+            .within("boundary_weight", self.boundary_weight, 0.0.., "0 or more")
+            .within("tversky_alpha", self.tversky_alpha, 0.0.., "0 or more")
+            .within("tversky_beta", self.tversky_beta, ABOVE_0, "above 0")
+            .within("focal_tversky_exponent", self.focal_tversky_exponent, ABOVE_0, "above 0");
+        checks.finish()
+    }
+
+    /// Checks what [`problems`](Self::problems) lists.
     ///
     /// # Errors
     ///
-    /// Fails with the key that does not fit.
+    /// Fails with the first setting that does not fit.
     pub fn check(&self, classes: &[String], exclusive: bool) -> Result<()> {
-        let sigmoids = matches!(self.kind, LossKind::Bce | LossKind::BcePlusDice | LossKind::Focal);
-        if (sigmoids && exclusive) || (self.kind == LossKind::CrossEntropy && !exclusive) {
-            return Err(Error::Setting {
-                key: "loss.kind",
-                found: format!("{:?} with model.exclusive = {exclusive}", self.kind),
-                expected: if exclusive {
-                    "cross-entropy, soft-dice, jaccard, tversky or focal-tversky"
-                } else {
-                    "bce, bce+dice, focal, soft-dice, jaccard, tversky or focal-tversky"
-                }
-                .into(),
-            });
-        }
-        if let Some(unknown) = self.class_weights.keys().find(|name| !classes.contains(name)) {
-            return Err(Error::Setting {
-                key: "loss.class_weights",
-                found: format!("a weight for `{unknown}`"),
-                expected: format!("classes of this training: {}", classes.join(", ")),
-            });
-        }
-        if self.class_weights.values().any(|weight| !(weight.is_finite() && *weight > 0.0)) {
-            return Err(Error::Setting {
-                key: "loss.class_weights",
-                found: format!("{:?}", self.class_weights),
-                expected: "numbers above 0".into(),
-            });
-        }
-        let above_0 = |value: f64| value.is_finite() && value > 0.0;
-        let from_0 = |value: f64| value.is_finite() && value >= 0.0;
-        let ranges = [
-            ("loss.smoothing", self.smoothing, from_0(self.smoothing), "0 or more"),
-            ("loss.focal_gamma", self.focal_gamma, from_0(self.focal_gamma), "0 or more"),
-            ("loss.boundary_weight", self.boundary_weight, from_0(self.boundary_weight), "0 or more"),
-            ("loss.tversky_alpha", self.tversky_alpha, from_0(self.tversky_alpha), "0 or more"),
-            ("loss.tversky_beta", self.tversky_beta, above_0(self.tversky_beta), "above 0"),
-            (
-                "loss.focal_tversky_exponent",
-                self.focal_tversky_exponent,
-                above_0(self.focal_tversky_exponent),
-                "above 0",
-            ),
-        ];
-        match ranges.into_iter().find(|(_, _, good, _)| !good) {
-            Some((key, found, _, expected)) => {
-                Err(Error::Setting { key, found: found.to_string(), expected: expected.into() })
-            }
-            None => Ok(()),
-        }
+        Ok(settings::first(self.problems(classes, exclusive))?)
     }
 
     /// Returns the same loss with a weight for each class that has none, from the share of
@@ -187,6 +190,6 @@ mod tests {
     fn ranges_are_checked() {
         let config = LossConfig { tversky_beta: 0.0, ..Default::default() };
         let error = config.check(&[], false).unwrap_err();
-        assert_eq!(error.to_string(), "`loss.tversky_beta` is 0, expected above 0");
+        assert_eq!(error.to_string(), "`LossConfig::tversky_beta` is 0, expected above 0");
     }
 }

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use em_data::SettingError;
+use em_data::settings::{self, Checks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::config::ABOVE_0;
+use crate::Result;
+use crate::error::Computed;
 use crate::network::Parameters;
-use crate::{Error, Result};
 
 /// Section `[train.optimizer]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,26 +55,25 @@ pub enum OptimizerKind {
 }
 
 impl OptimizerConfig {
+    /// Returns all settings that are out of range.
+    pub fn problems(&self) -> Vec<SettingError> {
+        let mut checks = Checks::of("OptimizerConfig");
+        checks
+            .within("weight_decay", self.weight_decay, 0.0.., "0 or more")
+            .within("momentum", self.momentum, 0.0..1.0, "0 to below 1")
+            .within("betas", self.betas[0], 0.0..1.0, "0 to below 1")
+            .within("betas", self.betas[1], 0.0..1.0, "0 to below 1")
+            .within("epsilon", self.epsilon, ABOVE_0, "above 0");
+        checks.finish()
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors
     ///
-    /// Fails with the key that is out of range.
+    /// Fails with the first setting that is out of range.
     pub fn check(&self) -> Result<()> {
-        let below_one = |v: f64| (0.0..1.0).contains(&v);
-        let checks = [
-            ("train.optimizer.weight_decay", self.weight_decay, self.weight_decay >= 0.0, "0 or more"),
-            ("train.optimizer.momentum", self.momentum, below_one(self.momentum), "0 to below 1"),
-            ("train.optimizer.betas", self.betas[0], below_one(self.betas[0]), "0 to below 1"),
-            ("train.optimizer.betas", self.betas[1], below_one(self.betas[1]), "0 to below 1"),
-            ("train.optimizer.epsilon", self.epsilon, self.epsilon > 0.0, "above 0"),
-        ];
-        match checks.into_iter().find(|(_, _, good, _)| !good) {
-            Some((key, found, _, expected)) => {
-                Err(Error::Setting { key, found: found.to_string(), expected: expected.into() })
-            }
-            None => Ok(()),
-        }
+        Ok(settings::first(self.problems())?)
     }
 }
 
@@ -93,8 +96,7 @@ pub(crate) struct Optimizer {
 }
 
 impl Optimizer {
-    pub fn new(config: &OptimizerConfig, parameters: &Parameters) -> Result<Self> {
-        config.check()?;
+    pub fn new(config: &OptimizerConfig, parameters: &Parameters) -> Computed<Self> {
         let second = config.kind != OptimizerKind::Sgd;
         let moments = parameters.trainable().map(|parameter| {
             let weight = parameter.tensor.shallow_clone();
@@ -106,14 +108,14 @@ impl Optimizer {
                 weight,
             })
         });
-        Ok(Self { config: config.clone(), moments: moments.collect::<Result<_>>()?, steps: 0 })
+        Ok(Self { config: config.clone(), moments: moments.collect::<Computed<_>>()?, steps: 0 })
     }
 
     /// Scales all gradients so that their joint L2 norm is at most `limit`.
-    pub fn clip_gradients(&self, limit: f64) -> Result<()> {
+    pub fn clip_gradients(&self, limit: f64) -> Computed<()> {
         let _guard = tch::no_grad_guard();
         let norms: Vec<Tensor> =
-            self.moments.iter().map(|m| m.weight.grad().f_norm()).collect::<Result<_, _>>()?;
+            self.moments.iter().map(|m| m.weight.grad().f_norm()).collect::<std::result::Result<_, _>>()?;
         let total = Tensor::f_stack(&norms, 0)?.f_norm()?;
         // As torch.nn.utils.clip_grad_norm_: the factor is never more than 1.
         let factor = (limit / (total + 1e-6)).f_clamp_max(1.0)?;
@@ -124,7 +126,7 @@ impl Optimizer {
     }
 
     /// Does one step at a learning rate, and clears the gradients.
-    pub fn step(&mut self, learning_rate: f64) -> Result<()> {
+    pub fn step(&mut self, learning_rate: f64) -> Computed<()> {
         let _guard = tch::no_grad_guard();
         self.steps += 1;
         for m in &mut self.moments {
@@ -151,7 +153,7 @@ impl Optimizer {
     }
 
     /// Puts a saved state back. Returns the name of a tensor that is missing or has another size.
-    pub fn load(&mut self, tensors: &BTreeMap<String, Tensor>, steps: i32) -> Result<Option<String>> {
+    pub fn load(&mut self, tensors: &BTreeMap<String, Tensor>, steps: i32) -> Computed<Option<String>> {
         self.steps = steps;
         for m in &mut self.moments {
             let slots = [("first", Some(&mut m.first)), ("second", m.second.as_mut())];
@@ -169,7 +171,7 @@ impl Optimizer {
 }
 
 /// `torch.optim.SGD` with momentum and no dampening.
-fn sgd(m: &mut Moments, gradient: Tensor, learning_rate: f64, config: &OptimizerConfig) -> Result<()> {
+fn sgd(m: &mut Moments, gradient: Tensor, learning_rate: f64, config: &OptimizerConfig) -> Computed<()> {
     let gradient =
         if config.weight_decay > 0.0 { gradient + &m.weight * config.weight_decay } else { gradient };
     let _ = m.first.f_mul_scalar_(config.momentum)?.f_add_(&gradient)?;
@@ -184,7 +186,7 @@ fn adam(
     learning_rate: f64,
     steps: i32,
     config: &OptimizerConfig,
-) -> Result<()> {
+) -> Computed<()> {
     let [beta1, beta2] = config.betas;
     if config.weight_decay > 0.0 {
         match config.kind {
@@ -207,11 +209,12 @@ fn adam(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Start;
     use tch::Kind;
 
     /// Weights after three steps on `sum(w^4)` from `w = [1, -2]` with learning rate 0.1.
     fn three_steps(config: OptimizerConfig) -> Vec<f32> {
-        let mut parameters = Parameters::new(tch::Device::Cpu);
+        let mut parameters = Parameters::new(tch::Device::Cpu, Start::Zero);
         let mut weight = parameters.constant("w".into(), 2, 1.0, true).unwrap();
         tch::no_grad(|| weight.copy_(&Tensor::from_slice(&[1.0_f32, -2.0])));
         let mut optimizer = Optimizer::new(&config, &parameters).unwrap();

@@ -1,11 +1,15 @@
 //! Learning rates over a training.
 
 use std::f64::consts::PI;
+use std::ops::Bound;
 
+use em_data::SettingError;
+use em_data::settings::{self, Checks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use super::config::ABOVE_0;
+use crate::Result;
 
 /// Section `[train.schedule]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,35 +59,29 @@ pub enum ScheduleKind {
 }
 
 impl ScheduleConfig {
+    /// Returns all settings that are out of range.
+    pub fn problems(&self) -> Vec<SettingError> {
+        let mut checks = Checks::of("ScheduleConfig");
+        checks
+            .within("warmup_fraction", self.warmup_fraction, 0.0..1.0, "0 to below 1")
+            .within("final_fraction", self.final_fraction, 0.0..=1.0, "0 to 1")
+            .within("poly_power", self.poly_power, ABOVE_0, "above 0")
+            .within(
+                "plateau_factor",
+                self.plateau_factor,
+                (Bound::Excluded(0.0), Bound::Included(1.0)),
+                "above 0 and at most 1",
+            );
+        checks.finish()
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors
     ///
-    /// Fails with the key that is out of range.
+    /// Fails with the first setting that is out of range.
     pub fn check(&self) -> Result<()> {
-        let part = |v: f64| (0.0..=1.0).contains(&v);
-        let checks = [
-            (
-                "train.schedule.warmup_fraction",
-                self.warmup_fraction,
-                (0.0..1.0).contains(&self.warmup_fraction),
-                "0 to below 1",
-            ),
-            ("train.schedule.final_fraction", self.final_fraction, part(self.final_fraction), "0 to 1"),
-            ("train.schedule.poly_power", self.poly_power, self.poly_power > 0.0, "above 0"),
-            (
-                "train.schedule.plateau_factor",
-                self.plateau_factor,
-                self.plateau_factor > 0.0 && part(self.plateau_factor),
-                "above 0 and at most 1",
-            ),
-        ];
-        match checks.into_iter().find(|(_, _, good, _)| !good) {
-            Some((key, found, _, expected)) => {
-                Err(Error::Setting { key, found: found.to_string(), expected: expected.into() })
-            }
-            None => Ok(()),
-        }
+        Ok(settings::first(self.problems())?)
     }
 
     /// Returns the factor on the learning rate at `step` of `total` steps, after `drops` drops of

@@ -6,12 +6,13 @@ use em_data::{Normalization, Region};
 use em_metrics::ConfusionCounts;
 use tch::{Kind, Tensor};
 
-use super::loss::{Loss, split_ignored};
-use crate::augment::DeviceVolumes;
+use super::loss::Loss;
+use crate::augment::{DeviceVolumes, Labels, Targets};
+use crate::error::Computed;
 use crate::infer::sections::{self, SectionConfig};
 use crate::infer::volumes::{self, VolumePlan};
 use crate::network::FoldedUNet;
-use crate::{Architecture, PredictConfig, Result, Scores};
+use crate::{Architecture, PredictConfig, Scores};
 
 /// About as many voxels go through the network at once: small regions are taken together.
 const VOXELS_AT_ONCE: usize = 1 << 20;
@@ -66,17 +67,16 @@ impl ValidationSet {
     }
 
     /// Pools loss and counts at the probability 0.5 over all sections.
-    pub fn score(&self, net: &FoldedUNet, loss: &Loss, volumes: &DeviceVolumes) -> Result<Scores> {
+    pub fn score(&self, net: &FoldedUNet, loss: &Loss, volumes: &DeviceVolumes) -> Computed<Scores> {
         let _guard = tch::no_grad_guard();
         let (mut weighted, mut voxels) = (0.0, 0);
         let mut tally: Option<Tensor> = None;
         for piece in &self.pieces {
-            let (logits, masks) = self.logits(net, piece, volumes)?;
-            let masks = masks.f_to_kind(Kind::Float)?;
-            let size = masks.numel() / masks.size()[1] as usize;
-            weighted += loss.of(&logits, &masks)?.double_value(&[]) * size as f64;
+            let (logits, targets) = self.logits(net, piece, volumes)?;
+            let size = targets.masks.numel() / targets.masks.size()[1] as usize;
+            weighted += loss.of(&logits, &targets)?.double_value(&[]) * size as f64;
             voxels += size;
-            let counts = tally_of(&loss.probabilities(&logits)?, &masks)?;
+            let counts = tally_of(&loss.probabilities(&logits)?, &targets)?;
             tally = Some(match tally {
                 Some(sum) => sum + counts,
                 None => counts,
@@ -86,33 +86,38 @@ impl ValidationSet {
         Ok(Scores { loss: weighted / voxels.max(1) as f64, counts })
     }
 
-    /// The logits of a piece, `[n, channel, ..., y, x]`, and its masks.
-    fn logits(&self, net: &FoldedUNet, piece: &Piece, volumes: &DeviceVolumes) -> Result<(Tensor, Tensor)> {
+    /// The logits of a piece, `[n, channel, ..., y, x]`, and what they should be.
+    fn logits(
+        &self,
+        net: &FoldedUNet,
+        piece: &Piece,
+        volumes: &DeviceVolumes,
+    ) -> Computed<(Tensor, Targets)> {
         match piece {
             Piece::Sections(group) => {
                 let cut = group.iter().map(|(region, z)| volumes.section(region, *z, self.context_sections));
-                let (raws, masks): (Vec<_>, Vec<_>) = cut.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+                let (raws, labels): (Vec<_>, Vec<_>) = cut.collect::<Computed<Vec<_>>>()?.into_iter().unzip();
                 let logits = sections::logits(net, &Tensor::f_stack(&raws, 0)?, &self.config)?;
-                Ok((logits, Tensor::f_stack(&masks, 0)?))
+                Ok((logits, Labels::stacked(&labels)?))
             }
             Piece::Chunk(region, keep) => {
-                let (raw, masks) = volumes.block(region)?;
+                let (raw, labels) = volumes.block(region)?;
                 let logits = volumes::logits(net, &raw, keep, &self.plan, &self.config)?;
-                let masks = masks.f_narrow(1, keep.start as i64, keep.len() as i64)?;
-                Ok((logits, masks.f_unsqueeze(0)?))
+                let (first, count) = (keep.start as i64, keep.len() as i64);
+                let kept = labels.map(|labels| Ok(labels.f_narrow(1, first, count)?))?;
+                Ok((logits, Labels::stacked(&[kept])?))
             }
         }
     }
 }
 
 /// Counts `[class, 4]` as 64-bit integers: predicted and true, predicted, true; and the voxels.
-/// Of `masks`, a further channel is 1 where voxels do not count.
-pub(crate) fn tally_of(probabilities: &Tensor, masks: &Tensor) -> Result<Tensor> {
-    let (masks, counted) = split_ignored(masks, probabilities.size()[1])?;
+pub(super) fn tally_of(probabilities: &Tensor, targets: &Targets) -> Computed<Tensor> {
+    let masks = &targets.masks;
     let mut predicted = probabilities.f_gt(0.5)?;
     let mut truth = masks.f_gt(0.5)?;
     let mut voxels = masks.f_ones_like()?;
-    if let Some(counted) = counted {
+    if let Some(counted) = &targets.counted {
         let counted = counted.f_gt(0.5)?;
         (predicted, truth) = (predicted.f_logical_and(&counted)?, truth.f_logical_and(&counted)?);
         voxels = voxels.f_logical_and(&counted)?;
@@ -124,7 +129,7 @@ pub(crate) fn tally_of(probabilities: &Tensor, masks: &Tensor) -> Result<Tensor>
 }
 
 /// Turns a sum of [`tally_of`] into confusion counts, one per class.
-pub(crate) fn counts_of(tally: &Tensor) -> Result<Vec<ConfusionCounts>> {
+pub(super) fn counts_of(tally: &Tensor) -> Computed<Vec<ConfusionCounts>> {
     let numbers: Vec<i64> = Vec::try_from(tally.f_to_device(tch::Device::Cpu)?.f_view(-1)?)?;
     let counts = numbers.chunks_exact(4).map(|row| {
         let [both, predicted, truth, voxels] = [row[0] as u64, row[1] as u64, row[2] as u64, row[3] as u64];
@@ -153,10 +158,11 @@ mod tests {
             false_negatives: 1,
             true_negatives: tn,
         };
-        let all = counts_of(&tally_of(&probabilities, &mask).unwrap()).unwrap();
+        let all = Targets { masks: mask.copy(), counted: None };
+        let all = counts_of(&tally_of(&probabilities, &all).unwrap()).unwrap();
         assert_eq!(all, [expected(2, 1)]);
-        let masks = Tensor::cat(&[mask, row(&[0.0, 0.0, 0.0, 1.0, 1.0])], 1);
-        let some = counts_of(&tally_of(&probabilities, &masks).unwrap()).unwrap();
+        let some = Targets { masks: mask, counted: Some(row(&[1.0, 1.0, 1.0, 0.0, 0.0])) };
+        let some = counts_of(&tally_of(&probabilities, &some).unwrap()).unwrap();
         assert_eq!(some, [expected(1, 0)]);
     }
 }

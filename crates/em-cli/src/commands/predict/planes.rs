@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use em_io::{VolumeSpec, VolumeWriter, Voxels, WriteOptions};
+use em_model::MaskRule;
 use em_objects::{Postprocess, VolumeCleaner};
 use ndarray::{Array4, ArrayView3, ArrayViewMut3, Axis};
 
@@ -30,7 +31,7 @@ pub struct Plane {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Content {
     /// 255 where the probability is above the threshold, else 0; then cleaned.
-    Mask { threshold: f32, cleaning: Postprocess },
+    Mask(MaskRule),
     /// The probability as 8 bit, 255 being 1.
     Probabilities,
 }
@@ -38,10 +39,12 @@ pub enum Content {
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mask { threshold, cleaning } if cleaning.is_none() => {
+            Self::Mask(MaskRule { threshold, cleaning }) if cleaning.is_none() => {
                 write!(f, "a mask above {threshold}")
             }
-            Self::Mask { threshold, cleaning } => write!(f, "a mask above {threshold}, then {cleaning:?}"),
+            Self::Mask(MaskRule { threshold, cleaning }) => {
+                write!(f, "a mask above {threshold}, then {cleaning:?}")
+            }
             Self::Probabilities => f.write_str("probabilities"),
         }
     }
@@ -51,8 +54,8 @@ impl Content {
     /// The cleaning that needs all sections, if any.
     pub fn volume_cleaning(self) -> Option<Postprocess> {
         match self {
-            Self::Mask { cleaning, .. } if !cleaning.is_by_section() => Some(cleaning),
-            _ => None,
+            Self::Mask(rule) => rule.volume_cleaning(),
+            Self::Probabilities => None,
         }
     }
 }
@@ -67,10 +70,8 @@ pub fn fill(
     for (plane, mut target) in planes.iter().zip(section.outer_iter_mut()) {
         let source = probabilities.index_axis(Axis(0), plane.channel);
         match plane.content {
-            Content::Mask { threshold, cleaning } => {
-                let mask = source.mapv(|p| p > threshold).insert_axis(Axis(0));
-                let mask = if cleaning.is_by_section() { cleaning.apply(mask)? } else { mask };
-                let mask = mask.index_axis_move(Axis(0), 0);
+            Content::Mask(rule) => {
+                let mask = rule.mask_of_section(source)?;
                 target.zip_mut_with(&mask, |voxel, &inside| *voxel = if inside { u8::MAX } else { 0 });
             }
             Content::Probabilities => {
@@ -99,7 +100,7 @@ struct PlaneFile {
 impl PlaneFile {
     fn create(plane: &Plane, spec: VolumeSpec) -> Result<Self> {
         let content = match plane.content {
-            Content::Mask { .. } => em_io::Content::Label,
+            Content::Mask(_) => em_io::Content::Label,
             Content::Probabilities => em_io::Content::Intensity,
         };
         let options = WriteOptions { content: Some(content), ..Default::default() };
@@ -174,7 +175,7 @@ impl<'a> Writers<'a> {
         let voxels: f64 = shape.iter().map(|&side| side as f64).product();
         for (plane, file) in self.planes.iter().zip(self.files) {
             let foreground = file.finish(shape[0])?;
-            if let Content::Mask { threshold, .. } = plane.content {
+            if let Content::Mask(MaskRule { threshold, .. }) = plane.content {
                 let share = foreground as f64 / voxels * 100.0;
                 let (class, path) = (&plane.class, plane.path.display());
                 println!("{class}: {share:.2} % foreground above {threshold}, in `{path}`");
@@ -212,7 +213,7 @@ mod tests {
     #[test]
     fn probabilities_become_masks_and_bytes() {
         let plane = |channel, content| Plane { class: "a".into(), channel, content, path: "a".into() };
-        let mask = Content::Mask { threshold: 0.5, cleaning: Postprocess::default() };
+        let mask = Content::Mask(MaskRule::default());
         let planes = [plane(1, mask), plane(0, Content::Probabilities)];
         let probabilities = ndarray::array![[[0.0, 0.2]], [[0.5, 0.6]]];
         let mut section = ndarray::Array3::zeros((2, 1, 2));
@@ -220,7 +221,7 @@ mod tests {
         assert_eq!(section, ndarray::array![[[0, 255]], [[0, 51]]]);
         // A component of one voxel goes.
         let cleaning = Postprocess { minimum_voxels: 2, extent: Extent::Section, ..Default::default() };
-        let planes = [plane(1, Content::Mask { threshold: 0.5, cleaning })];
+        let planes = [plane(1, Content::Mask(MaskRule { threshold: 0.5, cleaning }))];
         fill(&planes, probabilities.view(), section.view_mut()).unwrap();
         assert_eq!(section.index_axis(Axis(0), 0), ndarray::array![[0, 0]]);
     }

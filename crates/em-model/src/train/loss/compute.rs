@@ -1,9 +1,10 @@
-//! Losses on logits, computed. Voxels may be left out: see [`split_ignored`].
+//! Losses on logits, computed. Voxels that do not count are left out.
 
 use tch::{Kind, Tensor};
 
 use super::{LossConfig, LossKind, Overlap};
-use crate::Result;
+use crate::augment::Targets;
+use crate::error::Computed;
 use crate::network::class_probabilities;
 
 /// The class number that libtorch's cross-entropy leaves out.
@@ -25,8 +26,7 @@ impl Loss {
         classes: &[String],
         exclusive: bool,
         device: tch::Device,
-    ) -> Result<Self> {
-        config.check(classes, exclusive)?;
+    ) -> Computed<Self> {
         let weights: Vec<f32> =
             classes.iter().map(|class| config.class_weights.get(class).map_or(1.0, |&w| w as f32)).collect();
         Ok(Self {
@@ -37,11 +37,9 @@ impl Loss {
         })
     }
 
-    /// Computes the loss of logits `[n, channel, ..., y, x]` for masks `[n, class, ..., y, x]` of 0
-    /// and 1; a further channel of the masks is 1 where voxels do not count.
-    pub fn of(&self, logits: &Tensor, masks: &Tensor) -> Result<Tensor> {
-        let (masks, counted) = split_ignored(masks, self.classes)?;
-        let (masks, counted) = (&masks, counted.as_ref());
+    /// Computes the loss of logits `[n, channel, ..., y, x]`.
+    pub fn of(&self, logits: &Tensor, targets: &Targets) -> Computed<Tensor> {
+        let (masks, counted) = (&targets.masks, targets.counted.as_ref());
         match self.config.kind {
             LossKind::Bce => self.bce(logits, masks, counted),
             LossKind::BcePlusDice => {
@@ -58,28 +56,23 @@ impl Loss {
     /// The loss of logits at several resolutions, the full one first, each against the masks at its
     /// own (every second voxel, as of Isensee et al. 2021) and weighing half of the one before; the
     /// weights sum to 1.
-    pub fn of_levels(&self, levels: &[Tensor], masks: &Tensor) -> Result<Tensor> {
-        let full = self.of(&levels[0], masks)?;
+    pub fn of_levels(&self, levels: &[Tensor], targets: &Targets) -> Computed<Tensor> {
+        let full = self.of(&levels[0], targets)?;
         let (mut sum, mut weight, mut weights) = (full, 1.0, 1.0);
         for logits in &levels[1..] {
-            let mut coarse = masks.shallow_clone();
-            for axis in 2..masks.dim() {
-                let step = masks.size()[axis] / logits.size()[axis];
-                coarse = coarse.f_slice(axis as i64, None, None, step)?;
-            }
             weight /= 2.0;
             weights += weight;
-            sum += self.of(logits, &coarse)? * weight;
+            sum += self.of(logits, &targets.coarser(logits)?)? * weight;
         }
         Ok(sum / weights)
     }
 
     /// Probabilities of the classes, `[n, class, ..., y, x]`.
-    pub fn probabilities(&self, logits: &Tensor) -> Result<Tensor> {
+    pub fn probabilities(&self, logits: &Tensor) -> Computed<Tensor> {
         class_probabilities(logits, self.classes, self.exclusive)
     }
 
-    fn bce(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Result<Tensor> {
+    fn bce(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
         let z = logits.f_narrow(1, 0, self.classes)?;
         let weights = Some(self.foreground_weights(masks)?);
         if counted.is_none() && self.config.boundary_weight == 0.0 {
@@ -91,7 +84,7 @@ impl Loss {
         self.mean(&each, masks, counted)
     }
 
-    fn focal(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Result<Tensor> {
+    fn focal(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
         let z = logits.f_narrow(1, 0, self.classes)?;
         // log p and log (1 - p) of a sigmoid without overflow.
         let (log_p, log_q) = (z.f_log_sigmoid()?, (-&z).f_log_sigmoid()?);
@@ -104,7 +97,7 @@ impl Loss {
     }
 
     /// The mean over voxels and classes, with more weight near outlines.
-    fn mean(&self, each: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Result<Tensor> {
+    fn mean(&self, each: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
         let each = if self.config.boundary_weight > 0.0 {
             let near = near_outlines(masks, self.config.boundary_width)?;
             each * (near * self.config.boundary_weight + 1.0)
@@ -120,7 +113,7 @@ impl Loss {
         })
     }
 
-    fn cross_entropy(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Result<Tensor> {
+    fn cross_entropy(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
         let background = Tensor::f_ones([1], (Kind::Float, logits.device()))?;
         let spare = logits.size()[1] - self.classes - 1;
         let unused = Tensor::f_ones([spare], (Kind::Float, logits.device()))?;
@@ -134,7 +127,7 @@ impl Loss {
     }
 
     /// The losses that compare sums over voxels.
-    fn overlap(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Result<Tensor> {
+    fn overlap(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
         let mut p = self.probabilities(logits)?;
         let mut y = masks.shallow_clone();
         if let Some(counted) = counted {
@@ -164,7 +157,7 @@ impl Loss {
     }
 
     /// Sums over voxels, and over the batch if so configured: `[class]` or `[n, class]`.
-    fn sum(&self, values: &Tensor) -> Result<Tensor> {
+    fn sum(&self, values: &Tensor) -> Computed<Tensor> {
         let mut axes: Vec<i64> = (2..values.dim() as i64).collect();
         if self.config.overlap == Overlap::Batch {
             axes.push(0);
@@ -173,24 +166,15 @@ impl Loss {
     }
 
     /// The foreground weights, in the shape of `masks` but for edges of 1.
-    fn foreground_weights(&self, masks: &Tensor) -> Result<Tensor> {
+    fn foreground_weights(&self, masks: &Tensor) -> Computed<Tensor> {
         let mut shape = vec![1; masks.dim()];
         shape[1] = self.classes;
         Ok(self.weights.f_reshape(shape)?)
     }
 }
 
-/// Splits masks `[n, class, ...]` from a further channel, which is 1 where voxels do not count: the
-/// masks, and `[n, 1, ...]` of 1 where voxels count, if there is such a channel.
-pub(crate) fn split_ignored(masks: &Tensor, classes: i64) -> Result<(Tensor, Option<Tensor>)> {
-    if masks.size()[1] == classes {
-        return Ok((masks.shallow_clone(), None));
-    }
-    Ok((masks.f_narrow(1, 0, classes)?, Some(1.0 - masks.f_narrow(1, classes, 1)?)))
-}
-
 /// The class of each voxel, 0 for background; where masks overlap, the last class wins.
-fn class_index(masks: &Tensor) -> Result<Tensor> {
+fn class_index(masks: &Tensor) -> Computed<Tensor> {
     let mut shape = vec![1; masks.dim()];
     shape[1] = masks.size()[1];
     let numbers = Tensor::f_arange_start(1, shape[1] + 1, (Kind::Float, masks.device()))?;
@@ -198,7 +182,7 @@ fn class_index(masks: &Tensor) -> Result<Tensor> {
 }
 
 /// 1 within `width` voxels, along y and x, of a change between mask and background, else 0.
-fn near_outlines(masks: &Tensor, width: usize) -> Result<Tensor> {
+fn near_outlines(masks: &Tensor, width: usize) -> Computed<Tensor> {
     let size = masks.size();
     let [height, length] = [size[size.len() - 2], size[size.len() - 1]];
     let sections = masks.f_reshape([-1, 1, height, length])?;
@@ -212,6 +196,10 @@ fn near_outlines(masks: &Tensor, width: usize) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn all_of(masks: Tensor) -> Targets {
+        Targets { masks, counted: None }
+    }
 
     fn loss(config: LossConfig, exclusive: bool) -> Loss {
         Loss::new(&config, &["a".to_owned()], exclusive, tch::Device::Cpu).unwrap()
@@ -232,14 +220,15 @@ mod tests {
         // A level that was not pooled along z, and one that was.
         let flat = Tensor::randn([2, 1, 4, 4, 6], (Kind::Float, tch::Device::Cpu));
         let deep = Tensor::randn([2, 1, 2, 2, 3], (Kind::Float, tch::Device::Cpu));
-        let alone = loss.of(&full, &masks).unwrap().double_value(&[]);
-        let of_one = loss.of_levels(&[full.shallow_clone()], &masks).unwrap().double_value(&[]);
+        let alone = loss.of(&full, &all_of(masks.copy())).unwrap().double_value(&[]);
+        let of_one =
+            loss.of_levels(&[full.shallow_clone()], &all_of(masks.copy())).unwrap().double_value(&[]);
         assert!((of_one - alone).abs() < 1e-7);
         let coarse = masks.slice(3, None, None, 2).slice(4, None, None, 2);
-        let second = loss.of(&flat, &coarse).unwrap().double_value(&[]);
+        let second = loss.of(&flat, &all_of(coarse.copy())).unwrap().double_value(&[]);
         let coarser = coarse.slice(2, None, None, 2).slice(3, None, None, 2).slice(4, None, None, 2);
-        let third = loss.of(&deep, &coarser).unwrap().double_value(&[]);
-        let all = loss.of_levels(&[full, flat, deep], &masks).unwrap().double_value(&[]);
+        let third = loss.of(&deep, &all_of(coarser)).unwrap().double_value(&[]);
+        let all = loss.of_levels(&[full, flat, deep], &all_of(masks)).unwrap().double_value(&[]);
         assert!((all - (alone + second / 2.0 + third / 4.0) / 1.75).abs() < 1e-6, "{all}");
     }
 
@@ -259,10 +248,11 @@ mod tests {
             let ignored = mask.zeros_like();
             let _ = ignored.narrow(3, 4, 2).fill_(1.0);
             let with = logits.copy().set_requires_grad(true);
-            let value = loss.of(&with, &Tensor::cat(&[&mask, &ignored], 1)).unwrap();
+            let targets = Targets { masks: mask.copy(), counted: Some(1.0 - &ignored) };
+            let value = loss.of(&with, &targets).unwrap();
             value.backward();
             let without = logits.narrow(3, 0, 4).copy();
-            let expected = loss.of(&without, &mask.narrow(3, 0, 4)).unwrap();
+            let expected = loss.of(&without, &all_of(mask.narrow(3, 0, 4))).unwrap();
             let difference = (value - expected).abs().double_value(&[]);
             assert!(difference < 1e-6, "{kind:?}: {difference}");
             let gradient = with.grad().narrow(3, 4, 2).abs().max().double_value(&[]);
