@@ -3,7 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::settings::{self, Checks};
+use crate::{Result, SettingError};
+
+/// The largest of the settings that no unit limits: far beyond use, and finite in all arithmetic of 32 bits.
+const LARGEST: f64 = 1e6;
 
 /// Section `[augmentation]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -72,49 +76,33 @@ impl AugmentationConfig {
         }
     }
 
+    /// Returns all settings that are out of range.
+    pub fn problems(&self) -> Vec<SettingError> {
+        let mut checks = Checks::of("AugmentationConfig");
+        checks
+            .within("warp_probability", self.warp_probability, 0.0..=1.0, "0 to 1")
+            .within("rotation", self.rotation, 0.0..=180.0, "0 to 180")
+            .within("scale", self.scale, 0.0..=1.0, "0 to 1")
+            .within("shear", self.shear, 0.0..=1.0, "0 to 1")
+            .within("elastic", self.elastic, 0.0..=LARGEST, "0 to 1000000")
+            .require("elastic_spacing", self.elastic_spacing, self.elastic_spacing >= 2, "at least 2")
+            .within("contrast", self.contrast, 0.0..1.0, "0 or more and less than 1")
+            .within("brightness", self.brightness, 0.0..=LARGEST, "0 to 1000000")
+            .within("gamma", self.gamma, 0.0..=LARGEST, "0 to 1000000")
+            .within("noise", self.noise, 0.0..=LARGEST, "0 to 1000000")
+            .within("blur", self.blur, 0.0..=10.0, "0 to 10")
+            .within("low_resolution", self.low_resolution, 1.0..=8.0, "1 to 8")
+            .within("defects", self.defects, 0.0..=1.0, "0 to 1");
+        checks.finish()
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors
     ///
-    /// Fails with the key that is out of range.
+    /// Fails with the first setting that is out of range.
     pub fn check(&self) -> Result<()> {
-        const ANY: &str = "0 or more";
-        const SHARE: &str = "0 to 1";
-        const BELOW_1: &str = "0 or more and less than 1";
-        let from_0 = |value: f64| value >= 0.0 && value.is_finite();
-        let share = |value: f64| (0.0..=1.0).contains(&value);
-        let below_1 = |value: f64| (0.0..1.0).contains(&value);
-        let ranges = [
-            ("augmentation.warp_probability", self.warp_probability, share(self.warp_probability), SHARE),
-            ("augmentation.rotation", self.rotation, (0.0..=180.0).contains(&self.rotation), "0 to 180"),
-            ("augmentation.scale", self.scale, share(self.scale), SHARE),
-            ("augmentation.shear", self.shear, share(self.shear), SHARE),
-            ("augmentation.elastic", self.elastic, from_0(self.elastic), ANY),
-            ("augmentation.contrast", self.contrast, below_1(self.contrast), BELOW_1),
-            ("augmentation.brightness", self.brightness, from_0(self.brightness), ANY),
-            ("augmentation.gamma", self.gamma, from_0(self.gamma), ANY),
-            ("augmentation.noise", self.noise, from_0(self.noise), ANY),
-            ("augmentation.blur", self.blur, (0.0..=10.0).contains(&self.blur), "0 to 10"),
-            (
-                "augmentation.low_resolution",
-                self.low_resolution,
-                (1.0..=8.0).contains(&self.low_resolution),
-                "1 to 8",
-            ),
-            ("augmentation.defects", self.defects, share(self.defects), SHARE),
-        ];
-        if let Some((key, found, _, expected)) = ranges.into_iter().find(|(_, _, good, _)| !good) {
-            return Err(Error::Setting { key, found: found.to_string(), expected });
-        }
-        if self.elastic_spacing < 2 {
-            let found = self.elastic_spacing.to_string();
-            return Err(Error::Setting {
-                key: "augmentation.elastic_spacing",
-                found,
-                expected: "at least 2",
-            });
-        }
-        Ok(())
+        Ok(settings::first(self.problems())?)
     }
 }
 
@@ -124,16 +112,29 @@ mod tests {
 
     #[test]
     fn ranges_are_checked() {
-        let config = AugmentationConfig { contrast: 1.5, ..Default::default() };
-        let error = config.check().unwrap_err();
-        assert_eq!(error.to_string(), "`augmentation.contrast` is 1.5, expected 0 or more and less than 1");
-        let config = AugmentationConfig { low_resolution: 0.5, ..Default::default() };
+        let problems = |config: AugmentationConfig| -> Vec<String> {
+            config.problems().iter().map(ToString::to_string).collect()
+        };
+        let config = AugmentationConfig { contrast: 1.5, elastic_spacing: 1, ..Default::default() };
         assert_eq!(
-            config.check().unwrap_err().to_string(),
-            "`augmentation.low_resolution` is 0.5, expected 1 to 8"
+            problems(config.clone()),
+            [
+                "`AugmentationConfig::elastic_spacing` is 1, expected at least 2",
+                "`AugmentationConfig::contrast` is 1.5, expected 0 or more and less than 1"
+            ]
         );
+        assert_eq!(config.check().unwrap_err().to_string(), problems(config)[0]);
+        let config = AugmentationConfig { low_resolution: 0.5, ..Default::default() };
+        assert_eq!(problems(config), ["`AugmentationConfig::low_resolution` is 0.5, expected 1 to 8"]);
         let config = AugmentationConfig { warp_probability: f64::NAN, ..Default::default() };
-        assert!(config.check().is_err());
+        assert_eq!(problems(config).len(), 1);
         assert!(AugmentationConfig::none().check().is_ok());
+    }
+
+    #[test]
+    fn what_is_not_finite_as_a_32_bit_number_is_refused() {
+        let of_elastic = |elastic| AugmentationConfig { elastic, ..AugmentationConfig::none() }.problems();
+        assert!(of_elastic(1e6).is_empty());
+        assert_eq!(of_elastic(1e300)[0].field, "elastic");
     }
 }

@@ -9,7 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AugmentationConfig, Error, Region, Result, TileTransform, TrainingSet};
+use crate::settings::{self, Checks};
+use crate::{AugmentationConfig, Error, Region, Result, SettingError, TileTransform, TrainingSet};
 
 /// Section `[tiling]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,24 +41,31 @@ impl Default for TilingConfig {
 }
 
 impl TilingConfig {
-    /// Checks the ranges, and that a tile fits into each of the `regions` of `set`.
+    /// Returns all settings that are out of range.
+    pub fn problems(&self) -> Vec<SettingError> {
+        let mut checks = Checks::of("TilingConfig");
+        checks
+            .at_least_1("tile_size", self.tile_size)
+            .at_least_1("tile_depth", self.tile_depth)
+            .within("foreground_fraction", self.foreground_fraction, 0.0..=1.0, "0 to 1");
+        checks.finish()
+    }
+
+    /// Checks the ranges.
     ///
     /// # Errors
     ///
-    /// Fails with the key that is out of range, or the volume that is too small.
-    pub fn check(&self, set: &TrainingSet, regions: &[Region]) -> Result<()> {
-        for (key, value) in [("tiling.tile_size", self.tile_size), ("tiling.tile_depth", self.tile_depth)] {
-            if value == 0 {
-                return Err(Error::Setting { key, found: "0".into(), expected: "at least 1" });
-            }
-        }
-        if !(0.0..=1.0).contains(&self.foreground_fraction) {
-            return Err(Error::Setting {
-                key: "tiling.foreground_fraction",
-                found: self.foreground_fraction.to_string(),
-                expected: "0 to 1",
-            });
-        }
+    /// Fails with the first setting that is out of range.
+    pub fn check(&self) -> Result<()> {
+        Ok(settings::first(self.problems())?)
+    }
+
+    /// Checks that a tile fits into each of the `regions` of `set`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first volume that is too small.
+    pub fn check_fit(&self, set: &TrainingSet, regions: &[Region]) -> Result<()> {
         for region in regions {
             let [sections, height, width] = region.roi.shape;
             if sections < self.tile_depth {
@@ -129,7 +137,8 @@ impl<'a> Sampler<'a> {
         augmentation: &AugmentationConfig,
         seed: u64,
     ) -> Result<Self> {
-        tiling.check(set, regions)?;
+        tiling.check()?;
+        tiling.check_fit(set, regions)?;
         augmentation.check()?;
         let sections: Vec<(usize, usize)> = regions
             .iter()
@@ -357,10 +366,10 @@ mod tests {
         assert!(deep(Placement::Random, 0.0).iter().all(|tile| tile.start[0] == 1));
         assert!(deep(Placement::Grid, 0.0).iter().all(|tile| tile.start[0] == 1));
         let tiling = TilingConfig { tile_size: 16, tile_depth: 4, ..Default::default() };
-        let error = tiling.check(&set, &regions).unwrap_err();
+        let error = tiling.check_fit(&set, &regions).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "tiling.tile_depth is 4, but a training region of `corner` has 2 sections"
+            "tiles of 4 sections do not fit into a training region of `corner`, which has 2 sections"
         );
     }
 
@@ -372,8 +381,30 @@ mod tests {
         let error = Sampler::new(&set, &regions, &tiling, &AugmentationConfig::default(), 7).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "tiling.tile_size is 64, but the sections of `corner` are 40 x 50 (height x width)"
+            "tiles of 64 x 64 do not fit into the sections of `corner`, which are 40 x 50 (height x width)"
         );
-        assert_eq!(error.hint().unwrap(), "set tiling.tile_size to at most 40");
+    }
+
+    #[test]
+    fn each_setting_has_its_range() {
+        let problems = |tile_size, tile_depth, foreground_fraction| {
+            let tiling =
+                TilingConfig { tile_size, tile_depth, foreground_fraction, ..TilingConfig::default() };
+            tiling.problems().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert!(problems(1, 1, 0.0).is_empty() && problems(1, 1, 1.0).is_empty());
+        assert_eq!(
+            problems(0, 0, 2.0),
+            [
+                "`TilingConfig::tile_size` is 0, expected at least 1",
+                "`TilingConfig::tile_depth` is 0, expected at least 1",
+                "`TilingConfig::foreground_fraction` is 2, expected 0 to 1",
+            ]
+        );
+        assert_eq!(problems(1, 1, f64::NAN), ["`TilingConfig::foreground_fraction` is NaN, expected 0 to 1"]);
+        assert_eq!(problems(1, 1, -0.1).len(), 1);
+        let first = TilingConfig { tile_depth: 0, foreground_fraction: 2.0, ..Default::default() };
+        let error = first.check().unwrap_err();
+        assert_eq!(error.to_string(), "`TilingConfig::tile_depth` is 0, expected at least 1");
     }
 }

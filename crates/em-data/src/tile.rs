@@ -46,13 +46,9 @@ impl TileGrid {
     ///
     /// Fails if an edge of `shape` or `tile` is 0.
     pub fn new(shape: [usize; 3], tile: [usize; 3], halo: [usize; 3]) -> Result<Self> {
-        for (key, value) in [("shape", shape), ("tile_size", tile)] {
-            if value.contains(&0) {
-                return Err(Error::Setting {
-                    key,
-                    found: format!("{value:?}"),
-                    expected: "at least 1 voxel per axis",
-                });
+        for (what, shape) in [("volume", shape), ("tile", tile)] {
+            if shape.contains(&0) {
+                return Err(Error::NoVoxel { what, shape });
             }
         }
         Ok(Self { shape, tile, halo })
@@ -172,6 +168,9 @@ mod tests {
 
     #[test]
     fn an_empty_tile_is_refused() {
-        assert!(TileGrid::new([1, 4, 4], [1, 0, 4], [0; 3]).is_err());
+        let error = TileGrid::new([1, 4, 4], [1, 0, 4], [0; 3]).unwrap_err();
+        assert_eq!(error.to_string(), "a tile of shape [1, 0, 4] [z, y, x] has no voxel");
+        let error = TileGrid::new([0, 4, 4], [1, 1, 4], [0; 3]).unwrap_err();
+        assert_eq!(error.to_string(), "a volume of shape [0, 4, 4] [z, y, x] has no voxel");
     }
 }

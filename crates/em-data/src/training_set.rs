@@ -131,6 +131,12 @@ impl TrainingSet {
             .collect()
     }
 
+    /// Returns the share of foreground of each class among the voxels of `regions`; 0 without any.
+    pub fn foreground_shares(&self, regions: &[Region]) -> Vec<f64> {
+        let voxels: usize = regions.iter().map(|region| region.roi.voxels()).sum();
+        self.foreground(regions).into_iter().map(|n| n as f64 / voxels.max(1) as f64).collect()
+    }
+
     /// Returns whether any volume has voxels that do not count.
     pub fn has_ignored(&self) -> bool {
         self.volumes.iter().any(|volume| volume.ignored.is_some())

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use em_model::{ModelCard, RunFolder};
+use em_model::{History, ModelCard, RunFolder};
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -81,7 +81,7 @@ impl ComparedRun {
                 UserError::new(format!("`{}` cannot be read: {error}", path.display()), hint)
             })
         };
-        let places = [folder.config(), path.join("scores.json"), folder.history()];
+        let places = [folder.config(), folder.scores()];
         let damaged = |path: &Path| format!("`{}` is damaged", path.display());
         // As it is understood today, so that keys that a run did not know yet have their defaults.
         let table: Table = toml::from_str(&RunConfig::load(&places[0], &[])?.to_toml()?)
@@ -90,7 +90,9 @@ impl ComparedRun {
             serde_json::from_str(&read(&places[1])?).with_context(|| damaged(&places[1]))?;
         let mut config = BTreeMap::new();
         flatten("", &table, &mut config);
-        let (epochs, seconds) = duration(&read(&places[2])?).with_context(|| damaged(&places[2]))?;
+        let history = History::read(&folder)?;
+        let seconds = history.rows.iter().filter_map(|row| row.seconds).sum();
+        let epochs = history.rows.len();
         Ok(Self { path: path.to_owned(), card, config, epochs, seconds, scores: scores.validation })
     }
 }
@@ -105,15 +107,6 @@ fn flatten(prefix: &str, table: &Table, into: &mut BTreeMap<String, Value>) {
             }
         }
     }
-}
-
-/// Epochs and seconds of a history.
-fn duration(history: &str) -> Result<(usize, f64), Box<dyn std::error::Error + Send + Sync>> {
-    let mut reader = csv::Reader::from_reader(history.as_bytes());
-    let column = reader.headers()?.iter().position(|name| name == "seconds").ok_or("no column `seconds`")?;
-    let seconds = reader.records().map(|row| Ok(row?.get(column).unwrap_or_default().parse::<f64>()?));
-    let seconds = seconds.collect::<Result<Vec<_>, Box<dyn std::error::Error + Send + Sync>>>()?;
-    Ok((seconds.len(), seconds.iter().sum()))
 }
 
 /// The runs with their numbers, which stand for them from here on.

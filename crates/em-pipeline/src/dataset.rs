@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use em_data::{IGNORED, LabelledVolume, Normalization, Region, Split, TrainingSet, outlines};
 use em_io::{Mask, Roi, Volume, match_voxels};
-use em_model::{Architecture, Device, ModelConfig, RunFolder, Training, boundary_of};
+use em_model::{Architecture, Device, ModelConfig, Training, boundary_of};
 use em_objects::{Components, Connectivity, Extent};
 use ndarray::Array3;
 
@@ -58,33 +58,24 @@ impl Dataset {
     /// Puts together what `em_model::train` needs, and fits the normalisation to the training voxels.
     pub fn training<'a>(
         &'a self,
-        config: &'a RunConfig,
+        config: &RunConfig,
         split: &'a Split,
-        architecture: &'a Architecture,
+        architecture: &Architecture,
         device: Device,
-        run: &'a RunFolder,
     ) -> Result<Training<'a>> {
         let blocks = self.set.raw_blocks(&split.train);
-        Ok(Training {
-            set: &self.set,
-            split,
-            architecture,
-            normalization: Normalization::fit(&config.normalization, &blocks, config.tiling.tile_size)?,
-            tiling: &config.tiling,
-            augmentation: &config.augmentation,
-            loss: &config.loss,
-            config: &config.train,
-            predict: &config.predict,
-            voxel_size_nm: self.voxel_size_nm,
-            device,
-            run,
-        })
+        let normalization = Normalization::fit(&config.normalization, &blocks, config.tiling.tile_size)?;
+        let mut training =
+            Training::with_normalization(&self.set, split, architecture.clone(), normalization);
+        training.settings = config.training_settings();
+        training.voxel_size_nm = self.voxel_size_nm;
+        training.device = device;
+        Ok(training)
     }
 
     /// Returns the share of foreground of each class within `regions`.
     pub fn foreground_shares(&self, regions: &[Region]) -> Vec<f64> {
-        let voxels: usize = regions.iter().map(|region| region.roi.voxels()).sum();
-        self.set.foreground(regions).iter().map(|&n| n as f64 / voxels.max(1) as f64).collect()
+        self.set.foreground_shares(regions)
     }
 }
 

@@ -5,6 +5,10 @@
 
 use std::fmt;
 
+use em_data::SettingError;
+
+use crate::{hints, settings};
+
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -33,17 +37,21 @@ pub enum Error {
     #[error("interrupted before the end")]
     Stopped,
 
+    /// A setting is outside its range, or does not fit another one.
+    #[error("`{}` is {}, expected {}", settings::key(.0), .0.found, .0.expected)]
+    Setting(SettingError),
+
     /// A volume or file could not be read or written.
     #[error(transparent)]
     Io(#[from] em_io::Error),
 
-    /// Volumes, labels and settings do not fit together.
+    /// Volumes and labels do not fit together.
     #[error(transparent)]
-    Data(#[from] em_data::Error),
+    Data(em_data::Error),
 
     /// A network could not be made, trained, read or applied.
     #[error(transparent)]
-    Model(#[from] em_model::Error),
+    Model(em_model::Error),
 
     /// Objects could not be found or measured.
     #[error(transparent)]
@@ -52,6 +60,35 @@ pub enum Error {
     /// A score could not be computed.
     #[error(transparent)]
     Metrics(#[from] em_metrics::Error),
+}
+
+impl From<SettingError> for Error {
+    fn from(problem: SettingError) -> Self {
+        Self::Setting(problem)
+    }
+}
+
+impl From<em_data::Error> for Error {
+    fn from(error: em_data::Error) -> Self {
+        match error {
+            em_data::Error::Settings(problem) => Self::Setting(problem),
+            em_data::Error::Io(error) => Self::Io(error),
+            error => Self::Data(error),
+        }
+    }
+}
+
+impl From<em_model::Error> for Error {
+    fn from(error: em_model::Error) -> Self {
+        match error {
+            em_model::Error::Settings(problem) => Self::Setting(problem),
+            em_model::Error::Tiles(error) => error.into(),
+            em_model::Error::Objects(error) => Self::Objects(error),
+            em_model::Error::Io(error) => Self::Io(error),
+            em_model::Error::Stopped => Self::Stopped,
+            error => Self::Model(error),
+        }
+    }
 }
 
 /// A user's mistake: what was found, what was expected, and what to do.
@@ -83,10 +120,10 @@ impl Error {
             Self::User(error) => error.hint.clone(),
             Self::While { source, .. } => hint_of(source.as_ref()),
             Self::Io(error) => error.hint(),
-            Self::Data(error) => error.hint(),
-            Self::Model(error) => error.hint(),
-            Self::Objects(error) => error.hint(),
-            Self::Drawing(_) | Self::Stopped | Self::Metrics(_) => None,
+            Self::Data(error) => hints::of_data(error),
+            Self::Model(error) => hints::of_model(error),
+            Self::Objects(error) => hints::of_objects(error),
+            Self::Setting(_) | Self::Drawing(_) | Self::Stopped | Self::Metrics(_) => None,
         }
     }
 }
@@ -98,11 +135,11 @@ pub fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     } else if let Some(error) = error.downcast_ref::<UserError>() {
         error.hint.clone()
     } else if let Some(error) = error.downcast_ref::<em_model::Error>() {
-        error.hint()
+        hints::of_model(error)
     } else if let Some(error) = error.downcast_ref::<em_data::Error>() {
-        error.hint()
+        hints::of_data(error)
     } else if let Some(error) = error.downcast_ref::<em_objects::Error>() {
-        error.hint()
+        hints::of_objects(error)
     } else {
         error.downcast_ref::<em_io::Error>().and_then(em_io::Error::hint)
     };

@@ -254,8 +254,8 @@ mod tests {
         let text = Suggestion::for_facts(Path::new("data"), facts).to_toml();
         let config: RunConfig = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         let architecture = config.model.architecture(facts.classes.len()).unwrap();
-        architecture.check_tile_size(config.tiling.tile_size).unwrap();
-        config.train.check().unwrap();
+        let classes: Vec<String> = facts.classes.iter().map(|(class, _)| class.clone()).collect();
+        assert_eq!(config.training_settings().problems(&architecture, &classes), []);
         (text, config)
     }
 

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use em_model::{Device, RunFolder};
+use em_model::{Device, RunFolder, RunLock};
 use toml::{Table, Value};
 
-use crate::error::{Context, Result, UserError};
+use crate::error::{Result, UserError};
 use crate::report::{self, Report};
-use crate::tuned::Tuned;
 use crate::{Dataset, Event, Observer, RunConfig};
 
 /// What becomes of a run that is in the folder already.
@@ -55,10 +54,11 @@ pub fn train(
     let dataset = Dataset::read(config, observer)?;
     let architecture = config.model.architecture(dataset.set.classes().len())?;
     let run = RunFolder::new(&config.output.folder);
-    let training = dataset.training(config, &dataset.split, &architecture, device, &run)?;
+    let training = dataset.training(config, &dataset.split, &architecture, device)?;
     // Before the run's folder changes, so that a mistake costs no earlier run.
     training.check()?;
-    prepare(&run, config, start)?;
+    let lock = run.lock()?;
+    prepare(&lock, config, start)?;
 
     observer.tell(Event::Planned(&TrainingPlan {
         classes: dataset.set.classes().to_vec(),
@@ -71,29 +71,22 @@ pub fn train(
         observer.warn("the split `random-tiles` leaks, so validation scores are too good")?;
     }
     report::write_samples(&run, &training)?;
-    em_model::train(&training, start == Start::Resume, &mut |progress| {
-        let _ = observer.hear(Event::Training(progress));
-    })?;
+    let learn = if start == Start::Resume { em_model::resume } else { em_model::train };
+    learn(&training, &lock, &mut |progress| observer.hear(Event::Training(progress)))?;
     report::write(&run, config, &dataset, device, observer)
 }
 
 /// Makes the run's folder and keeps the configuration in it, unless another run would be lost.
-fn prepare(run: &RunFolder, config: &RunConfig, start: Start) -> Result<()> {
+fn prepare(lock: &RunLock, config: &RunConfig, start: Start) -> Result<()> {
+    let run = lock.run();
     let text = config.to_toml()?;
-    let started = run.state().exists() || run.weights().exists();
+    let started = run.is_started();
     let earlier = std::fs::read_to_string(run.config()).ok().map(with_all_keys);
     match earlier {
         Some(earlier) if start == Start::Resume && started && earlier != text => {
             return Err(other_config(run, &earlier, &text).into());
         }
-        _ if started && start == Start::Overwrite => {
-            for path in [run.state(), run.weights(), run.card(), run.history(), Tuned::path(run)] {
-                if path.exists() {
-                    std::fs::remove_file(&path)
-                        .with_context(|| format!("cannot remove `{}`", path.display()))?;
-                }
-            }
-        }
+        _ if started && start == Start::Overwrite => lock.clear()?,
         _ if started && start == Start::New => {
             return Err(UserError::new(
                 format!("`{}` holds a run already", run.path().display()),
@@ -103,7 +96,7 @@ fn prepare(run: &RunFolder, config: &RunConfig, start: Start) -> Result<()> {
         }
         _ => {}
     }
-    for folder in [run.path(), &run.path().join("last")] {
+    for folder in [run.path(), &run.last()] {
         em_io::remove_unfinished(folder)?;
     }
     crate::write::bytes(&run.config(), text.as_bytes())

@@ -4,19 +4,15 @@
 //! only where it gains. Masks are cleaned section by section, or as a volume where that gains more.
 //! Nothing but validation is looked at.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use em_data::probabilities::byte;
 use em_metrics::ConfusionCounts;
-use em_model::{Device, ModelCard, Predictor, RunFolder};
+use em_model::{ClassTuning, Device, ModelCard, Predictor, RunFolder, Tuning, TuningStep};
 use em_objects::{Extent, Postprocess};
 use ndarray::{Array3, ArrayView3, Axis};
 
 use crate::error::Result;
 use crate::scores::outside;
-use crate::tuned::{Step, Tuned, TunedClass};
-use crate::{Dataset, Observer, RunConfig, prediction, write};
+use crate::{Dataset, Observer, RunConfig, prediction};
 
 /// A step that gains less is not kept: it is noise.
 const LEAST_GAIN: f64 = 0.0005;
@@ -27,22 +23,12 @@ const MEDIANS: [usize; 3] = [3, 5, 7];
 /// Sizes, in voxels of a section or of the volume, below which components are removed.
 const SMALLEST: [u64; 9] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
-/// What was tried for a run, and what was chosen.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Chosen {
-    /// The choice of each class, which the run's folder holds now.
-    pub tuned: Tuned,
-    /// The file that holds it.
-    pub path: PathBuf,
-}
-
 /// Chooses thresholds and cleaning on the validation regions of a run, and writes them to its folder.
 ///
 /// # Errors
 ///
 /// Fails if the run or its data are missing or damaged, or memory runs out.
-pub fn tune(run: &RunFolder, device: Device, observer: &mut Observer<'_>) -> Result<Chosen> {
+pub fn tune(run: &RunFolder, device: Device, observer: &mut Observer<'_>) -> Result<Tuning> {
     // The card is read first: its error says what a run is.
     let card = ModelCard::read(run)?;
     let config = RunConfig::load(&run.config(), &[])?;
@@ -59,15 +45,12 @@ pub fn tune(run: &RunFolder, device: Device, observer: &mut Observer<'_>) -> Res
             sides.push(Scored { probabilities: bytes, label, ignored });
         }
     }
-    let mut tuned = Tuned { format_version: 1, classes: BTreeMap::new() };
+    let mut tuning = Tuning::new(run, &card)?;
     for (class, sides) in card.classes.iter().zip(&sides) {
-        tuned.classes.insert(class.clone(), choose(sides)?);
+        tuning.classes.insert(class.clone(), choose(sides)?);
     }
-    let thresholds = tuned.classes.iter().map(|(class, chosen)| (class.clone(), chosen.threshold));
-    ModelCard { thresholds: thresholds.collect(), ..card }.write(run)?;
-    let path = Tuned::path(run);
-    write::json(&path, &tuned)?;
-    Ok(Chosen { tuned, path })
+    tuning.write(run)?;
+    Ok(tuning)
 }
 
 /// One validation region: probabilities as 8 bit, 255 being 1, the label, and what does not count, `[z, y, x]`.
@@ -78,26 +61,26 @@ struct Scored<'a> {
 }
 
 /// Goes through the steps, by section and as a volume, and takes what is better.
-fn choose(sides: &[Scored<'_>]) -> Result<TunedClass> {
+fn choose(sides: &[Scored<'_>]) -> Result<ClassTuning> {
     let by_section = choose_in(sides, Extent::Section)?;
     if sides.iter().all(|side| side.label.len_of(Axis(0)) == 1) {
         return Ok(by_section);
     }
     let volume = choose_in(sides, Extent::Volume)?;
-    let gained = |chosen: &TunedClass| -> f64 {
+    let gained = |chosen: &ClassTuning| -> f64 {
         chosen.steps.iter().filter(|step| step.kept).map(|step| step.gain).sum()
     };
     Ok(if gained(&volume) > gained(&by_section) + LEAST_GAIN { volume } else { by_section })
 }
 
 /// Goes through the steps: threshold, median, small components, holes.
-fn choose_in(sides: &[Scored<'_>], extent: Extent) -> Result<TunedClass> {
+fn choose_in(sides: &[Scored<'_>], extent: Extent) -> Result<ClassTuning> {
     let none = Postprocess { extent, ..Default::default() };
-    let mut chosen = TunedClass { threshold: 0.5, postprocess: none, steps: Vec::new() };
+    let mut chosen = ClassTuning { threshold: 0.5, postprocess: none, steps: Vec::new() };
     let mut best = iou(sides, chosen.threshold, none)?;
     let percents = (1..20).map(|step| step * 5);
     let thresholds = percents.map(|percent| (f64::from(percent) / 100.0) as f32);
-    let tried = thresholds.map(|t| (format!("above {t}"), TunedClass { threshold: t, ..chosen.clone() }));
+    let tried = thresholds.map(|t| (format!("above {t}"), ClassTuning { threshold: t, ..chosen.clone() }));
     step("threshold", tried.collect(), &mut chosen, &mut best, sides)?;
     let window = |n: usize| match extent {
         Extent::Section => format!("{n} x {n}"),
@@ -119,7 +102,7 @@ fn choose_in(sides: &[Scored<'_>], extent: Extent) -> Result<TunedClass> {
         };
         let tried = choices
             .into_iter()
-            .map(|(choice, change)| (choice, TunedClass { postprocess: with(change), ..chosen.clone() }));
+            .map(|(choice, change)| (choice, ClassTuning { postprocess: with(change), ..chosen.clone() }));
         step(name, tried.collect(), &mut chosen, &mut best, sides)?;
     }
     Ok(chosen)
@@ -128,12 +111,12 @@ fn choose_in(sides: &[Scored<'_>], extent: Extent) -> Result<TunedClass> {
 /// Tries choices and keeps the best where it gains enough.
 fn step(
     name: &str,
-    tried: Vec<(String, TunedClass)>,
-    chosen: &mut TunedClass,
+    tried: Vec<(String, ClassTuning)>,
+    chosen: &mut ClassTuning,
     best: &mut Option<f64>,
     sides: &[Scored<'_>],
 ) -> Result<()> {
-    let mut top: Option<(String, TunedClass, f64)> = None;
+    let mut top: Option<(String, ClassTuning, f64)> = None;
     for (choice, candidate) in tried {
         let Some(score) = iou(sides, candidate.threshold, candidate.postprocess)? else { continue };
         if top.as_ref().is_none_or(|(_, _, highest)| score > *highest) {
@@ -145,7 +128,7 @@ fn step(
     let gain = score - best.unwrap_or(0.0);
     let kept = gain > LEAST_GAIN;
     let mut steps = std::mem::take(&mut chosen.steps);
-    steps.push(Step { step: name.into(), choice, iou: Some(score), gain, kept });
+    steps.push(TuningStep { step: name.into(), choice, iou: Some(score), gain, kept });
     if kept {
         (*chosen, *best) = (candidate, Some(score));
     }

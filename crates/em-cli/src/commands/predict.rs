@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use em_model::MaskRule;
 use em_pipeline::predict::{OutputKind, PredictPlan, PredictRequest};
 
 use crate::arguments::probability;
@@ -52,7 +53,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         plan.run(observer)
     })?;
     for file in &prediction.files {
-        if let OutputKind::Mask { threshold, .. } = file.kind {
+        if let OutputKind::Mask(MaskRule { threshold, .. }) = file.kind {
             let (class, share, path) = (&file.class, file.foreground * 100.0, file.path.display());
             say!("{class}: {share:.2} % foreground above {threshold}, in `{path}`");
         }

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use em_model::RunFolder;
+use em_model::{ClassTuning, RunFolder};
 use em_objects::Extent;
 use em_pipeline::display;
-use em_pipeline::tuned::TunedClass;
 
 use crate::cli::DeviceArgs;
 use crate::output::{observed, say};
@@ -24,18 +23,19 @@ pub struct TuneArgs {
 /// Runs the command.
 pub fn run(args: &TuneArgs) -> Result<()> {
     let device = args.device.get()?;
-    let chosen = observed("nothing was chosen: start the command again", |observer| {
-        em_pipeline::tune(&RunFolder::new(&args.run), device, observer)
+    let run = RunFolder::new(&args.run);
+    let tuning = observed("nothing was chosen: start the command again", |observer| {
+        em_pipeline::tune(&run, device, observer)
     })?;
-    for (class, chosen) in &chosen.tuned.classes {
+    for (class, chosen) in &tuning.classes {
         print(class, chosen);
     }
-    say!("`{}` holds the choice; `em-cli predict` follows it", chosen.path.display());
+    say!("`{}` holds the choice; `em-cli predict` follows it", run.tuning().display());
     say!("it was chosen on validation, whose scores are now too good: judge it on a test stack");
     Ok(())
 }
 
-fn print(class: &str, chosen: &TunedClass) {
+fn print(class: &str, chosen: &ClassTuning) {
     let cleaned = match chosen.postprocess.extent {
         Extent::Section => "section by section",
         Extent::Volume => "as a volume",

@@ -1,5 +1,6 @@
 //! The time that a training takes, from a few steps of it.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use em_data::{Region, Sampler, Split};
@@ -73,16 +74,19 @@ fn steps_and_section(
 ) -> Result<(f64, f64)> {
     let architecture = config.model.architecture(dataset.set.classes().len())?;
     let folder = tempfile::tempdir().context("there is no temporary folder")?;
-    let run = RunFolder::new(folder.path());
-    let training = dataset.training(config, split, &architecture, device, &run)?;
+    let lock = RunFolder::new(folder.path()).lock()?;
+    let training = dataset.training(config, split, &architecture, device)?;
     let (mut first, mut validating, mut end) = (None, None, None);
-    em_model::train(&training, false, &mut |progress| match progress {
-        Progress::Step { .. } => {
-            first.get_or_insert_with(Instant::now);
+    em_model::train(&training, &lock, &mut |progress| {
+        match progress {
+            Progress::Step { .. } => {
+                first.get_or_insert_with(Instant::now);
+            }
+            Progress::Validating => validating = Some(Instant::now()),
+            Progress::Epoch { .. } => end = Some(Instant::now()),
+            _ => {}
         }
-        Progress::Validating => validating = Some(Instant::now()),
-        Progress::Epoch { .. } => end = Some(Instant::now()),
-        _ => {}
+        ControlFlow::Continue(())
     })?;
     let between = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
         (Some(from), Some(to)) => to.duration_since(from).as_secs_f64(),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use em_data::{AugmentationConfig, NormalizationConfig, SplitConfig, TilingConfig};
-use em_model::{LossConfig, ModelConfig, PredictConfig, TrainConfig};
+use em_model::{LossConfig, ModelConfig, PredictConfig, TrainConfig, TrainingSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +114,17 @@ impl RunConfig {
         overrides::apply(config, overrides)
     }
 
+    /// Returns what em-model is told of a training.
+    pub fn training_settings(&self) -> TrainingSettings {
+        let mut settings = TrainingSettings::default();
+        settings.tiling = self.tiling.clone();
+        settings.augmentation = self.augmentation.clone();
+        settings.loss = self.loss.clone();
+        settings.train = self.train.clone();
+        settings.predict = self.predict.clone();
+        settings
+    }
+
     /// Returns the configuration as TOML.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).context("the configuration cannot be written as TOML")
@@ -165,9 +176,8 @@ mod tests {
             let path = entry.unwrap().path();
             let config = RunConfig::load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
             let architecture = config.model.architecture(1).unwrap();
-            architecture.check_tile_size(config.tiling.tile_size).unwrap();
-            config.train.check().unwrap();
-            config.loss.check(&config.data.classes, architecture.exclusive).unwrap();
+            let problems = config.training_settings().problems(&architecture, &config.data.classes);
+            assert!(problems.is_empty(), "{problems:?}");
             assert!(config.output.folder.is_absolute());
             names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
         }

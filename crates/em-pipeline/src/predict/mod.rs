@@ -14,7 +14,8 @@ use std::path::PathBuf;
 
 use em_data::Normalization;
 use em_io::{Volume, VolumeSpec, VoxelType};
-use em_model::{Device, PredictConfig, Predictor, RunFolder};
+use em_model::{Device, ModelCard, PredictConfig, Predictor, RunFolder, TuningOnDisk};
+use em_objects::Postprocess;
 use ndarray::{Array4, ArrayView3, Axis};
 
 use self::block_store::BlockStore;
@@ -26,7 +27,6 @@ pub use self::outputs::{OutputKind, PredictedFile};
 use crate::class_path::class_path;
 use crate::error::{Context, Result, UserError};
 use crate::overlap;
-use crate::tuned::Tuned;
 use crate::{Observer, RunConfig, Stage, open};
 
 mod block_store;
@@ -109,7 +109,7 @@ impl PredictRequest {
     }
 
     /// The files that a model is to write, at least one.
-    fn outputs(&self, predictor: &Predictor, tuned: &Tuned) -> Result<Vec<Output>> {
+    fn outputs(&self, predictor: &Predictor) -> Result<Vec<Output>> {
         let all = &predictor.card().classes;
         if let Some(unknown) = self.class.as_ref().filter(|class| !all.contains(class)) {
             let message = format!("the model has no class `{unknown}`, expected one of: {}", all.join(", "));
@@ -121,9 +121,16 @@ impl PredictRequest {
             if self.class.as_ref().is_some_and(|only| only != class) {
                 continue;
             }
-            let threshold = self.threshold.unwrap_or(predictor.threshold(class));
-            let mask = OutputKind::Mask { threshold, cleaning: tuned.postprocess(class) };
-            for (path, kind) in [(&self.masks, mask), (&self.probabilities, OutputKind::Probabilities)] {
+            let mut rule = predictor.rule(class)?;
+            rule.threshold = self.threshold.unwrap_or(rule.threshold);
+            if !self.cleaning {
+                rule.cleaning = Postprocess::default();
+            }
+            let kinds = [
+                (&self.masks, OutputKind::Mask(rule)),
+                (&self.probabilities, OutputKind::Probabilities),
+            ];
+            for (path, kind) in kinds {
                 let Some(path) = path else { continue };
                 let path = if several { class_path(path, class) } else { path.clone() };
                 outputs.push(Output { class: class.clone(), channel, kind, path });
@@ -183,8 +190,8 @@ impl PredictPlan {
         let predictor = Predictor::ensemble(&runs, request.device, config)?;
         warn_of_other_voxel_size(&predictor, &volume, observer)?;
         let normalization = predictor.normalization(&volume)?;
-        let tuned = if request.cleaning { Tuned::read(&runs[0])? } else { Tuned::default() };
-        let outputs = request.outputs(&predictor, &tuned)?;
+        note_dropped_tuning(&predictor, &runs[0], observer)?;
+        let outputs = request.outputs(&predictor)?;
         let block_voxels = predictor.config().block_voxels;
         let blocks = Blocks::new(volume.shape(), block_voxels, predictor.sections_at_once());
         let memory = PredictMemory::of(&predictor, &volume, blocks, &outputs)?;
@@ -276,7 +283,7 @@ impl PredictPlan {
         VolumeSpec {
             shape: self.volume.shape(),
             voxel_type: VoxelType::U8,
-            voxel_size_nm: self.volume.voxel_size_nm().or(self.predictor.card().voxel_size_nm),
+            voxel_size_nm: self.predictor.voxel_size_nm(&self.volume),
         }
     }
 
@@ -312,10 +319,23 @@ impl PredictPlan {
     }
 }
 
-/// The run's own settings, or the defaults where it has none.
+/// The run's own settings: of its configuration, else of its card.
 fn predict_config(run: &RunFolder) -> Result<PredictConfig> {
     let path = run.config();
-    if path.exists() { Ok(RunConfig::load(&path, &[])?.predict) } else { Ok(PredictConfig::default()) }
+    if path.exists() {
+        return Ok(RunConfig::load(&path, &[])?.predict);
+    }
+    Ok(ModelCard::read(run)?.predict.unwrap_or_default())
+}
+
+fn note_dropped_tuning(predictor: &Predictor, run: &RunFolder, observer: &mut Observer<'_>) -> Result<()> {
+    if *predictor.tuning() != TuningOnDisk::ForOtherWeights {
+        return Ok(());
+    }
+    observer.note(&format!(
+        "`{}` was chosen for other weights and is not used; `em-cli tune` chooses for these",
+        run.tuning().display()
+    ))
 }
 
 fn warn_of_other_voxel_size(

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use em_io::{Content, VolumeSpec, VolumeWriter, Voxels, WriteOptions};
+use em_model::MaskRule;
 use em_objects::{Postprocess, VolumeCleaner};
 use ndarray::{Array4, ArrayView3, ArrayViewMut3, Axis};
 
@@ -29,12 +30,7 @@ pub struct Output {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OutputKind {
     /// 255 where the probability is above the threshold, else 0; then cleaned.
-    Mask {
-        /// A probability, 0 to 1.
-        threshold: f32,
-        /// What is done to the mask after the threshold.
-        cleaning: Postprocess,
-    },
+    Mask(MaskRule),
     /// The probability as 8 bit, 255 being 1.
     Probabilities,
 }
@@ -56,10 +52,12 @@ pub struct PredictedFile {
 impl fmt::Display for OutputKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mask { threshold, cleaning } if cleaning.is_none() => {
+            Self::Mask(MaskRule { threshold, cleaning }) if cleaning.is_none() => {
                 write!(f, "a mask above {threshold}")
             }
-            Self::Mask { threshold, cleaning } => write!(f, "a mask above {threshold}, then {cleaning:?}"),
+            Self::Mask(MaskRule { threshold, cleaning }) => {
+                write!(f, "a mask above {threshold}, then {cleaning:?}")
+            }
             Self::Probabilities => f.write_str("probabilities"),
         }
     }
@@ -69,8 +67,8 @@ impl OutputKind {
     /// The cleaning that needs all sections, if any.
     pub(super) fn volume_cleaning(self) -> Option<Postprocess> {
         match self {
-            Self::Mask { cleaning, .. } if !cleaning.is_by_section() => Some(cleaning),
-            _ => None,
+            Self::Mask(rule) => rule.volume_cleaning(),
+            Self::Probabilities => None,
         }
     }
 }
@@ -85,10 +83,8 @@ pub fn fill(
     for (output, mut target) in outputs.iter().zip(section.outer_iter_mut()) {
         let source = probabilities.index_axis(Axis(0), output.channel);
         match output.kind {
-            OutputKind::Mask { threshold, cleaning } => {
-                let mask = source.mapv(|p| p > threshold).insert_axis(Axis(0));
-                let mask = if cleaning.is_by_section() { cleaning.apply(mask)? } else { mask };
-                let mask = mask.index_axis_move(Axis(0), 0);
+            OutputKind::Mask(rule) => {
+                let mask = rule.mask_of_section(source)?;
                 target.zip_mut_with(&mask, |voxel, &inside| *voxel = if inside { u8::MAX } else { 0 });
             }
             OutputKind::Probabilities => {
@@ -117,7 +113,7 @@ struct Writer {
 impl Writer {
     fn create(output: &Output, spec: VolumeSpec) -> Result<Self> {
         let content = match output.kind {
-            OutputKind::Mask { .. } => Content::Label,
+            OutputKind::Mask(_) => Content::Label,
             OutputKind::Probabilities => Content::Intensity,
         };
         let options = WriteOptions { content: Some(content), ..Default::default() };
@@ -212,7 +208,7 @@ mod tests {
     #[test]
     fn probabilities_become_masks_and_bytes() {
         let output = |channel, kind| Output { class: "a".into(), channel, kind, path: "a".into() };
-        let mask = OutputKind::Mask { threshold: 0.5, cleaning: Postprocess::default() };
+        let mask = OutputKind::Mask(MaskRule::default());
         let outputs = [output(1, mask), output(0, OutputKind::Probabilities)];
         let probabilities = ndarray::array![[[0.0, 0.2]], [[0.5, 0.6]]];
         let mut section = ndarray::Array3::zeros((2, 1, 2));
@@ -220,7 +216,7 @@ mod tests {
         assert_eq!(section, ndarray::array![[[0, 255]], [[0, 51]]]);
         // A component of one voxel goes.
         let cleaning = Postprocess { minimum_voxels: 2, extent: Extent::Section, ..Default::default() };
-        let outputs = [output(1, OutputKind::Mask { threshold: 0.5, cleaning })];
+        let outputs = [output(1, OutputKind::Mask(MaskRule { threshold: 0.5, cleaning }))];
         fill(&outputs, probabilities.view(), section.view_mut()).unwrap();
         assert_eq!(section.index_axis(Axis(0), 0), ndarray::array![[0, 0]]);
     }

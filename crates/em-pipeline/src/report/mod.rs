@@ -12,19 +12,19 @@ pub mod page;
 mod run_page;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::error::{Context, Result};
+use crate::error::Result;
 use em_data::{LabelledVolume, Region, TrainingSet};
 use em_io::Roi;
-use em_model::{Device, ModelCard, Predictor, RunFolder, Training};
+use em_model::run::{HistoryRow, HistoryScores};
+use em_model::{Device, History, ModelCard, Predictor, RunFolder, Training};
 use image::RgbImage;
 use ndarray::{Array2, Array3, Axis, s};
 use serde::Serialize;
 
 use crate::drawing::{Curve, curves, panel, png, sheet};
 use crate::scores::{ClassScores, Collector, Labelled, Ruler};
-use crate::tuned::Tuned;
 use crate::{Dataset, Observer, RunConfig, prediction, write};
 
 /// Scores of one side of a run, per class.
@@ -67,11 +67,7 @@ const SAMPLE_TILES: usize = 12;
 /// Draws the first tiles of a training, before it begins.
 pub fn write_samples(run: &RunFolder, training: &Training<'_>) -> Result<()> {
     let drawn = png(&sheet(&training.sample_tiles(SAMPLE_TILES)?))?;
-    write::bytes(&samples_path(run), &drawn)
-}
-
-fn samples_path(run: &RunFolder) -> PathBuf {
-    run.path().join("samples.png")
+    write::bytes(&run.samples(), &drawn)
 }
 
 /// Scores a finished run, draws its pictures and writes the report.
@@ -87,40 +83,38 @@ pub fn write(
     observer: &mut Observer<'_>,
 ) -> Result<Report> {
     let predictor = Predictor::with_config(run, device, config.predict.clone())?;
-    let tuned = Tuned::read(run)?;
-    let validation = Side::score(&predictor, &tuned, &dataset.set, &dataset.split.validation)?;
+    let validation = ScoredSide::score(&predictor, &dataset.set, &dataset.split.validation)?;
     let test = match Dataset::read_test(config, observer)? {
         Some(set) => {
             let shapes = set.volumes().iter().map(LabelledVolume::shape).enumerate();
             let whole = shapes.map(|(volume, shape)| Region { volume, roi: Roi::whole(shape) });
-            Some(Side::score(&predictor, &tuned, &set, &whole.collect::<Vec<_>>())?.scores)
+            Some(ScoredSide::score(&predictor, &set, &whole.collect::<Vec<_>>())?.scores)
         }
         None => None,
     };
     let scores = RunScores {
         format_version: 1,
         leaking_split: predictor.card().leaking_split,
-        thresholds: predictor.card().thresholds.clone(),
+        thresholds: thresholds(&predictor)?,
         validation: validation.scores.clone(),
         test,
     };
-    let path = |name: &str| run.path().join(name);
-    write::json(&path("scores.json"), &scores)?;
+    write::json(&run.scores(), &scores)?;
 
-    let drawn = png(&history_curves(&run.history())?)?;
-    write::bytes(&path("curves.png"), &drawn)?;
+    let drawn = png(&history_curves(&History::read(run)?)?)?;
+    write::bytes(&run.curves(), &drawn)?;
     let mut pictures = vec![Picture { caption: "Loss, accuracy and IoU over epochs".into(), png: drawn }];
     // Runs of earlier versions have none.
-    if let Ok(drawn) = std::fs::read(samples_path(run)) {
+    if let Ok(drawn) = std::fs::read(run.samples()) {
         let caption = "Training tiles as the network is fed them, with the outlines of their labels";
         pictures.push(Picture { caption: caption.into(), png: drawn });
     }
     for (name, picture) in validation.panels(&dataset.set)? {
-        write::bytes(&path("panels").join(format!("{name}.png")), &picture.png)?;
+        write::bytes(&run.panel(&name), &picture.png)?;
         pictures.push(picture);
     }
     let text = run_page::of_run(predictor.card(), &scores, &pictures, &config.to_toml()?);
-    let page = path("report.html");
+    let page = run.report();
     write::bytes(&page, text.as_bytes())?;
     Ok(Report { page, scores })
 }
@@ -139,7 +133,7 @@ pub fn write_again(run: &RunFolder, device: Device, observer: &mut Observer<'_>)
 }
 
 /// One side of a run, scored: which sections there are, what was predicted, and how good each is.
-struct Side {
+struct ScoredSide {
     sections: Vec<Section>,
     /// The masks of each region, one per class.
     masks: Vec<Vec<Array3<bool>>>,
@@ -154,8 +148,8 @@ struct Section {
     place: (usize, usize),
 }
 
-impl Side {
-    fn score(predictor: &Predictor, tuned: &Tuned, set: &TrainingSet, regions: &[Region]) -> Result<Self> {
+impl ScoredSide {
+    fn score(predictor: &Predictor, set: &TrainingSet, regions: &[Region]) -> Result<Self> {
         let classes = set.classes();
         let ruler = Ruler::new(predictor.card().voxel_size_nm, None);
         let mut collectors: Vec<Collector> = classes.iter().map(|_| Collector::new(ruler)).collect();
@@ -166,7 +160,7 @@ impl Side {
             let mut masks = Vec::with_capacity(classes.len());
             for (class, (name, collector)) in classes.iter().zip(&mut collectors).enumerate() {
                 let probabilities = probabilities.index_axis(Axis(0), class);
-                let mask = prediction::mask(predictor, tuned, name, probabilities)?;
+                let mask = predictor.rule(name)?.mask(probabilities)?;
                 collector.add(Labelled {
                     prediction: mask.view(),
                     label: region.slice(volume.mask(class)),
@@ -227,25 +221,29 @@ fn grey(set: &TrainingSet, section: &Region) -> Array2<f32> {
     set.volumes()[section.volume].raw().cut(section.roi).to_f32().slice_move(s![0, .., ..])
 }
 
-fn history_curves(path: &Path) -> Result<RgbImage> {
-    let mut reader =
-        csv::Reader::from_path(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
-    let damaged = || format!("`{}` is damaged", path.display());
-    let columns: Vec<String> = reader.headers().with_context(damaged)?.iter().map(str::to_owned).collect();
-    let rows = reader.records().collect::<Result<Vec<_>, _>>().with_context(damaged)?;
-    let curve = |side: &str, column: &str, name: String| {
-        let place = columns.iter().position(|c| *c == format!("{side}_{column}"));
-        let point = |row: &csv::StringRecord| {
-            let value = |index: usize| row.get(index)?.parse::<f64>().ok();
-            Some((value(0)?, value(place?)?))
-        };
-        Curve { name, points: rows.iter().filter_map(point).collect() }
+fn thresholds(predictor: &Predictor) -> Result<BTreeMap<String, f32>> {
+    let classes = predictor.card().classes.iter();
+    classes.map(|class| Ok((class.clone(), predictor.rule(class)?.threshold))).collect()
+}
+
+fn history_curves(history: &History) -> Result<RgbImage> {
+    let curve = |name: String, value: &dyn Fn(&HistoryRow) -> Option<f64>| Curve {
+        name,
+        points: history.rows.iter().filter_map(|row| Some((row.epoch as f64, value(row)?))).collect(),
     };
-    let both = |column: &str| ["train", "val"].map(|side| curve(side, column, side.to_owned())).into();
-    let mut iou: Vec<Curve> = both("iou");
-    let classes: Vec<&str> = columns.iter().filter_map(|c| c.strip_prefix("val_iou_")).collect();
-    if classes.len() > 1 {
-        iou.extend(classes.iter().map(|class| curve("val", &format!("iou_{class}"), format!("val {class}"))));
+    let both = |score: fn(&HistoryScores) -> Option<f64>| -> Vec<Curve> {
+        vec![
+            curve("train".into(), &|row| score(&row.train)),
+            curve("val".into(), &|row| score(&row.validation)),
+        ]
+    };
+    let mut iou = both(|scores| scores.iou);
+    if history.classes.len() > 1 {
+        let of_class = |class: &String| {
+            curve(format!("val {class}"), &|row| row.validation.class_iou.get(class).copied())
+        };
+        iou.extend(history.classes.iter().map(of_class));
     }
-    curves(&[("loss", both("loss")), ("accuracy", both("accuracy")), ("IoU (Jaccard)", iou)])
+    let (loss, accuracy) = (both(|scores| scores.loss), both(|scores| scores.accuracy));
+    curves(&[("loss", loss), ("accuracy", accuracy), ("IoU (Jaccard)", iou)])
 }
