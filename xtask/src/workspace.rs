@@ -55,7 +55,7 @@ pub fn create_folder(path: &Path) -> Result<()> {
 }
 
 /// Shows a command line as it would be typed: the program by its name, quotes where a shell needs them.
-fn display(command: &Command) -> String {
+pub fn display(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str());
     std::iter::once(name).chain(command.get_args()).map(quoted).collect::<Vec<_>>().join(" ")
