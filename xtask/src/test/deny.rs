@@ -18,7 +18,9 @@ pub fn check(notes: &mut Notes) -> Result<()> {
     let program = match program() {
         Ok(program) => program,
         Err(reason) => {
-            notes.skip(format!("licences and sources of dependencies, since cargo-deny is not here and {reason}"));
+            notes.skip(format!(
+                "licences and sources of dependencies, since cargo-deny is not here and {reason}"
+            ));
             return Ok(());
         }
     };

@@ -1,6 +1,6 @@
 //! A package outside the workspace, as another laboratory would write it: built, and run on a model that em-cli trained.
 //!
-//! Cargo starts in the system's temporary folder, so that nothing in this workspace's `.cargo/config.toml` helps; LIBTORCH is all that is set.
+//! Cargo starts in the system's temporary folder, where it reads nothing of this workspace's `.cargo/config.toml`; LIBTORCH is all that it has from there.
 //! The lock file and the target folder are the workspace's, so that little compiles twice.
 
 use std::ffi::OsStr;
@@ -10,7 +10,6 @@ use std::{env, fs};
 
 use anyhow::{Context, Result};
 
-use crate::libtorch;
 use crate::workspace::{cargo, root, run as run_command, target_folder};
 
 /// The package, from the workspace's root.
@@ -41,18 +40,22 @@ pub fn run() -> Result<()> {
     run_command(em_cli("predict", scratch.path()).args(["--model", "run", "val.tif", "-o", "mask.tif"]))?;
 
     let program = build()?;
-    run_command(Command::new(program).env_remove("LD_LIBRARY_PATH").args([at("run"), at("val.tif"), at("mask.tif")]))
+    run_command(Command::new(program).env_remove("LD_LIBRARY_PATH").args([
+        at("run"),
+        at("val.tif"),
+        at("mask.tif"),
+    ]))
 }
 
 /// Builds the package the way its developers would, with the versions that this workspace has pinned.
 fn build() -> Result<std::path::PathBuf> {
     let manifest = root().join(MANIFEST);
     let lock = manifest.with_file_name("Cargo.lock");
-    fs::copy(root().join("Cargo.lock"), &lock).with_context(|| format!("cannot write `{}`", lock.display()))?;
+    fs::copy(root().join("Cargo.lock"), &lock)
+        .with_context(|| format!("cannot write `{}`", lock.display()))?;
     let mut command = cargo(["build", "--release", "--manifest-path"]);
     command.arg(manifest).arg("--target-dir").arg(target_folder());
-    command.current_dir(env::temp_dir()).env("LIBTORCH", libtorch::folder());
-    run_command(&mut command)?;
+    run_command(command.current_dir(env::temp_dir()))?;
     Ok(target_folder().join("release/foreign-crate"))
 }
 

@@ -23,7 +23,8 @@ pub fn check(package: &str) -> Result<()> {
     run_command(command.env("RUSTDOC", rustdoc()?))?;
     let path = target_folder().join("doc").join(package.replace('-', "_") + ".json");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let api: Value = serde_json::from_str(&text).with_context(|| format!("`{}` is no JSON", path.display()))?;
+    let api: Value =
+        serde_json::from_str(&text).with_context(|| format!("`{}` is no JSON", path.display()))?;
     let found = references(&api)?;
     ensure!(
         found.is_empty(),

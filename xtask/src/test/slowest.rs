@@ -57,7 +57,8 @@ pub fn render(tests: &[TestTime]) -> String {
     let mut sorted = tests.to_vec();
     sorted.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     sorted.truncate(NAMED);
-    let named: Vec<String> = sorted.iter().map(|test| format!("{} {:.1} s", test.name, test.seconds)).collect();
+    let named: Vec<String> =
+        sorted.iter().map(|test| format!("{} {:.1} s", test.name, test.seconds)).collect();
     if named.is_empty() { String::new() } else { format!("slowest tests: {}\n", named.join(", ")) }
 }
 
@@ -151,13 +152,19 @@ test wrong ... FAILED <1.500s>
             output.times.iter().map(|test| (test.name.as_str(), test.seconds)).collect();
         assert_eq!(
             times,
-            [("em_io::roi::tests::slow", 12.345), ("em_io::roi::tests::panics", 0.001), ("golden::wrong", 1.5)]
+            [
+                ("em_io::roi::tests::slow", 12.345),
+                ("em_io::roi::tests::panics", 0.001),
+                ("golden::wrong", 1.5)
+            ]
         );
         assert_eq!(
             output.skipped,
             ["the test em_io::roi::tests::later, which is ignored, needs a GPU", "no /dev/full"]
         );
-        assert!(render(&output.times).starts_with("slowest tests: em_io::roi::tests::slow 12.3 s, golden::wrong"));
+        assert!(
+            render(&output.times).starts_with("slowest tests: em_io::roi::tests::slow 12.3 s, golden::wrong")
+        );
     }
 
     #[test]
