@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -18,8 +18,9 @@ const HIDDEN: [&str; 2] = ["tch", "torch_sys"];
 
 /// Fails with the public items of a crate that refer to libtorch.
 pub fn check(package: &str) -> Result<()> {
-    let mut command = cargo(["rustdoc", "--release", "--package", package, "--lib"]);
-    command.args(["--", "-Z", "unstable-options", "--output-format", "json"]);
+    // The whole workspace, whose dependencies lints and documentation have compiled: one package alone has others.
+    let mut command = cargo(["doc", "--release", "--workspace", "--no-deps", "--lib"]);
+    command.env("RUSTDOCFLAGS", "-Z unstable-options --output-format json");
     run_command(command.env("RUSTDOC", rustdoc()?))?;
     let path = target_folder().join("doc").join(package.replace('-', "_") + ".json");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
@@ -43,10 +44,21 @@ fn rustdoc() -> Result<PathBuf> {
     let path = folder.join("rustdoc-json");
     let write = || {
         fs::write(&path, "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec rustdoc \"$@\"\n")?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+        make_executable(&path)
     };
     write().with_context(|| format!("cannot write `{}`", path.display()))?;
     Ok(path)
+}
+
+#[cfg(unix)]
+fn make_executable(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_path: &Path) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this check starts a shell script, on Unix only"))
 }
 
 /// Describes each public item that refers to a hidden crate.
