@@ -88,6 +88,18 @@ mod tests {
     }
 
     #[test]
+    fn the_files_that_contributing_names_exist() {
+        let text = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+        let named = text.split('`').skip(1).step_by(2);
+        let paths = named.filter(|word| {
+            let placeholder = word.contains("NAME") || word.contains(' ');
+            !placeholder && ["crates/", "docs/", "fuzz/", "xtask/"].iter().any(|start| word.starts_with(start))
+        });
+        let missing: Vec<&str> = paths.filter(|path| !root().join(path).exists()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
     fn a_failing_command_is_named() {
         let error = run(Command::new("false").arg("--now")).unwrap_err();
         assert!(error.to_string().starts_with("`false --now` failed"), "{error}");
