@@ -93,7 +93,8 @@ mod tests {
         let named = text.split('`').skip(1).step_by(2);
         let paths = named.filter(|word| {
             let placeholder = word.contains("NAME") || word.contains(' ');
-            !placeholder && ["crates/", "docs/", "fuzz/", "xtask/"].iter().any(|start| word.starts_with(start))
+            !placeholder
+                && ["crates/", "docs/", "fuzz/", "xtask/"].iter().any(|start| word.starts_with(start))
         });
         let missing: Vec<&str> = paths.filter(|path| !root().join(path).exists()).collect();
         assert!(missing.is_empty(), "{missing:?}");

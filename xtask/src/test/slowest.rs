@@ -41,7 +41,10 @@ pub fn run(mut command: Command, notes: &mut Notes) -> Result<()> {
     let mut output = Output::default();
     for line in BufReader::new(reader).split(b'\n') {
         let line = line.context("cannot read the output of the tests")?;
-        output.take(&String::from_utf8_lossy(&line));
+        let line = String::from_utf8_lossy(&line);
+        if output.take(&line) {
+            println!("{line}");
+        }
     }
     let status = child.wait().context("cannot wait for the tests")?;
     notes.tests.append(&mut output.times);
@@ -73,8 +76,8 @@ struct Output {
 }
 
 impl Output {
-    /// Takes a line in and shows it.
-    fn take(&mut self, line: &str) {
+    /// Takes a line in, and tells whether it is to be shown.
+    fn take(&mut self, line: &str) -> bool {
         self.in_successes = match line {
             "successes:" => true,
             "failures:" => false,
@@ -82,9 +85,8 @@ impl Output {
         };
         if self.in_successes {
             self.skipped.extend(line.strip_prefix("skipped: ").map(str::to_owned));
-            return;
+            return false;
         }
-        println!("{line}");
         if let Some(program) = program_of(line) {
             self.program = program;
         } else if let Some((name, verdict)) = test_of(line) {
@@ -95,6 +97,7 @@ impl Output {
                 self.times.push(TestTime { name, seconds });
             }
         }
+        true
     }
 }
 
@@ -147,7 +150,8 @@ test wrong ... FAILED <1.500s>
     #[test]
     fn times_carry_the_program_and_what_tests_skip_is_found() {
         let mut output = Output::default();
-        PRINTED.lines().for_each(|line| output.take(line));
+        let shown = PRINTED.lines().filter(|line| output.take(line)).count();
+        assert_eq!(shown, 12, "all but the section of successes");
         let times: Vec<(&str, f64)> =
             output.times.iter().map(|test| (test.name.as_str(), test.seconds)).collect();
         assert_eq!(
