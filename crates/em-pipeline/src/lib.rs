@@ -60,6 +60,7 @@ pub use predict::{PredictRequest, predict};
 pub use tile::{TileRequest, tile};
 pub use train::{Start, train};
 pub use tune::tune;
+pub use {em_io, em_model, em_objects};
 
 use std::path::Path;
 

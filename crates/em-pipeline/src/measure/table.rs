@@ -208,7 +208,9 @@ impl Values {
                 writer.write_batch(&known, Some(&levels), None)?;
             }
             _ => {
-                return Err(io::Error::other("a column of the Parquet file has another type than its schema"));
+                return Err(io::Error::other(
+                    "a column of the Parquet file has another type than its schema",
+                ));
             }
         }
         Ok(())
