@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use em_data::{IGNORED, LabelledVolume, Normalization, Region, Split, TrainingSet, outlines};
-use em_io::{Mask, Roi, Volume, match_voxels};
+use em_io::{Mask, Roi, Volume, Voxel, match_voxels};
 use em_model::{Architecture, Device, ModelConfig, RunFolder, Training, boundary_of};
 use em_objects::{Components, Connectivity, Extent};
 use ndarray::Array3;
@@ -274,7 +274,7 @@ impl Stack {
 /// The objects of a label `[z, y, x]`: its numbers, or the connected parts of a mask.
 fn objects(label: &Volume, roi: Roi) -> Result<Array3<u32>> {
     let voxels = label.read(roi)?;
-    let numbers: Array3<f64> = match_voxels!(&voxels, array => array.mapv(f64::from));
+    let numbers: Array3<f64> = match_voxels!(&voxels, array => array.mapv(Voxel::to_f64));
     let is_mask = |one: f64| numbers.iter().all(|&value| value == 0.0 || value == one);
     if is_mask(255.0) || is_mask(1.0) {
         let mask = numbers.mapv(|value| value > 0.0);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use em_io::{Volume, Voxels, match_voxels};
+use em_io::{Volume, Voxel, Voxels, match_voxels};
 use serde::Serialize;
 
 use crate::output;
@@ -121,7 +121,7 @@ impl Values {
                     a.iter().for_each(|&v| values.add(f64::from(v), 1.0));
                 }
                 integers => match_voxels!(integers, a => {
-                    values.add_runs(a.iter().map(|&v| f64::from(v)));
+                    values.add_runs(a.iter().map(|v| v.to_f64()));
                 }),
             }
             bar.inc(1);

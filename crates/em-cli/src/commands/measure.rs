@@ -321,7 +321,7 @@ const SECTIONS_AT_ONCE: usize = 4;
 fn write_labels(objects: &Objects, path: &Path) -> Result<()> {
     let shape = objects.shape();
     let spec = VolumeSpec { shape, voxel_type: VoxelType::U32, voxel_size_nm: objects.voxel_size_nm() };
-    let options = WriteOptions { content: Some(Content::Label), ..Default::default() };
+    let options = WriteOptions::default().with_content(Content::Label);
     let mut writer = VolumeWriter::with_options(path, spec, options)?;
     let bar = output::voxel_bar(shape);
     for z in (0..shape[0]).step_by(SECTIONS_AT_ONCE) {

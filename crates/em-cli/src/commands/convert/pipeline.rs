@@ -80,7 +80,7 @@ mod tests {
     fn at_once(shape: [usize; 3], chunk: usize) -> usize {
         let volume = Volume::from_voxels(Array3::<u8>::zeros((1, 1, 1)).into(), None);
         let spec = VolumeSpec { shape, voxel_type: VoxelType::U16, voxel_size_nm: None };
-        let options = WriteOptions { chunk: [chunk, 256, 256], ..Default::default() };
+        let options = WriteOptions::default().with_chunk([chunk, 256, 256]);
         sections_at_once(&volume, spec, options)
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anyhow::Result;
-use em_io::{Roi, Volume, VoxelType, Voxels, match_voxels};
+use em_io::{Roi, Volume, Voxel, VoxelType, Voxels, match_voxels};
 
 use super::pipeline::blocks;
 use crate::error::UserError;
@@ -58,12 +58,12 @@ impl Change {
                 let gain = (largest - smallest) / (high - low);
                 Ok(voxels.map(self.to, |v| ((v - low) * gain + smallest).clamp(smallest, largest)))
             }
-            Rule::Keep | Rule::Exact | Rule::Clip => Ok(voxels.map(self.to, |v| v)),
+            Rule::Keep | Rule::Exact | Rule::Clip => Ok(voxels.to_type(self.to)),
         }
     }
 
     fn holds(&self, voxels: &Voxels) -> bool {
-        match_voxels!(voxels, array => array.iter().all(|&v| self.to.holds(f64::from(v))))
+        voxels.fit(self.to)
     }
 
     /// Says of a misfit what the volume holds, and what can be done; other errors stay.
@@ -105,7 +105,7 @@ impl Default for Found {
 
 impl Found {
     fn add(&mut self, voxels: &Voxels) {
-        match_voxels!(voxels, array => array.iter().for_each(|&v| self.add_value(f64::from(v))));
+        match_voxels!(voxels, array => array.iter().for_each(|v| self.add_value(v.to_f64())));
     }
 
     fn add_value(&mut self, value: f64) {

@@ -102,7 +102,7 @@ impl PlaneFile {
             Content::Mask { .. } => em_io::Content::Label,
             Content::Probabilities => em_io::Content::Intensity,
         };
-        let options = WriteOptions { content: Some(content), ..Default::default() };
+        let options = WriteOptions::default().with_content(content);
         let writer = VolumeWriter::with_options(&plane.path, spec, options)?;
         let cleaning = plane.content.volume_cleaning();
         let folder = plane.path.parent().filter(|folder| !folder.as_os_str().is_empty());
