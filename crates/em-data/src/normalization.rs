@@ -2,7 +2,7 @@
 //!
 //! Statistics are fitted once, on training voxels, and travel with the model.
 
-use em_io::{Voxels, match_voxels};
+use em_io::{Voxel, Voxels, match_voxels};
 use ndarray::{Array1, ArrayView2, ArrayViewMut2, Axis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -243,7 +243,7 @@ impl Histogram {
                 Voxels::U16(a) => a.iter().for_each(|&v| count(v.into())),
                 Voxels::I16(a) => a.iter().for_each(|&v| count(v.into())),
                 Voxels::F32(a) => floats.extend(a.iter().copied().filter(|v| v.is_finite())),
-                other => match_voxels!(other, a => wide.extend(a.iter().map(|&v| f64::from(v)))),
+                other => match_voxels!(other, a => wide.extend(a.iter().map(|v| v.to_f64()))),
             }
         }
         floats.sort_by(f32::total_cmp);
@@ -381,7 +381,9 @@ mod tests {
         assert!(problems(percentile, 0.0, 100.0).is_empty());
         assert_eq!(
             problems(percentile, 60.0, 40.0),
-            ["`NormalizationConfig::lower_percentile` is 60, expected less than upper_percentile, which is 40"]
+            [
+                "`NormalizationConfig::lower_percentile` is 60, expected less than upper_percentile, which is 40"
+            ]
         );
         assert_eq!(problems(percentile, 50.0, 50.0).len(), 1);
         assert_eq!(

@@ -42,6 +42,17 @@ pub enum Error {
         found: &'static str,
     },
 
+    /// The format is known, but this crate was built without it.
+    #[error("`{}` is {format}, and em-io was built without the feature `{feature}`", path.display())]
+    NotBuiltIn {
+        /// The file or folder.
+        path: PathBuf,
+        /// The name of the format.
+        format: &'static str,
+        /// The feature of this crate that it needs.
+        feature: &'static str,
+    },
+
     /// The folder holds no image.
     #[error(
         "no image in folder `{}`, expected files named *.png, *.jpg, *.jpeg, *.tif or *.tiff, found {found}",
@@ -171,10 +182,41 @@ pub enum Error {
         volume: [usize; 3],
     },
 
+    /// The voxels were asked for in a type that does not hold all values of their own.
+    #[error("{} {found}, expected {expected} or what fits into it", voxels_of(path))]
+    WrongVoxelType {
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+        /// The type of the voxels.
+        found: crate::VoxelType,
+        /// The type that they were asked for in.
+        expected: crate::VoxelType,
+    },
+
+    /// A [`Source`](crate::Source) from outside this crate failed.
+    #[error("cannot read from {what}")]
+    OwnSource {
+        /// What it reads, such as the address of a server.
+        what: String,
+        /// The reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A [`Source`](crate::Source) gave what does not fit to what it said of itself.
+    #[error("the source of `{volume}` gave {found}, expected {expected}")]
+    BadSource {
+        /// The path of the volume, or its format.
+        volume: String,
+        /// What it gave.
+        found: String,
+        /// What a volume of this kind has.
+        expected: String,
+    },
+
     /// A label holds other values than background and foreground.
     #[error(
-        "{} holds the values {} (page {page}), expected only 0 and 255, or only 0 and 1",
-        named(path), values.join(", ")
+        "{} holds the values {} (page {page}), expected {}",
+        named(path), values.join(", "), crate::MaskValues::EXPECTED
     )]
     NotAMask {
         /// The file, where there is one.
@@ -254,8 +296,12 @@ impl Error {
             }
             Self::Io { source, path, .. } => io_hint(source.kind(), path),
             Self::UnknownFormat { found: "empty", .. } => Some("copy or download it again".into()),
-            Self::UnknownFormat { found: "an HDF5 file", .. } => {
-                Some("install em-cli with `--features hdf5` (needs libhdf5), or convert the dataset to OME-Zarr or TIFF".into())
+            Self::NotBuiltIn { feature: "hdf5", .. } => Some(
+                "build the program with `hdf5` (needs libhdf5), or convert the dataset to OME-Zarr or TIFF"
+                    .into(),
+            ),
+            Self::NotBuiltIn { feature, .. } => {
+                Some(format!("build the program with `{feature}` among the features of em-io"))
             }
             Self::UnknownFormat { .. } => {
                 Some("save it as TIFF from Fiji or the microscope's software".into())
@@ -281,6 +327,9 @@ impl Error {
             }
             Self::TypeMismatch { .. } => {
                 Some("every section must have the same type: convert the odd ones".into())
+            }
+            Self::WrongVoxelType { .. } => {
+                Some("read them in their own type, or change it where values may be rounded".into())
             }
             Self::OutOfMemory { .. } => Some("read fewer sections at a time".into()),
             Self::NotAMask { page, .. } => Some(format!(
@@ -352,5 +401,12 @@ fn named(path: &Option<PathBuf>) -> String {
     match path {
         Some(path) => format!("`{}`", path.display()),
         None => "the label volume".into(),
+    }
+}
+
+fn voxels_of(path: &Option<PathBuf>) -> String {
+    match path {
+        Some(path) => format!("`{}` is", path.display()),
+        None => "the voxels are".into(),
     }
 }

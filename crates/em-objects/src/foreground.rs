@@ -1,6 +1,6 @@
 //! Which voxels of a volume belong to objects, in each of the forms that masks come in.
 
-use em_io::{Voxels, match_voxels};
+use em_io::{Voxel, Voxels, match_voxels};
 use ndarray::{ArrayView2, Axis};
 
 use crate::runs::SectionRuns;
@@ -58,7 +58,7 @@ impl Conventions {
             other => match_voxels!(other, array => {
                 let keeps = |one: f64| {
                     let section = array.index_axis(Axis(0), z);
-                    section.iter().all(|&voxel| f64::from(voxel) == 0.0 || f64::from(voxel) == one)
+                    section.iter().all(|voxel| voxel.to_f64() == 0.0 || voxel.to_f64() == one)
                 };
                 Self { bytes: keeps(255.0), ones: keeps(1.0) }
             }),
@@ -101,7 +101,7 @@ impl Foreground {
             (Self::Instances, Voxels::U32(array)) => SectionRuns::of_labels(array.index_axis(Axis(0), z)),
             (Self::Instances, other) => match_voxels!(other, array => {
                 // Values were checked to be whole numbers of 32 bits.
-                let section = array.index_axis(Axis(0), z).mapv(|voxel| f64::from(voxel) as u32);
+                let section = array.index_axis(Axis(0), z).mapv(|voxel| voxel.to_f64() as u32);
                 SectionRuns::of_labels(section.view())
             }),
             _ => {
@@ -111,14 +111,14 @@ impl Foreground {
         }
     }
 
-    fn runs_of_numbers<T: Copy + Into<f64>>(self, section: ArrayView2<'_, T>, one: f64) -> SectionRuns {
+    fn runs_of_numbers<T: Voxel>(self, section: ArrayView2<'_, T>, one: f64) -> SectionRuns {
         match self {
-            Self::Value(value) => SectionRuns::of_voxels(section, |voxel| voxel.into() == value),
+            Self::Value(value) => SectionRuns::of_voxels(section, |voxel| voxel.to_f64() == value),
             Self::Above(threshold) => {
-                SectionRuns::of_voxels(section, |voxel| voxel.into() / one > f64::from(threshold))
+                SectionRuns::of_voxels(section, |voxel| voxel.to_f64() / one > f64::from(threshold))
             }
             Self::Mask | Self::NonZero | Self::Instances => {
-                SectionRuns::of_voxels(section, |voxel| voxel.into() != 0.0)
+                SectionRuns::of_voxels(section, |voxel| voxel.to_f64() != 0.0)
             }
         }
     }
@@ -127,15 +127,17 @@ impl Foreground {
     fn refused(self, voxels: &Voxels, z: usize) -> Option<f64> {
         let is_refused: fn(f64) -> bool = match (self, voxels) {
             (Self::Above(_), Voxels::F32(_)) => |value| !(0.0..=1.0).contains(&value),
-            (Self::Above(_), Voxels::I8(_) | Voxels::I16(_) | Voxels::I32(_)) => |value| value < 0.0,
-            (Self::Instances, Voxels::F32(_)) => {
+            (Self::Above(_), Voxels::I8(_) | Voxels::I16(_) | Voxels::I32(_) | Voxels::I64(_)) => {
+                |value| value < 0.0
+            }
+            (Self::Instances, Voxels::F32(_) | Voxels::U64(_) | Voxels::I64(_)) => {
                 |value| !(0.0..=f64::from(u32::MAX)).contains(&value) || value.fract() != 0.0
             }
             (Self::Instances, Voxels::I8(_) | Voxels::I16(_) | Voxels::I32(_)) => |value| value < 0.0,
             _ => return None,
         };
         match_voxels!(voxels, array => {
-            array.index_axis(Axis(0), z).iter().map(|&voxel| f64::from(voxel)).find(|&value| is_refused(value))
+            array.index_axis(Axis(0), z).iter().map(|voxel| voxel.to_f64()).find(|&value| is_refused(value))
         })
     }
 }
@@ -152,7 +154,7 @@ pub(crate) fn values_of(voxels: &Voxels, z: usize) -> Vec<String> {
     match_voxels!(voxels, array => {
         for &voxel in array.index_axis(Axis(0), z) {
             // -0.0 is a 0 that would sort, and print, apart from it.
-            let value = f64::from(voxel) + 0.0;
+            let value = voxel.to_f64() + 0.0;
             if let Err(place) = values.binary_search_by(|known| known.total_cmp(&value)) {
                 values.insert(place, value);
                 values.truncate(LISTED + 1);

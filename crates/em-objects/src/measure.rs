@@ -1,6 +1,6 @@
 //! Measurements of objects: sizes, places, shapes.
 
-use em_io::{Roi, Volume, Voxels, match_voxels};
+use em_io::{Roi, Volume, Voxel, Voxels, match_voxels};
 use ndarray::Axis;
 use rayon::prelude::*;
 use std::f64::consts::PI;
@@ -125,7 +125,7 @@ fn sum_of(block: &Voxels, z: usize, y: usize, run: Run) -> f64 {
     let range = run.start as usize..run.end as usize;
     let sum: f64 = match_voxels!(block, array => {
         let section = array.index_axis(Axis(0), z);
-        range.map(|x| f64::from(section[[y, x]])).sum()
+        range.map(|x| section[[y, x]].to_f64()).sum()
     });
     sum / one_of(block)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use em_data::{IGNORED, LabelledVolume, Normalization, Region, Split, TrainingSet, outlines};
-use em_io::{Mask, Roi, Volume, match_voxels};
+use em_io::{Mask, MaskValues, Roi, Volume, Voxel, VoxelSize, match_voxels};
 use em_model::{Architecture, Device, ModelConfig, Training, boundary_of};
 use em_objects::{Components, Connectivity, Extent};
 use ndarray::Array3;
@@ -19,19 +19,19 @@ pub struct Dataset {
     pub set: TrainingSet,
     /// Which voxels train and which validate.
     pub split: Split,
-    /// Voxel size in nm, `[z, y, x]`.
-    pub voxel_size_nm: Option<[f64; 3]>,
+    /// As the configuration or the first file tells it.
+    pub voxel_size: Option<VoxelSize>,
 }
 
 impl Dataset {
     /// Reads the training stacks, and the validation stacks if there are any.
     pub fn read(config: &RunConfig, observer: &mut Observer<'_>) -> Result<Self> {
         let sources = Sources::find(&config.data)?;
-        let mut voxel_size_nm = config.data.voxel_size_nm;
+        let mut voxel_size = config.data.voxel_size_nm;
         let mut volumes = Vec::new();
         for source in sources.train.iter().chain(&sources.validation) {
             let stack = Stack::open(source, observer)?;
-            voxel_size_nm = voxel_size_nm.or(stack.raw.voxel_size_nm());
+            voxel_size = voxel_size.or(stack.raw.voxel_size());
             volumes.push(stack.read(&sources.classes, &config.model)?);
         }
         let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
@@ -41,7 +41,7 @@ impl Dataset {
             Split::by_volume(&shapes, sources.train.len())
         };
         let learned = config.model.learned(&sources.classes);
-        Ok(Self { set: TrainingSet::new(learned, volumes)?, split, voxel_size_nm })
+        Ok(Self { set: TrainingSet::new(learned, volumes)?, split, voxel_size })
     }
 
     /// Reads the test stacks, if the configuration names any.
@@ -68,7 +68,7 @@ impl Dataset {
         let mut training =
             Training::with_normalization(&self.set, split, architecture.clone(), normalization);
         training.settings = config.training_settings();
-        training.voxel_size_nm = self.voxel_size_nm;
+        training.voxel_size_nm = self.voxel_size.map(VoxelSize::nm);
         training.device = device;
         Ok(training)
     }
@@ -264,9 +264,10 @@ impl Stack {
 /// The objects of a label `[z, y, x]`: its numbers, or the connected parts of a mask.
 fn objects(label: &Volume, roi: Roi) -> Result<Array3<u32>> {
     let voxels = label.read(roi)?;
-    let numbers: Array3<f64> = match_voxels!(&voxels, array => array.mapv(f64::from));
-    let is_mask = |one: f64| numbers.iter().all(|&value| value == 0.0 || value == one);
-    if is_mask(255.0) || is_mask(1.0) {
+    let mut values = MaskValues::default();
+    (0..roi.shape[0]).for_each(|z| values.add_section(&voxels, z));
+    let numbers: Array3<f64> = match_voxels!(&voxels, array => array.mapv(Voxel::to_f64));
+    if values.is_mask() {
         let mask = numbers.mapv(|value| value > 0.0);
         return Ok(Components::of(mask.view(), Extent::Volume, Connectivity::Corners).labels());
     }

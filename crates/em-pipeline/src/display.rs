@@ -10,13 +10,6 @@ pub fn shape([z, y, x]: [usize; 3]) -> String {
     format!("{z} x {y} x {x}")
 }
 
-/// A voxel size as `z x y x x nm`.
-pub fn voxel_size(size_nm: [f64; 3]) -> String {
-    // Resolutions are stored as fractions and 32-bit floats, whose last digits say nothing.
-    let [z, y, x] = size_nm.map(|size| (size * 1e4).round() / 1e4);
-    format!("{z} x {y} x {x} nm")
-}
-
 /// A duration as people say it.
 pub fn duration(seconds: f64) -> String {
     match seconds {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use em_io::{Mask, Roi, Volume, VoxelType};
+use em_io::{Blocks, Mask, Roi, Volume, VoxelType};
 use ndarray::Array3;
 use serde::Serialize;
 
@@ -103,22 +103,21 @@ pub fn evaluate(request: &EvaluateRequest, observer: &mut Observer<'_>) -> Resul
     let size = request.voxel_size_nm.or(volumes.label.voxel_size_nm()).or(volumes.prediction.voxel_size_nm());
     let mut collector = Collector::new(Ruler::new(size, request.tolerance));
     let shape = volumes.label.shape();
-    if request.by_section {
-        observer.stage(Stage::sections(shape), |observer| {
-            (0..shape[0]).try_for_each(|z| {
-                volumes.add(Roi::sections(shape, z..z + 1), &mut collector)?;
-                observer.advance(1)
-            })
-        })?;
-    } else {
+    if !request.by_section {
         let gigabytes = shape.iter().map(|&n| n as f64).product::<f64>() * BYTES_PER_VOXEL / 1e9;
         if gigabytes > 4.0 {
             observer.note(&format!(
                 "this takes about {gigabytes:.0} GB of memory; --flat takes sections one by one"
             ))?;
         }
-        volumes.add(Roi::whole(shape), &mut collector)?;
     }
+    let blocks = Blocks::of_sections(Roi::whole(shape), if request.by_section { 1 } else { shape[0] });
+    observer.stage(Stage::sections(shape), |observer| {
+        blocks.iter().try_for_each(|block| {
+            volumes.add(block, &mut collector)?;
+            observer.advance(block.shape[0] as u64)
+        })
+    })?;
     let EvaluateRequest { prediction, label, ignore, .. } = request.clone();
     Ok(Evaluation { format_version: 1, prediction, label, ignore, shape, scores: collector.finish()? })
 }

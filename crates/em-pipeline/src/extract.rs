@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use em_data::resize;
-use em_io::{Roi, VolumeSpec, VolumeWriter, Voxels, match_voxels};
+use em_io::{Blocks, Roi, VolumeSpec, VolumeWriter, Voxels, match_voxels};
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 
 use crate::{Observer, Result, Stage, open};
@@ -56,10 +56,9 @@ pub fn extract(request: &ExtractRequest, observer: &mut Observer<'_>) -> Result<
     let shape = [depth, new_height, new_width];
     let spec = VolumeSpec { shape, voxel_type: volume.voxel_type(), voxel_size_nm };
     let mut writer = VolumeWriter::create(&request.output, spec)?;
-    let at_once = (VOXELS_AT_ONCE / (height * width).max(1)).clamp(1, depth);
     observer.stage(Stage::sections(volume.shape()), |observer| {
-        for start in (0..depth).step_by(at_once) {
-            let block = volume.read(Roi::sections(volume.shape(), start..(start + at_once).min(depth)))?;
+        for block in volume.blocks(Blocks::of_voxels(Roi::whole(volume.shape()), VOXELS_AT_ONCE)) {
+            let (_, block) = block?;
             let block = match request.resize {
                 Some(resize) => resize.apply(&block),
                 None => block,

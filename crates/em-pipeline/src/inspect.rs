@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use em_io::{Volume, Voxels, match_voxels};
+use em_io::{Blocks, Roi, Volume, Voxel, Voxels, match_voxels};
 use serde::Serialize;
 
 use crate::{Observer, Result, Stage};
@@ -97,8 +97,8 @@ impl Values {
             distinct: Some(BTreeMap::new()),
         };
         observer.stage(Stage::sections(volume.shape()), |observer| {
-            (0..volume.shape()[0]).try_for_each(|z| {
-                values.add_section(&volume.read_section(z)?);
+            volume.blocks(Blocks::of_sections(Roi::whole(volume.shape()), 1)).try_for_each(|section| {
+                values.add_section(&section?.1);
                 observer.advance(1)
             })
         })?;
@@ -111,7 +111,7 @@ impl Values {
                 self.distinct = None;
                 a.iter().for_each(|&v| self.add(f64::from(v), 1.0));
             }
-            integers => match_voxels!(integers, a => self.add_runs(a.iter().map(|&v| f64::from(v)))),
+            integers => match_voxels!(integers, a => self.add_runs(a.iter().map(|v| v.to_f64()))),
         }
     }
 

@@ -32,7 +32,6 @@ pub mod inspect;
 pub mod measure;
 mod memory;
 mod observer;
-mod overlap;
 pub mod phantom;
 pub mod predict;
 mod prediction;

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use em_data::TilingConfig;
+use em_io::VoxelSize;
 use em_model::{Architecture, Device, ModelConfig};
 use toml::Value;
 
@@ -28,9 +29,6 @@ const TILES_IN_ALL: usize = 12_800;
 const BATCH_SIZE: usize = 4;
 const AVERAGE_DECAY: f64 = 0.99;
 
-/// Sections thicker than so many pixels are wide are too unlike their neighbours to be stacked.
-const ANISOTROPIC: f64 = 3.0;
-
 /// Writes a configuration that suits the stacks of a folder, which it names by that path.
 ///
 /// # Errors
@@ -45,8 +43,8 @@ pub fn suggested_for(folder: &Path, observer: &mut Observer<'_>) -> Result<Strin
 pub struct Facts {
     /// Shapes of the training volumes, `[z, y, x]`.
     pub shapes: Vec<[usize; 3]>,
-    /// Voxel size in nm, `[z, y, x]`, where the files or the user tell it.
-    pub voxel_size_nm: Option<[f64; 3]>,
+    /// Where the files or the user tell it.
+    pub voxel_size: Option<VoxelSize>,
     /// Classes with their share of the training voxels.
     pub classes: Vec<(String, f64)>,
     /// Whether there are validation stacks of their own.
@@ -67,16 +65,11 @@ impl Facts {
         let shares = dataset.foreground_shares(&dataset.split.train);
         Ok(Self {
             shapes: train.iter().map(|&volume| volumes[volume].shape()).collect(),
-            voxel_size_nm: dataset.voxel_size_nm,
+            voxel_size: dataset.voxel_size,
             classes: dataset.set.classes().iter().cloned().zip(shares).collect(),
             device_bytes: memory::device_bytes(Device::auto()),
             has_validation: dataset.split.validation.iter().any(|region| !train.contains(&region.volume)),
         })
-    }
-
-    /// Returns how many times a section is as thick as a pixel is wide, where that is known.
-    pub fn anisotropy(&self) -> Option<f64> {
-        self.voxel_size_nm.map(|[z, y, x]| z / y.min(x))
     }
 }
 
@@ -140,8 +133,8 @@ impl Suggestion {
         let shares: Vec<String> =
             facts.classes.iter().map(|(class, share)| format!("{class} {:.2} %", share * 100.0)).collect();
         self.decide("data", "classes", classes, format!("Foreground: {}.", shares.join(", ")));
-        if let Some(size) = facts.voxel_size_nm {
-            let size: Vec<Value> = size.into_iter().map(Value::from).collect();
+        if let Some(size) = facts.voxel_size {
+            let size: Vec<Value> = size.nm().into_iter().map(Value::from).collect();
             self.decide("data", "voxel_size_nm", size, "As the files say, in nm, z y x.");
         }
         if !facts.has_validation {
@@ -221,10 +214,10 @@ fn batch_size(facts: &Facts, tile_size: usize) -> (usize, String) {
 /// The data in words, as the head of the file.
 fn about(facts: &Facts) -> String {
     let shapes: Vec<String> = facts.shapes.iter().map(|&shape| display::shape(shape)).collect();
-    let size = match facts.anisotropy() {
+    let size = match facts.voxel_size {
         None => "voxel size unknown: set data.voxel_size_nm for physical units".into(),
-        Some(ratio) if ratio < ANISOTROPIC => "nearly cubic voxels".into(),
-        Some(ratio) => format!("sections {ratio:.0} times as thick as a pixel is wide"),
+        Some(size) if !size.is_anisotropic() => "nearly cubic voxels".into(),
+        Some(size) => format!("sections {:.0} times as thick as a pixel is wide", size.anisotropy()),
     };
     format!("# For {} voxels (z y x), {size}.\n", shapes.join(" and "))
 }
@@ -242,7 +235,7 @@ mod tests {
     fn facts() -> Facts {
         Facts {
             shapes: vec![[36, 768, 1024]],
-            voxel_size_nm: Some([5.0; 3]),
+            voxel_size: VoxelSize::new([5.0; 3]).ok(),
             classes: vec![("mitochondria".into(), 0.096), ("synapses".into(), 0.0047)],
             has_validation: true,
             device_bytes: Some(24 << 30),
@@ -306,8 +299,9 @@ mod tests {
 
     #[test]
     fn the_head_tells_what_is_known_of_voxels() {
-        let head = |voxel_size_nm| {
-            let facts = Facts { voxel_size_nm, ..facts() };
+        let head = |nm: Option<[f64; 3]>| {
+            let voxel_size = nm.map(|nm| VoxelSize::new(nm).unwrap());
+            let facts = Facts { voxel_size, ..facts() };
             read(&facts).0.lines().next().unwrap_or_default().to_owned()
         };
         assert_eq!(head(Some([5.0; 3])), "# For 36 x 768 x 1024 voxels (z y x), nearly cubic voxels.");

@@ -25,7 +25,7 @@ pub struct ConvertArgs {
     /// Voxel size in nm, where the input tells none or a wrong one.
     #[arg(long, value_name = "Z,Y,X", value_parser = voxel_size)]
     voxel_size: Option<[f64; 3]>,
-    /// Type of the voxels: u8, i8, u16, i16, u32, i32 or f32. A value that would change is an error.
+    /// Type of the voxels: u8, i8, u16, i16, u32, i32, u64, i64 or f32. A value that would change is an error.
     #[arg(long = "type", value_name = "TYPE", value_parser = voxel_type)]
     voxel_type: Option<VoxelType>,
     /// Map LOW to the smallest and HIGH to the largest value of the type (0 and 1 for f32); what lies outside is cut off.
@@ -59,7 +59,7 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
         "`{path}`: {} [z, y, x], {}, {}, {} in {}",
         display::shape(volume.shape()),
         volume.voxel_type(),
-        volume.voxel_size_nm().map_or("voxel size unknown".into(), display::voxel_size),
+        volume.voxel_size().map_or("voxel size unknown".into(), |size| size.to_string()),
         display::bytes(converted.bytes),
         display::duration(started.elapsed().as_secs_f64())
     );

@@ -85,9 +85,12 @@ fn raw_tensor(raw: &Voxels) -> Computed<Tensor> {
         Voxels::I16(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
         Voxels::I32(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
         Voxels::F32(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
-        // libtorch computes little with unsigned 16 and 32 bits; a tile becomes float anyway.
+        // libtorch computes little with unsigned 16 and 32 bits, and 64 bits are much; a tile becomes
+        // float anyway.
         Voxels::U16(a) => Tensor::f_from_slice(&contiguous(a.mapv(i32::from).view()))?,
-        Voxels::U32(_) => Tensor::f_from_slice(&contiguous(raw.to_f32().view()))?,
+        Voxels::U32(_) | Voxels::U64(_) | Voxels::I64(_) => {
+            Tensor::f_from_slice(&contiguous(raw.to_f32().view()))?
+        }
     };
     Ok(flat.f_reshape(size)?)
 }

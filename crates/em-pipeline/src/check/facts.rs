@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use em_data::quality::per_section;
 use em_data::{LabelSection, RawSection, correlation};
-use em_io::{Roi, Volume, VoxelType, Voxels};
+use em_io::{Blocks, Roi, Volume, VoxelSize, VoxelType, Voxels};
 use ndarray::Array3;
 use rayon::prelude::*;
 
@@ -27,8 +27,8 @@ pub struct FileFacts<S> {
     pub shape: [usize; 3],
     /// The type of a voxel.
     pub voxel_type: VoxelType,
-    /// `[z, y, x]` in nm.
-    pub voxel_size_nm: Option<[f64; 3]>,
+    /// Where the file tells it.
+    pub voxel_size: Option<VoxelSize>,
     /// Measures, from the first section in use.
     pub sections: Vec<S>,
 }
@@ -129,7 +129,7 @@ fn facts<S>(path: &Path, volume: &Volume, sections: Vec<S>) -> FileFacts<S> {
         path: path.to_path_buf(),
         shape: volume.shape(),
         voxel_type: volume.voxel_type(),
-        voxel_size_nm: volume.voxel_size_nm(),
+        voxel_size: volume.voxel_size(),
         sections,
     }
 }
@@ -172,14 +172,12 @@ fn for_blocks(
     observer: &mut Observer<'_>,
     mut take: impl FnMut(Voxels),
 ) -> Result<()> {
-    let [_, height, width] = volume.shape();
-    let section = (height * width * volume.voxel_type().bytes()).max(1);
-    let at_once = (BLOCK_BYTES / section).max(1);
-    observer.stage(Stage::sections([used.len(), height, width]), |observer| {
-        for start in used.clone().step_by(at_once) {
-            let end = (start + at_once).min(used.end);
-            take(volume.read(Roi::sections(volume.shape(), start..end))?);
-            observer.advance((end - start) as u64)?;
+    let part = Roi::sections(volume.shape(), used);
+    observer.stage(Stage::sections(part.shape), |observer| {
+        for block in volume.blocks(Blocks::of_voxels(part, BLOCK_BYTES / volume.voxel_type().bytes())) {
+            let (place, voxels) = block?;
+            take(voxels);
+            observer.advance(place.shape[0] as u64)?;
         }
         Ok(())
     })

@@ -1,7 +1,7 @@
 //! Labels that are no masks, or the wrong way round.
 
 use em_data::LabelSection;
-use em_data::quality::LISTED_VALUES;
+use em_io::MaskValues;
 
 use super::facts::{FileFacts, StackFacts};
 use super::finding::Finding;
@@ -47,27 +47,20 @@ fn is_numbered(label: &FileFacts<LabelSection>) -> Option<f64> {
 
 /// Names the values of a label that are not those of a mask.
 fn no_mask(class: &str, label: &FileFacts<LabelSection>, start: usize) -> Option<Finding> {
-    let mut values: Vec<f64> = Vec::new();
-    let is_mask = |values: &[f64]| {
-        [255.0, 1.0].iter().any(|foreground| values.iter().all(|v| v == &0.0 || v == foreground))
-    };
+    let mut values = MaskValues::default();
     let first = label.sections.iter().position(|section| {
-        values.extend(&section.values);
-        !is_mask(&values)
+        section.values.iter().for_each(|&value| values.add_value(value));
+        !values.is_mask()
     })?;
-    label.sections[first..].iter().for_each(|section| values.extend(&section.values));
-    values.sort_by(f64::total_cmp);
-    values.dedup();
-    let listed: Vec<String> = values.iter().take(LISTED_VALUES - 1).map(f64::to_string).collect();
-    let more = if values.len() > listed.len() { ", ..." } else { "" };
-    let hint = if values.iter().any(|value| value.fract() != 0.0) {
+    label.sections[first..].iter().flat_map(|section| &section.values).for_each(|&v| values.add_value(v));
+    let hint = if values.values().any(|value| value.fract() != 0.0) {
         "it looks like probabilities: threshold it and save it as 8-bit"
-    } else if values.len() == 2 {
+    } else if values.values().count() == 2 {
         "write 255 where the class is, and 0 elsewhere"
     } else {
         "it looks like several classes or numbered objects: write one file per class, 255 where it is"
     };
-    let found = format!("the label `{class}` holds the values {}{more}", listed.join(", "));
+    let found = format!("the label `{class}` holds the values {}", values.listed().join(", "));
     let finding = Finding::error(found).file(&label.path).sections(vec![start + first]);
-    Some(finding.expected("only 0 and 255, or only 0 and 1").hint(hint))
+    Some(finding.expected(MaskValues::EXPECTED).hint(hint))
 }

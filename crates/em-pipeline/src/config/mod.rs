@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use em_data::{AugmentationConfig, NormalizationConfig, SplitConfig, TilingConfig};
+use em_io::VoxelSize;
 use em_model::{LossConfig, ModelConfig, PredictConfig, TrainConfig, TrainingSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,8 @@ pub struct DataConfig {
     /// The classes to learn; empty takes every class that has a label file.
     pub classes: Vec<String>,
     /// Voxel size in nm, z y x, where the files do not tell it.
-    pub voxel_size_nm: Option<[f64; 3]>,
+    #[schemars(with = "Option<[f64; 3]>")]
+    pub voxel_size_nm: Option<VoxelSize>,
     /// The stack to train on; several as [[data.train]].
     #[serde(with = "sources", skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "sources::OneOrSeveral")]

@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use em_io::{Roi, Volume, VolumeSpec, VolumeWriter, VoxelType, WriteOptions};
+use em_io::{
+    Blocks, Roi, Volume, VolumeSpec, VolumeWriter, VoxelSize, VoxelType, WriteOptions, read_compute_write,
+};
 
 pub use self::part::Part;
 use self::target::Target;
 use self::values::Change;
 pub use self::values::ValueRule;
 use crate::error::{Context, Error, Result, UserError};
-use crate::overlap::read_ahead;
-use crate::{Observer, Stage, display, open};
+use crate::{Observer, Stage, open};
 
 mod part;
 mod target;
@@ -18,9 +19,9 @@ mod target;
 mod tests;
 mod values;
 
-/// The voxels of one block, in bytes. Two blocks are in memory at once, and what became of the
-/// values of one.
-const BLOCK_BYTES: usize = 64 << 20;
+/// The voxels of one block, in bytes. About six blocks are in memory at once: being read, changed and
+/// written, and what became of them.
+const BLOCK_BYTES: usize = 32 << 20;
 
 /// What is to be converted, and into what.
 #[derive(Clone, Debug)]
@@ -94,8 +95,10 @@ pub fn convert(request: &ConvertRequest, observer: &mut Observer<'_>) -> Result<
     };
     let mut writer = VolumeWriter::with_options(target.place(), spec, request.options)
         .map_err(|error| refused(error, &target))?;
-    let at_once = sections_at_once(&volume, spec, request.options);
-    copy(&volume, part, &change, &mut writer, at_once, observer)?;
+    let voxel_bytes = volume.voxel_type().bytes().max(spec.voxel_type.bytes());
+    // Whole chunks where they fit, so that none is decoded twice.
+    let blocks = Blocks::of_voxels(part, BLOCK_BYTES / voxel_bytes).in_chunks_of(request.options.chunk[0]);
+    copy(&volume, blocks, &change, &mut writer, observer)?;
     writer.finish()?;
     target.finish()?;
 
@@ -106,46 +109,27 @@ pub fn convert(request: &ConvertRequest, observer: &mut Observer<'_>) -> Result<
     Ok(Converted { volume, bytes, losses })
 }
 
-/// Copies a part of a volume into a writer: the next block is read while the present one is written.
+/// Copies blocks of a volume into a writer: the next one is read while the present one is changed,
+/// and the one before written.
 fn copy(
     volume: &Volume,
-    part: Roi,
+    blocks: Blocks,
     change: &Change,
     writer: &mut VolumeWriter,
-    at_once: usize,
     observer: &mut Observer<'_>,
 ) -> Result<()> {
     let voxel_bytes = volume.voxel_type().bytes();
-    observer.stage(Stage::bytes((part.voxels() * voxel_bytes) as u64), |observer| {
-        read_ahead(
-            blocks(part, at_once),
-            |block| Ok(change.apply(volume.read(block)?)),
-            |block, changed| {
-                let voxels = changed.ok_or_else(|| change.misfit(volume, part, at_once))?;
-                writer.write(&voxels)?;
-                observer.advance((block.voxels() * voxel_bytes) as u64)
+    observer.stage(Stage::bytes((blocks.part().voxels() * voxel_bytes) as u64), |observer| {
+        read_compute_write(
+            blocks.iter(),
+            |block| Ok(volume.read(block)?),
+            |block, voxels| {
+                let changed = change.apply(voxels).ok_or_else(|| change.misfit(volume, blocks))?;
+                observer.advance((block.voxels() * voxel_bytes) as u64)?;
+                Ok(changed)
             },
+            |_, changed| Ok(writer.write(&changed)?),
         )
-    })
-}
-
-/// Returns how many sections go at once: as many as the budget holds, and a multiple of a chunk's
-/// depth where a chunk fits, so that no chunk is decoded twice.
-fn sections_at_once(volume: &Volume, target: VolumeSpec, options: WriteOptions) -> usize {
-    let [depth, height, width] = target.shape;
-    let voxel = volume.voxel_type().bytes().max(target.voxel_type.bytes());
-    let section = height.saturating_mul(width).saturating_mul(voxel).max(1);
-    let fitting = (BLOCK_BYTES / section).clamp(1, depth.max(1));
-    let chunk = options.chunk[0].max(1);
-    if fitting < chunk { fitting } else { fitting - fitting % chunk }
-}
-
-/// Cuts a part into blocks of whole sections of it.
-fn blocks(part: Roi, at_once: usize) -> impl Iterator<Item = Roi> {
-    let ([z, y, x], [depth, height, width]) = (part.start, part.shape);
-    (0..depth).step_by(at_once.max(1)).map(move |offset| Roi {
-        start: [z + offset, y, x],
-        shape: [at_once.min(depth - offset), height, width],
     })
 }
 
@@ -162,9 +146,6 @@ fn refused(error: em_io::Error, target: &Target) -> Error {
     }
 }
 
-/// Voxel sizes that differ by less are the same: TIFF stores fractions, MRC 32-bit floats.
-const SAME_SIZE: f64 = 1e-5;
-
 /// Tells in which way what is read back is not what was asked for.
 fn losses(asked: VolumeSpec, written: &Volume) -> Vec<String> {
     let mut losses = Vec::new();
@@ -172,19 +153,14 @@ fn losses(asked: VolumeSpec, written: &Volume) -> Vec<String> {
     if kept != asked.voxel_type {
         losses.push(format!("{format} keeps {} voxels as {kept}, with the same values", asked.voxel_type));
     }
-    match (asked.voxel_size_nm, written.voxel_size_nm()) {
-        (Some(asked), None) => {
-            losses.push(format!("{format} keeps no voxel size; it was {}", display::voxel_size(asked)));
-        }
-        (asked, Some(kept)) if asked.is_none_or(|asked| differ(asked, kept)) => {
-            let [asked, kept] = [asked, Some(kept)].map(|s| s.map_or("unknown".into(), display::voxel_size));
+    let asked_size = asked.voxel_size_nm.and_then(|nm| VoxelSize::new(nm).ok());
+    match (asked_size, written.voxel_size()) {
+        (Some(asked), None) => losses.push(format!("{format} keeps no voxel size; it was {asked}")),
+        (asked, Some(kept)) if asked.is_none_or(|asked| !asked.is_same_as(kept)) => {
+            let asked = asked.map_or("unknown".into(), |size| size.to_string());
             losses.push(format!("the voxel size is {kept} now; it was {asked}"));
         }
         _ => {}
     }
     losses
-}
-
-fn differ(a: [f64; 3], b: [f64; 3]) -> bool {
-    a.iter().zip(b).any(|(a, b)| (a - b).abs() > SAME_SIZE * a.abs())
 }

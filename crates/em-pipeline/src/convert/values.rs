@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use em_io::{Roi, Volume, VoxelType, Voxels, match_voxels};
+use em_io::{Blocks, Volume, Voxel, VoxelType, Voxels, match_voxels};
 
-use super::blocks;
 use crate::error::{Error, Result, UserError};
 
 /// What happens to values that are to be of another type.
@@ -61,21 +60,20 @@ impl Change {
             }
             _ if voxels.voxel_type() == self.to => Some(voxels),
             ValueRule::Exact if !self.holds(&voxels) => None,
-            ValueRule::Exact | ValueRule::Clip => Some(voxels.map(self.to, |v| v)),
+            ValueRule::Exact | ValueRule::Clip => Some(voxels.to_type(self.to)),
         }
     }
 
     fn holds(&self, voxels: &Voxels) -> bool {
-        self.to.holds_all_of(voxels.voxel_type())
-            || match_voxels!(voxels, array => array.iter().all(|&v| self.to.holds(f64::from(v))))
+        voxels.fit(self.to)
     }
 
     /// Says what a part of a volume holds that does not fit, and what can be done.
-    pub fn misfit(&self, volume: &Volume, part: Roi, at_once: usize) -> Error {
+    pub fn misfit(&self, volume: &Volume, blocks: Blocks) -> Error {
         let mut found = Found::default();
-        for block in blocks(part, at_once) {
-            match volume.read(block) {
-                Ok(voxels) => found.add(&voxels),
+        for block in volume.blocks(blocks) {
+            match block {
+                Ok((_, voxels)) => found.add(&voxels),
                 Err(error) => return error.into(),
             }
         }
@@ -106,7 +104,7 @@ impl Default for Found {
 
 impl Found {
     fn add(&mut self, voxels: &Voxels) {
-        match_voxels!(voxels, array => array.iter().for_each(|&v| self.add_value(f64::from(v))));
+        match_voxels!(voxels, array => array.iter().for_each(|v| self.add_value(v.to_f64())));
     }
 
     fn add_value(&mut self, value: f64) {

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use em_io::{Content, Volume, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions};
+use em_io::{Blocks, Content, Roi, Volume, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions};
 use em_objects::{FindConfig, Nearest, Objects};
 
 pub use self::class::SplitSummary;
@@ -228,13 +228,13 @@ const SECTIONS_AT_ONCE: usize = 4;
 fn write_labels(objects: &Objects, path: &Path, observer: &mut Observer<'_>) -> Result<()> {
     let shape = objects.shape();
     let spec = VolumeSpec { shape, voxel_type: VoxelType::U32, voxel_size_nm: objects.voxel_size_nm() };
-    let options = WriteOptions { content: Some(Content::Label), ..Default::default() };
+    let options = WriteOptions::default().with_content(Content::Label);
     let mut writer = VolumeWriter::with_options(path, spec, options)?;
     observer.stage(Stage::sections(shape), |observer| {
-        for z in (0..shape[0]).step_by(SECTIONS_AT_ONCE) {
-            let end = (z + SECTIONS_AT_ONCE).min(shape[0]);
-            writer.write(&Voxels::U32(objects.paint(z..end)?))?;
-            observer.advance((end - z) as u64)?;
+        for block in Blocks::of_sections(Roi::whole(shape), SECTIONS_AT_ONCE).iter() {
+            let [sections, ..] = block.ranges();
+            writer.write(&Voxels::U32(objects.paint(sections)?))?;
+            observer.advance(block.shape[0] as u64)?;
         }
         Ok(())
     })?;

@@ -13,10 +13,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use em_io::hex;
 use ndarray::Array4;
 use sha2::{Digest, Sha256};
 
-use super::fingerprint::{Fingerprint, hex};
+use super::fingerprint::Fingerprint;
 use crate::error::{Context, Error, Result, UserError};
 
 /// The file of the fingerprint.

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use em_io::{Roi, Volume, match_voxels};
+use em_io::{Roi, Volume, hex, match_voxels};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -58,11 +58,6 @@ impl Fingerprint {
             (value(self) != value(other)).then(|| (name.clone(), value(self), value(other)))
         })
     }
-}
-
-/// A checksum in hexadecimal digits.
-pub fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The files of a volume: one, or all in a folder.

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use em_io::Volume;
+use em_io::{Blocks, Volume};
 use em_model::Predictor;
 
-use super::blocks::Blocks;
 use super::outputs::Output;
 use crate::Result;
 

@@ -7,30 +7,26 @@
 //! | `predict/outputs.rs` | the files: masks and probabilities, written block by block |
 //! | `predict/block_store.rs` | the finished blocks on disk, from which an interrupted prediction goes on |
 //! | `predict/fingerprint.rs` | what a prediction was asked to do, so that only the same is resumed |
-//! | `predict/blocks.rs` | a volume cut into blocks |
 
 use std::iter;
 use std::path::PathBuf;
 
 use em_data::Normalization;
-use em_io::{Volume, VolumeSpec, VoxelType};
+use em_io::{Blocks, Roi, Volume, VolumeSpec, VoxelSize, VoxelType, read_compute_write};
 use em_model::{Device, ModelCard, PredictConfig, Predictor, RunFolder, TuningOnDisk};
 use em_objects::Postprocess;
 use ndarray::{Array4, ArrayView3, Axis};
 
 use self::block_store::BlockStore;
-use self::blocks::Blocks;
 use self::fingerprint::Fingerprint;
 pub use self::memory::PredictMemory;
 use self::outputs::{Output, Writers};
 pub use self::outputs::{OutputKind, PredictedFile};
 use crate::class_path::class_path;
 use crate::error::{Context, Result, UserError};
-use crate::overlap;
 use crate::{Observer, RunConfig, Stage, open};
 
 mod block_store;
-mod blocks;
 mod fingerprint;
 mod memory;
 mod outputs;
@@ -126,10 +122,8 @@ impl PredictRequest {
             if !self.cleaning {
                 rule.cleaning = Postprocess::default();
             }
-            let kinds = [
-                (&self.masks, OutputKind::Mask(rule)),
-                (&self.probabilities, OutputKind::Probabilities),
-            ];
+            let kinds =
+                [(&self.masks, OutputKind::Mask(rule)), (&self.probabilities, OutputKind::Probabilities)];
             for (path, kind) in kinds {
                 let Some(path) = path else { continue };
                 let path = if several { class_path(path, class) } else { path.clone() };
@@ -192,8 +186,8 @@ impl PredictPlan {
         let normalization = predictor.normalization(&volume)?;
         note_dropped_tuning(&predictor, &runs[0], observer)?;
         let outputs = request.outputs(&predictor)?;
-        let block_voxels = predictor.config().block_voxels;
-        let blocks = Blocks::new(volume.shape(), block_voxels, predictor.sections_at_once());
+        let blocks = Blocks::of_voxels(Roi::whole(volume.shape()), predictor.config().block_voxels)
+            .in_steps_of(predictor.sections_at_once());
         let memory = PredictMemory::of(&predictor, &volume, blocks, &outputs)?;
         let resume = request.resume;
         Ok(Self { runs, resume, volume, predictor, normalization, outputs, blocks, memory })
@@ -238,7 +232,7 @@ impl PredictPlan {
     ) -> Result<()> {
         // The reading thread gets these and not the whole plan, whose tensors stay on this thread.
         let (volume, blocks, halo) = (&self.volume, self.blocks, self.predictor.halo_sections());
-        overlap::read_compute_write(
+        read_compute_write(
             store.finished()..blocks.count(),
             |block| Ok(volume.read(blocks.roi_with_halo(block, halo))?.to_f32()),
             |block, voxels| self.predict_block(block, voxels.view(), observer),
@@ -343,10 +337,13 @@ fn warn_of_other_voxel_size(
     volume: &Volume,
     observer: &mut Observer<'_>,
 ) -> Result<()> {
-    let (Some(trained), Some(found)) = (predictor.card().voxel_size_nm, volume.voxel_size_nm()) else {
+    let trained = predictor.card().voxel_size_nm;
+    let (Some(trained), Some(found)) = (trained.and_then(|nm| VoxelSize::new(nm).ok()), volume.voxel_size())
+    else {
         return Ok(());
     };
-    if trained.iter().zip(found).any(|(a, b)| (a - b).abs() > 0.2 * a) {
+    if !trained.is_close_to(found) {
+        let [trained, found] = [trained, found].map(VoxelSize::nm);
         observer.warn(&format!(
             "the model was trained at {trained:?} nm [z, y, x], and the input has {found:?} nm"
         ))?;

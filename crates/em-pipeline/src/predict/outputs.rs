@@ -116,7 +116,7 @@ impl Writer {
             OutputKind::Mask(_) => Content::Label,
             OutputKind::Probabilities => Content::Intensity,
         };
-        let options = WriteOptions { content: Some(content), ..Default::default() };
+        let options = WriteOptions::default().with_content(content);
         let writer = VolumeWriter::with_options(&output.path, spec, options)?;
         let cleaning = output.kind.volume_cleaning();
         let folder = output.path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -1,7 +1,5 @@
 //! What a caller can choose when a volume is written, nearly all of it about OME-Zarr.
 
-use crate::TiffCompression;
-
 /// A version of OME-Zarr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,6 +13,7 @@ pub enum OmeZarrVersion {
 
 /// What voxels mean, which decides how smaller levels are made of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Content {
     /// Grey values or probabilities: a voxel of a smaller level is the mean of those it covers.
     Intensity,
@@ -23,23 +22,35 @@ pub enum Content {
     Label,
 }
 
+/// How the voxels of a TIFF file are packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TiffCompression {
+    /// Adobe's deflate: it leaves about 86 % of EM, and little of a mask.
+    #[default]
+    Deflate,
+    /// Voxels as they are, which other programs can map into memory.
+    None,
+}
+
 /// How a volume is written, beyond what [`crate::VolumeSpec`] says of it.
 ///
 /// All but the last is about OME-Zarr; what does not concern a format, it ignores.
 ///
 /// ```
-/// use em_io::{OmeZarrVersion, VolumeSpec, VolumeWriter, VoxelType, WriteOptions};
+/// use em_io::{TiffCompression, VolumeSpec, VolumeWriter, VoxelType, WriteOptions};
 /// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("volume.zarr");
+/// # let path = folder.path().join("volume.tif");
 /// let spec = VolumeSpec { shape: [8, 64, 64], voxel_type: VoxelType::U8, voxel_size_nm: None };
-/// let options = WriteOptions { version: OmeZarrVersion::V0_4, levels: Some(1), ..Default::default() };
+/// let options = WriteOptions::default().with_tiff_compression(TiffCompression::None);
 /// let mut writer = VolumeWriter::with_options(&path, spec, options)?;
 /// writer.write(&ndarray::Array3::<u8>::zeros((8, 64, 64)).into())?;
 /// writer.finish()?;
-/// assert_eq!(em_io::open(&path)?.format(), "OME-Zarr 0.4");
+/// assert!(std::fs::metadata(&path)?.len() > 8 * 64 * 64);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WriteOptions {
     /// The version of OME-Zarr. A label takes that of its image.
     pub version: OmeZarrVersion,
@@ -64,5 +75,37 @@ impl Default for WriteOptions {
             content: None,
             tiff_compression: TiffCompression::default(),
         }
+    }
+}
+
+impl WriteOptions {
+    /// Chooses the version of OME-Zarr.
+    pub fn with_version(mut self, version: OmeZarrVersion) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Chooses the shape of a chunk, `[z, y, x]`.
+    pub fn with_chunk(mut self, chunk: [usize; 3]) -> Self {
+        self.chunk = chunk;
+        self
+    }
+
+    /// Chooses the number of levels, with the full one.
+    pub fn with_levels(mut self, levels: usize) -> Self {
+        self.levels = Some(levels);
+        self
+    }
+
+    /// Says what the voxels mean.
+    pub fn with_content(mut self, content: Content) -> Self {
+        self.content = Some(content);
+        self
+    }
+
+    /// Chooses how TIFF is packed.
+    pub fn with_tiff_compression(mut self, compression: TiffCompression) -> Self {
+        self.tiff_compression = compression;
+        self
     }
 }
