@@ -121,7 +121,7 @@ pub(crate) fn votes_of_section(section: ArrayView2<'_, bool>, edge: usize) -> Ar
 
 /// The voxel that stands at `place - radius` of a lane of `len` that is mirrored at its ends:
 /// d c b a | a b c d | d c b a, as often as it takes.
-pub(crate) fn mirrored(place: usize, radius: usize, len: usize) -> usize {
+pub(crate) fn mirrored_with_edge(place: usize, radius: usize, len: usize) -> usize {
     let period = 2 * len;
     let place = (place + period * radius.div_ceil(period) - radius) % period;
     place.min(period - 1 - place)
@@ -130,7 +130,7 @@ pub(crate) fn mirrored(place: usize, radius: usize, len: usize) -> usize {
 /// Replaces each value by the sum of itself and `radius` neighbours on both sides, mirrored at the ends.
 fn sum_windows(mut lane: ArrayViewMut1<'_, u32>, radius: usize) {
     let len = lane.len();
-    let extended: Vec<u32> = (0..len + 2 * radius).map(|place| lane[mirrored(place, radius, len)]).collect();
+    let extended: Vec<u32> = (0..len + 2 * radius).map(|place| lane[mirrored_with_edge(place, radius, len)]).collect();
     let mut sum: u32 = extended[..2 * radius].iter().sum();
     for (place, out) in lane.iter_mut().enumerate() {
         sum += extended[place + 2 * radius];
