@@ -34,6 +34,9 @@ pub mod tile;
 mod training_set;
 pub mod transform;
 
+pub use em_io;
+pub use ndarray;
+
 pub use augment::AugmentationConfig;
 pub use error::{Error, Result};
 pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};

@@ -1,5 +1,7 @@
 //! Settings without problems work, whatever they are.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use em_data::{
     AugmentationConfig, LabelledVolume, Normalization, NormalizationConfig, NormalizationKind, Placement,
     Sampler, Split, SplitConfig, SplitKind, TilingConfig, TrainingSet,
