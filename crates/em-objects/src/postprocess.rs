@@ -120,7 +120,8 @@ pub(crate) fn votes_of_section(section: ArrayView2<'_, bool>, edge: usize) -> Ar
 }
 
 /// The voxel that stands at `place - radius` of a lane of `len` that is mirrored at its ends:
-/// d c b a | a b c d | d c b a, as often as it takes.
+/// d c b a | a b c d | d c b a, as often as it takes: the border voxel is repeated, as by NumPy's mode
+/// `symmetric` of `pad`.
 pub(crate) fn mirrored_with_edge(place: usize, radius: usize, len: usize) -> usize {
     let period = 2 * len;
     let place = (place + period * radius.div_ceil(period) - radius) % period;
