@@ -25,6 +25,9 @@ mod quantile;
 pub mod soft;
 pub mod surface;
 
+pub use ndarray;
+pub use rand;
+
 pub use bootstrap::{Bootstrap, Interval};
 pub use boundary::BoundaryCounts;
 pub use calibration::Calibration;
@@ -32,6 +35,5 @@ pub use confusion::ConfusionCounts;
 pub use disjoint_sets::DisjointSets;
 pub use error::{Error, Result};
 pub use instance::{InstanceCounts, Overlaps};
-pub use ndarray;
 pub use quantile::{quantile, quantile_of_counts};
 pub use surface::SurfaceDistances;
