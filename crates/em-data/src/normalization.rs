@@ -367,7 +367,9 @@ mod tests {
         assert!(problems(percentile, 0.0, 100.0).is_empty());
         assert_eq!(
             problems(percentile, 60.0, 40.0),
-            ["`NormalizationConfig::lower_percentile` is 60, expected less than upper_percentile, which is 40"]
+            [
+                "`NormalizationConfig::lower_percentile` is 60, expected less than upper_percentile, which is 40"
+            ]
         );
         assert_eq!(problems(percentile, 50.0, 50.0).len(), 1);
         assert_eq!(

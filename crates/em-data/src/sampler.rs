@@ -44,10 +44,12 @@ impl TilingConfig {
     /// Returns all settings that are out of range.
     pub fn problems(&self) -> Vec<SettingError> {
         let mut checks = Checks::of("TilingConfig");
-        checks
-            .at_least_1("tile_size", self.tile_size)
-            .at_least_1("tile_depth", self.tile_depth)
-            .within("foreground_fraction", self.foreground_fraction, 0.0..=1.0, "0 to 1");
+        checks.at_least_1("tile_size", self.tile_size).at_least_1("tile_depth", self.tile_depth).within(
+            "foreground_fraction",
+            self.foreground_fraction,
+            0.0..=1.0,
+            "0 to 1",
+        );
         checks.finish()
     }
 

@@ -94,12 +94,11 @@ impl LabelledVolume {
 
     /// Brings the masks into the order of `classes`, which are all different.
     fn reordered(mut self, classes: &[String]) -> Result<Self> {
-        let sorted = |mut names: Vec<&str>| {
-            names.sort_unstable();
-            names
-        };
-        let expected = classes.iter().map(String::as_str).collect();
-        if sorted(self.classes().collect()) != sorted(expected) {
+        let mut found: Vec<&str> = self.classes().collect();
+        let mut expected: Vec<&str> = classes.iter().map(String::as_str).collect();
+        found.sort_unstable();
+        expected.sort_unstable();
+        if found != expected {
             let found = self.classes().map(str::to_owned).collect();
             return Err(Error::Classes { volume: self.name, found, expected: classes.to_vec() });
         }
@@ -136,7 +135,8 @@ impl TrainingSet {
     /// # Ok::<(), em_data::Error>(())
     /// ```
     pub fn new(classes: Vec<String>, volumes: Vec<LabelledVolume>) -> Result<Self> {
-        if let Some((_, class)) = classes.iter().enumerate().find(|(n, class)| classes[..*n].contains(class)) {
+        if let Some((_, class)) = classes.iter().enumerate().find(|(n, class)| classes[..*n].contains(class))
+        {
             return Err(Error::RepeatedClass { class: class.clone() });
         }
         let volumes = volumes.into_iter().map(|volume| volume.reordered(&classes)).collect::<Result<_>>()?;
@@ -186,7 +186,8 @@ mod tests {
 
     /// A volume of three sections and as many classes, the mask of the n-th of which is section n.
     fn volume(classes: &[&str]) -> LabelledVolume {
-        let mask = |section: usize| Mask::new(Array3::from_shape_fn((3, 1, 1), |(z, _, _)| z == section), None);
+        let mask =
+            |section: usize| Mask::new(Array3::from_shape_fn((3, 1, 1), |(z, _, _)| z == section), None);
         let masks = classes.iter().enumerate().map(|(n, class)| ((*class).to_owned(), mask(n))).collect();
         LabelledVolume::new("v.tif", Voxels::U8(Array3::zeros((3, 1, 1))), masks).unwrap()
     }
@@ -215,8 +216,14 @@ mod tests {
         };
         assert_eq!(refused(&["a", "b"], &["b"]), r#"`v.tif` has labels for ["b"], expected ["a", "b"]"#);
         assert_eq!(refused(&["a"], &["a", "b"]), r#"`v.tif` has labels for ["a", "b"], expected ["a"]"#);
-        assert_eq!(refused(&["a", "b"], &["a", "c"]), r#"`v.tif` has labels for ["a", "c"], expected ["a", "b"]"#);
-        assert_eq!(refused(&["a", "b"], &["b", "b"]), r#"`v.tif` has labels for ["b", "b"], expected ["a", "b"]"#);
+        assert_eq!(
+            refused(&["a", "b"], &["a", "c"]),
+            r#"`v.tif` has labels for ["a", "c"], expected ["a", "b"]"#
+        );
+        assert_eq!(
+            refused(&["a", "b"], &["b", "b"]),
+            r#"`v.tif` has labels for ["b", "b"], expected ["a", "b"]"#
+        );
         assert_eq!(refused(&["a", "a"], &["a", "a"]), "the class `a` is named more than once");
     }
 }

@@ -98,8 +98,11 @@ fn normalization() -> impl Strategy<Value = NormalizationConfig> {
 fn split() -> impl Strategy<Value = SplitConfig> {
     let kind = prop_oneof![Just(SplitKind::ZBlocks), Just(SplitKind::RandomTiles)];
     // 0.7 of 64 sections leave more than the largest gap and the deepest tile.
-    (kind, number(0.0, 0.7), 0_usize..8)
-        .prop_map(|(kind, validation_fraction, gap)| SplitConfig { kind, validation_fraction, gap })
+    (kind, number(0.0, 0.7), 0_usize..8).prop_map(|(kind, validation_fraction, gap)| SplitConfig {
+        kind,
+        validation_fraction,
+        gap,
+    })
 }
 
 proptest! {

@@ -23,14 +23,16 @@ fn discs(radius: f64, growth: f64) -> Array3<bool> {
 fn run() -> Result<(), Box<dyn Error>> {
     let (prediction, label) = (discs(17.0, 0.5), discs(20.0, 0.0));
     let sections = prediction.outer_iter().zip(label.outer_iter());
-    let counts: Vec<ConfusionCounts> =
-        sections.map(|(prediction, label)| ConfusionCounts::of(prediction, label)).collect::<Result<_, _>>()?;
+    let counts: Vec<ConfusionCounts> = sections
+        .map(|(prediction, label)| ConfusionCounts::of(prediction, label))
+        .collect::<Result<_, _>>()?;
     let iou_of = |sections: &[usize]| sections.iter().map(|&z| counts[z]).sum::<ConfusionCounts>().iou();
 
     let all: Vec<usize> = (0..counts.len()).collect();
     let iou = iou_of(&all).ok_or("there is no foreground")?;
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let interval = Bootstrap::default().interval(counts.len(), &mut rng, iou_of)?.ok_or("one section only")?;
+    let interval =
+        Bootstrap::default().interval(counts.len(), &mut rng, iou_of)?.ok_or("one section only")?;
     println!("IoU {iou:.4} ({:.4} to {:.4}, 95 % of resampled sections)", interval.low, interval.high);
     Ok(())
 }
@@ -39,6 +41,6 @@ fn run() -> Result<(), Box<dyn Error>> {
 fn main() -> ExitCode {
     let Err(error) = run() else { return ExitCode::SUCCESS };
     eprintln!("error: {error}");
-    successors(error.source(), |cause| cause.source()).for_each(|cause| eprintln!("  because: {cause}"));
+    successors(error.source(), |&cause| cause.source()).for_each(|cause| eprintln!("  because: {cause}"));
     ExitCode::FAILURE
 }

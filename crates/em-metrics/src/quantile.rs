@@ -54,7 +54,8 @@ mod tests {
     #[test]
     fn quantiles_are_those_of_numpy() {
         let of = |share| quantile(&[1.0, 3.0, 4.0, 10.0], share).unwrap();
-        let expected = [(0.0, 1.0), (0.25, 2.5), (0.4, 3.2), (0.5, 3.5), (0.75, 5.5), (0.95, 9.1), (1.0, 10.0)];
+        let expected =
+            [(0.0, 1.0), (0.25, 2.5), (0.4, 3.2), (0.5, 3.5), (0.75, 5.5), (0.95, 9.1), (1.0, 10.0)];
         for (share, expected) in expected {
             assert!((of(share) - expected).abs() < 1e-12, "{share}: {}", of(share));
         }

@@ -42,6 +42,6 @@ fn run() -> Result<(), Box<dyn Error>> {
 fn main() -> ExitCode {
     let Err(error) = run() else { return ExitCode::SUCCESS };
     eprintln!("error: {error}");
-    successors(error.source(), |cause| cause.source()).for_each(|cause| eprintln!("  because: {cause}"));
+    successors(error.source(), |&cause| cause.source()).for_each(|cause| eprintln!("  because: {cause}"));
     ExitCode::FAILURE
 }

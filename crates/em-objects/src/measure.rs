@@ -9,9 +9,9 @@ use crate::Extent;
 use crate::eigen::eigen;
 use crate::error::{Error, Result};
 use crate::foreground::one_of;
+use crate::moments::{Moments, moments_of_section};
 use crate::objects::{Objects, batches};
 use crate::runs::Run;
-use crate::moments::{Moments, moments_of_section};
 use crate::surface_area::PairAreas;
 
 /// An object and its measurements. Axes are `[z, y, x]`.

@@ -131,7 +131,8 @@ pub(crate) fn mirrored_with_edge(place: usize, radius: usize, len: usize) -> usi
 /// Replaces each value by the sum of itself and `radius` neighbours on both sides, mirrored at the ends.
 fn sum_windows(mut lane: ArrayViewMut1<'_, u32>, radius: usize) {
     let len = lane.len();
-    let extended: Vec<u32> = (0..len + 2 * radius).map(|place| lane[mirrored_with_edge(place, radius, len)]).collect();
+    let extended: Vec<u32> =
+        (0..len + 2 * radius).map(|place| lane[mirrored_with_edge(place, radius, len)]).collect();
     let mut sum: u32 = extended[..2 * radius].iter().sum();
     for (place, out) in lane.iter_mut().enumerate() {
         sum += extended[place + 2 * radius];
