@@ -160,3 +160,19 @@ pub fn fill_holes(mask: ArrayView3<'_, bool>, extent: Extent) -> Array3<bool> {
     let open = background.at_border(extent);
     inverted(background.mask_of(|number| open[number as usize - 1]).view())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // python: np.pad([0, 1, 2], 4, mode="symmetric").tolist(); np.pad([0, 1], 5, mode="symmetric").tolist()
+    #[test]
+    fn the_edge_is_repeated_where_a_lane_is_mirrored() {
+        let padded = |len: usize, radius: usize| -> Vec<usize> {
+            (0..len + 2 * radius).map(|place| mirrored_with_edge(place, radius, len)).collect()
+        };
+        assert_eq!(padded(3, 4), [2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0]);
+        assert_eq!(padded(2, 5), [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1]);
+        assert_eq!(padded(1, 2), [0; 5]);
+    }
+}
