@@ -1,5 +1,7 @@
 //! Settings without problems work, whatever they are.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use em_data::{
     AugmentationConfig, LabelledVolume, Normalization, NormalizationConfig, NormalizationKind, Placement,
     Sampler, Split, SplitConfig, SplitKind, TilingConfig, TrainingSet,
@@ -123,7 +125,7 @@ proptest! {
         let split = Split::new(&split, &[SHAPE], tiling.tile_size, 1).unwrap();
         let sampler = Sampler::new(&set, &split.train, &tiling, &augmentation, 1).unwrap();
         for tile in sampler.epoch(0) {
-            let drawn = tile.transform;
+            let drawn = tile.augmentation;
             let numbers = [drawn.blur, drawn.low_resolution, drawn.gamma, drawn.gain, drawn.shift, drawn.noise];
             prop_assert!(numbers.iter().all(|number| number.is_finite()), "{:?}", drawn);
             if let Some(warp) = drawn.warp {

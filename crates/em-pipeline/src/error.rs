@@ -55,7 +55,7 @@ pub enum Error {
 
     /// Objects could not be found or measured.
     #[error(transparent)]
-    Objects(#[from] em_objects::Error),
+    Objects(em_objects::Error),
 
     /// A score could not be computed.
     #[error(transparent)]
@@ -78,12 +78,21 @@ impl From<em_data::Error> for Error {
     }
 }
 
+impl From<em_objects::Error> for Error {
+    fn from(error: em_objects::Error) -> Self {
+        match error {
+            em_objects::Error::Stopped => Self::Stopped,
+            error => Self::Objects(error),
+        }
+    }
+}
+
 impl From<em_model::Error> for Error {
     fn from(error: em_model::Error) -> Self {
         match error {
             em_model::Error::Settings(problem) => Self::Setting(problem),
             em_model::Error::Tiles(error) => error.into(),
-            em_model::Error::Objects(error) => Self::Objects(error),
+            em_model::Error::Objects(error) => error.into(),
             em_model::Error::Io(error) => Self::Io(error),
             em_model::Error::Stopped => Self::Stopped,
             error => Self::Model(error),

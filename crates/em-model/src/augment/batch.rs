@@ -65,9 +65,9 @@ impl DeviceVolumes {
     /// `[class, z, y, x]` of a volume.
     fn tile(&self, sample: &TileSample, config: &BatchConfig) -> Computed<(Tensor, Labels)> {
         let size = config.tile_size;
-        let transform = &sample.transform;
+        let augmentation = &sample.augmentation;
         let depth = config.tile_depth.unwrap_or(1);
-        let (raw, labels) = match &transform.warp {
+        let (raw, labels) = match &augmentation.warp {
             None => {
                 let [z, y, x] = sample.start;
                 let roi = Roi { start: [z, y, x], shape: [depth, size, size] };
@@ -85,15 +85,15 @@ impl DeviceVolumes {
             }
         };
         let raw = normalized(&raw.f_to_kind(Kind::Float)?, config.normalization)?;
-        let raw = slipped(&turned(&raw, transform)?, transform)?;
-        let labels = labels.map(|labels| slipped(&turned(labels, transform)?, transform))?;
-        let raw = intensity(&raw, transform)?;
+        let raw = slipped(&turned(&raw, augmentation)?, augmentation)?;
+        let labels = labels.map(|labels| slipped(&turned(labels, augmentation)?, augmentation))?;
+        let raw = intensity(&raw, augmentation)?;
         if config.tile_depth.is_none() {
             return Ok((raw, labels));
         }
         let shape = [-1, depth as i64, size as i64, size as i64];
-        let labels = labels.map(|labels| turned_through(&labels.f_view(shape)?, transform))?;
-        Ok((turned_through(&raw, transform)?, labels))
+        let labels = labels.map(|labels| turned_through(&labels.f_view(shape)?, augmentation))?;
+        Ok((turned_through(&raw, augmentation)?, labels))
     }
 }
 
@@ -123,7 +123,7 @@ fn centre(tile: &Tensor, margin: usize) -> Computed<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use em_data::{LabelledVolume, Region, TileTransform, TrainingSet, Warp};
+    use em_data::{LabelledVolume, Region, TileAugmentation, TrainingSet, Warp};
     use em_io::{Mask, Voxels};
     use ndarray::Array3;
 
@@ -156,23 +156,28 @@ mod tests {
         let volumes = upload(raw, mask);
         for quarter_turns in 0..4 {
             for (flip_y, flip_x) in [(false, false), (true, false), (false, true), (true, true)] {
-                let transform = TileTransform { flip_y, flip_x, quarter_turns, ..TileTransform::IDENTITY };
-                let sample = TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, transform };
+                let augmentation =
+                    TileAugmentation { flip_y, flip_x, quarter_turns, ..TileAugmentation::IDENTITY };
+                let sample =
+                    TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, augmentation: augmentation };
                 let (x, y) = volumes.batch(&[sample], &PLAIN).unwrap();
                 let odd: Vec<f32> = values(&x).iter().map(|v| v % 2.0).collect();
                 assert_eq!(odd, values(&y.masks));
             }
         }
         // [[31, 32], [36, 37]]: mirrored along x, then a quarter turn from y to x, as numpy.rot90.
-        let transform = TileTransform {
+        let augmentation = TileAugmentation {
             flip_x: true,
             quarter_turns: 1,
             gain: 2.0,
             shift: 1.0,
-            ..TileTransform::IDENTITY
+            ..TileAugmentation::IDENTITY
         };
         let (x, _) = volumes
-            .batch(&[TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, transform }], &PLAIN)
+            .batch(
+                &[TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, augmentation: augmentation }],
+                &PLAIN,
+            )
             .unwrap();
         assert_eq!(values(&x), [63.0, 73.0, 65.0, 75.0]);
     }
@@ -184,7 +189,8 @@ mod tests {
         let volumes = upload(Array3::zeros((1, 6, 6)), mask);
         let config = BatchConfig { tile_size: 6, margin: 2, in_channels: 3, ..PLAIN };
         let bounds = Roi::whole([1, 6, 6]);
-        let sample = TileSample { volume: 0, start: [0; 3], bounds, transform: TileTransform::IDENTITY };
+        let sample =
+            TileSample { volume: 0, start: [0; 3], bounds, augmentation: TileAugmentation::IDENTITY };
         let (x, y) = volumes.batch(&[sample], &config).unwrap();
         assert_eq!((x.size(), y.masks.size()), (vec![1, 3, 6, 6], vec![1, 1, 2, 2]));
         assert_eq!(values(&y.masks), [1.0, 0.0, 0.0, 0.0]);
@@ -199,7 +205,7 @@ mod tests {
         let bounds = Roi { start: [1, 0, 0], shape: [4, 2, 2] };
         let sections = |z| {
             let sample =
-                TileSample { volume: 0, start: [z, 0, 0], bounds, transform: TileTransform::IDENTITY };
+                TileSample { volume: 0, start: [z, 0, 0], bounds, augmentation: TileAugmentation::IDENTITY };
             let (x, _) = volumes.batch(&[sample], &config).unwrap();
             values(&x).chunks(4).map(|section| section[0] as usize).collect::<Vec<_>>()
         };
@@ -222,8 +228,8 @@ mod tests {
         let mut seen = Vec::new();
         for axis_turns in 0..3 {
             for flip_z in [false, true] {
-                let transform = TileTransform { flip_z, axis_turns, ..TileTransform::IDENTITY };
-                let sample = TileSample { volume: 0, start: [2, 1, 1], bounds, transform };
+                let augmentation = TileAugmentation { flip_z, axis_turns, ..TileAugmentation::IDENTITY };
+                let sample = TileSample { volume: 0, start: [2, 1, 1], bounds, augmentation: augmentation };
                 let (x, y) = volumes.batch(&[sample], &config).unwrap();
                 assert_eq!((x.size(), y.masks.size()), (vec![1, 1, 2, 2, 2], vec![1, 1, 2, 2, 2]));
                 let odd: Vec<f32> = values(&x).iter().map(|v| v % 2.0).collect();
@@ -251,7 +257,7 @@ mod tests {
             volume: 0,
             start: [0, 12, 12],
             bounds: Roi::whole([1, 40, 40]),
-            transform: TileTransform { warp, ..TileTransform::IDENTITY },
+            augmentation: TileAugmentation { warp, ..TileAugmentation::IDENTITY },
         };
         let batch = |warp| volumes.batch(&[at(warp)], &config).unwrap();
         // A quarter turn by interpolation is the exact one, `numpy.rot90(tile, k=-1)`.

@@ -1,13 +1,13 @@
 //! Defects of electron microscopy in a tile: holes, bands, slips, sections that are lost or moved.
 
-use em_data::{Defect, TileTransform};
+use em_data::{Defect, TileAugmentation};
 use tch::{Kind, Tensor};
 
 use crate::error::Computed;
 
 /// Moves the rows below a line along x, where the tile has this defect.
-pub(crate) fn slipped(tile: &Tensor, transform: &TileTransform) -> Computed<Tensor> {
-    let Some(Defect::Slip { row, distance }) = transform.defect else {
+pub(crate) fn slipped(tile: &Tensor, augmentation: &TileAugmentation) -> Computed<Tensor> {
+    let Some(Defect::Slip { row, distance }) = augmentation.defect else {
         return Ok(tile.shallow_clone());
     };
     let height = tile.size()[tile.dim() - 2];
@@ -82,8 +82,8 @@ mod tests {
         Vec::try_from(tensor.contiguous().view(-1)).unwrap()
     }
 
-    fn changed(tile: &Tensor, transform: TileTransform) -> Tensor {
-        intensity(&slipped(tile, &transform).unwrap(), &transform).unwrap()
+    fn changed(tile: &Tensor, augmentation: TileAugmentation) -> Tensor {
+        intensity(&slipped(tile, &augmentation).unwrap(), &augmentation).unwrap()
     }
 
     fn ramp(sections: i64, edge: i64) -> Tensor {
@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn each_defect_changes_what_it_names() {
         let tile = ramp(3, 10);
-        let with = |defect| changed(&tile, TileTransform { defect: Some(defect), ..TileTransform::IDENTITY });
+        let with =
+            |defect| changed(&tile, TileAugmentation { defect: Some(defect), ..TileAugmentation::IDENTITY });
         let differs = |a: &Tensor| {
             let changed = a.ne_tensor(&tile).to_kind(Kind::Float);
             (0..3).map(|z| changed.get(z).sum(Kind::Float).double_value(&[])).collect::<Vec<_>>()
@@ -113,8 +114,10 @@ mod tests {
         assert_eq!(differs(&slip), [50.0; 3]);
         assert_eq!(values(&slip.get(0).get(5))[..2], [59.0, 50.0]);
         let single = ramp(1, 10);
-        let transform =
-            TileTransform { defect: Some(Defect::BlankSection { section: 0.5 }), ..TileTransform::IDENTITY };
-        assert_eq!(values(&changed(&single, transform)), values(&single));
+        let augmentation = TileAugmentation {
+            defect: Some(Defect::BlankSection { section: 0.5 }),
+            ..TileAugmentation::IDENTITY
+        };
+        assert_eq!(values(&changed(&single, augmentation)), values(&single));
     }
 }

@@ -1,6 +1,6 @@
 //! Where the voxels of a changed tile come from: warps, mirroring, turns.
 
-use em_data::{TileTransform, Warp};
+use em_data::{TileAugmentation, Warp};
 use tch::{Kind, Tensor};
 
 use crate::error::Computed;
@@ -45,25 +45,25 @@ pub(super) fn read(window: &Tensor, grid: &Tensor) -> Computed<Tensor> {
 }
 
 /// Mirrors and turns the last two axes.
-pub(crate) fn turned(tile: &Tensor, transform: &TileTransform) -> Computed<Tensor> {
+pub(crate) fn turned(tile: &Tensor, augmentation: &TileAugmentation) -> Computed<Tensor> {
     let mut axes = Vec::new();
-    if transform.flip_y {
+    if augmentation.flip_y {
         axes.push(-2);
     }
-    if transform.flip_x {
+    if augmentation.flip_x {
         axes.push(-1);
     }
     let flipped = if axes.is_empty() { tile.shallow_clone() } else { tile.f_flip(axes)? };
-    Ok(match transform.quarter_turns {
+    Ok(match augmentation.quarter_turns {
         0 => flipped,
         turns => flipped.f_rot90(i64::from(turns), [-2, -1])?,
     })
 }
 
 /// Mirrors a volume `[..., z, y, x]` along z, and lets the axes of a cube change places.
-pub(crate) fn turned_through(tile: &Tensor, transform: &TileTransform) -> Computed<Tensor> {
-    let mut turned = if transform.flip_z { tile.f_flip([-3])? } else { tile.shallow_clone() };
-    for _ in 0..transform.axis_turns {
+pub(crate) fn turned_through(tile: &Tensor, augmentation: &TileAugmentation) -> Computed<Tensor> {
+    let mut turned = if augmentation.flip_z { tile.f_flip([-3])? } else { tile.shallow_clone() };
+    for _ in 0..augmentation.axis_turns {
         turned = turned.f_movedim_int(-3, -1)?;
     }
     Ok(turned)

@@ -1,32 +1,33 @@
 //! The grey values of a changed tile: blur, resolution, gamma, contrast, noise.
 
-use em_data::TileTransform;
+use em_data::TileAugmentation;
 use tch::{Kind, Tensor};
 
 use super::defects::damaged;
 use crate::error::Computed;
 
 /// Changes the grey values of a normalised tile `[section, y, x]`.
-pub(crate) fn intensity(tile: &Tensor, transform: &TileTransform) -> Computed<Tensor> {
+pub(crate) fn intensity(tile: &Tensor, augmentation: &TileAugmentation) -> Computed<Tensor> {
     let mut changed = tile.shallow_clone();
-    if transform.blur > 0.0 {
-        changed = blurred(&changed, f64::from(transform.blur))?;
+    if augmentation.blur > 0.0 {
+        changed = blurred(&changed, f64::from(augmentation.blur))?;
     }
-    if transform.low_resolution > 1.0 {
-        changed = coarsened(&changed, f64::from(transform.low_resolution))?;
+    if augmentation.low_resolution > 1.0 {
+        changed = coarsened(&changed, f64::from(augmentation.low_resolution))?;
     }
-    if transform.gamma != 1.0 {
+    if augmentation.gamma != 1.0 {
         let (low, high) = (changed.f_min()?, changed.f_max()?);
         let range = (high - &low).f_clamp_min(1e-6)?;
-        changed = ((changed - &low) / &range).f_pow_tensor_scalar(f64::from(transform.gamma))? * range + low;
+        changed =
+            ((changed - &low) / &range).f_pow_tensor_scalar(f64::from(augmentation.gamma))? * range + low;
     }
-    if transform.gain != 1.0 || transform.shift != 0.0 {
-        changed = changed * f64::from(transform.gain) + f64::from(transform.shift);
+    if augmentation.gain != 1.0 || augmentation.shift != 0.0 {
+        changed = changed * f64::from(augmentation.gain) + f64::from(augmentation.shift);
     }
-    if transform.noise > 0.0 {
-        changed = &changed + changed.f_randn_like()? * f64::from(transform.noise);
+    if augmentation.noise > 0.0 {
+        changed = &changed + changed.f_randn_like()? * f64::from(augmentation.noise);
     }
-    match transform.defect {
+    match augmentation.defect {
         Some(defect) => damaged(&changed, defect),
         None => Ok(changed),
     }
@@ -64,8 +65,8 @@ mod tests {
         Vec::try_from(tensor.contiguous().view(-1)).unwrap()
     }
 
-    fn changed(tile: &Tensor, transform: TileTransform) -> Tensor {
-        intensity(&slipped(tile, &transform).unwrap(), &transform).unwrap()
+    fn changed(tile: &Tensor, augmentation: TileAugmentation) -> Tensor {
+        intensity(&slipped(tile, &augmentation).unwrap(), &augmentation).unwrap()
     }
 
     fn ramp(sections: i64, edge: i64) -> Tensor {
@@ -82,7 +83,7 @@ mod tests {
         ];
         let grey: Vec<f32> = (0..81_u16).map(|n| f32::from(n * 37 % 101)).collect();
         let tile = Tensor::from_slice(&grey).view([1, 9, 9]);
-        let blurred = changed(&tile, TileTransform { blur: 1.5, ..TileTransform::IDENTITY });
+        let blurred = changed(&tile, TileAugmentation { blur: 1.5, ..TileAugmentation::IDENTITY });
         for (row, expected) in [0, 4].into_iter().zip(expected) {
             for (a, b) in values(&blurred.get(0).get(row)).into_iter().zip(expected) {
                 assert!((a - b).abs() < 1e-3, "row {row}: {a} {b}");
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn gamma_keeps_the_darkest_and_the_brightest() {
         let tile = ramp(1, 4) - 5.0;
-        let gamma = values(&changed(&tile, TileTransform { gamma: 2.0, ..TileTransform::IDENTITY }));
+        let gamma = values(&changed(&tile, TileAugmentation { gamma: 2.0, ..TileAugmentation::IDENTITY }));
         assert_eq!((gamma[0], gamma[15]), (-5.0, 10.0));
         // ((3 / 15) ** 2) * 15 - 5
         assert!((gamma[3] + 4.4).abs() < 1e-5, "{}", gamma[3]);
@@ -102,7 +103,7 @@ mod tests {
     #[test]
     fn low_resolution_keeps_the_mean_and_loses_detail() {
         let board = Tensor::from_slice(&[0.0_f32, 1.0].repeat(32)).view([1, 8, 8]);
-        let low = changed(&board, TileTransform { low_resolution: 2.0, ..TileTransform::IDENTITY });
+        let low = changed(&board, TileAugmentation { low_resolution: 2.0, ..TileAugmentation::IDENTITY });
         assert!(values(&low).iter().all(|v| (v - 0.5).abs() < 1e-6));
     }
 }

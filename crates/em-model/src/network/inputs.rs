@@ -1,7 +1,7 @@
 //! What a network is fed: normalised grey values, and the neighbours of a section.
 
 use em_data::Normalization;
-use em_data::tile::mirrored;
+use em_data::tile::mirrored_without_edge;
 use tch::{Kind, Tensor};
 
 use crate::error::Computed;
@@ -9,7 +9,7 @@ use crate::error::Computed;
 /// Numbers of the `context` sections around section `z` of `depth`, mirrored at the ends.
 pub(crate) fn context_of(z: usize, depth: usize, context: usize) -> Vec<usize> {
     let around = context / 2;
-    mirrored(depth, around, around)[z..z + context].to_vec()
+    mirrored_without_edge(depth, around, around)[z..z + context].to_vec()
 }
 
 /// Normalises a section or tile `[y, x]`, or a stack of them `[n, y, x]`, of 32-bit floats.

@@ -1,13 +1,14 @@
 //! The objects of a class: found, split, measured, and near to those of other classes.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use em_io::Volume;
 use em_objects::{LARGEST_BOX, Object, Objects, SplitCounts};
 
 use super::{Distances, MeasureRequest};
-use crate::error::{Error, Result, UserError};
-use crate::{Observer, Stage};
+use crate::error::{Result, UserError};
+use crate::{Event, Observer, Stage};
 
 /// The open files of a class.
 pub struct OpenClass<'a> {
@@ -76,22 +77,17 @@ impl OpenClass<'_> {
     }
 }
 
-/// Goes once over a volume of `shape`, `[z, y, x]`. The work cannot be stopped within: an observer
-/// that breaks is heeded at its end.
+/// Is told the sections done, and answers whether the work goes on.
+type Advance<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
+
+/// Goes once over a volume of `shape`, `[z, y, x]`.
 fn pass<T>(
     shape: [usize; 3],
     observer: &mut Observer<'_>,
-    work: impl FnOnce(&mut dyn FnMut(u64)) -> em_objects::Result<T>,
+    work: impl FnOnce(Advance<'_>) -> em_objects::Result<T>,
 ) -> Result<T> {
     observer.stage(Stage::sections(shape), |observer| {
-        let mut told = Ok(());
-        let result = work(&mut |sections| {
-            if told.is_ok() {
-                told = observer.advance(sections);
-            }
-        });
-        told?;
-        result.map_err(Error::from)
+        Ok(work(&mut |sections| observer.hear(Event::Advanced(sections)))?)
     })
 }
 
@@ -109,7 +105,7 @@ fn cut(
     objects: &mut Objects,
     name: &str,
     observer: &mut Observer<'_>,
-    split: impl FnOnce(&Objects, &mut dyn FnMut(u64)) -> em_objects::Result<(Objects, SplitCounts)>,
+    split: impl FnOnce(&Objects, Advance<'_>) -> em_objects::Result<(Objects, SplitCounts)>,
 ) -> Result<SplitSummary> {
     let [depth, height, width] = objects.shape();
     // The sections are gone through twice.
