@@ -70,13 +70,7 @@ pub fn run(args: &MeasureArgs) -> Result<()> {
     let measurement = observed("start the command again", |observer| measure(&request, observer))?;
     for class in &measurement.classes {
         if let Some(split) = class.split {
-            say!(
-                "{}: {} of {} objects were split, into {}",
-                class.name,
-                split.split,
-                split.objects,
-                split.parts
-            );
+            say!("{}: {split}", class.name);
         }
     }
     for class in &measurement.classes {

@@ -73,7 +73,7 @@ pub struct Converted {
     pub losses: Vec<String>,
 }
 
-/// Converts a volume block by block. Memory: about 200 MB, or three sections where they are larger.
+/// Converts a volume block by block. Memory: about 200 MB, or six sections where they are larger.
 ///
 /// # Errors
 ///

@@ -1,6 +1,7 @@
 //! The objects of a class: found, split, measured, and near to those of other classes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::ControlFlow;
 
 use em_io::Volume;
@@ -36,6 +37,13 @@ pub struct SplitSummary {
     pub split: usize,
     /// The parts that they were split into.
     pub parts: usize,
+}
+
+/// As `3 of 40 objects were split, into 7`.
+impl fmt::Display for SplitSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} objects were split, into {}", self.split, self.objects, self.parts)
+    }
 }
 
 impl OpenClass<'_> {
