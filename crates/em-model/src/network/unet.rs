@@ -307,6 +307,18 @@ mod tests {
     }
 
     #[test]
+    fn a_network_to_be_loaded_draws_no_number() {
+        let drawn = |make: fn()| {
+            tch::manual_seed(7);
+            make();
+            Tensor::randn([4], (Kind::Float, tch::Device::Cpu))
+        };
+        let unfilled = || drop(UNet::unfilled(&Preset::Residual.architecture(), Device::Cpu).unwrap());
+        assert_eq!(drawn(unfilled), drawn(|| ()));
+        assert_ne!(drawn(|| drop(network(Preset::Residual))), drawn(|| ()));
+    }
+
+    #[test]
     fn a_network_starts_at_the_shares_of_its_classes() {
         for exclusive in [false, true] {
             let outputs = if exclusive { 3 } else { 2 };
