@@ -46,7 +46,7 @@ fn stopped<T>(
     is_last: impl Fn(&Event<'_>) -> bool + Send,
     work: impl FnOnce(&mut Observer<'_>) -> Result<T>,
 ) -> Result<T> {
-    let mut hear = |event: Event<'_>| {
+    let mut hear = move |event: Event<'_>| {
         if is_last(&event) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     work(&mut Observer::new(&mut hear))
@@ -106,9 +106,9 @@ fn other_works_stop_at_any_event_and_leave_nothing() {
     let measured = MeasureRequest::new([ClassFiles::new("mitochondria", &label)], path("objects"));
     let mut evaluated = EvaluateRequest::new(&label, &label);
     evaluated.by_section = true;
-    for is_last in
-        [|event: &Event<'_>| matches!(event, Event::Started(_)), |event| matches!(event, Event::Advanced(_))]
-    {
+    let first_of_each_kind: [fn(&Event<'_>) -> bool; 2] =
+        [|event| matches!(event, Event::Started(_)), |event| matches!(event, Event::Advanced(_))];
+    for is_last in first_of_each_kind {
         let results = [
             stopped(is_last, |observer| extract(&extracted, observer).map(|_| ())),
             stopped(is_last, |observer| tile(&tiled, observer).map(|_| ())),
