@@ -1,7 +1,7 @@
 //! A package outside the workspace, as another laboratory would write it: built, and run on a model that em-cli trained.
 //!
 //! Cargo starts in the system's temporary folder, where it reads nothing of this workspace's `.cargo/config.toml`; LIBTORCH is all that it has from there.
-//! The lock file and the target folder are the workspace's, so that little compiles twice.
+//! The lock file and the target folder are the workspace's, so that torch-sys and what has the same features compile once.
 
 use std::ffi::OsStr;
 use std::path::Path;
