@@ -154,7 +154,7 @@ impl Voxels {
             return self.clone();
         }
         match_voxels!(self, array => match_voxel_type!(voxel_type, T => {
-            Self::from(array.mapv(|v| nearest::<_, T>(v)))
+            Self::from(array.mapv(nearest::<_, T>))
         }))
     }
 
@@ -187,7 +187,7 @@ impl Voxels {
     pub fn into_array<T: Voxel>(self) -> Result<Array3<T>> {
         check_type::<T>(self.voxel_type(), None)?;
         if self.voxel_type() != T::TYPE {
-            return Ok(match_voxels!(self, array => array.mapv(|v| nearest::<_, T>(v))));
+            return Ok(match_voxels!(self, array => array.mapv(nearest::<_, T>)));
         }
         Ok(T::from_voxels(self).expect("the type is the same"))
     }

@@ -157,6 +157,7 @@ fn chunks_that_unpack_to_more_than_their_shape() {
     }
 }
 
+#[cfg(feature = "zarr")]
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -5,7 +5,9 @@
 mod common;
 
 use common::{fixture, of, u16_at};
-use em_io::{Error, Mask, VolumeSpec, VolumeWriter, VoxelType};
+use em_io::Error;
+#[cfg(feature = "images")]
+use em_io::{Mask, VolumeSpec, VolumeWriter, VoxelType};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
