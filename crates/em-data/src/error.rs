@@ -22,7 +22,7 @@ pub enum Error {
         expected: [usize; 3],
     },
 
-    /// Volumes of one training set carry different classes.
+    /// A volume carries other classes than its training set.
     #[error("`{volume}` has labels for {found:?}, expected {expected:?}")]
     Classes {
         /// Name of the volume.
@@ -30,6 +30,22 @@ pub enum Error {
         /// Its classes.
         found: Vec<String>,
         /// The classes of the training set.
+        expected: Vec<String>,
+    },
+
+    /// A training set names a class twice.
+    #[error("the class `{class}` is named more than once")]
+    RepeatedClass {
+        /// Name of the class.
+        class: String,
+    },
+
+    /// Probabilities have more or fewer channels than there are names for.
+    #[error("probabilities of {found} channels for the classes {expected:?}")]
+    Channels {
+        /// The number of channels.
+        found: usize,
+        /// The names of the classes.
         expected: Vec<String>,
     },
 

@@ -9,8 +9,7 @@
 //! | [`stitch`](mod@stitch) | putting tiles back together |
 //! | [`sampler`] | which tiles an epoch shows the network |
 //! | [`settings`] | settings outside their range, in one form |
-//! | [`augment`] | how tiles are changed at random: the settings |
-//! | [`transform`] | the parameters of each tile's random change |
+//! | [`augmentation`] | how tiles are changed at random: the settings, and what is drawn for each tile |
 //! | [`resize`] | sections to another size |
 //! | [`probabilities`] | per-class probabilities and their masks |
 //! | [`outlines()`] | the outlines of objects, to be learned |
@@ -18,7 +17,7 @@
 //!
 //! Axes are always `[z, y, x]`.
 
-pub mod augment;
+pub mod augmentation;
 pub mod error;
 pub mod normalization;
 mod outlines;
@@ -32,9 +31,11 @@ pub mod split;
 pub mod stitch;
 pub mod tile;
 mod training_set;
-pub mod transform;
 
-pub use augment::AugmentationConfig;
+pub use em_io;
+pub use ndarray;
+
+pub use augmentation::{AugmentationConfig, Defect, TileAugmentation, Warp};
 pub use error::{Error, Result};
 pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};
 pub use outlines::outlines;
@@ -46,4 +47,3 @@ pub use split::{Region, Split, SplitConfig, SplitKind};
 pub use stitch::stitch;
 pub use tile::{Tile, TileGrid};
 pub use training_set::{IGNORED, LabelledVolume, TrainingSet};
-pub use transform::{Defect, TileTransform, Warp};

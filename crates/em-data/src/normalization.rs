@@ -3,6 +3,7 @@
 //! Statistics are fitted once, on training voxels, and travel with the model.
 
 use em_io::{Voxels, match_voxels};
+use em_metrics::quantile_of_counts;
 use ndarray::{Array1, ArrayView2, ArrayViewMut2, Axis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -227,7 +228,6 @@ const TABLE: std::ops::Range<i32> = i16::MIN as i32..u16::MAX as i32 + 1;
 /// Values in ascending order, each with its count: exact for every voxel type.
 struct Histogram {
     values: Vec<(f64, u64)>,
-    total: u64,
 }
 
 impl Histogram {
@@ -252,34 +252,20 @@ impl Histogram {
         values.extend(floats.iter().map(|&v| (f64::from(v), 1)));
         values.extend(wide.iter().map(|&v| (v, 1)));
         values.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let total = values.iter().map(|(_, n)| n).sum();
-        Self { values, total }
+        Self { values }
     }
 
     /// Population mean and standard deviation, in two passes.
     fn mean_and_std(&self) -> (f64, f64) {
-        let total = self.total as f64;
+        let total = self.values.iter().map(|&(_, n)| n).sum::<u64>() as f64;
         let mean = self.values.iter().map(|&(v, n)| v * n as f64).sum::<f64>() / total;
         let variance = self.values.iter().map(|&(v, n)| (v - mean).powi(2) * n as f64).sum::<f64>() / total;
         (mean, variance.sqrt())
     }
 
-    /// The quantile by linear interpolation between order statistics, as `numpy.quantile`.
-    fn quantile(&self, q: f64) -> f64 {
-        let rank = q * (self.total.saturating_sub(1)) as f64;
-        let (low, high) = (self.at(rank.floor() as u64), self.at(rank.ceil() as u64));
-        low + (high - low) * rank.fract()
-    }
-
-    fn at(&self, rank: u64) -> f64 {
-        let mut seen = 0;
-        for &(value, count) in &self.values {
-            seen += count;
-            if rank < seen {
-                return value;
-            }
-        }
-        self.values.last().map_or(f64::NAN, |v| v.0)
+    /// The quantile as of NumPy; no number where there is no voxel.
+    fn quantile(&self, share: f64) -> f64 {
+        quantile_of_counts(&self.values, share).unwrap_or(f64::NAN)
     }
 }
 
@@ -381,7 +367,9 @@ mod tests {
         assert!(problems(percentile, 0.0, 100.0).is_empty());
         assert_eq!(
             problems(percentile, 60.0, 40.0),
-            ["`NormalizationConfig::lower_percentile` is 60, expected less than upper_percentile, which is 40"]
+            [
+                "`NormalizationConfig::lower_percentile` is 60, expected less than upper_percentile, which is 40"
+            ]
         );
         assert_eq!(problems(percentile, 50.0, 50.0).len(), 1);
         assert_eq!(

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::{self, Checks};
-use crate::{AugmentationConfig, Error, Region, Result, SettingError, TileTransform, TrainingSet};
+use crate::{AugmentationConfig, Error, Region, Result, SettingError, TileAugmentation, TrainingSet};
 
 /// Section `[tiling]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,10 +44,12 @@ impl TilingConfig {
     /// Returns all settings that are out of range.
     pub fn problems(&self) -> Vec<SettingError> {
         let mut checks = Checks::of("TilingConfig");
-        checks
-            .at_least_1("tile_size", self.tile_size)
-            .at_least_1("tile_depth", self.tile_depth)
-            .within("foreground_fraction", self.foreground_fraction, 0.0..=1.0, "0 to 1");
+        checks.at_least_1("tile_size", self.tile_size).at_least_1("tile_depth", self.tile_depth).within(
+            "foreground_fraction",
+            self.foreground_fraction,
+            0.0..=1.0,
+            "0 to 1",
+        );
         checks.finish()
     }
 
@@ -91,7 +93,7 @@ pub enum Placement {
     Grid,
 }
 
-/// One tile of an epoch: a box `[tile_depth, tile_size, tile_size]` and its change.
+/// One tile of an epoch: a box `[tile_depth, tile_size, tile_size]` and its augmentation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TileSample {
     /// Number of the volume in the training set.
@@ -100,8 +102,8 @@ pub struct TileSample {
     pub start: [usize; 3],
     /// The training region around it; context and warps read nothing outside.
     pub bounds: Roi,
-    /// The tile's random change.
-    pub transform: TileTransform,
+    /// What is drawn for the tile.
+    pub augmentation: TileAugmentation,
 }
 
 /// Where a tile lies: the number of its region, and its top left voxel `[z, y, x]`.
@@ -189,7 +191,7 @@ impl<'a> Sampler<'a> {
                 volume: self.regions[region].volume,
                 start,
                 bounds: self.regions[region].roi,
-                transform: TileTransform::draw(&self.augmentation, &mut rng),
+                augmentation: TileAugmentation::draw(&self.augmentation, &mut rng),
             })
             .collect()
     }

@@ -1,5 +1,7 @@
 //! Settings without problems work, whatever they are.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use em_data::{
     AugmentationConfig, LabelledVolume, Normalization, NormalizationConfig, NormalizationKind, Placement,
     Sampler, Split, SplitConfig, SplitKind, TilingConfig, TrainingSet,
@@ -96,8 +98,11 @@ fn normalization() -> impl Strategy<Value = NormalizationConfig> {
 fn split() -> impl Strategy<Value = SplitConfig> {
     let kind = prop_oneof![Just(SplitKind::ZBlocks), Just(SplitKind::RandomTiles)];
     // 0.7 of 64 sections leave more than the largest gap and the deepest tile.
-    (kind, number(0.0, 0.7), 0_usize..8)
-        .prop_map(|(kind, validation_fraction, gap)| SplitConfig { kind, validation_fraction, gap })
+    (kind, number(0.0, 0.7), 0_usize..8).prop_map(|(kind, validation_fraction, gap)| SplitConfig {
+        kind,
+        validation_fraction,
+        gap,
+    })
 }
 
 proptest! {
@@ -120,7 +125,7 @@ proptest! {
         let split = Split::new(&split, &[SHAPE], tiling.tile_size, 1).unwrap();
         let sampler = Sampler::new(&set, &split.train, &tiling, &augmentation, 1).unwrap();
         for tile in sampler.epoch(0) {
-            let drawn = tile.transform;
+            let drawn = tile.augmentation;
             let numbers = [drawn.blur, drawn.low_resolution, drawn.gamma, drawn.gain, drawn.shift, drawn.noise];
             prop_assert!(numbers.iter().all(|number| number.is_finite()), "{:?}", drawn);
             if let Some(warp) = drawn.warp {

@@ -1,6 +1,6 @@
 //! Cutting batches on the device, from parameters that em-data drew.
 
-use em_data::tile::mirrored;
+use em_data::tile::mirrored_without_edge;
 use em_data::{Normalization, Region, TileSample, TilingConfig, TrainingSet};
 use em_io::{Roi, Voxels};
 use ndarray::{Array3, ArrayView3};
@@ -86,7 +86,7 @@ impl DeviceVolumes {
     /// `[class, z, y, x]` of a volume.
     fn tile(&self, sample: &TileSample, config: &BatchConfig) -> Result<(Tensor, Tensor)> {
         let size = config.tile_size;
-        let transform = &sample.transform;
+        let transform = &sample.augmentation;
         let depth = config.tile_depth.unwrap_or(1);
         let (raw, masks) = match &transform.warp {
             None => {
@@ -154,7 +154,7 @@ impl DeviceVolumes {
 /// Numbers of the `context` sections around section `z` of `depth`, mirrored at the ends.
 pub(crate) fn context_of(z: usize, depth: usize, context: usize) -> Vec<usize> {
     let around = context / 2;
-    mirrored(depth, around, around)[z..z + context].to_vec()
+    mirrored_without_edge(depth, around, around)[z..z + context].to_vec()
 }
 
 /// What a warped tile may read: the tile and what lies around it, within its bounds.
@@ -228,7 +228,7 @@ fn contiguous<T: Copy>(array: ArrayView3<'_, T>) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use em_data::{LabelledVolume, TileTransform, Warp};
+    use em_data::{LabelledVolume, TileAugmentation, Warp};
     use em_io::Mask;
     use ndarray::Array2;
 
@@ -261,23 +261,23 @@ mod tests {
         let volumes = upload(raw, mask);
         for quarter_turns in 0..4 {
             for (flip_y, flip_x) in [(false, false), (true, false), (false, true), (true, true)] {
-                let transform = TileTransform { flip_y, flip_x, quarter_turns, ..TileTransform::IDENTITY };
-                let sample = TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, transform };
+                let transform = TileAugmentation { flip_y, flip_x, quarter_turns, ..TileAugmentation::IDENTITY };
+                let sample = TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, augmentation: transform };
                 let (x, y) = volumes.batch(&[sample], &PLAIN).unwrap();
                 let odd: Vec<f32> = values(&x).iter().map(|v| v % 2.0).collect();
                 assert_eq!(odd, values(&y));
             }
         }
         // [[31, 32], [36, 37]]: mirrored along x, then a quarter turn from y to x, as numpy.rot90.
-        let transform = TileTransform {
+        let transform = TileAugmentation {
             flip_x: true,
             quarter_turns: 1,
             gain: 2.0,
             shift: 1.0,
-            ..TileTransform::IDENTITY
+            ..TileAugmentation::IDENTITY
         };
         let (x, _) = volumes
-            .batch(&[TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, transform }], &PLAIN)
+            .batch(&[TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, augmentation: transform }], &PLAIN)
             .unwrap();
         assert_eq!(values(&x), [63.0, 73.0, 65.0, 75.0]);
     }
@@ -308,7 +308,7 @@ mod tests {
         let volumes = upload(Array3::zeros((1, 6, 6)), mask);
         let config = BatchConfig { tile_size: 6, margin: 2, in_channels: 3, ..PLAIN };
         let bounds = Roi::whole([1, 6, 6]);
-        let sample = TileSample { volume: 0, start: [0; 3], bounds, transform: TileTransform::IDENTITY };
+        let sample = TileSample { volume: 0, start: [0; 3], bounds, augmentation: TileAugmentation::IDENTITY };
         let (x, y) = volumes.batch(&[sample], &config).unwrap();
         assert_eq!((x.size(), y.size()), (vec![1, 3, 6, 6], vec![1, 1, 2, 2]));
         assert_eq!(values(&y), [1.0, 0.0, 0.0, 0.0]);
@@ -323,7 +323,7 @@ mod tests {
         let bounds = Roi { start: [1, 0, 0], shape: [4, 2, 2] };
         let sections = |z| {
             let sample =
-                TileSample { volume: 0, start: [z, 0, 0], bounds, transform: TileTransform::IDENTITY };
+                TileSample { volume: 0, start: [z, 0, 0], bounds, augmentation: TileAugmentation::IDENTITY };
             let (x, _) = volumes.batch(&[sample], &config).unwrap();
             values(&x).chunks(4).map(|section| section[0] as usize).collect::<Vec<_>>()
         };
@@ -346,8 +346,8 @@ mod tests {
         let mut seen = Vec::new();
         for axis_turns in 0..3 {
             for flip_z in [false, true] {
-                let transform = TileTransform { flip_z, axis_turns, ..TileTransform::IDENTITY };
-                let sample = TileSample { volume: 0, start: [2, 1, 1], bounds, transform };
+                let transform = TileAugmentation { flip_z, axis_turns, ..TileAugmentation::IDENTITY };
+                let sample = TileSample { volume: 0, start: [2, 1, 1], bounds, augmentation: transform };
                 let (x, y) = volumes.batch(&[sample], &config).unwrap();
                 assert_eq!((x.size(), y.size()), (vec![1, 1, 2, 2, 2], vec![1, 1, 2, 2, 2]));
                 let odd: Vec<f32> = values(&x).iter().map(|v| v % 2.0).collect();
@@ -375,7 +375,7 @@ mod tests {
             volume: 0,
             start: [0, 12, 12],
             bounds: Roi::whole([1, 40, 40]),
-            transform: TileTransform { warp, ..TileTransform::IDENTITY },
+            augmentation: TileAugmentation { warp, ..TileAugmentation::IDENTITY },
         };
         let batch = |warp| volumes.batch(&[at(warp)], &config).unwrap();
         // A quarter turn by interpolation is the exact one, `numpy.rot90(tile, k=-1)`.

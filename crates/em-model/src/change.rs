@@ -1,6 +1,6 @@
-//! What a [`TileTransform`] does to a tile, on the device.
+//! What a [`TileAugmentation`] does to a tile, on the device.
 
-use em_data::{Defect, TileTransform, Warp};
+use em_data::{Defect, TileAugmentation, Warp};
 use tch::{Kind, Tensor};
 
 use crate::Result;
@@ -43,7 +43,7 @@ pub(crate) fn warped(windows: &[Tensor], warp: &Warp, size: usize, offset: [f64;
 }
 
 /// Mirrors and turns the last two axes.
-pub(crate) fn turned(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
+pub(crate) fn turned(tile: &Tensor, transform: &TileAugmentation) -> Result<Tensor> {
     let mut axes = Vec::new();
     if transform.flip_y {
         axes.push(-2);
@@ -59,7 +59,7 @@ pub(crate) fn turned(tile: &Tensor, transform: &TileTransform) -> Result<Tensor>
 }
 
 /// Mirrors a volume `[..., z, y, x]` along z, and lets the axes of a cube change places.
-pub(crate) fn turned_through(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
+pub(crate) fn turned_through(tile: &Tensor, transform: &TileAugmentation) -> Result<Tensor> {
     let mut turned = if transform.flip_z { tile.f_flip([-3])? } else { tile.shallow_clone() };
     for _ in 0..transform.axis_turns {
         turned = turned.f_movedim_int(-3, -1)?;
@@ -68,7 +68,7 @@ pub(crate) fn turned_through(tile: &Tensor, transform: &TileTransform) -> Result
 }
 
 /// Moves the rows below a line along x, where the tile has this defect.
-pub(crate) fn slipped(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
+pub(crate) fn slipped(tile: &Tensor, transform: &TileAugmentation) -> Result<Tensor> {
     let Some(Defect::Slip { row, distance }) = transform.defect else {
         return Ok(tile.shallow_clone());
     };
@@ -79,7 +79,7 @@ pub(crate) fn slipped(tile: &Tensor, transform: &TileTransform) -> Result<Tensor
 }
 
 /// Changes the grey values of a normalised tile `[section, y, x]`.
-pub(crate) fn intensity(tile: &Tensor, transform: &TileTransform) -> Result<Tensor> {
+pub(crate) fn intensity(tile: &Tensor, transform: &TileAugmentation) -> Result<Tensor> {
     let mut changed = tile.shallow_clone();
     if transform.blur > 0.0 {
         changed = blurred(&changed, f64::from(transform.blur))?;
@@ -192,7 +192,7 @@ mod tests {
         Vec::try_from(tensor.contiguous().view(-1)).unwrap()
     }
 
-    fn changed(tile: &Tensor, transform: TileTransform) -> Tensor {
+    fn changed(tile: &Tensor, transform: TileAugmentation) -> Tensor {
         intensity(&slipped(tile, &transform).unwrap(), &transform).unwrap()
     }
 
@@ -210,7 +210,7 @@ mod tests {
         ];
         let grey: Vec<f32> = (0..81_u16).map(|n| f32::from(n * 37 % 101)).collect();
         let tile = Tensor::from_slice(&grey).view([1, 9, 9]);
-        let blurred = changed(&tile, TileTransform { blur: 1.5, ..TileTransform::IDENTITY });
+        let blurred = changed(&tile, TileAugmentation { blur: 1.5, ..TileAugmentation::IDENTITY });
         for (row, expected) in [0, 4].into_iter().zip(expected) {
             for (a, b) in values(&blurred.get(0).get(row)).into_iter().zip(expected) {
                 assert!((a - b).abs() < 1e-3, "row {row}: {a} {b}");
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn gamma_keeps_the_darkest_and_the_brightest() {
         let tile = ramp(1, 4) - 5.0;
-        let gamma = values(&changed(&tile, TileTransform { gamma: 2.0, ..TileTransform::IDENTITY }));
+        let gamma = values(&changed(&tile, TileAugmentation { gamma: 2.0, ..TileAugmentation::IDENTITY }));
         assert_eq!((gamma[0], gamma[15]), (-5.0, 10.0));
         // ((3 / 15) ** 2) * 15 - 5
         assert!((gamma[3] + 4.4).abs() < 1e-5, "{}", gamma[3]);
@@ -230,14 +230,14 @@ mod tests {
     #[test]
     fn low_resolution_keeps_the_mean_and_loses_detail() {
         let board = Tensor::from_slice(&[0.0_f32, 1.0].repeat(32)).view([1, 8, 8]);
-        let low = changed(&board, TileTransform { low_resolution: 2.0, ..TileTransform::IDENTITY });
+        let low = changed(&board, TileAugmentation { low_resolution: 2.0, ..TileAugmentation::IDENTITY });
         assert!(values(&low).iter().all(|v| (v - 0.5).abs() < 1e-6));
     }
 
     #[test]
     fn each_defect_changes_what_it_names() {
         let tile = ramp(3, 10);
-        let with = |defect| changed(&tile, TileTransform { defect: Some(defect), ..TileTransform::IDENTITY });
+        let with = |defect| changed(&tile, TileAugmentation { defect: Some(defect), ..TileAugmentation::IDENTITY });
         let differs = |a: &Tensor| {
             let changed = a.ne_tensor(&tile).to_kind(Kind::Float);
             (0..3).map(|z| changed.get(z).sum(Kind::Float).double_value(&[])).collect::<Vec<_>>()
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(values(&slip.get(0).get(5))[..2], [59.0, 50.0]);
         let single = ramp(1, 10);
         let transform =
-            TileTransform { defect: Some(Defect::BlankSection { section: 0.5 }), ..TileTransform::IDENTITY };
+            TileAugmentation { defect: Some(Defect::BlankSection { section: 0.5 }), ..TileAugmentation::IDENTITY };
         assert_eq!(values(&changed(&single, transform)), values(&single));
     }
 }

@@ -11,7 +11,7 @@
 //!   └───────────────────────────┘
 //! ```
 
-use em_data::tile::mirrored;
+use em_data::tile::mirrored_without_edge;
 use em_data::{Normalization, TileGrid};
 use tch::{Kind, Tensor};
 
@@ -133,7 +133,7 @@ fn extended(sections: &Tensor, axis: i64, len: i64, (before, after): (usize, usi
         return Ok(sections.shallow_clone());
     }
     let places: Vec<i64> =
-        mirrored(len as usize, before, after).into_iter().map(|place| place as i64).collect();
+        mirrored_without_edge(len as usize, before, after).into_iter().map(|place| place as i64).collect();
     Ok(sections.f_index_select(axis, &Tensor::f_from_slice(&places)?.f_to_device(sections.device())?)?)
 }
 

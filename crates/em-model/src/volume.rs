@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use em_data::Normalization;
-use em_data::tile::mirrored;
+use em_data::tile::mirrored_without_edge;
 use tch::Tensor;
 
 use crate::section::{self, SectionConfig};
@@ -61,7 +61,7 @@ impl VolumePlan {
     pub fn chunk(&self, architecture: &Architecture, block: &Tensor, keep: &Range<usize>) -> Result<Tensor> {
         let length = keep.len().next_multiple_of(architecture.stride_z()) + 2 * self.halo_z;
         let (depth, ..) = block.size3()?;
-        let places = mirrored(depth as usize, self.halo_z, self.halo_z + architecture.stride_z());
+        let places = mirrored_without_edge(depth as usize, self.halo_z, self.halo_z + architecture.stride_z());
         let places: Vec<i64> = places[keep.start..keep.start + length].iter().map(|&z| z as i64).collect();
         let places = Tensor::f_from_slice(&places)?.f_to_device(block.device())?;
         Ok(block.f_index_select(0, &places)?.f_unsqueeze(0)?)
@@ -164,7 +164,7 @@ mod tests {
     fn a_chunk_that_holds_all_is_the_bare_network_in_its_middle() {
         let net = UNet::new(&architecture(1), Device::Cpu, 5).unwrap();
         let volume = Tensor::randint(255, [4, 32, 32], (Kind::Uint8, tch::Device::Cpu));
-        let places = mirrored(4, 4, 4).into_iter().map(|z| z as i64).collect::<Vec<_>>();
+        let places = mirrored_without_edge(4, 4, 4).into_iter().map(|z| z as i64).collect::<Vec<_>>();
         let x = volume.index_select(0, &Tensor::from_slice(&places)).to_kind(Kind::Float) / 255.0;
         let bare = tch::no_grad(|| net.forward(&x.view([1, 1, 12, 32, 32]), Mode::Inference).unwrap());
         let plan = VolumePlan { depth: 4, halo_z: 4, tile_size: 32, halo: 8 };

@@ -41,7 +41,7 @@ pub enum Error {
 
     /// The temporary file that keeps the runs of a volume could not be used.
     #[error("cannot {action} a temporary file in `{}`", folder.display())]
-    Store {
+    TemporaryFile {
         /// What was tried, as a verb.
         action: &'static str,
         /// The folder of the file.
@@ -118,7 +118,7 @@ impl Error {
                 Some("make a mask of grey values first; labels of objects are read as instances".into())
             }
             Self::NotAProbability { .. } => Some("are these logits, or grey values?".into()),
-            Self::Store { .. } => Some("free some space, or work in a folder on another disk".into()),
+            Self::TemporaryFile { .. } => Some("free some space, or work in a folder on another disk".into()),
             _ => None,
         }
     }

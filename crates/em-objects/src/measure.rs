@@ -6,13 +6,13 @@ use rayon::prelude::*;
 use std::f64::consts::PI;
 
 use crate::Extent;
-use crate::axes::eigen;
+use crate::eigen::eigen;
 use crate::error::{Error, Result};
 use crate::foreground::one_of;
+use crate::moments::{Moments, moments_of_section};
 use crate::objects::{Objects, batches};
 use crate::runs::Run;
-use crate::sums::{Sums, sums_of_section};
-use crate::surface::PairAreas;
+use crate::surface_area::PairAreas;
 
 /// An object and its measurements. Axes are `[z, y, x]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,7 +78,7 @@ pub struct Physical {
 ///
 /// # Errors
 ///
-/// [`Error::ShapeMismatch`], [`Error::Store`], and those of [`Volume::read`].
+/// [`Error::ShapeMismatch`], [`Error::TemporaryFile`], and those of [`Volume::read`].
 pub fn measure(
     objects: &Objects,
     probabilities: Option<&Volume>,
@@ -90,7 +90,7 @@ pub fn measure(
         let reference = "the objects".to_owned();
         return Err(Error::ShapeMismatch { path, found: volume.shape(), expected: shape, reference });
     }
-    let mut sums = vec![Sums::default(); objects.count()];
+    let mut sums = vec![Moments::default(); objects.count()];
     for batch in batches(shape, probabilities.map_or(1, |volume| volume.voxel_type().bytes())) {
         let first = batch.start;
         let block =
@@ -103,7 +103,7 @@ pub fn measure(
                 let here = objects.section(z)?;
                 let probability =
                     |y, run| block.as_ref().map_or(0.0, |block| sum_of(block, z - first, y, run));
-                Ok(sums_of_section(z as u32, &here, before.as_ref(), probability))
+                Ok(moments_of_section(z as u32, &here, before.as_ref(), probability))
             })
             .collect::<Result<Vec<_>>>()?;
         for (number, of_section) in of_sections.iter().flatten() {
@@ -139,7 +139,7 @@ struct Measures {
 }
 
 impl Measures {
-    fn of(&self, id: u32, sums: &Sums) -> Object {
+    fn of(&self, id: u32, sums: &Moments) -> Object {
         let n = sums.voxels as f64;
         let (start, end) = (sums.start.map(|side| side as usize), sums.end.map(|side| side as usize));
         let borders = if self.extent == Extent::Section { 1..3 } else { 0..3 };
@@ -165,7 +165,7 @@ impl Measures {
     }
 }
 
-fn physical(sums: &Sums, spacing: [f64; 3], areas: &PairAreas, is_planar: bool) -> Physical {
+fn physical(sums: &Moments, spacing: [f64; 3], areas: &PairAreas, is_planar: bool) -> Physical {
     let scaled = |place: [f64; 3]| std::array::from_fn(|axis| place[axis] * spacing[axis]);
     let volume = sums.voxels as f64 * spacing.iter().product::<f64>();
     let surface = areas.area(sums.voxels, &sums.pairs);
@@ -189,8 +189,8 @@ fn physical(sums: &Sums, spacing: [f64; 3], areas: &PairAreas, is_planar: bool) 
 }
 
 /// The covariance of the places of the voxels' centres, in the square of the unit of `spacing`.
-fn covariance(sums: &Sums, spacing: [f64; 3]) -> [[f64; 3]; 3] {
-    /// Where the sum of the product of two axes is in [`Sums::second`].
+fn covariance(sums: &Moments, spacing: [f64; 3]) -> [[f64; 3]; 3] {
+    /// Where the sum of the product of two axes is in [`Moments::second`].
     const PLACES: [[usize; 3]; 3] = [[0, 3, 4], [3, 1, 5], [4, 5, 2]];
     let n = u128::from(sums.voxels);
     let square = (sums.voxels as f64).powi(2);

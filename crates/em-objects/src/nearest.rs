@@ -28,7 +28,7 @@ pub struct Nearest {
 ///
 /// # Errors
 ///
-/// [`Error::ShapeMismatch`] for volumes of different shapes, and [`Error::Store`].
+/// [`Error::ShapeMismatch`] for volumes of different shapes, and [`Error::TemporaryFile`].
 pub fn nearest(
     objects: &Objects,
     others: &Objects,

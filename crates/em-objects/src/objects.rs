@@ -1,7 +1,7 @@
 //! The objects of a volume that need not fit into memory.
 //!
 //! ```text
-//! sections ─► runs ─► components of each section ─► stitched to the section before ─► store
+//! sections ─► runs ─► components of each section ─► stitched to the section before ─► runs on disk
 //!             └──────── on all cores ────────┘      └─ labels that may still be joined ─┘
 //! ```
 //!
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::foreground::{Conventions, Foreground, FoundSection, values_of};
 use crate::labelling::{Stitching, label_section};
 use crate::runs::SectionRuns;
-use crate::store::RunStore;
+use crate::runs_on_disk::RunsOnDisk;
 use crate::{Connectivity, Extent, postprocess};
 
 /// The most bytes of voxels that are read at a time, where a section is not larger.
@@ -61,8 +61,8 @@ pub struct Objects {
     shape: [usize; 3],
     extent: Extent,
     voxel_size_nm: Option<[f64; 3]>,
-    store: RunStore,
-    /// The number of each label of the store; 0 is none.
+    runs_on_disk: RunsOnDisk,
+    /// The number of each label on disk; 0 is none.
     numbers: Vec<u32>,
     /// The name of each object: its value among instances, else its number.
     names: Vec<u32>,
@@ -78,7 +78,7 @@ impl Objects {
     ///
     /// Those of [`Volume::read`]; [`Error::NotAMask`], [`Error::NotAnInstance`] and
     /// [`Error::NotAProbability`] for values that do not fit [`FindConfig::foreground`];
-    /// [`Error::TooManyComponents`], [`Error::SectionTooLarge`] and [`Error::Store`].
+    /// [`Error::TooManyComponents`], [`Error::SectionTooLarge`] and [`Error::TemporaryFile`].
     pub fn find(
         volume: &Volume,
         config: FindConfig,
@@ -87,12 +87,12 @@ impl Objects {
     ) -> Result<Self> {
         let shape = volume.shape();
         check_section(shape)?;
-        let mut store = RunStore::create(folder)?;
+        let mut runs_on_disk = RunsOnDisk::create(folder)?;
         let mut labels = match config.foreground {
             Foreground::Instances => Labels::Instances(BTreeMap::new()),
             _ => Labels::Components(Stitching::new(config.extent, config.connectivity)),
         };
-        let mut checks = Checks { volume, foreground: config.foreground, conventions: Conventions::ALL };
+        let mut checks = ValueChecks { volume, foreground: config.foreground, conventions: Conventions::ALL };
         let mut before: Option<SectionRuns> = None;
         for batch in batches(shape, volume.voxel_type().bytes()) {
             let (first, voxels) = (batch.start, volume.read(Roi::sections(shape, batch))?);
@@ -101,7 +101,7 @@ impl Objects {
                 checks.check(&found, first + place, &voxels, place)?;
                 let mut runs = found.runs;
                 labels.assign(before.as_ref(), &mut runs, count)?;
-                store.push(&runs)?;
+                runs_on_disk.push(&runs)?;
                 before = Some(runs);
                 progress(1);
             }
@@ -111,7 +111,7 @@ impl Objects {
             shape,
             extent: config.extent,
             voxel_size_nm: volume.voxel_size_nm(),
-            store,
+            runs_on_disk,
             numbers,
             names,
         })
@@ -141,7 +141,7 @@ impl Objects {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the temporary file cannot be read.
+    /// [`Error::TemporaryFile`] where the temporary file cannot be read.
     pub fn voxels_by_section(&self) -> Result<Vec<u64>> {
         (0..self.shape[0])
             .into_par_iter()
@@ -153,7 +153,7 @@ impl Objects {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the temporary file cannot be read.
+    /// [`Error::TemporaryFile`] where the temporary file cannot be read.
     pub fn sizes(&self) -> Result<Vec<u64>> {
         let mut sizes = vec![0; self.count()];
         for z in 0..self.shape[0] {
@@ -193,13 +193,13 @@ impl Objects {
         self.names = names;
     }
 
-    /// The same volume with other objects: `count` of them, each of one label of `store`, from 0.
-    pub(crate) fn with_store(&self, store: RunStore, count: u32) -> Self {
+    /// The same volume with other objects: `count` of them, each of one label on disk, from 0.
+    pub(crate) fn with_runs(&self, runs_on_disk: RunsOnDisk, count: u32) -> Self {
         Self {
             shape: self.shape,
             extent: self.extent,
             voxel_size_nm: self.voxel_size_nm,
-            store,
+            runs_on_disk,
             numbers: (1..=count).collect(),
             names: (1..=count).collect(),
         }
@@ -207,7 +207,7 @@ impl Objects {
 
     /// Reads the runs of section `z`, labelled by the numbers of their objects.
     pub(crate) fn section(&self, z: usize) -> Result<SectionRuns> {
-        let section = self.store.section(z)?;
+        let section = self.runs_on_disk.section(z)?;
         Ok(section.relabelled(|label| Some(self.numbers[label as usize]).filter(|&number| number > 0)))
     }
 
@@ -215,7 +215,7 @@ impl Objects {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the temporary file cannot be read.
+    /// [`Error::TemporaryFile`] where the temporary file cannot be read.
     ///
     /// # Panics
     ///
@@ -275,13 +275,13 @@ fn filled(runs: &SectionRuns, width: usize) -> SectionRuns {
 }
 
 /// Checks the values of a volume section by section.
-struct Checks<'a> {
+struct ValueChecks<'a> {
     volume: &'a Volume,
     foreground: Foreground,
     conventions: Conventions,
 }
 
-impl Checks<'_> {
+impl ValueChecks<'_> {
     /// Checks section `page`, which is at `place` in the block that was read.
     fn check(&mut self, found: &FoundSection, page: usize, voxels: &Voxels, place: usize) -> Result<()> {
         let path = || self.volume.path().map(Path::to_path_buf);

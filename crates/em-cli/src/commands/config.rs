@@ -82,7 +82,8 @@ fn check(path: &Path, set: &[String]) -> Result<()> {
     let config = RunConfig::load(path, set)?;
     let dataset = Dataset::read(&config)?;
     let architecture = config.model.architecture(dataset.set.classes().len())?;
-    config.tiling.check(&dataset.set, &dataset.split.train)?;
+    config.tiling.check()?;
+    config.tiling.check_fit(&dataset.set, &dataset.split.train)?;
     architecture.check_tile_size(config.tiling.tile_size)?;
     architecture.check_tile_depth(config.tiling.tile_depth)?;
     config.loss.check(dataset.set.classes(), architecture.exclusive)?;

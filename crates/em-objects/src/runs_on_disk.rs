@@ -13,15 +13,15 @@ use crate::runs::SectionRuns;
 
 /// The runs of all sections.
 #[derive(Debug)]
-pub(crate) struct RunStore {
+pub(crate) struct RunsOnDisk {
     folder: PathBuf,
     file: Mutex<File>,
     /// Where each section starts, and the end of the last.
     offsets: Vec<u64>,
 }
 
-impl RunStore {
-    /// Starts a store in a folder, which must exist.
+impl RunsOnDisk {
+    /// Starts a file in a folder, which must exist.
     pub fn create(folder: &Path) -> Result<Self> {
         let file = tempfile::tempfile_in(folder).map_err(failed("make", folder))?;
         Ok(Self { folder: folder.to_owned(), file: Mutex::new(file), offsets: vec![0] })
@@ -65,7 +65,7 @@ impl RunStore {
 
 fn failed(action: &'static str, folder: &Path) -> impl FnOnce(io::Error) -> Error {
     let folder = folder.to_owned();
-    move |source| Error::Store { action, folder, source }
+    move |source| Error::TemporaryFile { action, folder, source }
 }
 
 /// Encodes a section: the number of rows, and of each row the number of runs and the runs.
@@ -161,13 +161,13 @@ mod tests {
             let (a, b) = rows.split_at(cut.min(rows.len()));
             let sections = [section(a), section(b), section(&rows)];
             let folder = tempfile::tempdir().unwrap();
-            let mut store = RunStore::create(folder.path()).unwrap();
-            store.push(&sections[0]).unwrap();
-            prop_assert_eq!(&store.section(0).unwrap(), &sections[0]);
-            store.push(&sections[1]).unwrap();
-            store.push(&sections[2]).unwrap();
+            let mut runs = RunsOnDisk::create(folder.path()).unwrap();
+            runs.push(&sections[0]).unwrap();
+            prop_assert_eq!(&runs.section(0).unwrap(), &sections[0]);
+            runs.push(&sections[1]).unwrap();
+            runs.push(&sections[2]).unwrap();
             for z in [2, 0, 1] {
-                prop_assert_eq!(&store.section(z).unwrap(), &sections[z]);
+                prop_assert_eq!(&runs.section(z).unwrap(), &sections[z]);
             }
         }
     }

@@ -1,11 +1,11 @@
 //! What is summed over the voxels of an object, run by run in closed form, in exact integers.
 
 use crate::runs::{Run, SectionRuns, for_each_pair};
-use crate::surface::DIRECTIONS;
+use crate::surface_area::DIRECTIONS;
 
-/// Sums over the voxels of one object.
+/// Moments over the voxels of one object.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Sums {
+pub(crate) struct Moments {
     pub voxels: u64,
     /// Of z, y and x.
     pub first: [u128; 3],
@@ -21,7 +21,7 @@ pub(crate) struct Sums {
     pub probability: f64,
 }
 
-impl Sums {
+impl Moments {
     pub fn add(&mut self, other: &Self) {
         if self.voxels == 0 {
             (self.start, self.end) = (other.start, other.end);
@@ -66,16 +66,16 @@ fn squares_to(end: u32) -> u128 {
     end * end.saturating_sub(1) * (2 * end).saturating_sub(1) / 6
 }
 
-/// Sums over the objects of section `z`, by their numbers; `probability` is the sum over a run of
+/// Moments over the objects of section `z`, by their numbers; `probability` is the sum over a run of
 /// row y.
 ///
 /// Pairs with the section before count here.
-pub(crate) fn sums_of_section(
+pub(crate) fn moments_of_section(
     z: u32,
     here: &SectionRuns,
     before: Option<&SectionRuns>,
     probability: impl Fn(usize, Run) -> f64,
-) -> Vec<(u32, Sums)> {
+) -> Vec<(u32, Moments)> {
     let mut sums = ByNumber::of(here);
     for y in 0..here.height() {
         for &run in here.row(y) {
@@ -114,9 +114,9 @@ fn add_pairs(sums: &mut ByNumber, here: &[Run], there: &[Run], [dz, dy]: [i32; 2
     });
 }
 
-/// Sums of the objects in a section, in order of their numbers.
+/// Moments of the objects in a section, in order of their numbers.
 struct ByNumber {
-    values: Vec<(u32, Sums)>,
+    values: Vec<(u32, Moments)>,
     /// Where the object asked for last is: neighbours in a row are often the same one.
     last: usize,
 }
@@ -126,10 +126,10 @@ impl ByNumber {
         let mut numbers: Vec<u32> = section.runs().iter().map(|run| run.label).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        Self { values: numbers.into_iter().map(|number| (number, Sums::default())).collect(), last: 0 }
+        Self { values: numbers.into_iter().map(|number| (number, Moments::default())).collect(), last: 0 }
     }
 
-    fn get(&mut self, number: u32) -> &mut Sums {
+    fn get(&mut self, number: u32) -> &mut Moments {
         if self.values[self.last].0 != number {
             let place = self.values.binary_search_by_key(&number, |value| value.0);
             self.last = place.expect("the numbers of all runs were collected");

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! sections ─► median of a window of sections ─► components ─► large ones ─► background ─► open parts
-//!                                                  store ◄────────────────────┘ store
+//!                                                   disk ◄────────────────────┘ disk
 //! ```
 //!
 //! What belongs to a component is known at its last section only, so sections come out when all
@@ -15,9 +15,9 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::error::{Error, Result};
 use crate::labelling::{Stitching, label_section};
-use crate::postprocess::{check_window, mirrored, votes_of_section};
+use crate::postprocess::{check_window, mirrored_with_edge, votes_of_section};
 use crate::runs::SectionRuns;
-use crate::store::RunStore;
+use crate::runs_on_disk::RunsOnDisk;
 use crate::{Connectivity, Extent, Postprocess};
 
 /// Takes the sections of a mask, and cleans them as one volume.
@@ -56,7 +56,7 @@ impl VolumeCleaner {
     /// # Errors
     ///
     /// [`Error::Window`] for an even or too large median, [`Error::SectionTooLarge`], and
-    /// [`Error::Store`] where the file cannot be made.
+    /// [`Error::TemporaryFile`] where the file cannot be made.
     pub fn new(steps: Postprocess, shape: [usize; 3], folder: &Path) -> Result<Self> {
         check_window([steps.median_size; 3])?;
         let [_, height, width] = shape;
@@ -72,7 +72,7 @@ impl VolumeCleaner {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] and [`Error::TooManyComponents`].
+    /// [`Error::TemporaryFile`] and [`Error::TooManyComponents`].
     ///
     /// # Panics
     ///
@@ -97,7 +97,7 @@ impl VolumeCleaner {
         let first = self.pushed - self.votes.len();
         let mut sum = Array2::<u32>::zeros((self.shape[1], self.shape[2]));
         for place in 0..edge {
-            sum += &self.votes[mirrored(self.voted + place, edge / 2, self.shape[0]) - first];
+            sum += &self.votes[mirrored_with_edge(self.voted + place, edge / 2, self.shape[0]) - first];
         }
         self.voted += 1;
         let half = (edge.pow(3) / 2) as u32;
@@ -108,7 +108,7 @@ impl VolumeCleaner {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] and [`Error::TooManyComponents`].
+    /// [`Error::TemporaryFile`] and [`Error::TooManyComponents`].
     ///
     /// # Panics
     ///
@@ -150,7 +150,7 @@ impl CleanVolume {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the temporary file cannot be read.
+    /// [`Error::TemporaryFile`] where the temporary file cannot be read.
     ///
     /// # Panics
     ///
@@ -177,7 +177,7 @@ struct Parts {
     connectivity: Connectivity,
     /// Voxels of a row.
     width: usize,
-    store: RunStore,
+    runs_on_disk: RunsOnDisk,
     before: Option<SectionRuns>,
     /// What is known of each label; labels may still be joined.
     labels: Vec<Part>,
@@ -186,8 +186,8 @@ struct Parts {
 impl Parts {
     fn new(connectivity: Connectivity, width: usize, folder: &Path) -> Result<Self> {
         let stitching = Stitching::new(Extent::Volume, connectivity);
-        let store = RunStore::create(folder)?;
-        Ok(Self { stitching, connectivity, width, store, before: None, labels: Vec::new() })
+        let runs_on_disk = RunsOnDisk::create(folder)?;
+        Ok(Self { stitching, connectivity, width, runs_on_disk, before: None, labels: Vec::new() })
     }
 
     fn push(&mut self, mut section: SectionRuns) -> Result<()> {
@@ -203,7 +203,7 @@ impl Parts {
                 part.is_at_border |= is_outer || run.start == 0 || run.end as usize == self.width;
             }
         }
-        self.store.push(&section)?;
+        self.runs_on_disk.push(&section)?;
         self.before = Some(section);
         Ok(())
     }
@@ -221,14 +221,14 @@ impl Parts {
             whole.is_at_border |= part.is_at_border;
         }
         let labels = numbers.iter().map(|&number| keep(&whole[number as usize - 1])).collect();
-        Kept { store: self.store, labels }
+        Kept { runs_on_disk: self.runs_on_disk, labels }
     }
 }
 
 /// Components, and which of their labels stay.
 #[derive(Debug)]
 struct Kept {
-    store: RunStore,
+    runs_on_disk: RunsOnDisk,
     labels: Vec<bool>,
 }
 
@@ -236,6 +236,6 @@ impl Kept {
     /// Reads the runs of section `z` that stay.
     fn section(&self, z: usize) -> Result<SectionRuns> {
         let keep = |label: u32| Some(label).filter(|&label| self.labels[label as usize]);
-        Ok(self.store.section(z)?.relabelled(keep))
+        Ok(self.runs_on_disk.section(z)?.relabelled(keep))
     }
 }

@@ -1,6 +1,6 @@
-//! The parameters of each tile's random change.
+//! What is drawn for each tile: numbers only.
 //!
-//! Only numbers are drawn here; em-model cuts and changes the tiles on the device.
+//! Whoever has the voxels cuts and changes the tiles, such as em-model on its device.
 //! So a run can be replayed and the draws can be tested without libtorch.
 
 use std::f32::consts::TAU;
@@ -14,7 +14,7 @@ use crate::AugmentationConfig;
 /// What is done to one tile, in this order: warp, mirror, turn; then, after normalisation, blur and
 /// lower resolution, gamma, multiply, add, noise, and a defect.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TileTransform {
+pub struct TileAugmentation {
     /// A free deformation.
     pub warp: Option<Warp>,
     /// Mirrored along z, where a tile has several labelled sections.
@@ -137,7 +137,7 @@ impl Defect {
     }
 }
 
-impl TileTransform {
+impl TileAugmentation {
     /// Leaves a tile as it is.
     pub const IDENTITY: Self = Self {
         warp: None,
@@ -222,9 +222,9 @@ fn normal(rng: &mut impl Rng) -> f32 {
 mod tests {
     use super::*;
 
-    fn draws(config: &AugmentationConfig) -> Vec<TileTransform> {
+    fn draws(config: &AugmentationConfig) -> Vec<TileAugmentation> {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        (0..600).map(|_| TileTransform::draw(config, &mut rng)).collect()
+        (0..600).map(|_| TileAugmentation::draw(config, &mut rng)).collect()
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
         assert!(draws.iter().all(|t| (0.8..=1.2).contains(&t.gain) && t.shift.abs() <= 0.3));
         assert!(draws.iter().all(|t| (0.0..=0.1).contains(&t.noise)));
         assert!(draws.iter().all(|t| (1.0 / 1.5..=1.5).contains(&t.gamma)));
-        let share = |is: fn(&TileTransform) -> bool| draws.iter().filter(|t| is(t)).count() as f64 / 600.0;
+        let share = |is: fn(&TileAugmentation) -> bool| draws.iter().filter(|t| is(t)).count() as f64 / 600.0;
         assert!((share(|t| t.blur > 0.0) - 0.5).abs() < 0.1);
         assert!((share(|t| t.low_resolution > 1.0) - 0.25).abs() < 0.1);
         for turns in 0..4 {
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn no_augmentation_is_the_identity() {
-        assert!(draws(&AugmentationConfig::none()).iter().all(|t| *t == TileTransform::IDENTITY));
+        assert!(draws(&AugmentationConfig::none()).iter().all(|t| *t == TileAugmentation::IDENTITY));
     }
 
     #[test]

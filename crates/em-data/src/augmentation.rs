@@ -1,10 +1,16 @@
-//! Section `[augmentation]` of a configuration: how training tiles are changed at random.
+//! Augmentation: how training tiles are changed at random.
+//!
+//! Here are the settings, and in [`tile`] what is drawn for each tile.
+
+mod tile;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::{self, Checks};
 use crate::{Result, SettingError};
+
+pub use tile::{Defect, TileAugmentation, Warp};
 
 /// The largest of the settings that no unit limits: far beyond use, and finite in all arithmetic of 32 bits.
 const LARGEST: f64 = 1e6;

@@ -1,4 +1,6 @@
-//! Splitting of objects that touch, by a watershed of their distance to the background.
+//! Splitting of objects that touch: at necks, or at boundaries that were learned.
+//!
+//! The landscapes are made here, object by object; [`crate::watershed`] finds their basins.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,7 +13,8 @@ use crate::Extent;
 use crate::error::{Error, Result};
 use crate::objects::Objects;
 use crate::runs::SectionRuns;
-use crate::store::RunStore;
+use crate::runs_on_disk::RunsOnDisk;
+use crate::watershed::{basins, over};
 
 /// Objects whose bounding box has more voxels stay whole: the watershed takes about 20 bytes for each.
 pub const LARGEST_BOX: usize = 64 << 20;
@@ -52,7 +55,7 @@ impl Bounds {
     }
 }
 
-/// The parts of an object: sections of a store, whose rows and columns start at the bounds.
+/// The parts of an object: sections on disk, whose rows and columns start at the bounds.
 struct Patch {
     first: usize,
     bounds: Bounds,
@@ -74,7 +77,7 @@ impl Objects {
     ///
     /// # Errors
     ///
-    /// [`Error::Neck`] unless `neck_nm` is above 0; [`Error::Store`].
+    /// [`Error::Neck`] unless `neck_nm` is above 0; [`Error::TemporaryFile`].
     pub fn split(
         &self,
         neck_nm: f64,
@@ -95,7 +98,7 @@ impl Objects {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] for boundaries of another shape; [`Error::Store`].
+    /// [`Error::ShapeMismatch`] for boundaries of another shape; [`Error::TemporaryFile`].
     pub fn split_at(
         &self,
         boundaries: &Self,
@@ -118,7 +121,7 @@ impl Objects {
     ) -> Result<(Self, SplitCounts)> {
         let all = self.bounds()?;
         let mut counts = SplitCounts::default();
-        let mut parts = RunStore::create(folder)?;
+        let mut parts = RunsOnDisk::create(folder)?;
         let mut patches: HashMap<u32, Patch> = HashMap::new();
         let mut open: HashMap<u32, Pieces> = HashMap::new();
         for z in 0..self.shape()[0] {
@@ -236,11 +239,11 @@ impl Objects {
     fn patched(
         &self,
         patches: &HashMap<u32, Patch>,
-        parts: &RunStore,
+        parts: &RunsOnDisk,
         folder: &Path,
         mut progress: impl FnMut(u64),
     ) -> Result<Self> {
-        let mut store = RunStore::create(folder)?;
+        let mut runs_on_disk = RunsOnDisk::create(folder)?;
         // The label of each part, in order of its first voxel.
         let mut labels: HashMap<(u32, u32), u32> = HashMap::new();
         let mut label = |object: u32, part: u32| {
@@ -275,11 +278,11 @@ impl Objects {
                 }
                 anew.end_row();
             }
-            store.push(&anew)?;
+            runs_on_disk.push(&anew)?;
             progress(1);
         }
         let count = labels.len() as u32;
-        Ok(self.with_store(store, count))
+        Ok(self.with_runs(runs_on_disk, count))
     }
 }
 
@@ -309,116 +312,4 @@ fn runs_of(section: &SectionRuns) -> impl Iterator<Item = [u32; 4]> + '_ {
     // A section has fewer than 2^32 rows.
     (0..section.height())
         .flat_map(|y| section.row(y).iter().map(move |run| [y as u32, run.label, run.start, run.end]))
-}
-
-/// A maximum of the distance and what flows to it.
-#[derive(Clone, Copy)]
-struct Basin {
-    peak: f32,
-    /// The basin that it was joined to, or itself.
-    joined: u32,
-}
-
-/// A landscape over an object, bottomless outside.
-fn over(object: &Array3<bool>, mut landscape: Array3<f32>) -> Array3<f32> {
-    Zip::from(&mut landscape).and(object).for_each(|height, &inside| {
-        if !inside {
-            *height = f32::NEG_INFINITY;
-        }
-    });
-    landscape
-}
-
-/// Labels the basins of the maxima of a landscape, from 1, 0 where it is bottomless; `None` where
-/// there is one.
-///
-/// The landscape sinks from its top: a voxel that shows up alone starts a basin, one that touches
-/// basins joins the neighbour that lies highest. Where basins meet, those for which `join` says so, from
-/// their peak and the height of that pass, are joined to the highest.
-fn basins(landscape: &Array3<f32>, join: impl Fn(f32, f32) -> bool) -> Option<Array3<u32>> {
-    let shape = landscape.dim();
-    let heights = landscape.as_slice().expect("a new array is contiguous");
-    let mut order: Vec<u32> =
-        (0..heights.len() as u32).filter(|&place| heights[place as usize] > f32::NEG_INFINITY).collect();
-    // Equal heights in order of their place, so that the result is the same on any number of cores.
-    order.par_sort_unstable_by(|&a, &b| heights[b as usize].total_cmp(&heights[a as usize]).then(a.cmp(&b)));
-    let mut labels = vec![0_u32; heights.len()];
-    let mut basins: Vec<Basin> = Vec::new();
-    let mut met: Vec<u32> = Vec::new();
-    for &place in &order {
-        let height = heights[place as usize];
-        met.clear();
-        let mut highest: Option<(f32, u32)> = None;
-        for neighbour in neighbours(place as usize, shape) {
-            let label = labels[neighbour];
-            if label == 0 {
-                continue;
-            }
-            let basin = root(&mut basins, label - 1);
-            if highest.is_none_or(|(known, _)| heights[neighbour] > known) {
-                highest = Some((heights[neighbour], basin));
-            }
-            if !met.contains(&basin) {
-                met.push(basin);
-            }
-        }
-        let Some((_, mut chosen)) = highest else {
-            // Fewer basins than voxels, which 32 bits number.
-            let number = basins.len() as u32;
-            basins.push(Basin { peak: height, joined: number });
-            labels[place as usize] = number + 1;
-            continue;
-        };
-        if met.len() > 1 {
-            let rank = |basin: u32| (basins[basin as usize].peak, std::cmp::Reverse(basin));
-            let top = met.iter().copied().max_by(|&a, &b| {
-                let ((peak_a, a), (peak_b, b)) = (rank(a), rank(b));
-                peak_a.total_cmp(&peak_b).then(a.cmp(&b))
-            });
-            let top = top.expect("several basins met");
-            for &basin in &met {
-                if basin != top && join(basins[basin as usize].peak, height) {
-                    basins[basin as usize].joined = top;
-                }
-            }
-            chosen = root(&mut basins, chosen);
-        }
-        labels[place as usize] = chosen + 1;
-    }
-    let mut numbers = vec![0; basins.len()];
-    let mut count = 0;
-    for basin in 0..basins.len() as u32 {
-        if basins[basin as usize].joined == basin {
-            count += 1;
-            numbers[basin as usize] = count;
-        }
-    }
-    if count < 2 {
-        return None;
-    }
-    for label in labels.iter_mut().filter(|label| **label > 0) {
-        *label = numbers[root(&mut basins, *label - 1) as usize];
-    }
-    Some(Array3::from_shape_vec(shape, labels).expect("one label per voxel"))
-}
-
-/// The basin that `basin` was joined to in the end; what lies on the way is joined to it directly.
-fn root(basins: &mut [Basin], mut basin: u32) -> u32 {
-    while basins[basin as usize].joined != basin {
-        let above = basins[basin as usize].joined;
-        basins[basin as usize].joined = basins[above as usize].joined;
-        basin = above;
-    }
-    basin
-}
-
-/// The places of the up to 26 neighbours.
-fn neighbours(place: usize, (depth, height, width): (usize, usize, usize)) -> impl Iterator<Item = usize> {
-    let (z, y, x) = (place / (height * width), place / width % height, place % width);
-    let around = |middle: usize, edge: usize| middle.saturating_sub(1)..(middle + 2).min(edge);
-    around(z, depth)
-        .flat_map(move |z| {
-            around(y, height).flat_map(move |y| around(x, width).map(move |x| (z * height + y) * width + x))
-        })
-        .filter(move |&neighbour| neighbour != place)
 }
