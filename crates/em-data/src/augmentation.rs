@@ -1,6 +1,6 @@
 //! Augmentation: how training tiles are changed at random.
 //!
-//! Here are the settings, and in [`tile`] what is drawn for each tile.
+//! Here are the settings, and in [`TileAugmentation`] what is drawn for each tile.
 
 mod tile;
 
