@@ -2,7 +2,7 @@
 
 pub use em_pipeline::UserError;
 
-use crate::output::complain;
+use crate::console::complain;
 
 /// Prints an error, its causes, and the first hint that any of them has.
 pub fn print(error: &anyhow::Error) {

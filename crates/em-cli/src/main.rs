@@ -3,9 +3,9 @@
 mod arguments;
 mod cli;
 mod commands;
+mod console;
 mod error;
 mod interrupt;
-mod output;
 
 use std::process::ExitCode;
 

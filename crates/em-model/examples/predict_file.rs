@@ -6,17 +6,18 @@
 //!
 //! Without arguments it makes a stack, and trains a network for it, in a folder that is gone afterwards.
 
+use std::error::Error;
+use std::iter::successors;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use em_data::{LabelledVolume, Split, SplitConfig, TrainingSet};
 use em_io::{Mask, Voxels};
 use em_model::{Device, ModelConfig, Predictor, RunFolder, Training};
 use ndarray::Array3;
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
-
-fn main() -> Result<()> {
+fn run() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [run, stack, output] = match <[PathBuf; 3]>::try_from(arguments) {
@@ -32,9 +33,17 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// A `main` that returns an error prints its `Debug` form; this one prints the message and its causes.
+fn main() -> ExitCode {
+    let Err(error) = run() else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    successors(error.source(), |&cause| cause.source()).for_each(|cause| eprintln!("  because: {cause}"));
+    ExitCode::FAILURE
+}
+
 /// Writes a stack with a dark disc in each section, and trains on it: the run, the stack and a place
 /// for the mask.
-fn example(folder: &Path) -> Result<[PathBuf; 3]> {
+fn example(folder: &Path) -> Result<[PathBuf; 3], Box<dyn Error>> {
     const SHAPE: [usize; 3] = [10, 64, 64];
     let is_inside = |(_, y, x): (usize, usize, usize)| y.abs_diff(32).pow(2) + x.abs_diff(32).pow(2) < 200;
     let raw = Array3::from_shape_fn(SHAPE, |place| if is_inside(place) { 60_u8 } else { 160 });

@@ -4,14 +4,17 @@
 //! cargo run --release -p em-model --example train_arrays
 //! ```
 
+use std::error::Error;
+use std::iter::successors;
 use std::ops::ControlFlow;
+use std::process::ExitCode;
 
 use em_data::{LabelledVolume, Split, SplitConfig, TrainingSet};
 use em_io::Mask;
 use em_model::{ModelConfig, Progress, RunFolder, Training};
 use ndarray::Array3;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn run() -> Result<(), Box<dyn Error>> {
     let (raw, mask) = discs([10, 64, 64]);
     let volume = LabelledVolume::new("made here", raw.into(), vec![("discs".into(), mask)])?;
     let set = TrainingSet::new(vec!["discs".into()], vec![volume])?;
@@ -27,6 +30,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let epochs = em_model::train(&training, &lock, &mut show)?;
     println!("trained for {} epochs", epochs.len());
     Ok(())
+}
+
+/// A `main` that returns an error prints its `Debug` form; this one prints the message and its causes.
+fn main() -> ExitCode {
+    let Err(error) = run() else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    successors(error.source(), |&cause| cause.source()).for_each(|cause| eprintln!("  because: {cause}"));
+    ExitCode::FAILURE
 }
 
 /// Prints each epoch; `Break` would end the training.

@@ -26,7 +26,7 @@ pub use network::{
     validation_bytes,
 };
 pub use run::{
-    ClassTuning, EpochRecord, History, ModelCard, RunFolder, RunLock, Scores, Tuning, TuningOnDisk,
+    ClassTuning, EpochRecord, EpochScores, History, ModelCard, RunFolder, RunLock, Tuning, TuningOnDisk,
     TuningStep,
 };
 pub use train::{

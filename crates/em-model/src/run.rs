@@ -10,6 +10,6 @@ mod tuning;
 pub use card::{FORMAT_VERSION, ModelCard};
 pub use folder::RunFolder;
 pub(crate) use history::write_history;
-pub use history::{EpochRecord, History, HistoryRow, HistoryScores, Scores};
+pub use history::{EpochRecord, EpochScores, History, HistoryRow, HistoryScores};
 pub use lock::RunLock;
 pub use tuning::{ClassTuning, Tuning, TuningOnDisk, TuningStep};

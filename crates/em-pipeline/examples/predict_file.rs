@@ -3,13 +3,15 @@
 //! Without arguments a run is trained first, for a moment, on generated stacks in a temporary folder.
 
 use std::error::Error;
+use std::iter::successors;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use em_pipeline::em_model::Device;
 use em_pipeline::{Observer, PhantomRequest, PredictRequest, RunConfig, Start};
 use em_pipeline::{predict, silent, train, write_phantom};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn run() -> Result<(), Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [run, input, masks] = match <[PathBuf; 3]>::try_from(arguments) {
@@ -23,6 +25,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{}: {:.2} % foreground, in `{}`", file.class, 100.0 * file.foreground, file.path.display());
     }
     Ok(())
+}
+
+/// A `main` that returns an error prints its `Debug` form; this one prints the message and its causes.
+fn main() -> ExitCode {
+    let Err(error) = run() else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    successors(error.source(), |&cause| cause.source()).for_each(|cause| eprintln!("  because: {cause}"));
+    ExitCode::FAILURE
 }
 
 /// Trains a run in a folder, and returns it with a stack to predict and the path of its masks.

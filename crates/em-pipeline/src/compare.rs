@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use em_model::{History, ModelCard, RunFolder};
-use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::error::{Context, Result, UserError};
+use crate::error::{Context, Result};
+use crate::report::RunScores;
 use crate::scores::{self, ClassScores, MEASURES, intervals};
 use crate::{RunConfig, display};
 
@@ -20,12 +20,6 @@ struct ComparedRun {
     epochs: usize,
     seconds: f64,
     scores: BTreeMap<String, ClassScores>,
-}
-
-/// The part of `scores.json` that is compared.
-#[derive(Deserialize)]
-struct RunScores {
-    validation: BTreeMap<String, ClassScores>,
 }
 
 /// Runs that are compared; the first is what the others are compared with.
@@ -74,20 +68,10 @@ impl ComparedRun {
         let folder = RunFolder::new(path);
         // The card is read first: its error says what a run is.
         let card = ModelCard::read(&folder)?;
-        let read = |path: &Path| {
-            std::fs::read_to_string(path).map_err(|error| {
-                let hint =
-                    "`em-cli report RUN` writes the scores of a run that was stopped before its report";
-                UserError::new(format!("`{}` cannot be read: {error}", path.display()), hint)
-            })
-        };
-        let places = [folder.config(), folder.scores()];
-        let damaged = |path: &Path| format!("`{}` is damaged", path.display());
         // As it is understood today, so that keys that a run did not know yet have their defaults.
-        let table: Table = toml::from_str(&RunConfig::load(&places[0], &[])?.to_toml()?)
-            .with_context(|| damaged(&places[0]))?;
-        let scores: RunScores =
-            serde_json::from_str(&read(&places[1])?).with_context(|| damaged(&places[1]))?;
+        let table: Table = toml::from_str(&RunConfig::load(&folder.config(), &[])?.to_toml()?)
+            .with_context(|| format!("`{}` is damaged", folder.config().display()))?;
+        let scores = RunScores::read(&folder)?;
         let mut config = BTreeMap::new();
         flatten("", &table, &mut config);
         let history = History::read(&folder)?;

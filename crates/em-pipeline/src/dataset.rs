@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use em_data::{IGNORED, LabelledVolume, Normalization, Region, Split, TrainingSet, outlines};
 use em_io::{Mask, MaskValues, Roi, Volume, Voxel, VoxelSize, match_voxels};
-use em_model::{Architecture, Device, ModelConfig, Training, boundary_of};
+use em_model::{Architecture, Device, ModelConfig, Predictor, Training, boundary_of};
 use em_objects::{Components, Connectivity, Extent};
-use ndarray::Array3;
+use ndarray::{Array3, Array4};
 
 use crate::config::{DataConfig, RunConfig, SourceConfig};
 use crate::error::{Result, UserError};
@@ -77,6 +77,17 @@ impl Dataset {
     pub fn foreground_shares(&self, regions: &[Region]) -> Vec<f64> {
         self.set.foreground_shares(regions)
     }
+}
+
+/// Predicts a region of labelled volumes that are in memory: probabilities `[class, z, y, x]`.
+pub(crate) fn region_probabilities(
+    predictor: &Predictor,
+    set: &TrainingSet,
+    region: &Region,
+) -> Result<Array4<f32>> {
+    let grey = set.volumes()[region.volume].raw().cut(region.roi).to_f32();
+    let sections = 0..region.roi.shape[0];
+    Ok(predictor.predict_sections(grey.view(), sections, predictor.card().normalization)?)
 }
 
 /// The files that a configuration means, by name or by the layout of `data.folder`.

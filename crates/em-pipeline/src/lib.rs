@@ -34,7 +34,6 @@ mod memory;
 mod observer;
 pub mod phantom;
 pub mod predict;
-mod prediction;
 pub mod report;
 pub mod scores;
 pub mod settings;

@@ -2,7 +2,8 @@
 
 use em_data::SettingError;
 
-use crate::RunConfig;
+use crate::dataset::Sources;
+use crate::{Result, RunConfig};
 
 /// The section of `run.toml` that holds the settings of each type.
 const SECTIONS: [(&str, &str); 10] = [
@@ -22,6 +23,16 @@ const SECTIONS: [(&str, &str); 10] = [
 pub fn key(problem: &SettingError) -> String {
     let section = SECTIONS.iter().find(|(owner, _)| *owner == problem.owner);
     format!("{}.{}", section.map_or(problem.owner, |(_, section)| section), problem.field)
+}
+
+/// Checks all settings, for the classes that the files of a configuration have.
+///
+/// # Errors
+///
+/// Fails with the first of the [`problems`], or if the files cannot be found.
+pub fn check(config: &RunConfig) -> Result<()> {
+    let learned = config.model.learned(&Sources::find(&config.data)?.classes);
+    problems(config, &learned).into_iter().next().map_or(Ok(()), |problem| Err(problem.into()))
 }
 
 /// Returns all settings that are out of range or do not fit each other, whatever the volumes hold.

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use crate::error::{Result, UserError};
 use crate::report::{self, Report};
-use crate::{Dataset, Event, Observer, RunConfig};
+use crate::{Dataset, Event, Observer, RunConfig, settings};
 
 /// What becomes of a run that is in the folder already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,7 @@ pub fn train(
     device: Device,
     observer: &mut Observer<'_>,
 ) -> Result<Report> {
+    settings::check(config)?;
     let dataset = Dataset::read(config, observer)?;
     let architecture = config.model.architecture(dataset.set.classes().len())?;
     let run = RunFolder::new(&config.output.folder);

@@ -10,9 +10,10 @@ use em_model::{ClassTuning, Device, ModelCard, Predictor, RunFolder, Tuning, Tun
 use em_objects::{Extent, Postprocess};
 use ndarray::{Array3, ArrayView3, Axis};
 
+use crate::dataset::region_probabilities;
 use crate::error::Result;
 use crate::scores::outside;
-use crate::{Dataset, Observer, RunConfig, prediction};
+use crate::{Dataset, Observer, RunConfig};
 
 /// A step that gains less is not kept: it is noise.
 const LEAST_GAIN: f64 = 0.0005;
@@ -38,7 +39,7 @@ pub fn tune(run: &RunFolder, device: Device, observer: &mut Observer<'_>) -> Res
     for region in &dataset.split.validation {
         let volume = &dataset.set.volumes()[region.volume];
         let ignored = volume.ignored().map(|ignored| region.slice(ignored));
-        let probabilities = prediction::probabilities(&predictor, &dataset.set, region)?;
+        let probabilities = region_probabilities(&predictor, &dataset.set, region)?;
         for (class, sides) in sides.iter_mut().enumerate() {
             let label = region.slice(volume.mask(class));
             let bytes = probabilities.index_axis(Axis(0), class).mapv(byte);

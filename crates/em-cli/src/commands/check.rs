@@ -11,7 +11,7 @@ use em_pipeline::{RunConfig, check};
 use serde::Serialize;
 
 use crate::cli::DeviceArgs;
-use crate::output::{self, observed, say};
+use crate::console::{self, observed, say};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ pub fn run(args: &CheckArgs) -> Result<bool> {
     let findings = find(&args.config, &args.set, device)?;
     if args.json {
         let is_good = is_good(&findings);
-        output::json(&Report { format_version: 1, findings })?;
+        console::json(&Report { format_version: 1, findings })?;
         return Ok(is_good);
     }
     print(&findings);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use em_pipeline::Comparison;
 
-use crate::output;
+use crate::console;
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub struct CompareArgs {
 /// Runs the command.
 pub fn run(args: &CompareArgs) -> Result<()> {
     let comparison = Comparison::read(&args.runs)?;
-    output::print(format_args!("{}", comparison.to_text()?));
+    console::print(format_args!("{}", comparison.to_text()?));
     if let Some(path) = &args.output {
         let text = comparison.to_csv()?;
         em_io::write_atomically(path, |file| file.write_all(text.as_bytes()))?;

@@ -8,8 +8,8 @@ use em_pipeline::config::template;
 use em_pipeline::suggested_config::suggested_for;
 
 use crate::commands::check;
+use crate::console::{self, observed, say};
 use crate::error::UserError;
-use crate::output::{self, observed, say};
 
 /// Arguments of `config`.
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ pub fn run(args: &ConfigArgs) -> Result<bool> {
     match &args.action {
         Action::Init { path, data } => init(path.as_deref(), data.as_deref()).map(|()| true),
         Action::Check { path, set } => check::run_untimed(path, set),
-        Action::Schema => output::json(&template::schema()).map(|()| true),
+        Action::Schema => console::json(&template::schema()).map(|()| true),
     }
 }
 
@@ -55,7 +55,7 @@ fn init(path: Option<&Path>, data: Option<&Path>) -> Result<()> {
         None => template::commented()?,
     };
     let Some(path) = path else {
-        output::print(format_args!("{text}"));
+        console::print(format_args!("{text}"));
         return Ok(());
     };
     if path.exists() {

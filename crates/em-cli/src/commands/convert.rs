@@ -13,7 +13,7 @@ use em_pipeline::display;
 
 use self::options::{ZarrArgs, voxel_type};
 use crate::arguments::{numbers, voxel_size};
-use crate::output::{complain, observed, say};
+use crate::console::{complain, observed, say};
 
 /// Arguments of `convert`.
 #[derive(Debug, Args)]

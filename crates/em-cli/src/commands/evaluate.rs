@@ -8,7 +8,7 @@ use em_pipeline::evaluate::{EvaluateRequest, evaluate};
 use em_pipeline::scores;
 
 use crate::arguments::{tolerance, voxel_size};
-use crate::output::{self, observed};
+use crate::console::{self, observed};
 
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
@@ -59,9 +59,9 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         evaluation.write_json(path)?;
     }
     if args.json {
-        return output::json(&evaluation);
+        return console::json(&evaluation);
     }
-    output::print(format_args!("{}", scores::text(&evaluation.scores, args.per_section)));
+    console::print(format_args!("{}", scores::text(&evaluation.scores, args.per_section)));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use em_pipeline::extract::{ExtractRequest, Resize, extract};
 
 use crate::arguments::section_size;
-use crate::output::{observed, say};
+use crate::console::{observed, say};
 
 /// Arguments of `extract`.
 #[derive(Debug, Args)]

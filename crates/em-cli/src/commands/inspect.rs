@@ -7,7 +7,7 @@ use clap::Args;
 use em_pipeline::display;
 use em_pipeline::inspect::{Inspection, ValueShare, inspect};
 
-use crate::output::{self, observed, say};
+use crate::console::{self, observed, say};
 
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub struct InspectArgs {
 pub fn run(args: &InspectArgs) -> Result<()> {
     let inspection = observed("start the command again", |observer| inspect(&args.input, observer))?;
     if args.json {
-        return output::json(&inspection);
+        return console::json(&inspection);
     }
     print(&inspection);
     Ok(())

@@ -8,8 +8,8 @@ use em_objects::{Connectivity, Extent, FindConfig, Foreground};
 use em_pipeline::measure::{ClassFiles, ClassSummary, MeasureRequest, measure};
 
 use crate::arguments::{NamedFile, distance, neck, voxel_size};
+use crate::console::{observed, say};
 use crate::error::UserError;
-use crate::output::{observed, say};
 
 /// Arguments of `measure`.
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use clap::Args;
 use em_pipeline::display;
 use em_pipeline::phantom::{PhantomRequest, write_phantom};
 
-use crate::output::say;
+use crate::console::say;
 
 /// Arguments of `phantom`.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use em_pipeline::predict::{OutputKind, PredictPlan, PredictRequest};
 
 use crate::arguments::probability;
 use crate::cli::DeviceArgs;
-use crate::output::{observed, say};
+use crate::console::{observed, say};
 
 /// Arguments of `predict`.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use em_pipeline::report::Report;
 use em_pipeline::{report, scores};
 
 use crate::cli::DeviceArgs;
-use crate::output::{self, observed, say};
+use crate::console::{self, observed, say};
 
 /// Arguments of `report`.
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub fn print_scores(report: &Report) {
     for (side, of_side) in sides {
         for (class, of_class) in of_side.into_iter().flatten() {
             say!("\n{class}, {side}");
-            output::print(format_args!("{}", scores::text(of_class, false)));
+            console::print(format_args!("{}", scores::text(of_class, false)));
         }
     }
 }

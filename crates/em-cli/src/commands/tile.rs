@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use em_pipeline::tile::{Border, TileRequest, tile};
 
-use crate::output::{observed, say};
+use crate::console::{observed, say};
 
 /// Arguments of `tile`.
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use em_pipeline::{RunConfig, Start};
 
 use crate::cli::DeviceArgs;
 use crate::commands::report::print_scores;
-use crate::output::{observed, say};
+use crate::console::{observed, say};
 
 /// Arguments of `train`.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use em_objects::Extent;
 use em_pipeline::display;
 
 use crate::cli::DeviceArgs;
-use crate::output::{observed, say};
+use crate::console::{observed, say};
 
 /// Arguments of `tune`.
 #[derive(Debug, Args)]

@@ -10,14 +10,14 @@ use crate::{Error, Result};
 
 /// Loss and pooled counts of one side, training or validation, in one epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
+pub struct EpochScores {
     /// Mean loss.
     pub loss: f64,
     /// Counts at the threshold 0.5, one per class.
     pub counts: Vec<ConfusionCounts>,
 }
 
-impl Scores {
+impl EpochScores {
     /// Returns the mean foreground IoU of the classes that occur, or `None` if none does.
     pub fn iou(&self) -> Option<f64> {
         self.mean(ConfusionCounts::iou)
@@ -47,9 +47,9 @@ pub struct EpochRecord {
     /// Learning rate of the last step.
     pub learning_rate: f64,
     /// On the augmented training tiles, while the weights change.
-    pub train: Scores,
+    pub train: EpochScores,
     /// On the validation regions, at the end of the epoch.
-    pub validation: Scores,
+    pub validation: EpochScores,
     /// Duration of the epoch with its validation.
     pub seconds: f64,
     /// Training tiles per second, without the validation.
@@ -209,8 +209,8 @@ mod tests {
         EpochRecord {
             epoch: 1,
             learning_rate: 0.001,
-            train: Scores { loss: 0.5, counts: vec![counts(3), counts(0)] },
-            validation: Scores { loss: 0.25, counts: vec![counts(0), counts(0)] },
+            train: EpochScores { loss: 0.5, counts: vec![counts(3), counts(0)] },
+            validation: EpochScores { loss: 0.25, counts: vec![counts(0), counts(0)] },
             seconds: 1.0,
             tiles_per_second: 2.0,
         }

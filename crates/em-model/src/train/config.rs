@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{OptimizerConfig, ScheduleConfig};
-use crate::run::Scores;
+use crate::run::EpochScores;
 use crate::{Precision, Result};
 
 /// All numbers above 0.
@@ -74,7 +74,7 @@ pub enum BestBy {
 
 impl BestBy {
     /// The score of an epoch, larger is better; `None` where it does not exist.
-    pub(super) fn score(self, validation: &Scores) -> Option<f64> {
+    pub(super) fn score(self, validation: &EpochScores) -> Option<f64> {
         match self {
             Self::ValIou => validation.iou(),
             Self::ValDice => validation.dice(),

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use super::validation::{counts_of, tally_of};
 use crate::augment::Targets;
 use crate::error::Computed;
-use crate::{Device, Error, Scores};
+use crate::{Device, EpochScores, Error};
 
 /// Steps between two looks at the loss, which make an accelerator wait.
 const STEPS_BETWEEN_LOOKS: usize = 16;
@@ -52,9 +52,9 @@ impl Meter {
         self.mean_loss(epoch, steps).map(Some)
     }
 
-    pub fn scores(&self, epoch: usize, steps: usize) -> Computed<Scores> {
+    pub fn scores(&self, epoch: usize, steps: usize) -> Computed<EpochScores> {
         let counts = self.tally.as_ref().map(counts_of).transpose()?.unwrap_or_default();
-        Ok(Scores { loss: self.mean_loss(epoch, steps)?, counts })
+        Ok(EpochScores { loss: self.mean_loss(epoch, steps)?, counts })
     }
 
     fn mean_loss(&self, epoch: usize, steps: usize) -> Computed<f64> {

@@ -1,4 +1,4 @@
-//! Scores of a network on the validation regions of a split.
+//! EpochScores of a network on the validation regions of a split.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::error::Computed;
 use crate::infer::sections::{self, SectionConfig};
 use crate::infer::volumes::{self, VolumePlan};
 use crate::network::FoldedUNet;
-use crate::{Architecture, PredictConfig, Scores};
+use crate::{Architecture, EpochScores, PredictConfig};
 
 /// About as many voxels go through the network at once: small regions are taken together.
 const VOXELS_AT_ONCE: usize = 1 << 20;
@@ -67,7 +67,7 @@ impl ValidationSet {
     }
 
     /// Pools loss and counts at the probability 0.5 over all sections.
-    pub fn score(&self, net: &FoldedUNet, loss: &Loss, volumes: &DeviceVolumes) -> Computed<Scores> {
+    pub fn score(&self, net: &FoldedUNet, loss: &Loss, volumes: &DeviceVolumes) -> Computed<EpochScores> {
         let _guard = tch::no_grad_guard();
         let (mut weighted, mut voxels) = (0.0, 0);
         let mut tally: Option<Tensor> = None;
@@ -83,7 +83,7 @@ impl ValidationSet {
             });
         }
         let counts = tally.map(|tally| counts_of(&tally)).transpose()?.unwrap_or_default();
-        Ok(Scores { loss: weighted / voxels.max(1) as f64, counts })
+        Ok(EpochScores { loss: weighted / voxels.max(1) as f64, counts })
     }
 
     /// The logits of a piece, `[n, channel, ..., y, x]`, and what they should be.

@@ -1,5 +1,6 @@
 //! A contact sheet of training tiles with the outlines of their labels.
 
+use em_metrics::quantile;
 use em_model::SampleTile;
 use image::{Rgb, RgbImage};
 use ndarray::ArrayView2;
@@ -42,12 +43,11 @@ pub fn sheet(tiles: &[SampleTile]) -> RgbImage {
 
 /// The darkest and the brightest grey value that are told apart.
 fn range(tiles: &[SampleTile]) -> [f32; 2] {
-    let mut values: Vec<f32> = tiles.iter().flat_map(|tile| tile.grey.iter().copied()).collect();
-    let Some(last) = values.len().checked_sub(1) else { return [0.0, 1.0] };
-    let [low, high] = [CLIPPED, 1.0 - CLIPPED].map(|share| {
-        // `as` truncates, which is what a rank needs.
-        *values.select_nth_unstable_by((last as f64 * share) as usize, f32::total_cmp).1
-    });
+    let mut values: Vec<f64> =
+        tiles.iter().flat_map(|tile| tile.grey.iter().copied()).map(f64::from).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let [low, high] = [(CLIPPED, 0.0), (1.0 - CLIPPED, 1.0)]
+        .map(|(share, none)| quantile(&values, share).unwrap_or(none) as f32);
     [low, high.max(low + 1e-6)]
 }
 

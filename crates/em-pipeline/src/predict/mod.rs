@@ -137,7 +137,7 @@ impl PredictRequest {
 /// What was predicted.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Prediction {
+pub struct PredictedFiles {
     /// The files, class by class, each one's mask before its probabilities.
     pub files: Vec<PredictedFile>,
 }
@@ -150,7 +150,7 @@ pub struct Prediction {
 /// # Errors
 ///
 /// Those of [`PredictPlan::new`] and [`PredictPlan::run`].
-pub fn predict(request: &PredictRequest, observer: &mut Observer<'_>) -> Result<Prediction> {
+pub fn predict(request: &PredictRequest, observer: &mut Observer<'_>) -> Result<PredictedFiles> {
     PredictPlan::new(request, observer)?.run(observer)
 }
 
@@ -205,7 +205,7 @@ impl PredictPlan {
     /// Fails if finished blocks of another prediction are in the way, if the input cannot be read or
     /// a file not be written; and with [`Error::Stopped`](crate::Error::Stopped), which the observer
     /// may ask for at each section. The finished blocks then stay, and nothing else.
-    pub fn run(self, observer: &mut Observer<'_>) -> Result<Prediction> {
+    pub fn run(self, observer: &mut Observer<'_>) -> Result<PredictedFiles> {
         let fingerprint = self.fingerprint()?;
         if self.resume {
             self.outputs.iter().try_for_each(|output| em_io::remove_unfinished_of(&output.path))?;
@@ -220,7 +220,7 @@ impl PredictPlan {
         })?;
         let files = writers.finish(shape, observer)?;
         store.remove()?;
-        Ok(Prediction { files })
+        Ok(PredictedFiles { files })
     }
 
     /// Predicts the blocks that the store does not hold yet.

@@ -14,24 +14,25 @@ mod run_page;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::error::Result;
+use crate::dataset::region_probabilities;
+use crate::error::{Context, Result, UserError};
 use em_data::{LabelledVolume, Region, TrainingSet};
 use em_io::Roi;
 use em_model::run::{HistoryRow, HistoryScores};
 use em_model::{Device, History, ModelCard, Predictor, RunFolder, Training};
 use image::RgbImage;
 use ndarray::{Array2, Array3, Axis, s};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::drawing::{Curve, curves, panel, png, sheet};
 use crate::scores::{ClassScores, Collector, Labelled, Ruler};
-use crate::{Dataset, Observer, RunConfig, prediction, write};
+use crate::{Dataset, Observer, RunConfig, write};
 
 /// Scores of one side of a run, per class.
 pub type SideScores = BTreeMap<String, ClassScores>;
 
 /// `scores.json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct RunScores {
     /// Version of this layout.
     pub format_version: u32,
@@ -43,6 +44,22 @@ pub struct RunScores {
     pub validation: SideScores,
     /// Of each class on the test stacks, if there are any.
     pub test: Option<SideScores>,
+}
+
+impl RunScores {
+    /// Reads the scores of a run.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file is missing or damaged.
+    pub fn read(run: &RunFolder) -> Result<Self> {
+        let path = run.scores();
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let hint = "`em-cli report RUN` writes the scores of a run that was stopped before its report";
+            UserError::new(format!("`{}` cannot be read: {error}", path.display()), hint)
+        })?;
+        serde_json::from_str(&text).with_context(|| format!("`{}` is damaged", path.display()))
+    }
 }
 
 /// What a report holds.
@@ -156,7 +173,7 @@ impl ScoredSide {
         let mut side = Self { sections: Vec::new(), masks: Vec::new(), scores: SideScores::new() };
         for (number, region) in regions.iter().enumerate() {
             let volume = &set.volumes()[region.volume];
-            let probabilities = prediction::probabilities(predictor, set, region)?;
+            let probabilities = region_probabilities(predictor, set, region)?;
             let mut masks = Vec::with_capacity(classes.len());
             for (class, (name, collector)) in classes.iter().zip(&mut collectors).enumerate() {
                 let probabilities = probabilities.index_axis(Axis(0), class);

@@ -30,14 +30,14 @@ pub fn print_error(text: fmt::Arguments<'_>) {
 
 /// Prints a line on standard output.
 macro_rules! say {
-    () => { $crate::output::print(format_args!("\n")) };
-    ($($text:tt)*) => { $crate::output::print(format_args!("{}\n", format_args!($($text)*))) };
+    () => { $crate::console::print(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::console::print(format_args!("{}\n", format_args!($($text)*))) };
 }
 pub(crate) use say;
 
 /// Prints a line on standard error.
 macro_rules! complain {
-    ($($text:tt)*) => { $crate::output::print_error(format_args!("{}\n", format_args!($($text)*))) };
+    ($($text:tt)*) => { $crate::console::print_error(format_args!("{}\n", format_args!($($text)*))) };
 }
 pub(crate) use complain;
 
