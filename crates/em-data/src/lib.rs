@@ -8,6 +8,7 @@
 //! | [`tile`] | covering a volume with tiles, each with a read and a write region |
 //! | [`stitch`](mod@stitch) | putting tiles back together |
 //! | [`sampler`] | which tiles an epoch shows the network |
+//! | [`tiling`] | how large training tiles are and where they are cut: the settings |
 //! | [`settings`] | settings outside their range, in one form |
 //! | [`augmentation`] | how tiles are changed at random: the settings, and what is drawn for each tile |
 //! | [`resize`] | sections to another size |
@@ -30,6 +31,7 @@ pub mod settings;
 pub mod split;
 pub mod stitch;
 pub mod tile;
+pub mod tiling;
 mod training_set;
 
 pub use em_io;
@@ -41,9 +43,10 @@ pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};
 pub use outlines::outlines;
 pub use probabilities::Probabilities;
 pub use quality::{LabelSection, RawSection, correlation};
-pub use sampler::{Placement, Sampler, TileSample, TilingConfig};
+pub use sampler::{Sampler, TileSample};
 pub use settings::SettingError;
 pub use split::{Region, Split, SplitConfig, SplitKind};
 pub use stitch::stitch;
 pub use tile::{Tile, TileGrid};
+pub use tiling::{Placement, TilingConfig};
 pub use training_set::{IGNORED, LabelledVolume, TrainingSet};
