@@ -294,3 +294,34 @@ fn objects(label: &Volume, roi: Roi) -> Result<Array3<u32>> {
     // Checked to be whole and in range.
     Ok(numbers.mapv(|value| value as u32))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::silent;
+    use em_io::Voxels;
+    use em_model::Target;
+
+    #[test]
+    fn a_class_keeps_its_mask_and_its_outlines_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let square = Array3::from_shape_fn((6, 32, 32), |(_, y, x)| {
+            255 * u8::from((8..24).contains(&y) && (8..24).contains(&x))
+        });
+        let raw = Array3::from_shape_fn((6, 32, 32), |(z, y, x)| (z * 9 + y * 3 + x) as u8);
+        em_io::write_volume(path("train.tif"), &Voxels::from(raw), None).unwrap();
+        em_io::write_volume(path("train_squares.tif"), &Voxels::from(square.clone()), None).unwrap();
+
+        let mut config = RunConfig::default();
+        config.data.folder = Some(folder.path().to_owned());
+        config.data.split.gap = 1;
+        config.tiling.tile_size = 16;
+        config.model.targets = vec![Target::Mask, Target::Boundary];
+        let dataset = Dataset::read(&config, &mut Observer::new(&mut silent)).unwrap();
+        assert_eq!(dataset.set.classes(), ["squares", "squares_boundary"]);
+        let [mask, outlines] = [0, 1].map(|class| dataset.set.volumes()[0].mask(class));
+        assert_eq!(mask, square.mapv(|voxel| voxel > 0));
+        assert!(outlines[[3, 8, 12]] && !outlines[[3, 16, 16]] && !outlines[[3, 2, 2]]);
+    }
+}

@@ -1,5 +1,6 @@
-//! The memory that a training takes, before it starts.
+//! What a training takes: the size of its network, and the memory, before it starts.
 
+use em_data::TilingConfig;
 use em_io::VoxelType;
 
 use super::facts::StackFacts;
@@ -17,12 +18,19 @@ pub fn check(
     findings: &mut Vec<Finding>,
 ) {
     let Ok(architecture) = config.model.architecture(classes.len().max(1)) else { return };
+    let TilingConfig { tile_depth, tile_size, .. } = config.tiling;
+    findings.push(Finding::note(format!(
+        "network: {} parameters, {:.2} billion multiply-adds a tile, filters {:?}",
+        architecture.parameter_count(),
+        architecture.multiply_adds(tile_depth, tile_size) as f64 / 1e9,
+        architecture.filters
+    )));
     let volumes: u64 = stacks.iter().map(|stack| volume_bytes(stack, classes.len())).sum();
     // Validation sections are kept as floats, with their masks, besides.
     let validation = (sides.voxels(1, stacks) * (size_of::<f32>() + classes.len())) as u64;
     let section =
         stacks.iter().map(|stack| [stack.raw.shape[1], stack.raw.shape[2]]).max().unwrap_or_default();
-    let tile = [config.tiling.tile_depth, config.tiling.tile_size, config.tiling.tile_size];
+    let tile = [tile_depth, tile_size, tile_size];
     let network = em_model::training_bytes(&architecture, tile, config.train.batch_size)
         .max(em_model::validation_bytes(&architecture, section, config.predict.tile_size));
     let bytes = volumes.saturating_add(validation).saturating_add(network);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use em_metrics::{Bootstrap, Interval};
+use em_metrics::{Bootstrap, Interval, quantile};
 use em_objects::{Nearest, Object, Objects};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -74,20 +74,12 @@ impl Spread {
     pub fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.collect();
         values.sort_unstable_by(f64::total_cmp);
-        let last = values.len().checked_sub(1)?;
-        // NumPy's `quantile`, by linear interpolation.
-        let quantile = |share: f64| {
-            let place = share * last as f64;
-            let below = place.floor() as usize;
-            let above = values[(below + 1).min(last)];
-            values[below] + (above - values[below]) * (place - below as f64)
-        };
         Some(Self {
             objects: values.len(),
             mean: values.iter().sum::<f64>() / values.len() as f64,
-            lower_quartile: quantile(0.25),
-            median: quantile(0.5),
-            upper_quartile: quantile(0.75),
+            lower_quartile: quantile(&values, 0.25)?,
+            median: quantile(&values, 0.5)?,
+            upper_quartile: quantile(&values, 0.75)?,
         })
     }
 }
