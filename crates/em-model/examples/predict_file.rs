@@ -57,7 +57,9 @@ fn example(folder: &Path) -> Result<[PathBuf; 3], Box<dyn Error>> {
     let model = ModelConfig { filters: Some(vec![4, 8]), ..Default::default() };
     let mut training = Training::new(&set, &split, model.architecture(1)?)?;
     training.settings.tiling.tile_size = 32;
-    training.settings.train.epochs = 3;
+    training.settings.tiling.tiles_per_epoch = 64;
+    training.settings.train.batch_size = 4;
+    training.settings.train.epochs = 5;
     em_model::train(&training, &RunFolder::new(&run).lock()?, &mut |_| ControlFlow::Continue(()))?;
     Ok([run, stack, output])
 }

@@ -22,13 +22,13 @@ fn run() -> Result<(), Box<dyn Error>> {
     let model = ModelConfig { filters: Some(vec![8, 16]), ..Default::default() };
     let mut training = Training::new(&set, &split, model.architecture(1)?)?;
     training.settings.tiling.tile_size = 32;
-    training.settings.train.epochs = 3;
+    training.settings.tiling.tiles_per_epoch = 128;
+    training.settings.train.epochs = 4;
 
     // A folder that is gone afterwards; a run that is to be kept has one of its own.
     let folder = tempfile::tempdir()?;
     let lock = RunFolder::new(folder.path()).lock()?;
-    let epochs = em_model::train(&training, &lock, &mut show)?;
-    println!("trained for {} epochs", epochs.len());
+    em_model::train(&training, &lock, &mut show)?;
     Ok(())
 }
 
