@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use ::console::Term;
 use anyhow::Result;
 use clap::Args;
-use console::Term;
 use em_model::Device;
 use em_pipeline::check::finding::{Finding, Severity, counts};
 use em_pipeline::{RunConfig, check};

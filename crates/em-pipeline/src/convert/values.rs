@@ -180,7 +180,7 @@ mod tests {
         voxels[[4, 1, 1]] = 700.0;
         let volume = Volume::from_voxels(voxels.into(), None);
         let change = Change::new(VoxelType::U8, ValueRule::Exact).unwrap();
-        let error = change.misfit(&volume, Roi::whole([5, 2, 2]), 2);
+        let error = change.misfit(&volume, Blocks::of_sections(em_io::Roi::whole([5, 2, 2]), 2));
         assert!(error.to_string().contains("holds 0 to 700, with fractions"), "{error}");
     }
 }
