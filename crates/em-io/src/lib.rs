@@ -44,6 +44,7 @@ mod blocks;
 mod error;
 mod formats;
 mod hex;
+mod hint;
 pub mod limits;
 mod mask;
 mod mask_values;

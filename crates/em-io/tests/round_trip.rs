@@ -52,7 +52,8 @@ const FORMATS: &[Format] = &[
     #[cfg(feature = "zarr")]
     Format { path: "v05.zarr", name: "OME-Zarr 0.5", options: v05, stored: as_it_is, tolerance: Some(0.0) },
     #[cfg(feature = "hdf5")]
-    Format { path: "volume.h5", name: "HDF5", options: usual, stored: as_it_is, tolerance: Some(0.0) },
+    // Lengths are read to nine digits.
+    Format { path: "volume.h5", name: "HDF5", options: usual, stored: as_it_is, tolerance: Some(1e-8) },
 ];
 
 /// A file and a folder, where folders of images are built in.
