@@ -59,14 +59,18 @@ impl RunFolder {
     /// # Errors
     ///
     /// [`Error::Locked`] where another lock, of this process or another one, is held on the folder,
-    /// and [`Error::RunFile`] where the folder cannot be written.
+    /// and [`Error::Io`] or [`Error::RunFile`] where the folder cannot be written.
     pub fn lock(&self) -> Result<RunLock> {
         let path = self.lock_file();
         let problem = |error: io::Error| Error::RunFile {
             path: path.clone(),
             problem: format!("cannot be made: {error}"),
         };
-        std::fs::create_dir_all(self.path()).map_err(problem)?;
+        std::fs::create_dir_all(self.path()).map_err(|source| em_io::Error::Io {
+            action: "create folder",
+            path: self.path().to_owned(),
+            source,
+        })?;
         loop {
             let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
             let mut file = options.map_err(problem)?;

@@ -177,8 +177,7 @@ mod tests {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let config = RunConfig::load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
-            let architecture = config.model.architecture(1).unwrap();
-            let problems = config.training_settings().problems(&architecture, &config.data.classes);
+            let problems = crate::settings::problems(&config, &config.data.classes);
             assert!(problems.is_empty(), "{problems:?}");
             assert!(config.output.folder.is_absolute());
             names.push(path.file_stem().unwrap().to_string_lossy().into_owned());

@@ -57,8 +57,8 @@ fn a_value_out_of_range() {
     let lab = Lab::with_stacks();
     assert_snapshot!(lab.mistake(&format!("{TRAIN} --set train.epochs=0")), @"error: `train.epochs` is 0, expected at least 1");
     assert_snapshot!(lab.mistake(&format!("{TRAIN} --set tiling.foreground_fraction=2")), @"error: `tiling.foreground_fraction` is 2, expected 0 to 1");
-    assert_snapshot!(lab.mistake(&format!("{TRAIN} --set model.dropout=[0.1]")), @"error: `model.dropout` is [0.1], expected 2 numbers, one per level of model.filters, or none");
-    assert_snapshot!(lab.mistake(&format!("{TRAIN} --set loss.kind=cross-entropy")), @"error: `loss.kind` is CrossEntropy with model.exclusive = false, expected bce, bce+dice, focal, soft-dice, jaccard, tversky or focal-tversky");
+    assert_snapshot!(lab.mistake(&format!("{TRAIN} --set model.dropout=[0.1]")), @"error: `model.dropout` is [0.1], expected 2 numbers, one per level of the filters, or none");
+    assert_snapshot!(lab.mistake(&format!("{TRAIN} --set loss.kind=cross-entropy")), @"error: `loss.kind` is cross-entropy, expected bce, bce+dice, focal, soft-dice, jaccard, tversky or focal-tversky for classes that are not exclusive");
 }
 
 #[test]
