@@ -1,5 +1,7 @@
 //! Whatever the settings: what the one list of checks passes, a training takes.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use em_data::{
     Error as DataError, IGNORED, LabelledVolume, NormalizationKind, Placement, Sampler, SplitKind,
     TrainingSet,

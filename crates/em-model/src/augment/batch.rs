@@ -158,8 +158,7 @@ mod tests {
             for (flip_y, flip_x) in [(false, false), (true, false), (false, true), (true, true)] {
                 let augmentation =
                     TileAugmentation { flip_y, flip_x, quarter_turns, ..TileAugmentation::IDENTITY };
-                let sample =
-                    TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, augmentation: augmentation };
+                let sample = TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, augmentation };
                 let (x, y) = volumes.batch(&[sample], &PLAIN).unwrap();
                 let odd: Vec<f32> = values(&x).iter().map(|v| v % 2.0).collect();
                 assert_eq!(odd, values(&y.masks));
@@ -174,10 +173,7 @@ mod tests {
             ..TileAugmentation::IDENTITY
         };
         let (x, _) = volumes
-            .batch(
-                &[TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, augmentation: augmentation }],
-                &PLAIN,
-            )
+            .batch(&[TileSample { volume: 0, start: [1, 2, 1], bounds: BOUNDS, augmentation }], &PLAIN)
             .unwrap();
         assert_eq!(values(&x), [63.0, 73.0, 65.0, 75.0]);
     }
@@ -229,7 +225,7 @@ mod tests {
         for axis_turns in 0..3 {
             for flip_z in [false, true] {
                 let augmentation = TileAugmentation { flip_z, axis_turns, ..TileAugmentation::IDENTITY };
-                let sample = TileSample { volume: 0, start: [2, 1, 1], bounds, augmentation: augmentation };
+                let sample = TileSample { volume: 0, start: [2, 1, 1], bounds, augmentation };
                 let (x, y) = volumes.batch(&[sample], &config).unwrap();
                 assert_eq!((x.size(), y.masks.size()), (vec![1, 1, 2, 2, 2], vec![1, 1, 2, 2, 2]));
                 let odd: Vec<f32> = values(&x).iter().map(|v| v % 2.0).collect();
