@@ -77,7 +77,7 @@ impl Objects {
     ///
     /// # Errors
     ///
-    /// Those of [`Volume::read`]; [`Error::NotAMask`], [`Error::NotAnInstance`] and
+    /// Those of [`Volume::read`]; [`em_io::Error::NotAMask`], [`Error::NotAnInstance`] and
     /// [`Error::NotAProbability`] for values that do not fit [`FindConfig::foreground`];
     /// [`Error::TooManyComponents`], [`Error::SectionTooLarge`] and [`Error::TemporaryFile`].
     pub fn find(

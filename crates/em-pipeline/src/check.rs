@@ -1,6 +1,6 @@
 //! Everything that would make a training fail or go wrong, found before it starts.
 //!
-//! Each stack is measured once, section by section ([`facts`]); the rules in the other modules
+//! Each stack is measured once, section by section (`facts.rs`); the rules in the other modules
 //! look at those measures and at the configuration only, and write down what they find.
 
 mod facts;

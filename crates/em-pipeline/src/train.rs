@@ -44,7 +44,7 @@ pub struct TrainingPlan {
 /// # Errors
 ///
 /// Fails if data are missing, damaged or do not fit the configuration, if the folder holds a run that
-/// `start` does not allow to replace or go on with, and as [`em_model::train`] does.
+/// `start` does not allow to replace or go on with, and as [`em_model::train()`] does.
 pub fn train(
     config: &RunConfig,
     start: Start,

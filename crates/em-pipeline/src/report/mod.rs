@@ -140,7 +140,7 @@ pub fn write(
 ///
 /// # Errors
 ///
-/// As [`write`], and those of [`Dataset::read`].
+/// As [`write()`], and those of [`Dataset::read`].
 pub fn write_again(run: &RunFolder, device: Device, observer: &mut Observer<'_>) -> Result<Report> {
     // The card is read first: its error says what a run is.
     ModelCard::read(run)?;
