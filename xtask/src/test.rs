@@ -1,21 +1,26 @@
 //! `cargo xtask test`: every check of the workspace, in the order in which they fail fastest.
 //!
-//! All steps use the release profile, so that torch-sys compiles once.
+//! All steps use the release profile and one target folder, so that torch-sys compiles once.
+
+mod deny;
+mod examples;
+mod foreign;
+mod layers;
+mod public_api;
+mod slowest;
 
 use std::env;
 use std::ffi::OsString;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use self::slowest::TestTime;
 use crate::interop::has_hdf5;
 use crate::libtorch;
-use crate::workspace::{capture, cargo, run as run_command};
-
-/// Crates that build and pass their tests on a machine without libtorch.
-const WITHOUT_LIBTORCH: [&str; 4] = ["em-io", "em-data", "em-metrics", "em-objects"];
+use crate::workspace::{cargo, run as run_command};
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -30,36 +35,53 @@ pub struct Args {
 enum Step {
     /// Formatting, checked
     Fmt,
-    /// The lower crates do not depend on libtorch
-    Layers,
+    /// Licences and sources of dependencies
+    Deny,
     /// Lints, warnings denied
     Clippy,
     /// Documentation builds, warnings denied
     Doc,
+    /// Who depends on whom, and no libtorch in public signatures
+    Layers,
+    /// The fuzz targets build
+    Fuzz,
     /// Unit, property, snapshot, integration and end-to-end tests
     Test,
     /// Examples in the documentation
     Doctest,
+    /// The examples of the library crates run
+    Examples,
+    /// A package outside the workspace builds and predicts
+    Foreign,
 }
 
-/// Runs the steps until one fails, and prints how long each took.
+/// What the steps leave to be said at the end.
+#[derive(Default)]
+struct Notes {
+    /// What was not checked, and why.
+    skipped: Vec<String>,
+    tests: Vec<TestTime>,
+}
+
+/// Runs the steps until one fails, and prints how long each took, what was skipped, and the slowest tests.
 pub fn run(args: &Args) -> Result<()> {
     let steps = args.only.map_or_else(|| Step::value_variants().to_vec(), |step| vec![step]);
     if steps.iter().any(|step| step.needs_libtorch()) {
         libtorch::ensure()?;
     }
     let mut times = Vec::new();
+    let mut notes = Notes::default();
     let mut outcome = Ok(());
     for step in steps {
         println!("\n== {} ==", step.name());
         let started = Instant::now();
-        outcome = step.run().with_context(|| format!("the step `{}` failed", step.name()));
+        outcome = step.run(&mut notes).with_context(|| format!("the step `{}` failed", step.name()));
         times.push((step, started.elapsed()));
         if outcome.is_err() {
             break;
         }
     }
-    print!("\n{}", summary(&times, outcome.is_ok()));
+    print!("\n{}{}", summary(&times, outcome.is_ok()), notes.render());
     outcome
 }
 
@@ -69,10 +91,10 @@ impl Step {
     }
 
     fn needs_libtorch(self) -> bool {
-        !matches!(self, Self::Fmt | Self::Layers)
+        !matches!(self, Self::Fmt | Self::Deny)
     }
 
-    fn run(self) -> Result<()> {
+    fn run(self, notes: &mut Notes) -> Result<()> {
         let release = |verb: &str, more: &[&str]| {
             let mut command = cargo([verb, "--release", "--workspace"]);
             // Snapshots are compared and never written; nothing asks a question.
@@ -80,32 +102,51 @@ impl Step {
             command
         };
         match self {
-            Self::Fmt => run_command(&mut cargo(["fmt", "--all", "--check"])),
-            Self::Layers => WITHOUT_LIBTORCH.iter().try_for_each(|name| check_without_libtorch(name)),
+            Self::Fmt => format_is_right(),
+            Self::Deny => deny::check(notes),
             Self::Clippy => run_command(&mut release("clippy", &["--all-targets", "--", "-D", "warnings"])),
             Self::Doc => run_command(release("doc", &["--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
-            Self::Test => run_command(&mut release("test", &["--all-targets"])).and_then(|()| test_hdf5()),
+            Self::Layers => layers::check(),
+            Self::Fuzz => fuzz_builds(),
+            Self::Test => {
+                slowest::run(release("test", &["--all-targets"]), notes)?;
+                test_hdf5(notes)
+            }
             Self::Doctest => run_command(&mut with_libtorch_path(release("test", &["--doc"]))?),
+            Self::Examples => examples::run(),
+            Self::Foreign => foreign::run(),
         }
     }
 }
 
+/// Checks the format of the workspace and of the packages outside it.
+fn format_is_right() -> Result<()> {
+    run_command(&mut cargo(["fmt", "--all", "--check"]))?;
+    for manifest in ["fuzz/Cargo.toml", foreign::MANIFEST] {
+        run_command(&mut cargo(["fmt", "--check", "--manifest-path", manifest]))?;
+    }
+    Ok(())
+}
+
+/// Checks that the fuzz targets build, without the fuzzer's nightly compiler.
+///
+/// They share the target folder, and so the profile: what clippy has checked is not checked again.
+fn fuzz_builds() -> Result<()> {
+    let mut command = cargo(["check", "--release", "--locked", "--manifest-path", "fuzz/Cargo.toml"]);
+    command.args(["--features", "config", "--config", "profile.release.debug=false"]);
+    command.args(["--config", "profile.release.overflow-checks=false"]);
+    // Nothing is linked, so libFuzzer itself, half a minute of C++, need not be there.
+    run_command(command.env("CUSTOM_LIBFUZZER_PATH", "/dev/null"))
+}
+
 /// Tests HDF5 where the system has its library, and says so where it has not.
-fn test_hdf5() -> Result<()> {
+fn test_hdf5(notes: &mut Notes) -> Result<()> {
     if !has_hdf5() {
-        println!("skipped: the tests of HDF5, since pkg-config finds no libhdf5");
+        notes.skip("the tests of HDF5, since pkg-config finds no libhdf5");
         return Ok(());
     }
-    run_command(&mut cargo([
-        "test",
-        "--release",
-        "--package",
-        "em-io",
-        "--features",
-        "hdf5",
-        "--test",
-        "hdf5",
-    ]))
+    let test = ["test", "--release", "--package", "em-io", "--features", "hdf5", "--test", "hdf5"];
+    slowest::run(cargo(test), notes)
 }
 
 /// Adds libtorch to the search path: rustdoc gives the programs that it builds no rpath.
@@ -117,20 +158,18 @@ fn with_libtorch_path(mut command: Command) -> Result<Command> {
     Ok(command)
 }
 
-/// Checks that nothing a crate or its tests depend on, however far away, is libtorch.
-fn check_without_libtorch(name: &str) -> Result<()> {
-    let tree =
-        capture(&mut cargo(["tree", "--package", name, "--edges", "normal,dev,build", "--prefix", "none"]))?;
-    ensure!(
-        !depends_on_libtorch(&tree),
-        "`{name}` depends on libtorch, expected only em-model and what uses it"
-    );
-    Ok(())
-}
+impl Notes {
+    /// Says at once, and again at the end, that something is not checked.
+    fn skip(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        println!("skipped: {what}");
+        self.skipped.push(what);
+    }
 
-/// Looks for libtorch's crates in the output of `cargo tree --prefix none`.
-fn depends_on_libtorch(tree: &str) -> bool {
-    tree.lines().any(|line| matches!(line.split(' ').next(), Some("tch" | "torch-sys")))
+    fn render(&self) -> String {
+        let skipped: String = self.skipped.iter().map(|what| format!("skipped: {what}\n")).collect();
+        skipped + &slowest::render(&self.tests)
+    }
 }
 
 fn summary(times: &[(Step, Duration)], passed: bool) -> String {
@@ -149,18 +188,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libtorch_is_found_in_a_dependency_tree_by_its_exact_name() {
-        assert!(depends_on_libtorch("em-data v0.1.0 (/w)\nrand v0.10.4\ntorch-sys v0.24.0\n"));
-        assert!(depends_on_libtorch("tch v0.24.0 (*)\n"));
-        assert!(!depends_on_libtorch("em-data v0.1.0 (/tch)\nmatch v1.0.0\ntch-like v1.0.0\n"));
-    }
-
-    #[test]
     fn the_summary_marks_the_last_step_as_failed() {
         let times = [(Step::Fmt, Duration::from_millis(500)), (Step::Clippy, Duration::from_secs(75))];
         assert_eq!(
             summary(&times, false),
             "fmt      ok          0.5 s\nclippy   FAILED     75.0 s\ntotal               75.5 s\n"
         );
+    }
+
+    #[test]
+    fn the_last_line_names_the_slowest_tests_and_those_before_it_what_was_skipped() {
+        let tests = vec![TestTime { name: "cli::a".into(), seconds: 2.0 }];
+        let notes = Notes { skipped: vec!["HDF5".into()], tests };
+        assert_eq!(notes.render(), "skipped: HDF5\nslowest tests: cli::a 2.0 s\n");
     }
 }

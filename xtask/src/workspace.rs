@@ -55,7 +55,7 @@ pub fn create_folder(path: &Path) -> Result<()> {
 }
 
 /// Shows a command line as it would be typed: the program by its name, quotes where a shell needs them.
-fn display(command: &Command) -> String {
+pub fn display(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str());
     std::iter::once(name).chain(command.get_args()).map(quoted).collect::<Vec<_>>().join(" ")
@@ -85,6 +85,19 @@ mod tests {
     #[test]
     fn the_root_holds_the_lock_file() {
         assert!(root().join("Cargo.lock").is_file());
+    }
+
+    #[test]
+    fn the_files_that_contributing_names_exist() {
+        let text = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+        let named = text.split('`').skip(1).step_by(2);
+        let paths = named.filter(|word| {
+            let placeholder = word.contains("NAME") || word.contains(' ');
+            !placeholder
+                && ["crates/", "docs/", "fuzz/", "xtask/"].iter().any(|start| word.starts_with(start))
+        });
+        let missing: Vec<&str> = paths.filter(|path| !root().join(path).exists()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 
     #[test]

@@ -1,21 +1,11 @@
 //! The command line: each command is one file in [`commands`], each error one message.
 
-mod check;
+mod arguments;
 mod cli;
 mod commands;
-mod config;
-mod dataset;
-mod drawing;
+mod console;
 mod error;
 mod interrupt;
-mod machine;
-mod output;
-mod prediction;
-mod recipe;
-mod report;
-mod scores;
-mod streaming;
-mod tuned;
 
 use std::process::ExitCode;
 
@@ -29,7 +19,6 @@ use crate::cli::{Cli, Command};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    end_quietly_without_a_reader();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => {
@@ -43,12 +32,8 @@ fn main() -> ExitCode {
         Command::Convert(args) => commands::convert::run(&args),
         Command::Tile(args) => commands::tile::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
-        Command::Config(args) => commands::config::run(&args),
-        Command::Check(args) => match commands::check::run(&args) {
-            // What is wrong has been printed.
-            Ok(false) => return ExitCode::FAILURE,
-            result => result.map(|_| ()),
-        },
+        Command::Config(args) => return exit(commands::config::run(&args)),
+        Command::Check(args) => return exit(commands::check::run(&args)),
         Command::Train(args) => commands::train::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
@@ -58,24 +43,17 @@ fn main() -> ExitCode {
         Command::Report(args) => commands::report::run(&args),
         Command::Phantom(args) => commands::phantom::run(&args),
     };
+    exit(result.map(|()| true))
+}
+
+/// Prints an error, and returns the program's status: a failure also where what is wrong has been printed.
+fn exit(result: anyhow::Result<bool>) -> ExitCode {
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             error::print(&error);
             ExitCode::FAILURE
         }
     }
-}
-
-/// Whoever reads the output may stop early, as `head` does: `println!` panics then, and there is
-/// nobody left to tell.
-fn end_quietly_without_a_reader() {
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        let message = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
-        if message.starts_with("failed printing to stdout") && message.contains("Broken pipe") {
-            std::process::exit(0);
-        }
-        report(panic);
-    }));
 }

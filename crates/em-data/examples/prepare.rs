@@ -5,6 +5,10 @@
 //! cargo run --release -p em-data --example prepare -- RAW.tif LABEL.tif
 //! ```
 
+use std::error::Error;
+use std::iter::successors;
+use std::process::ExitCode;
+
 use em_data::{Normalization, Region, Split, SplitConfig, SplitKind};
 use em_io::{Mask, Voxels};
 use ndarray::{Array2, Array3, s};
@@ -16,7 +20,7 @@ const TILE_SIZE: usize = 256;
 /// A normalised tile and its mask, `[y, x]`.
 type Pair = (Array2<f32>, Array2<f32>);
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(raw), Some(label)) = (arguments.next(), arguments.next()) else {
         return Err("usage: prepare RAW.tif LABEL.tif".into());
@@ -37,6 +41,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         validation.len()
     );
     Ok(())
+}
+
+/// A `main` that returns an error prints its `Debug` form; this one prints the message and its causes.
+fn main() -> ExitCode {
+    let Err(error) = run() else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    successors(error.source(), |&cause| cause.source()).for_each(|cause| eprintln!("  because: {cause}"));
+    ExitCode::FAILURE
 }
 
 fn pairs(raw: &Array3<f32>, mask: &Array3<bool>, regions: &[Region]) -> Vec<Pair> {

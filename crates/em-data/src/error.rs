@@ -22,7 +22,7 @@ pub enum Error {
         expected: [usize; 3],
     },
 
-    /// Volumes of one training set carry different classes.
+    /// A volume carries other classes than its training set.
     #[error("`{volume}` has labels for {found:?}, expected {expected:?}")]
     Classes {
         /// Name of the volume.
@@ -33,8 +33,26 @@ pub enum Error {
         expected: Vec<String>,
     },
 
+    /// A training set names a class twice.
+    #[error("the class `{class}` is named more than once")]
+    RepeatedClass {
+        /// Name of the class.
+        class: String,
+    },
+
+    /// Probabilities have more or fewer channels than there are names for.
+    #[error("probabilities of {found} channels for the classes {expected:?}")]
+    Channels {
+        /// The number of channels.
+        found: usize,
+        /// The names of the classes.
+        expected: Vec<String>,
+    },
+
     /// A training tile has more sections than a training region.
-    #[error("tiling.tile_depth is {tile_depth}, but a training region of `{volume}` has {sections} sections")]
+    #[error(
+        "tiles of {tile_depth} sections do not fit into a training region of `{volume}`, which has {sections} sections"
+    )]
     TileTooDeep {
         /// Name of the volume.
         volume: String,
@@ -45,7 +63,7 @@ pub enum Error {
     },
     /// A tile does not fit into the volume that it is cut from.
     #[error(
-        "tiling.tile_size is {tile_size}, but the sections of `{volume}` are {height} x {width} (height x width)"
+        "tiles of {tile_size} x {tile_size} do not fit into the sections of `{volume}`, which are {height} x {width} (height x width)"
     )]
     TileTooLarge {
         /// Name of the volume.
@@ -58,9 +76,9 @@ pub enum Error {
         width: usize,
     },
 
-    /// A split leaves one side without any voxel.
+    /// A split leaves no voxel to train on.
     #[error(
-        "a split of {sections} sections with validation_fraction {fraction} and gap {gap} leaves {side} empty"
+        "a split of {sections} sections with validation_fraction {fraction} and gap {gap} leaves training empty"
     )]
     EmptySplit {
         /// Sections in the volume.
@@ -69,19 +87,6 @@ pub enum Error {
         fraction: f64,
         /// Sections left out between the two.
         gap: usize,
-        /// The side that is empty.
-        side: &'static str,
-    },
-
-    /// A setting is outside its range.
-    #[error("`{key}` is {found}, expected {expected}")]
-    Setting {
-        /// The key in the configuration.
-        key: &'static str,
-        /// Its value.
-        found: String,
-        /// What it may be.
-        expected: &'static str,
     },
 
     /// A setting is outside its range, or does not fit another one.
@@ -106,7 +111,25 @@ pub enum Error {
         expected: Vec<String>,
     },
 
-    /// Tiles that do not belong to the grid that they are stitched on.
+    /// A volume or a tile without voxels cannot be laid out as a grid.
+    #[error("a {what} of shape {shape:?} [z, y, x] has no voxel")]
+    NoVoxel {
+        /// `volume` or `tile`.
+        what: &'static str,
+        /// Its shape.
+        shape: [usize; 3],
+    },
+
+    /// More or fewer tiles than the grid has that they are stitched on.
+    #[error("{found} tiles for a grid of {expected} places")]
+    TileCount {
+        /// The number of tiles.
+        found: usize,
+        /// The number of places in the grid.
+        expected: usize,
+    },
+
+    /// A tile does not belong to its place in the grid that it is stitched on.
     #[error("tile {index} has shape {found:?} [z, y, x], expected {expected:?}")]
     TileShape {
         /// Place in the grid.
@@ -126,21 +149,11 @@ impl Error {
     /// Returns what the user can do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::TileTooLarge { height, width, .. } => {
-                format!("set tiling.tile_size to at most {}", height.min(width))
-            }
-            Self::TileTooDeep { sections, .. } => {
-                format!("set tiling.tile_depth to at most {sections}, or train on more sections")
-            }
-            Self::EmptySplit { .. } => {
-                "lower data.split.gap, change data.split.validation_fraction, or name validation files in [data.validation]"
-                    .into()
-            }
             Self::LabelShape { .. } => {
                 "a label must have one voxel for each voxel of its raw volume; check that the two files belong together"
                     .into()
             }
-            Self::Normalization { .. } => "check that the raw file of [data.train] holds a picture".into(),
+            Self::Normalization { .. } => "check that the raw volume holds a picture".into(),
             Self::Io(source) => return source.hint(),
             _ => return None,
         })

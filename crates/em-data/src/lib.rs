@@ -8,9 +8,9 @@
 //! | [`tile`] | covering a volume with tiles, each with a read and a write region |
 //! | [`stitch`](mod@stitch) | putting tiles back together |
 //! | [`sampler`] | which tiles an epoch shows the network |
+//! | [`tiling`] | how large training tiles are and where they are cut: the settings |
 //! | [`settings`] | settings outside their range, in one form |
-//! | [`augment`] | how tiles are changed at random: the settings |
-//! | [`transform`] | the parameters of each tile's random change |
+//! | [`augmentation`] | how tiles are changed at random: the settings, and what is drawn for each tile |
 //! | [`resize`] | sections to another size |
 //! | [`probabilities`] | per-class probabilities and their masks |
 //! | [`outlines()`] | the outlines of objects, to be learned |
@@ -18,7 +18,7 @@
 //!
 //! Axes are always `[z, y, x]`.
 
-pub mod augment;
+pub mod augmentation;
 pub mod error;
 pub mod normalization;
 mod outlines;
@@ -31,19 +31,22 @@ pub mod settings;
 pub mod split;
 pub mod stitch;
 pub mod tile;
+pub mod tiling;
 mod training_set;
-pub mod transform;
 
-pub use augment::AugmentationConfig;
+pub use em_io;
+pub use ndarray;
+
+pub use augmentation::{AugmentationConfig, Defect, TileAugmentation, Warp};
 pub use error::{Error, Result};
 pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};
 pub use outlines::outlines;
 pub use probabilities::Probabilities;
 pub use quality::{LabelSection, RawSection, correlation};
-pub use sampler::{Placement, Sampler, TileSample, TilingConfig};
+pub use sampler::{Sampler, TileSample};
 pub use settings::SettingError;
 pub use split::{Region, Split, SplitConfig, SplitKind};
 pub use stitch::stitch;
 pub use tile::{Tile, TileGrid};
+pub use tiling::{Placement, TilingConfig};
 pub use training_set::{IGNORED, LabelledVolume, TrainingSet};
-pub use transform::{Defect, TileTransform, Warp};

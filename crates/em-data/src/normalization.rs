@@ -2,12 +2,14 @@
 //!
 //! Statistics are fitted once, on training voxels, and travel with the model.
 
-use em_io::{Voxels, match_voxels};
+use em_io::{Voxel, Voxels, match_voxels};
+use em_metrics::quantile_of_counts;
 use ndarray::{Array1, ArrayView2, ArrayViewMut2, Axis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::settings::{self, Checks};
+use crate::{Error, Result, SettingError};
 
 /// Section `[normalization]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +21,34 @@ pub struct NormalizationConfig {
     pub lower_percentile: f64,
     /// Upper percentile of `percentile`.
     pub upper_percentile: f64,
+}
+
+impl NormalizationConfig {
+    /// Returns all settings that are out of range or in the wrong order.
+    ///
+    /// Percentiles are looked at where `kind` uses them.
+    pub fn problems(&self) -> Vec<SettingError> {
+        let mut checks = Checks::of("NormalizationConfig");
+        if self.kind == NormalizationKind::Percentile {
+            let (lower, upper) = (self.lower_percentile, self.upper_percentile);
+            checks.within("lower_percentile", lower, 0.0..=100.0, "0 to 100");
+            checks.within("upper_percentile", upper, 0.0..=100.0, "0 to 100");
+            // NaN, which is out of range already, is in no order.
+            let is_reversed = lower >= upper;
+            let expected = format!("less than upper_percentile, which is {upper}");
+            checks.require("lower_percentile", lower, !is_reversed, expected);
+        }
+        checks.finish()
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first setting that is out of range or in the wrong order.
+    pub fn check(&self) -> Result<()> {
+        Ok(settings::first(self.problems())?)
+    }
 }
 
 impl Default for NormalizationConfig {
@@ -102,6 +132,7 @@ impl Normalization {
     ///
     /// Fails if there are no voxels, if they are all alike, or if percentiles are out of order.
     pub fn fit(config: &NormalizationConfig, blocks: &[Voxels], tile_size: usize) -> Result<Self> {
+        config.check()?;
         let kind = config.kind;
         let Some(first) = blocks.first() else {
             return Err(unfit(kind, "there are no training voxels".into()));
@@ -118,25 +149,21 @@ impl Normalization {
                 Self::MinMax { min: histogram.quantile(0.0), max: histogram.quantile(1.0) }
             }
             NormalizationKind::Percentile => {
-                let (lower, upper) = (config.lower_percentile, config.upper_percentile);
-                if !(0.0 <= lower && lower < upper && upper <= 100.0) {
-                    return Err(Error::Setting {
-                        key: "normalization.lower_percentile",
-                        found: format!("{lower} with upper_percentile {upper}"),
-                        expected: "0 <= lower < upper <= 100",
-                    });
-                }
                 let histogram = Histogram::of(blocks);
                 Self::Percentile {
-                    low: histogram.quantile(lower / 100.0),
-                    high: histogram.quantile(upper / 100.0),
+                    low: histogram.quantile(config.lower_percentile / 100.0),
+                    high: histogram.quantile(config.upper_percentile / 100.0),
                 }
             }
         };
         if let Some(linear) = fitted.linear()
             && !linear.gain.is_finite()
         {
-            return Err(unfit(kind, "all training voxels have the same value".into()));
+            let reason = match fitted {
+                Self::Percentile { low, .. } => format!("both percentiles of the training voxels are {low}"),
+                _ => "all training voxels have the same value".into(),
+            };
+            return Err(unfit(kind, reason));
         }
         Ok(fitted)
     }
@@ -201,7 +228,6 @@ const TABLE: std::ops::Range<i32> = i16::MIN as i32..u16::MAX as i32 + 1;
 /// Values in ascending order, each with its count: exact for every voxel type.
 struct Histogram {
     values: Vec<(f64, u64)>,
-    total: u64,
 }
 
 impl Histogram {
@@ -217,7 +243,7 @@ impl Histogram {
                 Voxels::U16(a) => a.iter().for_each(|&v| count(v.into())),
                 Voxels::I16(a) => a.iter().for_each(|&v| count(v.into())),
                 Voxels::F32(a) => floats.extend(a.iter().copied().filter(|v| v.is_finite())),
-                other => match_voxels!(other, a => wide.extend(a.iter().map(|&v| f64::from(v)))),
+                other => match_voxels!(other, a => wide.extend(a.iter().map(|v| v.to_f64()))),
             }
         }
         floats.sort_by(f32::total_cmp);
@@ -226,34 +252,20 @@ impl Histogram {
         values.extend(floats.iter().map(|&v| (f64::from(v), 1)));
         values.extend(wide.iter().map(|&v| (v, 1)));
         values.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let total = values.iter().map(|(_, n)| n).sum();
-        Self { values, total }
+        Self { values }
     }
 
     /// Population mean and standard deviation, in two passes.
     fn mean_and_std(&self) -> (f64, f64) {
-        let total = self.total as f64;
+        let total = self.values.iter().map(|&(_, n)| n).sum::<u64>() as f64;
         let mean = self.values.iter().map(|&(v, n)| v * n as f64).sum::<f64>() / total;
         let variance = self.values.iter().map(|&(v, n)| (v - mean).powi(2) * n as f64).sum::<f64>() / total;
         (mean, variance.sqrt())
     }
 
-    /// The quantile by linear interpolation between order statistics, as `numpy.quantile`.
-    fn quantile(&self, q: f64) -> f64 {
-        let rank = q * (self.total.saturating_sub(1)) as f64;
-        let (low, high) = (self.at(rank.floor() as u64), self.at(rank.ceil() as u64));
-        low + (high - low) * rank.fract()
-    }
-
-    fn at(&self, rank: u64) -> f64 {
-        let mut seen = 0;
-        for &(value, count) in &self.values {
-            seen += count;
-            if rank < seen {
-                return value;
-            }
-        }
-        self.values.last().map_or(f64::NAN, |v| v.0)
+    /// The quantile as of NumPy; no number where there is no voxel.
+    fn quantile(&self, share: f64) -> f64 {
+        quantile_of_counts(&self.values, share).unwrap_or(f64::NAN)
     }
 }
 
@@ -331,5 +343,45 @@ mod tests {
         let flat = vec![Voxels::U8(Array3::from_elem((1, 4, 4), 7))];
         let error = Normalization::fit(&config(NormalizationKind::Zscore), &flat, 4).unwrap_err();
         assert!(error.to_string().contains("same value"), "{error}");
+    }
+
+    #[test]
+    fn percentiles_that_are_one_value_are_refused_though_voxels_differ() {
+        let mut voxels = Array3::from_elem((1, 40, 40), 7_u8);
+        voxels[[0, 0, 0]] = 9;
+        let blocks = [Voxels::U8(voxels)];
+        let error = Normalization::fit(&config(NormalizationKind::Percentile), &blocks, 4).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot fit the normalisation `percentile`: both percentiles of the training voxels are 7"
+        );
+    }
+
+    #[test]
+    fn percentiles_have_a_range_and_an_order_where_they_are_used() {
+        let problems = |kind, lower_percentile, upper_percentile| {
+            let config = NormalizationConfig { kind, lower_percentile, upper_percentile };
+            config.problems().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let percentile = NormalizationKind::Percentile;
+        assert!(problems(percentile, 0.0, 100.0).is_empty());
+        assert_eq!(
+            problems(percentile, 60.0, 40.0),
+            [
+                "`NormalizationConfig::lower_percentile` is 60, expected less than upper_percentile, which is 40"
+            ]
+        );
+        assert_eq!(problems(percentile, 50.0, 50.0).len(), 1);
+        assert_eq!(
+            problems(percentile, -1.0, 101.0),
+            [
+                "`NormalizationConfig::lower_percentile` is -1, expected 0 to 100",
+                "`NormalizationConfig::upper_percentile` is 101, expected 0 to 100",
+            ]
+        );
+        assert_eq!(problems(percentile, f64::NAN, 40.0).len(), 1);
+        assert!(problems(NormalizationKind::Zscore, 60.0, 40.0).is_empty());
+        let config = NormalizationConfig { lower_percentile: 99.9, kind: percentile, ..Default::default() };
+        assert!(matches!(Normalization::fit(&config, &ramp(), 4), Err(Error::Settings(_))));
     }
 }

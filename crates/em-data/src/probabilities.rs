@@ -21,11 +21,7 @@ impl Probabilities {
     /// Fails if there are more or fewer names than classes in `values`.
     pub fn new(classes: Vec<String>, values: Array4<f32>, voxel_size_nm: Option<[f64; 3]>) -> Result<Self> {
         if classes.len() != values.len_of(Axis(0)) {
-            return Err(Error::Classes {
-                volume: "probabilities".into(),
-                found: vec![format!("{} channels", values.len_of(Axis(0)))],
-                expected: classes,
-            });
+            return Err(Error::Channels { found: values.len_of(Axis(0)), expected: classes });
         }
         Ok(Self { classes, values, voxel_size_nm })
     }
@@ -96,5 +92,11 @@ mod tests {
         assert_eq!(mask.voxel_size_nm(), Some([5.0; 3]));
         let error = probabilities.class("synapse").unwrap_err();
         assert_eq!(error.to_string(), r#"no class `synapse`, expected one of ["mitochondria", "synapses"]"#);
+    }
+    #[test]
+    fn each_channel_has_a_name() {
+        let names = vec!["mitochondria".to_owned()];
+        let error = Probabilities::new(names, Array4::zeros((2, 1, 1, 1)), None).unwrap_err();
+        assert_eq!(error.to_string(), r#"probabilities of 2 channels for the classes ["mitochondria"]"#);
     }
 }

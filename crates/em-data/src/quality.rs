@@ -4,7 +4,7 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-use em_io::{VoxelType, Voxels, match_voxels};
+use em_io::{Voxel, VoxelType, Voxels, match_voxels};
 use ndarray::{Array3, ArrayView2, Axis};
 
 /// Measures of one section of a raw stack.
@@ -50,7 +50,7 @@ impl RawSection {
         let (mut count, mut numbers, mut sum, mut squares) = (0_usize, 0_usize, 0.0, 0.0);
         let (mut at_ends, mut is_binary) = (0_usize, true);
         match_voxels!(section, array => for &v in array {
-            let value = f64::from(v);
+            let value = v.to_f64();
             count += 1;
             at_ends += usize::from(value == smallest || value == largest);
             is_binary &= value == low || value == high;
@@ -83,7 +83,7 @@ impl RawSection {
 /// Returns the smallest and the largest finite value; 0 and 0 where there is none.
 fn finite_range(section: &Voxels) -> (f64, f64) {
     let range = match_voxels!(section, array => {
-        let finite = array.iter().map(|&v| f64::from(v)).filter(|value| value.is_finite());
+        let finite = array.iter().map(|v| v.to_f64()).filter(|value| value.is_finite());
         finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
     });
     if range.0 <= range.1 { range } else { (0.0, 0.0) }
@@ -175,7 +175,7 @@ impl LabelSection {
             let mut last = None;
             for &v in array {
                 // -0.0 would be listed apart from 0.
-                let value = f64::from(v) + 0.0;
+                let value = v.to_f64() + 0.0;
                 foreground += u64::from(value != 0.0);
                 // Labels are long runs of one value, of which the first is looked up.
                 if last != Some(value) && values.len() < LISTED_VALUES {
@@ -195,7 +195,7 @@ fn hash(section: &Voxels) -> u64 {
     let mut hasher = DefaultHasher::new();
     section.shape().into_iter().for_each(|side| hasher.write_usize(side));
     match_voxels!(section, array => {
-        array.iter().for_each(|&v| hasher.write_u64((f64::from(v) + 0.0).to_bits()));
+        array.iter().for_each(|&v| hasher.write_u64((v.to_f64() + 0.0).to_bits()));
     });
     hasher.finish()
 }

@@ -6,84 +6,10 @@ use em_io::Roi;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::{AugmentationConfig, Error, Region, Result, TileTransform, TrainingSet};
+use crate::{AugmentationConfig, Placement, Region, Result, TileAugmentation, TilingConfig, TrainingSet};
 
-/// Section `[tiling]` of a configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct TilingConfig {
-    /// Edge of a square training tile in voxels.
-    pub tile_size: usize,
-    /// Sections of a training tile: 1, or for 3D networks a multiple of what the network halves.
-    pub tile_depth: usize,
-    /// Where tiles are cut: `random` places, or the `grid` of the original (each tile once per epoch, in random order).
-    pub placement: Placement,
-    /// Share of the tiles of `random` that are placed so that they hold foreground, the classes in turn.
-    pub foreground_fraction: f64,
-    /// Tiles in an epoch; 0 takes as many as the grid has.
-    pub tiles_per_epoch: usize,
-}
-
-impl Default for TilingConfig {
-    fn default() -> Self {
-        Self {
-            tile_size: 256,
-            tile_depth: 1,
-            placement: Placement::Random,
-            foreground_fraction: 0.33,
-            tiles_per_epoch: 0,
-        }
-    }
-}
-
-impl TilingConfig {
-    /// Checks the ranges, and that a tile fits into each of the `regions` of `set`.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the key that is out of range, or the volume that is too small.
-    pub fn check(&self, set: &TrainingSet, regions: &[Region]) -> Result<()> {
-        for (key, value) in [("tiling.tile_size", self.tile_size), ("tiling.tile_depth", self.tile_depth)] {
-            if value == 0 {
-                return Err(Error::Setting { key, found: "0".into(), expected: "at least 1" });
-            }
-        }
-        if !(0.0..=1.0).contains(&self.foreground_fraction) {
-            return Err(Error::Setting {
-                key: "tiling.foreground_fraction",
-                found: self.foreground_fraction.to_string(),
-                expected: "0 to 1",
-            });
-        }
-        for region in regions {
-            let [sections, height, width] = region.roi.shape;
-            if sections < self.tile_depth {
-                let volume = set.volumes()[region.volume].name().to_owned();
-                return Err(Error::TileTooDeep { volume, tile_depth: self.tile_depth, sections });
-            }
-            if height.min(width) < self.tile_size {
-                let volume = set.volumes()[region.volume].name().to_owned();
-                return Err(Error::TileTooLarge { volume, tile_size: self.tile_size, height, width });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Where training tiles are cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Placement {
-    /// At random places.
-    Random,
-    /// Side by side; the last row and column are shifted inwards so that they are whole.
-    Grid,
-}
-
-/// One tile of an epoch: a box `[tile_depth, tile_size, tile_size]` and its change.
+/// One tile of an epoch: a box `[tile_depth, tile_size, tile_size]` and its augmentation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TileSample {
     /// Number of the volume in the training set.
@@ -92,8 +18,8 @@ pub struct TileSample {
     pub start: [usize; 3],
     /// The training region around it; context and warps read nothing outside.
     pub bounds: Roi,
-    /// The tile's random change.
-    pub transform: TileTransform,
+    /// What is drawn for the tile.
+    pub augmentation: TileAugmentation,
 }
 
 /// Where a tile lies: the number of its region, and its top left voxel `[z, y, x]`.
@@ -129,7 +55,8 @@ impl<'a> Sampler<'a> {
         augmentation: &AugmentationConfig,
         seed: u64,
     ) -> Result<Self> {
-        tiling.check(set, regions)?;
+        tiling.check()?;
+        tiling.check_fit(set, regions)?;
         augmentation.check()?;
         let sections: Vec<(usize, usize)> = regions
             .iter()
@@ -180,7 +107,7 @@ impl<'a> Sampler<'a> {
                 volume: self.regions[region].volume,
                 start,
                 bounds: self.regions[region].roi,
-                transform: TileTransform::draw(&self.augmentation, &mut rng),
+                augmentation: TileAugmentation::draw(&self.augmentation, &mut rng),
             })
             .collect()
     }
@@ -357,10 +284,10 @@ mod tests {
         assert!(deep(Placement::Random, 0.0).iter().all(|tile| tile.start[0] == 1));
         assert!(deep(Placement::Grid, 0.0).iter().all(|tile| tile.start[0] == 1));
         let tiling = TilingConfig { tile_size: 16, tile_depth: 4, ..Default::default() };
-        let error = tiling.check(&set, &regions).unwrap_err();
+        let error = tiling.check_fit(&set, &regions).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "tiling.tile_depth is 4, but a training region of `corner` has 2 sections"
+            "tiles of 4 sections do not fit into a training region of `corner`, which has 2 sections"
         );
     }
 
@@ -372,8 +299,7 @@ mod tests {
         let error = Sampler::new(&set, &regions, &tiling, &AugmentationConfig::default(), 7).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "tiling.tile_size is 64, but the sections of `corner` are 40 x 50 (height x width)"
+            "tiles of 64 x 64 do not fit into the sections of `corner`, which are 40 x 50 (height x width)"
         );
-        assert_eq!(error.hint().unwrap(), "set tiling.tile_size to at most 40");
     }
 }

@@ -21,6 +21,15 @@ pub struct SettingError {
     pub expected: String,
 }
 
+/// Returns the first problem as an error, or `Ok` where there is none.
+///
+/// # Errors
+///
+/// Fails with the first problem.
+pub fn first(problems: Vec<SettingError>) -> Result<(), SettingError> {
+    problems.into_iter().next().map_or(Ok(()), Err)
+}
+
 /// Collects what is wrong with the settings of one type, in the order of the questions.
 ///
 /// ```

@@ -12,7 +12,8 @@ use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, TileGrid};
+use crate::settings::{self, Checks};
+use crate::{Error, Result, SettingError, TileGrid};
 
 /// Section `[data.split]` of a configuration: used where no validation files are named.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +25,26 @@ pub struct SplitConfig {
     pub validation_fraction: f64,
     /// Sections left out between training and validation.
     pub gap: usize,
+}
+
+impl SplitConfig {
+    /// Returns all settings that are out of range.
+    pub fn problems(&self) -> Vec<SettingError> {
+        let mut checks = Checks::of("SplitConfig");
+        let fraction = self.validation_fraction;
+        let good = fraction > 0.0 && fraction < 1.0;
+        checks.require("validation_fraction", fraction, good, "more than 0 and less than 1");
+        checks.finish()
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first setting that is out of range.
+    pub fn check(&self) -> Result<()> {
+        Ok(settings::first(self.problems())?)
+    }
 }
 
 impl Default for SplitConfig {
@@ -77,13 +98,7 @@ impl Split {
     ///
     /// Fails if one side would be empty, or if the fraction is not between 0 and 1.
     pub fn new(config: &SplitConfig, shapes: &[[usize; 3]], tile_size: usize, seed: u64) -> Result<Self> {
-        if !(config.validation_fraction > 0.0 && config.validation_fraction < 1.0) {
-            return Err(Error::Setting {
-                key: "data.split.validation_fraction",
-                found: config.validation_fraction.to_string(),
-                expected: "more than 0 and less than 1",
-            });
-        }
+        config.check()?;
         match config.kind {
             SplitKind::ZBlocks => z_blocks(config, shapes),
             SplitKind::RandomTiles => random_tiles(config, shapes, tile_size, seed),
@@ -106,13 +121,12 @@ fn z_blocks(config: &SplitConfig, shapes: &[[usize; 3]]) -> Result<Split> {
     for (volume, &shape) in shapes.iter().enumerate() {
         let sections = shape[0];
         let validation = ((sections as f64 * config.validation_fraction).round() as usize).max(1);
-        let train = sections.saturating_sub(validation + config.gap);
+        let train = sections.saturating_sub(validation).saturating_sub(config.gap);
         if train == 0 {
             return Err(Error::EmptySplit {
                 sections,
                 fraction: config.validation_fraction,
                 gap: config.gap,
-                side: "training",
             });
         }
         split.train.push(Region { volume, roi: Roi::sections(shape, 0..train) });
@@ -147,7 +161,6 @@ fn random_tiles(config: &SplitConfig, shapes: &[[usize; 3]], tile_size: usize, s
             sections: shapes.iter().map(|shape| shape[0]).sum(),
             fraction: config.validation_fraction,
             gap: 0,
-            side: "training",
         });
     }
     Ok(Split { train, validation: regions, leaks: true })
@@ -189,5 +202,18 @@ mod tests {
         let config = SplitConfig { gap: 4, ..Default::default() };
         let error = Split::new(&config, &[[5, 8, 8]], 4, 0).unwrap_err();
         assert!(error.to_string().contains("leaves training empty"), "{error}");
+        // A gap that no addition may overflow.
+        let config = SplitConfig { gap: usize::MAX, ..Default::default() };
+        assert!(matches!(Split::new(&config, &[[5, 8, 8]], 4, 0), Err(Error::EmptySplit { .. })));
+    }
+
+    #[test]
+    fn both_sides_have_a_share() {
+        for validation_fraction in [0.0, 1.0, -0.5, f64::NAN, f64::INFINITY] {
+            let config = SplitConfig { validation_fraction, ..Default::default() };
+            assert_eq!(config.problems()[0].field, "validation_fraction", "{validation_fraction}");
+            let error = Split::new(&config, &[[50, 8, 8]], 4, 0).unwrap_err();
+            assert!(matches!(error, Error::Settings(_)), "{error}");
+        }
     }
 }

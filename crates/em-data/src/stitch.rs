@@ -54,11 +54,7 @@ pub fn stitch<T: Clone + Default>(
 }
 
 fn count_mismatch(grid: &TileGrid, found: usize) -> Error {
-    Error::Setting {
-        key: "tiles",
-        found: format!("{found} tiles for a grid of {}", grid.len()),
-        expected: "one tile for each place of the grid",
-    }
+    Error::TileCount { found, expected: grid.len() }
 }
 
 #[cfg(test)]
@@ -100,7 +96,10 @@ mod tests {
     #[test]
     fn a_missing_or_misshapen_tile_is_refused() {
         let grid = TileGrid::new([1, 2, 4], [1, 2, 2], [0; 3]).unwrap();
-        assert!(stitch(&grid, vec![Array3::<u8>::zeros((1, 2, 2))]).is_err());
+        for count in [1, 3] {
+            let error = stitch(&grid, vec![Array3::<u8>::zeros((1, 2, 2)); count]).unwrap_err();
+            assert_eq!(error.to_string(), format!("{count} tiles for a grid of 2 places"));
+        }
         let error = stitch(&grid, vec![Array3::<u8>::zeros((1, 2, 3)); 2]).unwrap_err();
         assert_eq!(error.to_string(), "tile 0 has shape [1, 2, 3] [z, y, x], expected [1, 2, 2]");
     }

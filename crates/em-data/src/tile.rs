@@ -46,13 +46,9 @@ impl TileGrid {
     ///
     /// Fails if an edge of `shape` or `tile` is 0.
     pub fn new(shape: [usize; 3], tile: [usize; 3], halo: [usize; 3]) -> Result<Self> {
-        for (key, value) in [("shape", shape), ("tile_size", tile)] {
-            if value.contains(&0) {
-                return Err(Error::Setting {
-                    key,
-                    found: format!("{value:?}"),
-                    expected: "at least 1 voxel per axis",
-                });
+        for (what, shape) in [("volume", shape), ("tile", tile)] {
+            if shape.contains(&0) {
+                return Err(Error::NoVoxel { what, shape });
             }
         }
         Ok(Self { shape, tile, halo })
@@ -98,15 +94,15 @@ fn between(start: [usize; 3], end: [usize; 3]) -> Roi {
 }
 
 /// Returns for each place of an axis that is extended by `before` and `after` voxels the voxel
-/// that it mirrors, without repeating the border voxel: `c b | a b c d | c b`.
+/// that it mirrors, without repeating the border voxel: `c b | a b c d | c b`, as NumPy's mode `reflect` of `pad`.
 ///
 /// Works for any extension, also one longer than the axis itself.
 ///
 /// ```
-/// assert_eq!(em_data::tile::mirrored(4, 2, 3), [2, 1, 0, 1, 2, 3, 2, 1, 0]);
-/// assert_eq!(em_data::tile::mirrored(1, 1, 1), [0, 0, 0]);
+/// assert_eq!(em_data::tile::mirrored_without_edge(4, 2, 3), [2, 1, 0, 1, 2, 3, 2, 1, 0]);
+/// assert_eq!(em_data::tile::mirrored_without_edge(1, 1, 1), [0, 0, 0]);
 /// ```
-pub fn mirrored(len: usize, before: usize, after: usize) -> Vec<usize> {
+pub fn mirrored_without_edge(len: usize, before: usize, after: usize) -> Vec<usize> {
     if len <= 1 {
         return vec![0; before + len + after];
     }
@@ -145,7 +141,7 @@ mod tests {
         }
 
         #[test]
-        fn mirrored_equals_numpy_reflect(len in 2_usize..9, before in 0_usize..30, after in 0_usize..30) {
+        fn mirrored_without_edge_equals_numpy_reflect(len in 2_usize..9, before in 0_usize..30, after in 0_usize..30) {
             // numpy.pad(a, (before, after), mode="reflect"), walked as a ball between two walls.
             let (mut place, mut step) = (0_i64, 1_i64);
             let mut walk = Vec::new();
@@ -153,9 +149,9 @@ mod tests {
                 if place + step < 0 || place + step >= len as i64 { step = -step }
                 place += step;
             }
-            let all = mirrored(len, before, after);
+            let all = mirrored_without_edge(len, before, after);
             prop_assert_eq!(&all[before..], &walk[..]);
-            let back: Vec<usize> = mirrored(len, 0, before)[len..].iter().map(|&v| len - 1 - v).collect();
+            let back: Vec<usize> = mirrored_without_edge(len, 0, before)[len..].iter().map(|&v| len - 1 - v).collect();
             let front: Vec<usize> = all[..before].iter().rev().copied().collect();
             prop_assert_eq!(front, back);
         }
@@ -172,6 +168,9 @@ mod tests {
 
     #[test]
     fn an_empty_tile_is_refused() {
-        assert!(TileGrid::new([1, 4, 4], [1, 0, 4], [0; 3]).is_err());
+        let error = TileGrid::new([1, 4, 4], [1, 0, 4], [0; 3]).unwrap_err();
+        assert_eq!(error.to_string(), "a tile of shape [1, 0, 4] [z, y, x] has no voxel");
+        let error = TileGrid::new([0, 4, 4], [1, 1, 4], [0; 3]).unwrap_err();
+        assert_eq!(error.to_string(), "a volume of shape [0, 4, 4] [z, y, x] has no voxel");
     }
 }

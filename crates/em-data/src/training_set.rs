@@ -13,12 +13,13 @@ pub const IGNORED: &str = "ignore";
 pub struct LabelledVolume {
     name: String,
     raw: Voxels,
-    masks: Vec<Mask>,
+    /// Each class and its mask.
+    masks: Vec<(String, Mask)>,
     ignored: Option<Mask>,
 }
 
 impl LabelledVolume {
-    /// Puts a raw volume and its masks, one `(class, mask)` each, together.
+    /// Puts a raw volume and its masks, one `(class, mask)` each in any order, together.
     ///
     /// # Errors
     ///
@@ -35,7 +36,7 @@ impl LabelledVolume {
                 });
             }
         }
-        Ok(Self { name, raw, masks: masks.into_iter().map(|(_, mask)| mask).collect(), ignored: None })
+        Ok(Self { name, raw, masks, ignored: None })
     }
 
     /// Adds a mask of the voxels that no one labelled: they count in no loss and no score.
@@ -76,9 +77,33 @@ impl LabelledVolume {
         self.ignored.as_ref().map(Mask::view)
     }
 
-    /// Returns the mask of class number `class`, `[z, y, x]`.
+    /// Returns the names of the classes: in the order of the set's where the volume is part of a
+    /// [`TrainingSet`], else as they were given.
+    pub fn classes(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.masks.iter().map(|(class, _)| class.as_str())
+    }
+
+    /// Returns the mask of class number `class`, `[z, y, x]`, in the order of [`classes`](Self::classes).
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many classes.
     pub fn mask(&self, class: usize) -> ArrayView3<'_, bool> {
-        self.masks[class].view()
+        self.masks[class].1.view()
+    }
+
+    /// Brings the masks into the order of `classes`, which are all different.
+    fn reordered(mut self, classes: &[String]) -> Result<Self> {
+        let mut found: Vec<&str> = self.classes().collect();
+        let mut expected: Vec<&str> = classes.iter().map(String::as_str).collect();
+        found.sort_unstable();
+        expected.sort_unstable();
+        if found != expected {
+            let found = self.classes().map(str::to_owned).collect();
+            return Err(Error::Classes { volume: self.name, found, expected: classes.to_vec() });
+        }
+        self.masks.sort_by_key(|(class, _)| classes.iter().position(|known| known == class));
+        Ok(self)
     }
 }
 
@@ -90,19 +115,31 @@ pub struct TrainingSet {
 }
 
 impl TrainingSet {
-    /// Puts volumes together that carry the masks of `classes`, in that order.
+    /// Puts volumes together that carry one mask of each of `classes`, whatever the order of their masks.
     ///
     /// # Errors
     ///
-    /// Fails if a volume has another number of masks than there are classes.
+    /// Fails if a class is named twice, or if a volume has no mask of a class, two of them, or one of
+    /// another class.
+    ///
+    /// ```
+    /// use em_data::{LabelledVolume, TrainingSet};
+    /// use em_data::em_io::{Mask, Voxels};
+    /// use em_data::ndarray::array;
+    ///
+    /// let mask = |first| Mask::new(array![[[first, false]]], None);
+    /// let masks = vec![("synapses".into(), mask(false)), ("mitochondria".into(), mask(true))];
+    /// let volume = LabelledVolume::new("raw.tif", Voxels::from(array![[[200_u8, 90]]]), masks)?;
+    /// let set = TrainingSet::new(vec!["mitochondria".into(), "synapses".into()], vec![volume])?;
+    /// assert!(set.volumes()[0].mask(0)[[0, 0, 0]], "mitochondria are the first class of the set");
+    /// # Ok::<(), em_data::Error>(())
+    /// ```
     pub fn new(classes: Vec<String>, volumes: Vec<LabelledVolume>) -> Result<Self> {
-        if let Some(odd) = volumes.iter().find(|volume| volume.masks.len() != classes.len()) {
-            return Err(Error::Classes {
-                volume: odd.name.clone(),
-                found: vec![format!("{} classes", odd.masks.len())],
-                expected: classes,
-            });
+        if let Some((_, class)) = classes.iter().enumerate().find(|(n, class)| classes[..*n].contains(class))
+        {
+            return Err(Error::RepeatedClass { class: class.clone() });
         }
+        let volumes = volumes.into_iter().map(|volume| volume.reordered(&classes)).collect::<Result<_>>()?;
         Ok(Self { classes, volumes })
     }
 
@@ -123,12 +160,18 @@ impl TrainingSet {
                 regions
                     .iter()
                     .map(|region| {
-                        let mask = self.volumes[region.volume].masks[class].view();
+                        let mask = self.volumes[region.volume].mask(class);
                         region.slice(mask).iter().filter(|&&v| v).count() as u64
                     })
                     .sum()
             })
             .collect()
+    }
+
+    /// Returns the share of foreground of each class among the voxels of `regions`; 0 without any.
+    pub fn foreground_shares(&self, regions: &[Region]) -> Vec<f64> {
+        let voxels: usize = regions.iter().map(|region| region.roi.voxels()).sum();
+        self.foreground(regions).into_iter().map(|n| n as f64 / voxels.max(1) as f64).collect()
     }
 
     /// Returns whether any volume has voxels that do not count.
@@ -139,5 +182,54 @@ impl TrainingSet {
     /// Returns the raw voxels of `regions`, copied.
     pub fn raw_blocks(&self, regions: &[Region]) -> Vec<Voxels> {
         regions.iter().map(|region| self.volumes[region.volume].raw.cut(region.roi)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array3;
+
+    /// A volume of three sections and as many classes, the mask of the n-th of which is section n.
+    fn volume(classes: &[&str]) -> LabelledVolume {
+        let mask =
+            |section: usize| Mask::new(Array3::from_shape_fn((3, 1, 1), |(z, _, _)| z == section), None);
+        let masks = classes.iter().enumerate().map(|(n, class)| ((*class).to_owned(), mask(n))).collect();
+        LabelledVolume::new("v.tif", Voxels::U8(Array3::zeros((3, 1, 1))), masks).unwrap()
+    }
+
+    fn set(classes: &[&str], volumes: Vec<LabelledVolume>) -> Result<TrainingSet> {
+        TrainingSet::new(classes.iter().map(|&class| class.into()).collect(), volumes)
+    }
+
+    #[test]
+    fn masks_come_into_the_order_of_the_classes() {
+        let set = set(&["a", "b", "c"], vec![volume(&["a", "b", "c"]), volume(&["c", "a", "b"])]).unwrap();
+        let sections = |volume: usize| {
+            let volume = &set.volumes()[volume];
+            assert!(volume.classes().eq(["a", "b", "c"]));
+            [0, 1, 2].map(|class| volume.mask(class).iter().position(|&inside| inside).unwrap())
+        };
+        assert_eq!([sections(0), sections(1)], [[0, 1, 2], [1, 2, 0]]);
+        let region = Region { volume: 1, roi: em_io::Roi { start: [1, 0, 0], shape: [2, 1, 1] } };
+        assert_eq!(set.foreground(&[region]), [1, 1, 0]);
+    }
+
+    #[test]
+    fn missing_unknown_and_repeated_classes_are_refused_by_name() {
+        let refused = |classes: &[&str], of_volume: &[&str]| {
+            set(classes, vec![volume(of_volume)]).unwrap_err().to_string()
+        };
+        assert_eq!(refused(&["a", "b"], &["b"]), r#"`v.tif` has labels for ["b"], expected ["a", "b"]"#);
+        assert_eq!(refused(&["a"], &["a", "b"]), r#"`v.tif` has labels for ["a", "b"], expected ["a"]"#);
+        assert_eq!(
+            refused(&["a", "b"], &["a", "c"]),
+            r#"`v.tif` has labels for ["a", "c"], expected ["a", "b"]"#
+        );
+        assert_eq!(
+            refused(&["a", "b"], &["b", "b"]),
+            r#"`v.tif` has labels for ["b", "b"], expected ["a", "b"]"#
+        );
+        assert_eq!(refused(&["a", "a"], &["a", "a"]), "the class `a` is named more than once");
     }
 }

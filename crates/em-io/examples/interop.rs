@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The voxels of each type, by the formula of `tests/interop/common.py`.
-fn volumes() -> [(&'static str, Voxels); 7] {
+fn volumes() -> [(&'static str, Voxels); 9] {
     let value = |(z, y, x): (usize, usize, usize)| (z * 3701 + y * 1103 + x * 509) as i64;
     let wide = |at| value(at) % 65_536;
     // The remainders fit the types that they are cast to.
@@ -32,14 +32,17 @@ fn volumes() -> [(&'static str, Voxels); 7] {
         ("i16", Array3::from_shape_fn(SHAPE, |at| (wide(at) - 32_768) as i16).into()),
         ("u32", Array3::from_shape_fn(SHAPE, |at| (wide(at) * 65_537) as u32).into()),
         ("i32", Array3::from_shape_fn(SHAPE, |at| (wide(at) * 65_537 - (1 << 31)) as i32).into()),
+        ("u64", Array3::from_shape_fn(SHAPE, |at| u64::MAX - wide(at) as u64 * 65_537).into()),
+        ("i64", Array3::from_shape_fn(SHAPE, |at| i64::MIN + wide(at) * 65_537).into()),
         ("f32", Array3::from_shape_fn(SHAPE, |at| wide(at) as f32 * 0.25 - 100.0).into()),
     ]
 }
 
 fn write(folder: &Path) -> em_io::Result<()> {
     for (kind, voxels) in volumes() {
-        let mut endings = vec![".tif", ".ome.tif"];
-        endings.extend((!["u32", "i32"].contains(&kind)).then_some(".mrc"));
+        let mut endings = vec![".tif"];
+        endings.extend((!["u64", "i64"].contains(&kind)).then_some(".ome.tif"));
+        endings.extend((!["u32", "i32", "u64", "i64"].contains(&kind)).then_some(".mrc"));
         endings.extend(["u8", "u16"].contains(&kind).then_some("-png"));
         endings.extend(cfg!(feature = "hdf5").then_some(".h5"));
         for ending in endings {
@@ -48,7 +51,7 @@ fn write(folder: &Path) -> em_io::Result<()> {
         for (name, version) in [("04", OmeZarrVersion::V0_4), ("05", OmeZarrVersion::V0_5)] {
             let path = folder.join(format!("{kind}-{name}.zarr"));
             let spec = VolumeSpec { shape: SHAPE, voxel_type: voxels.voxel_type(), voxel_size_nm: SIZE_NM };
-            let options = WriteOptions { version, chunk: [2, 16, 16], ..WriteOptions::default() };
+            let options = WriteOptions::default().with_version(version).with_chunk([2, 16, 16]);
             let mut writer = VolumeWriter::with_options(&path, spec, options)?;
             writer.write(&voxels)?;
             writer.finish()?;
@@ -73,15 +76,7 @@ fn describe(path: &str) -> serde_json::Value {
     };
     let mut digest = Sha256::new();
     match_voxels!(&voxels, array => array.iter().for_each(|v| digest.update(v.to_le_bytes())));
-    let sha256: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    let kind = match &voxels {
-        Voxels::U8(_) => "u8",
-        Voxels::I8(_) => "i8",
-        Voxels::U16(_) => "u16",
-        Voxels::I16(_) => "i16",
-        Voxels::U32(_) => "u32",
-        Voxels::I32(_) => "i32",
-        Voxels::F32(_) => "f32",
-    };
+    let sha256 = em_io::hex(&digest.finalize());
+    let kind = voxels.voxel_type().name();
     json!({"shape": volume.shape(), "type": kind, "voxel_size_nm": volume.voxel_size_nm(), "sha256": sha256})
 }

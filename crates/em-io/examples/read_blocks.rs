@@ -1,6 +1,6 @@
 //! Reads a volume block by block, and prints what that took: `read_blocks VOLUME [SECTIONS]`.
 
-use em_io::{Roi, match_voxels};
+use em_io::{Blocks, Roi, Voxel, match_voxels};
 use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -11,10 +11,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let volume = em_io::open(&path)?;
     let shape = volume.shape();
     let mut corners = 0.0;
-    for z in (0..shape[0]).step_by(step) {
-        let block = volume.read(Roi::sections(shape, z..(z + step).min(shape[0])))?;
+    for block in volume.blocks(Blocks::of_sections(Roi::whole(shape), step)) {
+        let (_, voxels) = block?;
         // Every block is looked at, so that none is optimised away.
-        corners += match_voxels!(&block, array => f64::from(array[[0, 0, 0]]));
+        corners += match_voxels!(&voxels, array => array[[0, 0, 0]].to_f64());
     }
     let seconds = started.elapsed().as_secs_f64();
     let bytes = shape.iter().product::<usize>() * volume.voxel_type().bytes();

@@ -118,11 +118,19 @@ impl AtomicFile {
 
 /// A folder under a temporary name; dropped, it is gone with all that is in it.
 #[derive(Debug)]
+#[cfg_attr(
+    not(all(feature = "images", feature = "zarr")),
+    allow(dead_code, reason = "folders are those of images and of Zarr, which use a part of it each")
+)]
 pub(crate) struct AtomicFolder {
     temporary: TempDir,
     path: PathBuf,
 }
 
+#[cfg_attr(
+    not(all(feature = "images", feature = "zarr")),
+    allow(dead_code, reason = "folders are those of images and of Zarr, which use a part of it each")
+)]
 impl AtomicFolder {
     /// Starts a folder. The path must be free, or an empty folder.
     pub(crate) fn create(path: &Path) -> Result<Self> {
@@ -163,6 +171,10 @@ impl AtomicFolder {
 }
 
 /// Refuses a path that is taken, so that no folder with somebody's files is ever replaced.
+#[cfg_attr(
+    not(all(feature = "images", feature = "zarr")),
+    allow(dead_code, reason = "folders are those of images and of Zarr, which use a part of it each")
+)]
 fn check_free(path: &Path) -> Result<()> {
     match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),

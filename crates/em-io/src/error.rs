@@ -42,6 +42,17 @@ pub enum Error {
         found: &'static str,
     },
 
+    /// The format is known, but this crate was built without it.
+    #[error("`{}` is {format}, and em-io was built without the feature `{feature}`", path.display())]
+    NotBuiltIn {
+        /// The file or folder.
+        path: PathBuf,
+        /// The name of the format.
+        format: &'static str,
+        /// The feature of this crate that it needs.
+        feature: &'static str,
+    },
+
     /// The folder holds no image.
     #[error(
         "no image in folder `{}`, expected files named *.png, *.jpg, *.jpeg, *.tif or *.tiff, found {found}",
@@ -171,10 +182,41 @@ pub enum Error {
         volume: [usize; 3],
     },
 
+    /// The voxels were asked for in a type that does not hold all values of their own.
+    #[error("{} {found}, expected {expected} or what fits into it", voxels_of(path))]
+    WrongVoxelType {
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+        /// The type of the voxels.
+        found: crate::VoxelType,
+        /// The type that they were asked for in.
+        expected: crate::VoxelType,
+    },
+
+    /// A [`Source`](crate::Source) from outside this crate failed.
+    #[error("cannot read from {what}")]
+    OwnSource {
+        /// What it reads, such as the address of a server.
+        what: String,
+        /// The reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A [`Source`](crate::Source) gave what does not fit to what it said of itself.
+    #[error("the source of `{volume}` gave {found}, expected {expected}")]
+    BadSource {
+        /// The path of the volume, or its format.
+        volume: String,
+        /// What it gave.
+        found: String,
+        /// What a volume of this kind has.
+        expected: String,
+    },
+
     /// A label holds other values than background and foreground.
     #[error(
-        "{} holds the values {} (page {page}), expected only 0 and 255, or only 0 and 1",
-        named(path), values.join(", ")
+        "{} holds the values {} (page {page}), expected {}",
+        named(path), values.join(", "), crate::MaskValues::EXPECTED
     )]
     NotAMask {
         /// The file, where there is one.
@@ -246,52 +288,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// Says what to do about it, where a remedy is known: one sentence, no full stop.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::NotFound { similar, .. } => {
-                similar.as_ref().map(|similar| format!("did you mean `{}`?", similar.display()))
-            }
-            Self::Io { source, path, .. } => io_hint(source.kind(), path),
-            Self::UnknownFormat { found: "empty", .. } => Some("copy or download it again".into()),
-            Self::UnknownFormat { found: "an HDF5 file", .. } => {
-                Some("install em-cli with `--features hdf5` (needs libhdf5), or convert the dataset to OME-Zarr or TIFF".into())
-            }
-            Self::UnknownFormat { .. } => {
-                Some("save it as TIFF from Fiji or the microscope's software".into())
-            }
-            Self::Truncated { .. } => {
-                Some("the file is truncated or damaged: copy or download it again".into())
-            }
-            Self::Damaged { .. } => Some(
-                "the file is damaged, or was written in an unusual way: try to open and save it in Fiji"
-                    .into(),
-            ),
-            Self::DamagedChunk { .. } => {
-                Some("the file is truncated or damaged: copy or download the whole folder again".into())
-            }
-            Self::Unsupported { .. } => {
-                Some("convert it in Fiji: Image > Type > 8-bit, 16-bit or 32-bit, then save as TIFF".into())
-            }
-            Self::NotAStack { .. } => {
-                Some("save one channel of one time point as a stack: Image > Duplicate in Fiji".into())
-            }
-            Self::SizeMismatch { .. } => {
-                Some("every section must have the same size: crop or pad the odd ones".into())
-            }
-            Self::TypeMismatch { .. } => {
-                Some("every section must have the same type: convert the odd ones".into())
-            }
-            Self::OutOfMemory { .. } => Some("read fewer sections at a time".into()),
-            Self::NotAMask { page, .. } => Some(format!(
-                "write one label file per class, with 255 where the class is (page {page} is slice {} in Fiji)",
-                page + 1
-            )),
-            Self::FolderNotEmpty { .. } => Some("choose another folder, or empty this one".into()),
-            _ => None,
-        }
-    }
-
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { action, path, source }
@@ -309,25 +305,6 @@ impl Error {
         } else {
             Self::Damaged { path, page, source: on_one_line(source) }
         }
-    }
-}
-
-fn io_hint(kind: io::ErrorKind, path: &Path) -> Option<String> {
-    let folder = path.parent().unwrap_or(path).display();
-    match kind {
-        io::ErrorKind::PermissionDenied => Some(format!("check the permissions of `{folder}`")),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("free some space, or write to another disk: nothing was left behind".into())
-        }
-        io::ErrorKind::ReadOnlyFilesystem => Some("write to another disk".into()),
-        io::ErrorKind::FileTooLarge => Some(
-            "the disk takes no file of that size (FAT32 stops at 4 GB): write to another disk, nothing was left behind"
-                .into(),
-        ),
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            Some("a file has the name of a folder that is needed: choose another path".into())
-        }
-        _ => None,
     }
 }
 
@@ -352,5 +329,12 @@ fn named(path: &Option<PathBuf>) -> String {
     match path {
         Some(path) => format!("`{}`", path.display()),
         None => "the label volume".into(),
+    }
+}
+
+fn voxels_of(path: &Option<PathBuf>) -> String {
+    match path {
+        Some(path) => format!("`{}` is", path.display()),
+        None => "the voxels are".into(),
     }
 }

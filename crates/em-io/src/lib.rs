@@ -9,15 +9,18 @@
 //!
 //! | format | read | write |
 //! |---|---|---|
-//! | multipage TIFF, BigTIFF | 8/16/32-bit integers, 32/64-bit float, strips and tiles | `.tif`: deflate, with ImageJ metadata |
+//! | multipage TIFF, BigTIFF | 8- to 64-bit integers, 16- to 64-bit float, strips and tiles | `.tif`: deflate, with ImageJ metadata |
 //! | ImageJ, Fiji | voxel size; stacks above 4 GB with one directory | as `.tif` |
-//! | OME-TIFF | one file, one channel; voxel size; pages where the XML says | `.ome.tif` |
+//! | OME-TIFF | one file, one channel; voxel size; pages where the XML says | `.ome.tif`: up to 32-bit integers, 32-bit float |
 //! | MRC | modes 0, 1, 2, 6; both byte orders; voxel size | `.mrc`, `.rec`, `.map`, `.st`: modes 0, 1, 2, 6 |
 //! | NIfTI-1, NIfTI-2 | `.nii`, `.nii.gz`; voxel size; scaled values | no |
-//! | PNG, JPEG | one section | PNG, 8/16-bit unsigned |
+//! | PNG, JPEG, with the feature `images` | one section | PNG, 8/16-bit unsigned |
 //! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG, 8/16-bit unsigned |
 //! | HDF5, with the feature `hdf5` | one dataset; 2 or 3 axes, or more of length 1; voxel size | `.h5`: dataset `volume`, deflated chunks |
-//! | OME-Zarr 0.4 and 0.5, local folder | full level; blosc, zstd, gzip, shards | `.zarr`: with a pyramid; labels |
+//! | OME-Zarr 0.4 and 0.5, local folder, with the feature `zarr` | full level; blosc, zstd, gzip, shards | `.zarr`: with a pyramid; labels |
+//!
+//! The features `images` and `zarr` are on by default. [`Volume::blocks`] and [`read_compute_write`]
+//! walk volumes larger than memory, [`Volume::from_source`] brings in other sources.
 //!
 //! ```
 //! use em_io::{Roi, Voxels};
@@ -37,22 +40,44 @@
 //! ```
 
 mod atomic;
+mod blocks;
 mod error;
 mod formats;
+mod hex;
+mod hint;
 pub mod limits;
 mod mask;
+mod mask_values;
+mod read_compute_write;
 mod roi;
 mod sample;
 mod volume;
+mod voxel_size;
+mod voxel_type;
 mod voxels;
+mod write_options;
 mod writer;
 
 pub use atomic::{remove_unfinished, remove_unfinished_of, write_atomically};
+pub use blocks::Blocks;
 pub use error::{Error, Result};
-pub use formats::tiff::TiffCompression;
-pub use formats::zarr::{Content, OmeZarrVersion, WriteOptions};
+pub use formats::open;
+pub use formats::source::{Source, VolumeInfo};
+pub use hex::hex;
 pub use mask::Mask;
+pub use mask_values::MaskValues;
+pub use ndarray;
+pub use read_compute_write::read_compute_write;
 pub use roi::Roi;
-pub use volume::{Volume, open};
-pub use voxels::{VoxelType, Voxels};
+pub use sample::Voxel;
+pub use volume::Volume;
+pub use voxel_size::VoxelSize;
+pub use voxel_type::{UnknownVoxelType, VoxelType};
+pub use voxels::Voxels;
+pub use write_options::{Content, OmeZarrVersion, TiffCompression, WriteOptions};
 pub use writer::{VolumeSpec, VolumeWriter, write_mask, write_volume};
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

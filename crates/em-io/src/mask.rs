@@ -1,15 +1,13 @@
 //! A label: which voxels belong to a class.
 
-use crate::error::{Error, Result};
-use crate::{Roi, Volume, Voxels, limits, match_voxels};
-use ndarray::{Array3, ArrayView3, Axis};
+use crate::blocks::Blocks;
+use crate::error::Result;
+use crate::{MaskValues, Roi, Volume, Voxel, Voxels, limits, match_voxels};
+use ndarray::{Array3, ArrayView3};
 use std::path::Path;
 
 /// The sections of a label that are read at a time.
 const SECTIONS_AT_A_TIME: usize = 32;
-
-/// The most values that an error lists.
-const LISTED_VALUES: usize = 8;
 
 /// A mask, `[z, y, x]`: true in the foreground.
 ///
@@ -37,7 +35,7 @@ impl Mask {
     ///
     /// # Errors
     ///
-    /// [`Error::NotAMask`] where it holds other values, or both 1 and 255, and those of
+    /// [`Error::NotAMask`](crate::Error::NotAMask) where it holds other values, or both 1 and 255, and those of
     /// [`crate::open`] and [`Volume::read`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let volume = crate::open(path)?;
@@ -48,27 +46,25 @@ impl Mask {
     ///
     /// # Errors
     ///
-    /// [`Error::NotAMask`] where the block holds other values, or both 1 and 255, and those of
+    /// [`Error::NotAMask`](crate::Error::NotAMask) where the block holds other values, or both 1 and 255, and those of
     /// [`Volume::read`].
     pub fn from_volume(volume: &Volume, roi: Roi) -> Result<Self> {
         volume.check(roi)?;
         let [depth, height, width] = roi.shape;
         let mut voxels = limits::zeroed::<bool>(roi.voxels())?;
-        let mut found = Found::default();
-        let batch = (SECTIONS_AT_A_TIME * height * width).max(1);
-        for (index, out) in voxels.chunks_mut(batch).enumerate() {
-            let z = roi.start[0] + index * SECTIONS_AT_A_TIME;
-            let sections = out.len() / (height * width);
-            let part = volume
-                .read(Roi { start: [z, roi.start[1], roi.start[2]], shape: [sections, height, width] })?;
-            if let Some(section) = found.first_without_mask(&part) {
-                return Err(Error::NotAMask {
-                    path: volume.path().map(Path::to_path_buf),
-                    page: z + section,
-                    values: found.listed(),
-                });
+        let mut rule = MaskValues::default();
+        let mut rest = voxels.as_mut_slice();
+        for block in volume.blocks(Blocks::of_sections(roi, SECTIONS_AT_A_TIME)) {
+            let (place, sections) = block?;
+            for z in 0..place.shape[0] {
+                rule.add_section(&sections, z);
+                if !rule.is_mask() {
+                    return Err(rule.error(volume.path(), place.start[0] + z));
+                }
             }
-            copy_foreground(&part, out);
+            let (out, behind) = rest.split_at_mut(place.voxels());
+            copy_foreground(&sections, out);
+            rest = behind;
         }
         let voxels = Array3::from_shape_vec((depth, height, width), voxels)
             .expect("the buffer was made for this shape");
@@ -104,79 +100,14 @@ impl Mask {
 
 fn copy_foreground(sections: &Voxels, out: &mut [bool]) {
     match_voxels!(sections, array => {
-        out.iter_mut().zip(array).for_each(|(out, &v)| *out = f64::from(v) != 0.0);
+        out.iter_mut().zip(array).for_each(|(out, &v)| *out = v.to_f64() != 0.0);
     });
-}
-
-/// The distinct values seen so far, in rising order, as many as are listed and one more.
-#[derive(Default)]
-struct Found {
-    values: Vec<f64>,
-}
-
-impl Found {
-    /// Looks at sections one by one, up to the first where the values are not those of a mask.
-    fn first_without_mask(&mut self, sections: &Voxels) -> Option<usize> {
-        (0..sections.shape()[0]).find(|&z| {
-            self.look(sections, z);
-            !self.is_mask()
-        })
-    }
-
-    fn look(&mut self, sections: &Voxels, z: usize) {
-        match sections {
-            Voxels::U8(array) => {
-                let mut seen = [false; 256];
-                array.index_axis(Axis(0), z).iter().for_each(|&v| seen[usize::from(v)] = true);
-                (0..=u8::MAX).filter(|&v| seen[usize::from(v)]).for_each(|v| self.add(v.into()));
-            }
-            // -0.0 is a 0 that would sort, and print, apart from it.
-            other => match_voxels!(other, array => {
-                self.add_runs(array.index_axis(Axis(0), z).iter().map(|&v| f64::from(v) + 0.0));
-            }),
-        }
-    }
-
-    /// Labels are long runs of one value, of which the first is looked up.
-    fn add_runs(&mut self, values: impl Iterator<Item = f64>) {
-        let mut last = None;
-        for value in values {
-            if last != Some(value) {
-                self.add(value);
-                last = Some(value);
-            }
-        }
-    }
-
-    fn add(&mut self, value: f64) {
-        if let Err(place) = self.values.binary_search_by(|known| known.total_cmp(&value))
-            && self.values.len() <= LISTED_VALUES
-        {
-            self.values.insert(place, value);
-        }
-    }
-
-    fn is_mask(&self) -> bool {
-        let only = |foreground| self.values.iter().all(|&value| value == 0.0 || value == foreground);
-        only(255.0) || only(1.0)
-    }
-
-    fn listed(&self) -> Vec<String> {
-        let listed = self.values.iter().take(LISTED_VALUES).map(|&value| shortest(value));
-        let more = (self.values.len() > LISTED_VALUES).then(|| "...".to_owned());
-        listed.chain(more).collect()
-    }
-}
-
-/// Prints a value with the digits of its own type: 0.1 as a 32-bit float has more as a 64-bit one.
-fn shortest(value: f64) -> String {
-    let float = value as f32;
-    if f64::from(float) == value { float.to_string() } else { value.to_string() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use ndarray::array;
 
     fn mask_of(voxels: impl Into<Voxels>) -> Result<Mask> {
@@ -194,6 +125,7 @@ mod tests {
             mask_of(array![[[-0.0_f32, 1.0]], [[1.0, 0.0]]]),
             mask_of(array![[[0_i8, 1]], [[1, 0]]]),
             mask_of(array![[[0_i32, 255]], [[255, 0]]]),
+            mask_of(array![[[0_u64, 255]], [[255, 0]]]),
         ] {
             assert_eq!(mask.unwrap().into_inner(), expected);
         }

@@ -1,5 +1,6 @@
 //! A region of interest: the block of a volume that is read. It knows no file.
 
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// A block of voxels, `[z, y, x]`.
@@ -9,10 +10,12 @@ use std::ops::Range;
 ///
 /// let roi = Roi::sections([36, 768, 1024], 10..12);
 /// assert_eq!(roi, Roi { start: [10, 0, 0], shape: [2, 768, 1024] });
+/// assert_eq!(roi, Roi::from([10..12, 0..768, 0..1024]));
 /// assert!(roi.is_within([36, 768, 1024]));
 /// assert_eq!(roi.voxels(), 2 * 768 * 1024);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Roi {
     /// The first voxel, `[z, y, x]`.
     pub start: [usize; 3],
@@ -47,9 +50,40 @@ impl Roi {
             .all(|axis| self.start[axis].checked_add(self.shape[axis]).is_some_and(|end| end <= shape[axis]))
     }
 
+    /// Returns the voxels along `[z, y, x]` as ranges, as indices of an array are given.
+    pub fn ranges(&self) -> [Range<usize>; 3] {
+        let end = self.end();
+        std::array::from_fn(|axis| self.start[axis]..end[axis])
+    }
+
+    /// Returns the block that two blocks share, `None` where they share no voxel.
+    ///
+    /// ```
+    /// use em_io::Roi;
+    ///
+    /// let roi = Roi::from([0..4, 10..20, 0..9]);
+    /// assert_eq!(roi.intersection(Roi::from([2..9, 0..12, 0..9])), Some(Roi::from([2..4, 10..12, 0..9])));
+    /// assert_eq!(roi.intersection(Roi::from([4..9, 10..20, 0..9])), None);
+    /// ```
+    pub fn intersection(&self, other: Self) -> Option<Self> {
+        let (ends, others) = (self.end(), other.end());
+        let shared = Self::from(std::array::from_fn(|axis| {
+            self.start[axis].max(other.start[axis])..ends[axis].min(others[axis])
+        }));
+        (shared.voxels() > 0).then_some(shared)
+    }
+
     /// Counts the voxels of the block. It saturates where the product would overflow.
     pub fn voxels(&self) -> usize {
         self.shape.iter().fold(1, |product: usize, &side| product.saturating_mul(side))
+    }
+}
+
+impl From<[Range<usize>; 3]> for Roi {
+    /// Covers the voxels in these ranges along `[z, y, x]`; one that ends before it starts covers nothing.
+    fn from(ranges: [Range<usize>; 3]) -> Self {
+        let shape = ranges.each_ref().map(|range| range.end.saturating_sub(range.start));
+        Self { start: ranges.map(|range| range.start), shape }
     }
 }
 
@@ -75,5 +109,36 @@ mod tests {
     #[expect(clippy::reversed_empty_ranges, reason = "the mistake is what is tested")]
     fn a_reversed_range_covers_nothing() {
         assert_eq!(Roi::sections([5, 4, 3], 3..1).voxels(), 0);
+    }
+
+    #[test]
+    #[expect(clippy::reversed_empty_ranges, reason = "the mistake is what is tested")]
+    fn ranges_become_a_block_and_a_block_ranges() {
+        let roi = Roi { start: [1, 2, 3], shape: [4, 5, 6] };
+        assert_eq!(roi.ranges(), [1..5, 2..7, 3..9]);
+        assert_eq!(Roi::from(roi.ranges()), roi);
+        assert_eq!(Roi::from([3..1, 0..5, 0..5]), Roi { start: [3, 0, 0], shape: [0, 5, 5] });
+    }
+
+    #[test]
+    fn the_intersection_is_what_lies_in_both() {
+        let (a, b) = (Roi::from([0..5, 2..8, 3..9]), Roi::from([4..9, 0..4, 8..20]));
+        let shared = Roi::from([4..5, 2..4, 8..9]);
+        assert_eq!((a.intersection(b), b.intersection(a)), (Some(shared), Some(shared)));
+        assert_eq!(a.intersection(a), Some(a));
+        for apart in [[5..9, 0..9, 0..9], [0..9, 8..9, 0..9], [0..9, 0..9, 0..3], [0..0, 0..9, 0..9]] {
+            assert_eq!(a.intersection(Roi::from(apart.clone())), None, "{apart:?}");
+        }
+        let huge = Roi { start: [1; 3], shape: [usize::MAX; 3] };
+        assert_eq!(a.intersection(huge), Some(Roi::from([1..5, 2..8, 3..9])));
+    }
+
+    #[test]
+    fn a_block_survives_json() {
+        let roi = Roi::from([1..5, 2..7, 3..9]);
+        let json = serde_json::to_string(&roi).unwrap();
+        assert_eq!(json, r#"{"start":[1,2,3],"shape":[4,5,6]}"#);
+        assert_eq!(serde_json::from_str::<Roi>(&json).unwrap(), roi);
+        assert!(serde_json::from_str::<Roi>(r#"{"start":[1,2,3],"shape":[4,5,6],"end":[5,7,9]}"#).is_err());
     }
 }

@@ -1,80 +1,20 @@
-//! A volume on disk: what is known of it at once, and blocks of it on request.
-//!
-//! It picks the reader by the file's first bytes; the readers are in `formats`.
+//! A volume: what is known of it at once, and blocks of it on request. It knows no format.
 
+use crate::blocks::Blocks;
 use crate::error::{Error, Result};
-use crate::formats::{folder, hdf5, image_file, mrc, nifti, tiff, zarr};
-use crate::{Roi, VoxelType, Voxels, limits};
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use crate::limits::{MAX_SECTIONS, MAX_SIDE};
+use crate::voxels::check_type;
+use crate::{Roi, Source, VolumeInfo, Voxel, VoxelSize, VoxelType, Voxels};
+use ndarray::Array3;
+use std::path::Path;
 
 /// An EM volume, opened and read lazily, `[z, y, x]`.
 ///
 /// It keeps no file open and can be shared between threads.
 #[derive(Debug)]
 pub struct Volume {
-    info: Info,
+    info: VolumeInfo,
     source: Box<dyn Source>,
-}
-
-/// Where voxels come from. There is one implementation per kind of file.
-pub(crate) trait Source: Send + Sync + std::fmt::Debug {
-    /// Reads a block that lies within the volume.
-    fn read(&self, roi: Roi) -> Result<Voxels>;
-}
-
-/// What a reader tells when a volume is opened.
-#[derive(Clone, Debug)]
-pub(crate) struct Info {
-    pub path: Option<PathBuf>,
-    pub shape: [usize; 3],
-    pub voxel_type: VoxelType,
-    pub voxel_size_nm: Option<[f64; 3]>,
-    pub format: &'static str,
-    pub notes: Vec<String>,
-}
-
-/// Opens a volume without reading its voxels.
-///
-/// The path is a multipage TIFF (also OME-TIFF), an MRC or NIfTI file, a PNG or JPEG (one section),
-/// or a folder with one image per section. Files are told apart by their first bytes, not by their names. In a folder the images
-/// are taken in natural order (`s9.png` before `s10.png`); other files are skipped with a note.
-/// A folder with Zarr metadata is OME-Zarr: an image, of which the full level is read, a label in
-/// it (`volume.zarr/labels/mitochondria`), or a bare array, which has no voxel size.
-/// With the feature `hdf5`, an HDF5 file is the only dataset in it, or the one whose path follows
-/// that of the file: `volume.h5/volumes/raw`.
-///
-/// # Errors
-///
-/// [`Error::NotFound`], [`Error::Io`], [`Error::UnknownFormat`] and [`Error::EmptyFolder`] for the
-/// path; [`Error::Truncated`], [`Error::Damaged`], [`Error::Unsupported`], [`Error::NotAStack`],
-/// [`Error::SizeMismatch`], [`Error::TypeMismatch`], [`Error::TooLarge`] and
-/// [`Error::TooManySections`] for what it holds, and [`Error::Metadata`] for Zarr. Damage inside a page shows only when it is read.
-pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
-    let path = path.as_ref();
-    if path.is_dir() {
-        if zarr::is_zarr(path) {
-            return zarr::open(path);
-        }
-        return folder::open(path);
-    }
-    if let Some((file, dataset)) = hdf5::split(path) {
-        return hdf5::open(&file, Some(&dataset));
-    }
-    open_file(path)
-}
-
-/// Opens a single file.
-pub(crate) fn open_file(path: &Path) -> Result<Volume> {
-    match signature(path)? {
-        Signature::Tiff => tiff::open(path),
-        Signature::Image(format) => image_file::open(path, format),
-        Signature::Mrc => mrc::open(path),
-        Signature::Nifti => nifti::open(path),
-        Signature::CompressedNifti => nifti::open_compressed(path),
-        Signature::Hdf5 => hdf5::open(path, None),
-    }
 }
 
 impl Volume {
@@ -90,19 +30,56 @@ impl Volume {
     /// # Ok::<(), em_io::Error>(())
     /// ```
     pub fn from_voxels(voxels: Voxels, voxel_size_nm: Option<[f64; 3]>) -> Self {
-        let info = Info {
-            path: None,
-            shape: voxels.shape(),
-            voxel_type: voxels.voxel_type(),
-            voxel_size_nm,
-            format: "memory",
-            notes: Vec::new(),
-        };
+        let info =
+            VolumeInfo { voxel_size_nm, ..VolumeInfo::new("memory", voxels.shape(), voxels.voxel_type()) };
         Self::new(info, InMemory(voxels))
     }
 
-    pub(crate) fn new(info: Info, source: impl Source + 'static) -> Self {
+    /// Wraps a source of voxels that this crate does not know.
+    ///
+    /// ```
+    /// use em_io::{Roi, Source, Volume, VolumeInfo, VoxelType, Voxels};
+    /// use ndarray::Array3;
+    ///
+    /// /// A test pattern, as bright as z and x are large.
+    /// #[derive(Debug)]
+    /// struct Ramp;
+    ///
+    /// impl Source for Ramp {
+    ///     fn read(&self, roi: Roi) -> em_io::Result<Voxels> {
+    ///         let [z0, _, x0] = roi.start;
+    ///         Ok(Array3::from_shape_fn(roi.shape, |(z, _, x)| (z0 + z + x0 + x) as u16).into())
+    ///     }
+    /// }
+    ///
+    /// let info = VolumeInfo::new("ramp", [20, 300, 400], VoxelType::U16);
+    /// let volume = Volume::from_source(info, Ramp)?;
+    /// let block = volume.read_as::<u16>(Roi::from([3..5, 0..1, 10..12]))?;
+    /// assert_eq!(block, ndarray::array![[[13, 14]], [[14, 15]]]);
+    /// # Ok::<(), em_io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadSource`] where a side is 0 or beyond [`crate::limits`], and [`Error::VoxelSize`].
+    pub fn from_source(info: VolumeInfo, source: impl Source + 'static) -> Result<Self> {
+        let largest = [MAX_SECTIONS, MAX_SIDE, MAX_SIDE];
+        if !info.shape.iter().zip(largest).all(|(&side, largest)| (1..=largest).contains(&side)) {
+            let found = format!("a volume of {:?} voxels [z, y, x]", info.shape);
+            let expected = format!("at least [1, 1, 1] and at most {largest:?}");
+            return Err(Error::BadSource { volume: shown(&info), found, expected });
+        }
+        info.voxel_size_nm.map(VoxelSize::new).transpose()?;
+        Ok(Self::new(info, source))
+    }
+
+    pub(crate) fn new(info: VolumeInfo, source: impl Source + 'static) -> Self {
         Self { info, source: Box::new(source) }
+    }
+
+    /// Returns all that is known of the volume before it is read.
+    pub fn info(&self) -> &VolumeInfo {
+        &self.info
     }
 
     /// Returns the file or folder, `None` for a volume in memory.
@@ -118,6 +95,11 @@ impl Volume {
     /// Returns the type of a voxel.
     pub fn voxel_type(&self) -> VoxelType {
         self.info.voxel_type
+    }
+
+    /// Returns the size of a voxel, `None` where the file does not tell one that a voxel has.
+    pub fn voxel_size(&self) -> Option<VoxelSize> {
+        self.voxel_size_nm().and_then(|nm| VoxelSize::new(nm).ok())
     }
 
     /// Returns the size of a voxel along `[z, y, x]` in nm, `None` where the file does not tell.
@@ -144,13 +126,68 @@ impl Volume {
     /// [`Error::OutsideVolume`] where the block reaches out of the volume, [`Error::OutOfMemory`]
     /// where it does not fit, and [`Error::Io`], [`Error::Truncated`], [`Error::Damaged`] or
     /// [`Error::DamagedChunk`] where the file gives no voxels; of several bad pages the first is named.
+    /// [`Error::OwnSource`] and [`Error::BadSource`] are those of a [`Source`] that is not of this crate.
     pub fn read(&self, roi: Roi) -> Result<Voxels> {
         self.check(roi)?;
-        self.source.read(roi).map_err(|error| match error {
+        let voxels = self.source.read(roi).map_err(|error| match error {
             // A buffer is made by who does not know what it is for.
             Error::OutOfMemory { bytes, .. } => Error::OutOfMemory { path: self.info.path.clone(), bytes },
             error => error,
-        })
+        })?;
+        let (found, expected) = (voxels.voxel_type(), self.info.voxel_type);
+        if voxels.shape() != roi.shape || found != expected {
+            let described = |shape, voxel_type| format!("a block of {shape:?} voxels, {voxel_type}");
+            return Err(Error::BadSource {
+                volume: shown(&self.info),
+                found: described(voxels.shape(), found),
+                expected: described(roi.shape, expected),
+            });
+        }
+        Ok(voxels)
+    }
+
+    /// Reads a block in a type that holds every value of the volume's own.
+    ///
+    /// ```
+    /// use em_io::{Roi, Volume, Voxels};
+    /// use ndarray::Array3;
+    ///
+    /// let volume = Volume::from_voxels(Voxels::from(Array3::<u8>::ones((3, 4, 5))), None);
+    /// let floats = volume.read_as::<f32>(Roi::whole(volume.shape()))?;
+    /// assert_eq!(floats.sum(), 60.0);
+    /// assert!(volume.read_as::<i8>(Roi::whole(volume.shape())).is_err());
+    /// # Ok::<(), em_io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongVoxelType`] where the type does not hold all values of the volume's type; nothing
+    /// is read then. Else those of [`Volume::read`].
+    pub fn read_as<T: Voxel>(&self, roi: Roi) -> Result<Array3<T>> {
+        check_type::<T>(self.voxel_type(), self.path())?;
+        self.read(roi)?.into_array()
+    }
+
+    /// Reads the blocks of a plan one after another, each with its place in the volume.
+    ///
+    /// ```
+    /// use em_io::{Blocks, Roi, Volume, Voxels};
+    /// use ndarray::Array3;
+    ///
+    /// let volume = Volume::from_voxels(Voxels::from(Array3::<u8>::ones((5, 4, 4))), None);
+    /// let mut sum = 0.0;
+    /// for block in volume.blocks(Blocks::of_sections(Roi::whole(volume.shape()), 2)) {
+    ///     let (roi, voxels) = block?;
+    ///     assert!(roi.shape[0] <= 2);
+    ///     sum += voxels.to_f32().sum();
+    /// }
+    /// assert_eq!(sum, 80.0);
+    /// # Ok::<(), em_io::Error>(())
+    /// ```
+    ///
+    /// Each item is an error where [`Volume::read`] has one for that block.
+    pub fn blocks(&self, blocks: Blocks) -> impl Iterator<Item = Result<(Roi, Voxels)>> {
+        blocks.iter().map(|roi| Ok((roi, self.read(roi)?)))
     }
 
     /// Checks that a block lies within the volume.
@@ -180,6 +217,14 @@ impl Volume {
     }
 }
 
+/// The name of a volume in errors.
+fn shown(info: &VolumeInfo) -> String {
+    match &info.path {
+        Some(path) => path.display().to_string(),
+        None => info.format.to_owned(),
+    }
+}
+
 #[derive(Debug)]
 struct InMemory(Voxels);
 
@@ -189,80 +234,78 @@ impl Source for InMemory {
     }
 }
 
-/// The kind of a file, from its first bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signature {
-    Tiff,
-    Image(image::ImageFormat),
-    Mrc,
-    Nifti,
-    CompressedNifti,
-    Hdf5,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array3;
 
-/// The first bytes that tell the kind of a file: NIfTI has its letters at the end of a header.
-const SIGNATURE_BYTES: u64 = 348;
+    /// Gives the same voxels for every block.
+    #[derive(Debug)]
+    struct Stubborn(Voxels);
 
-/// Reads the kind of a file, or tells what it looks like instead.
-fn signature(path: &Path) -> Result<Signature> {
-    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => not_found(path),
-        _ => Error::io("open", path)(error),
-    })?;
-    // A pipe would be waited on for ever.
-    if !metadata.is_file() {
-        return Err(Error::UnknownFormat { path: path.to_path_buf(), found: "no regular file" });
-    }
-    let mut first = Vec::new();
-    File::open(path)
-        .map_err(Error::io("open", path))?
-        .take(SIGNATURE_BYTES)
-        .read_to_end(&mut first)
-        .map_err(Error::io("read", path))?;
-    match first.as_slice() {
-        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Ok(Signature::Tiff),
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => {
-            Ok(Signature::Image(image::ImageFormat::Png))
+    impl Source for Stubborn {
+        fn read(&self, _: Roi) -> Result<Voxels> {
+            Ok(self.0.clone())
         }
-        [0xff, 0xd8, 0xff, ..] => Ok(Signature::Image(image::ImageFormat::Jpeg)),
-        first if first.starts_with(&hdf5::MAGIC) => Ok(Signature::Hdf5),
-        // Their letters are further on, where other formats may have anything.
-        first if nifti::is_nifti(first) => Ok(Signature::Nifti),
-        first if mrc::is_mrc(first) => Ok(Signature::Mrc),
-        [0x1f, 0x8b, ..] if nifti::is_compressed(path) => Ok(Signature::CompressedNifti),
-        other => Err(Error::UnknownFormat { path: path.to_path_buf(), found: look_of(other) }),
     }
-}
 
-fn look_of(first: &[u8]) -> &'static str {
-    match first {
-        [] => "empty",
-        [b'P', b'K', ..] => "a ZIP archive",
-        [0x1f, 0x8b, ..] => "a gzip archive",
-        [b'B', b'M', ..] => "a Windows bitmap",
-        [b'G', b'I', b'F', b'8', ..] => "a GIF image",
-        bytes if bytes.iter().all(u8::is_ascii) && !bytes.contains(&0) => "text",
-        _ => "of an unknown kind",
+    fn stubborn(shape: [usize; 3]) -> Result<Volume> {
+        let info = VolumeInfo::new("stubborn", shape, VoxelType::U8);
+        Volume::from_source(info, Stubborn(Array3::<u8>::zeros((1, 2, 3)).into()))
     }
-}
 
-/// Says that a path is missing, and looks for a neighbour that was perhaps meant.
-fn not_found(path: &Path) -> Error {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let similar = std::fs::read_dir(folder.unwrap_or(Path::new(".")))
-        .into_iter()
-        .flatten()
-        .take(limits::MAX_SECTIONS)
-        .flatten()
-        .map(|entry| entry.file_name())
-        .map(|neighbour| {
-            let score = strsim::jaro_winkler(&name, &neighbour.to_string_lossy().to_lowercase());
-            (score, neighbour)
-        })
-        .filter(|(score, _)| *score > 0.85)
-        // By name where the scores are equal: a folder has no order of its own.
-        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(&a.1)))
-        .map(|(_, neighbour)| path.with_file_name(neighbour));
-    Error::NotFound { path: path.to_path_buf(), similar }
+    #[test]
+    fn a_block_of_another_shape_or_type_is_an_error() {
+        let volume = stubborn([4, 2, 3]).unwrap();
+        assert!(volume.read_section(1).is_ok());
+        assert_eq!(
+            volume.read_all().unwrap_err().to_string(),
+            "the source of `stubborn` gave a block of [1, 2, 3] voxels, 8-bit unsigned, \
+             expected a block of [4, 2, 3] voxels, 8-bit unsigned"
+        );
+        let info = VolumeInfo::new("stubborn", [4, 2, 3], VoxelType::I8).with_path("lab/a.raw");
+        let volume = Volume::from_source(info, Stubborn(Array3::<u8>::zeros((1, 2, 3)).into())).unwrap();
+        let error = volume.read_section(0).unwrap_err().to_string();
+        assert!(
+            error.starts_with("the source of `lab/a.raw` gave") && error.ends_with("8-bit signed"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn impossible_volumes_are_refused_at_once() {
+        for shape in [[0, 2, 3], [1, 1 << 30, 1], [usize::MAX; 3]] {
+            assert!(matches!(stubborn(shape), Err(Error::BadSource { .. })), "{shape:?}");
+        }
+        let info = VolumeInfo::new("lab", [1, 2, 3], VoxelType::U8).with_voxel_size_nm([50.0, f64::NAN, 4.0]);
+        let source = Stubborn(Array3::<u8>::zeros((1, 2, 3)).into());
+        assert!(matches!(Volume::from_source(info, source), Err(Error::VoxelSize { .. })));
+    }
+
+    #[test]
+    fn a_typed_read_loses_nothing_and_names_both_types() {
+        let voxels = Array3::from_shape_fn((2, 2, 2), |(z, y, x)| (z * 4 + y * 2 + x) as u16);
+        let volume = Volume::from_voxels(voxels.clone().into(), None);
+        let whole = Roi::whole(volume.shape());
+        assert_eq!(volume.read_as::<u16>(whole).unwrap(), voxels);
+        assert_eq!(volume.read_as::<u64>(whole).unwrap(), voxels.mapv(u64::from));
+        let error = volume.read_as::<i16>(whole).unwrap_err();
+        let expected = "the voxels are 16-bit unsigned, expected 16-bit signed or what fits into it";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn blocks_are_read_with_their_places_up_to_an_error() {
+        let voxels = Array3::from_shape_fn((5, 2, 3), |(z, y, x)| (z * 6 + y * 3 + x) as u8);
+        let volume = Volume::from_voxels(voxels.into(), None);
+        let part = Roi::from([1..5, 0..2, 1..3]);
+        let read: Vec<_> = volume.blocks(Blocks::of_sections(part, 3)).collect::<Result<_>>().unwrap();
+        assert_eq!(read.len(), 2);
+        for (roi, voxels) in read {
+            assert_eq!(volume.read(roi).unwrap(), voxels);
+        }
+        let mut outside = volume.blocks(Blocks::of_sections(Roi::from([4..6, 0..2, 0..3]), 1));
+        assert!(outside.next().is_some_and(|block| block.is_ok()));
+        assert!(matches!(outside.next(), Some(Err(Error::OutsideVolume { .. }))));
+    }
 }

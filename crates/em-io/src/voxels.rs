@@ -1,88 +1,10 @@
-//! Voxels in memory, in the seven types that EM volumes come in. It knows no file.
+//! Voxels in memory, in the types that EM volumes come in. It knows no file.
 
-use crate::Roi;
-use crate::sample::{Sample, match_voxel_type};
+use crate::error::{Error, Result};
+use crate::sample::{Voxel, is_kept, match_voxel_type, nearest};
+use crate::{Roi, VoxelType};
 use ndarray::{Array3, s};
-use std::fmt;
-
-/// The type of a voxel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum VoxelType {
-    /// 8-bit unsigned integer.
-    U8,
-    /// 8-bit signed integer.
-    I8,
-    /// 16-bit unsigned integer.
-    U16,
-    /// 16-bit signed integer.
-    I16,
-    /// 32-bit unsigned integer.
-    U32,
-    /// 32-bit signed integer.
-    I32,
-    /// 32-bit IEEE 754 float.
-    F32,
-}
-
-impl VoxelType {
-    /// Every type, for code and tests that go through them.
-    pub const ALL: [Self; 7] = [Self::U8, Self::I8, Self::U16, Self::I16, Self::U32, Self::I32, Self::F32];
-
-    /// Returns the size of one voxel in bytes.
-    pub fn bytes(self) -> usize {
-        match_voxel_type!(self, T => size_of::<T>())
-    }
-
-    /// Returns the smallest and the largest value that the type holds; 0 and 1 for floats.
-    ///
-    /// Floats have no range worth speaking of, and images of floats mostly lie in 0 to 1.
-    pub fn range(self) -> (f64, f64) {
-        match self {
-            Self::U8 => (0.0, u8::MAX.into()),
-            Self::I8 => (i8::MIN.into(), i8::MAX.into()),
-            Self::U16 => (0.0, u16::MAX.into()),
-            Self::I16 => (i16::MIN.into(), i16::MAX.into()),
-            Self::U32 => (0.0, u32::MAX.into()),
-            Self::I32 => (i32::MIN.into(), i32::MAX.into()),
-            Self::F32 => (0.0, 1.0),
-        }
-    }
-
-    /// Tells whether a voxel of this type keeps a value as it is; floats keep NaN.
-    ///
-    /// ```
-    /// use em_io::VoxelType;
-    ///
-    /// assert!(VoxelType::U8.holds(255.0));
-    /// assert!(!VoxelType::U8.holds(-1.0) && !VoxelType::U8.holds(0.5));
-    /// assert!(!VoxelType::F32.holds(16_777_217.0));
-    /// ```
-    pub fn holds(self, value: f64) -> bool {
-        let kept: f64 = match_voxel_type!(self, T => <T as Sample>::from_f64(value).into());
-        kept == value || (self == Self::F32 && value.is_nan())
-    }
-
-    /// Tells whether a voxel of this type keeps every value of another type as it is.
-    pub fn holds_all_of(self, other: Self) -> bool {
-        let (low, high) = other.range();
-        // An integer type between whose ends there is a value that is lost loses one of its ends.
-        self == other || (other != Self::F32 && self.holds(low) && self.holds(high))
-    }
-}
-
-impl fmt::Display for VoxelType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::U8 => "8-bit unsigned",
-            Self::I8 => "8-bit signed",
-            Self::U16 => "16-bit unsigned",
-            Self::I16 => "16-bit signed",
-            Self::U32 => "32-bit unsigned",
-            Self::I32 => "32-bit signed",
-            Self::F32 => "32-bit float",
-        })
-    }
-}
+use std::path::Path;
 
 /// A block of voxels, `[z, y, x]`, in the type that its file stores.
 ///
@@ -112,6 +34,10 @@ pub enum Voxels {
     U32(Array3<u32>),
     /// 32-bit signed voxels.
     I32(Array3<i32>),
+    /// 64-bit unsigned voxels.
+    U64(Array3<u64>),
+    /// 64-bit signed voxels.
+    I64(Array3<i64>),
     /// 32-bit float voxels.
     F32(Array3<f32>),
 }
@@ -119,15 +45,15 @@ pub enum Voxels {
 /// Runs the same expression on the array of [`Voxels`], whatever its type.
 ///
 /// The expression is compiled once per type, so it is as fast as a match written by hand. What it
-/// does with a value must hold for all seven types: `f64::from` does, and so does
-/// [`Voxels::from`] for an array of the same type.
+/// does with a value must hold for all types: [`Voxel::to_f64`](crate::Voxel::to_f64) does, and so
+/// does [`Voxels::from`] for an array of the same type.
 ///
 /// ```
-/// use em_io::{Voxels, match_voxels};
+/// use em_io::{Voxel, Voxels, match_voxels};
 /// use ndarray::{array, s};
 ///
 /// let voxels = Voxels::from(array![[[3_i16, -7], [0, 41]]]);
-/// let sum: f64 = match_voxels!(&voxels, array => array.iter().map(|&v| f64::from(v)).sum());
+/// let sum: f64 = match_voxels!(&voxels, array => array.iter().map(|v| v.to_f64()).sum());
 /// assert_eq!(sum, 37.0);
 /// let column = match_voxels!(&voxels, a => Voxels::from(a.slice(s![.., .., ..1]).to_owned()));
 /// assert_eq!(column, Voxels::from(array![[[3_i16], [0]]]));
@@ -142,6 +68,8 @@ macro_rules! match_voxels {
             $crate::Voxels::I16($array) => $body,
             $crate::Voxels::U32($array) => $body,
             $crate::Voxels::I32($array) => $body,
+            $crate::Voxels::U64($array) => $body,
+            $crate::Voxels::I64($array) => $body,
             $crate::Voxels::F32($array) => $body,
         }
     };
@@ -163,19 +91,17 @@ impl Voxels {
             Self::I16(_) => VoxelType::I16,
             Self::U32(_) => VoxelType::U32,
             Self::I32(_) => VoxelType::I32,
+            Self::U64(_) => VoxelType::U64,
+            Self::I64(_) => VoxelType::I64,
             Self::F32(_) => VoxelType::F32,
         }
     }
 
     /// Converts to 32-bit floats, `[z, y, x]`. Values are kept: 255 becomes 255.0.
     ///
-    /// 32-bit integers beyond 2^24 are rounded to the nearest float.
+    /// 32- and 64-bit integers beyond 2^24 are rounded to the nearest float.
     pub fn to_f32(&self) -> Array3<f32> {
-        match self {
-            Self::F32(array) => array.clone(),
-            // Each integer is exact in 64 bits, so that it is rounded once.
-            other => match_voxels!(other, array => array.mapv(|v| f64::from(v) as f32)),
-        }
+        match_voxels!(self, array => array.mapv(Voxel::to_f32))
     }
 
     /// Converts from 32-bit floats to `voxel_type`: rounded, and kept to the range of the type.
@@ -188,12 +114,13 @@ impl Voxels {
     /// assert_eq!(Voxels::from_f32(&floats, VoxelType::U8), Voxels::from(array![[[0_u8, 1, 255]]]));
     /// ```
     pub fn from_f32(array: &Array3<f32>, voxel_type: VoxelType) -> Self {
-        match_voxel_type!(voxel_type, T => Self::from(array.mapv(|v| <T as Sample>::from_f64(v.into()))))
+        match_voxel_type!(voxel_type, T => Self::from(array.mapv(|v| T::from_f64(v.into()))))
     }
 
     /// Converts each value by `f` to `voxel_type`: rounded, and kept to the range of the type.
     ///
-    /// NaN becomes 0 in integers.
+    /// NaN becomes 0 in integers. `f` is given 64-bit floats, to which 64-bit integers beyond 2^53
+    /// are rounded; [`Voxels::to_type`] changes the type alone, and is exact.
     ///
     /// ```
     /// use em_io::{VoxelType, Voxels};
@@ -205,8 +132,64 @@ impl Voxels {
     /// ```
     pub fn map(&self, voxel_type: VoxelType, f: impl Fn(f64) -> f64) -> Self {
         match_voxels!(self, array => match_voxel_type!(voxel_type, T => {
-            Self::from(array.mapv(|v| <T as Sample>::from_f64(f(v.into()))))
+            Self::from(array.mapv(|v| T::from_f64(f(v.to_f64()))))
         }))
+    }
+
+    /// Converts each value to the nearest one of `voxel_type`: rounded, and kept to its range.
+    ///
+    /// Integers are exact where the type holds them; NaN becomes 0 in integers.
+    ///
+    /// ```
+    /// use em_io::{VoxelType, Voxels};
+    /// use ndarray::array;
+    ///
+    /// let numbers = Voxels::from(array![[[9_007_199_254_740_993_u64, u64::MAX]]]);
+    /// let signed = Voxels::from(array![[[9_007_199_254_740_993_i64, i64::MAX]]]);
+    /// assert_eq!(numbers.to_type(VoxelType::I64), signed);
+    /// assert!(!numbers.fit(VoxelType::I64) && signed.fit(VoxelType::U64));
+    /// ```
+    pub fn to_type(&self, voxel_type: VoxelType) -> Self {
+        if self.voxel_type() == voxel_type {
+            return self.clone();
+        }
+        match_voxels!(self, array => match_voxel_type!(voxel_type, T => {
+            Self::from(array.mapv(nearest::<_, T>))
+        }))
+    }
+
+    /// Tells whether `voxel_type` holds each value as it is, so that [`Voxels::to_type`] changes none.
+    pub fn fit(&self, voxel_type: VoxelType) -> bool {
+        voxel_type.holds_all_of(self.voxel_type())
+            || match_voxels!(self, array => match_voxel_type!(voxel_type, T => {
+                array.iter().all(|&v| is_kept::<_, T>(v))
+            }))
+    }
+
+    /// Takes the array out, `[z, y, x]`, in a type that holds every value of the voxels' own.
+    ///
+    /// ```
+    /// use em_io::Voxels;
+    /// use ndarray::{Array3, array};
+    ///
+    /// let voxels = Voxels::from(array![[[3_u8, 255]]]);
+    /// let wide: Array3<u16> = voxels.clone().into_array()?;
+    /// assert_eq!(wide, array![[[3, 255]]]);
+    /// let narrow = voxels.into_array::<i8>().unwrap_err();
+    /// assert_eq!(narrow.to_string(), "the voxels are 8-bit unsigned, expected 8-bit signed or what fits into it");
+    /// # Ok::<(), em_io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongVoxelType`] where the type does not hold all values of the voxels' type,
+    /// whatever these voxels are.
+    pub fn into_array<T: Voxel>(self) -> Result<Array3<T>> {
+        check_type::<T>(self.voxel_type(), None)?;
+        if self.voxel_type() != T::TYPE {
+            return Ok(match_voxels!(self, array => array.mapv(nearest::<_, T>)));
+        }
+        Ok(T::from_voxels(self).expect("the type is the same"))
     }
 
     /// Copies a block.
@@ -221,10 +204,33 @@ impl Voxels {
 
     /// Returns the smallest and the largest value.
     ///
-    /// NaN is left out; where no value remains, both are 0.
+    /// NaN is left out; where no value remains, both are 0. 64-bit integers beyond 2^53 are rounded.
     pub fn range(&self) -> (f64, f64) {
-        let range = match_voxels!(self, array => range_of(array.iter().map(|&v| f64::from(v))));
+        let range = match_voxels!(self, array => range_of(array.iter().map(|v| v.to_f64())));
         range.unwrap_or((0.0, 0.0))
+    }
+}
+
+/// Checks that `T` holds all values of the type of some voxels, which have a path or none.
+pub(crate) fn check_type<T: Voxel>(found: VoxelType, path: Option<&Path>) -> Result<()> {
+    if T::TYPE.holds_all_of(found) {
+        return Ok(());
+    }
+    Err(Error::WrongVoxelType { path: path.map(Path::to_path_buf), found, expected: T::TYPE })
+}
+
+impl<T: Voxel> From<Array3<T>> for Voxels {
+    fn from(array: Array3<T>) -> Self {
+        T::into_voxels(array)
+    }
+}
+
+impl<T: Voxel> TryFrom<Voxels> for Array3<T> {
+    type Error = Error;
+
+    /// Does the same as [`Voxels::into_array`].
+    fn try_from(voxels: Voxels) -> Result<Self> {
+        voxels.into_array()
     }
 }
 
@@ -259,5 +265,32 @@ mod tests {
                 assert_eq!(voxels.to_f32()[[0, 0, 1]], 7.0);
             }
         }
+    }
+
+    #[test]
+    fn types_change_exactly_or_to_the_nearest_value() {
+        let numbers = Voxels::from(array![[[(1_u64 << 53) + 1, u64::MAX, 7]]]);
+        let signed = Voxels::from(array![[[(1_i64 << 53) + 1, i64::MAX, 7]]]);
+        assert_eq!(numbers.to_type(VoxelType::I64), signed);
+        assert_eq!(numbers.to_type(VoxelType::U8), Voxels::from(array![[[255_u8, 255, 7]]]));
+        assert_eq!(numbers.to_type(VoxelType::U64), numbers);
+        assert!(!numbers.fit(VoxelType::I64) && !signed.fit(VoxelType::F32) && signed.fit(VoxelType::U64));
+        let floats = Voxels::from(array![[[-1.5_f32, 300.0, f32::NAN]]]);
+        assert_eq!(floats.to_type(VoxelType::I16), Voxels::from(array![[[-2_i16, 300, 0]]]));
+        assert!(!floats.fit(VoxelType::I16) && floats.fit(VoxelType::F32));
+        assert!(Voxels::from(array![[[-1.0_f32, 300.0]]]).fit(VoxelType::I16));
+    }
+
+    #[test]
+    fn arrays_are_taken_out_in_types_that_lose_nothing() {
+        let voxels = Voxels::from(array![[[-5_i16, 700]]]);
+        assert_eq!(Array3::<i16>::try_from(voxels.clone()).unwrap(), array![[[-5, 700]]]);
+        assert_eq!(Array3::<i64>::try_from(voxels.clone()).unwrap(), array![[[-5, 700]]]);
+        assert_eq!(Array3::<f32>::try_from(voxels.clone()).unwrap(), array![[[-5.0, 700.0]]]);
+        let error = Array3::<u16>::try_from(voxels).unwrap_err();
+        let (found, expected) = (VoxelType::I16, VoxelType::U16);
+        assert!(
+            matches!(error, Error::WrongVoxelType { path: None, found: f, expected: e } if (f, e) == (found, expected))
+        );
     }
 }

@@ -3,9 +3,10 @@
 //! It checks what it is given; the formats themselves are in `formats`.
 
 use crate::error::{Error, Result};
-use crate::formats::{hdf5, mrc, png, tiff, zarr};
-use crate::limits::{MAX_SECTIONS, MAX_SIDE, VOXEL_SIZE_NM};
-use crate::{Mask, VoxelType, Voxels, WriteOptions};
+use crate::formats::sink::{Sink, cannot_write};
+use crate::formats::{hdf5, mrc, png, tiff, zarr, zarr_paths};
+use crate::limits::{MAX_SECTIONS, MAX_SIDE};
+use crate::{Mask, VoxelSize, VoxelType, Voxels, WriteOptions};
 use ndarray::Axis;
 use std::path::{Path, PathBuf};
 
@@ -30,15 +31,6 @@ impl VolumeSpec {
         let sides = self.shape.iter().map(|&side| side as u64);
         sides.fold(self.voxel_type.bytes() as u64, u64::saturating_mul)
     }
-}
-
-/// Where sections go. There is one implementation per format.
-pub(crate) trait Sink: Send {
-    /// Writes further sections of the size and type that were agreed.
-    fn write(&mut self, sections: &Voxels) -> Result<()>;
-
-    /// Gives the file its name.
-    fn finish(self: Box<Self>) -> Result<()>;
 }
 
 /// A volume that is being written, in order of z, in pieces of any number of sections.
@@ -92,6 +84,7 @@ impl VolumeWriter {
     /// # Errors
     ///
     /// [`Error::CannotWrite`] where the format is unknown or cannot hold such voxels,
+    /// [`Error::NotBuiltIn`] where it needs a feature of this crate,
     /// [`Error::VoxelSize`] where a size is no length, [`Error::FolderNotEmpty`], and
     /// [`Error::Io`] where the place is not writable.
     pub fn create(path: impl AsRef<Path>, spec: VolumeSpec) -> Result<Self> {
@@ -109,7 +102,7 @@ impl VolumeWriter {
         check_spec(path, spec)?;
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let sink = match extension.as_str() {
-            _ if zarr::is_destination(path) => zarr::create(path, spec, options)?,
+            _ if zarr_paths::is_destination(path) => zarr::create(path, spec, options)?,
             "tif" | "tiff" => tiff::create(path, spec, tiff_flavour(path), options.tiff_compression)?,
             "mrc" | "rec" | "map" | "st" => mrc::create(path, spec)?,
             "h5" | "hdf5" => hdf5::create(path, spec, options)?,
@@ -216,14 +209,6 @@ fn check_spec(path: &Path, spec: VolumeSpec) -> Result<()> {
         let what = format!("a volume of {:?} voxels [z, y, x]", spec.shape);
         return Err(cannot_write(path, what, format!("at least [1, 1, 1] and at most {largest:?}")));
     }
-    match spec.voxel_size_nm {
-        Some(found) if !found.iter().all(|size| VOXEL_SIZE_NM.contains(size)) => {
-            Err(Error::VoxelSize { found })
-        }
-        _ => Ok(()),
-    }
-}
-
-pub(crate) fn cannot_write(path: &Path, what: String, expected: impl Into<String>) -> Error {
-    Error::CannotWrite { path: path.to_path_buf(), what, expected: expected.into() }
+    spec.voxel_size_nm.map(VoxelSize::new).transpose()?;
+    Ok(())
 }

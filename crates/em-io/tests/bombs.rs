@@ -96,6 +96,7 @@ fn pages_that_claim_more_than_their_file_can_hold() {
 }
 
 /// The width and height of IHDR, with its checksum put right.
+#[cfg(feature = "images")]
 #[test]
 fn images_of_enormous_sides() {
     let folder = tempdir().unwrap();
@@ -132,6 +133,7 @@ fn a_gzip_stream_that_never_ends_or_a_header_that_claims_too_much() {
 }
 
 /// A chunk of another number of bytes than its metadata say is no chunk, however it is packed.
+#[cfg(feature = "zarr")]
 #[test]
 fn chunks_that_unpack_to_more_than_their_shape() {
     let blosc = {
@@ -155,6 +157,7 @@ fn chunks_that_unpack_to_more_than_their_shape() {
     }
 }
 
+#[cfg(feature = "zarr")]
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{SHAPE, f32_at, fixture, u8_at, u16_at};
+use common::{SHAPE, f32_at, fixture, of, u8_at, u16_at, u64_at};
 use em_io::{Error, Roi, VoxelType, Voxels};
 use ndarray::Array3;
 use proptest::prelude::*;
@@ -48,6 +48,7 @@ fn what_h5py_wrote_is_read() {
     let read = |name: &str| em_io::open(fixture("hdf5").join(name)).unwrap();
     let big = Array3::from_shape_fn((z, y, x), |(z, y, x)| u16_at(z, y, x));
     assert_eq!(read("plain-big-endian.h5").read_all().unwrap(), big.into());
+    assert_eq!(read("labels-64.h5").read_all().unwrap(), of(SHAPE, u64_at));
     let raw = read("chunked.h5/raw");
     let expected: Voxels = Array3::from_shape_fn((z, y, x), |(z, y, x)| u8_at(z, y, x)).into();
     assert_eq!(raw.read_all().unwrap(), expected);

@@ -28,6 +28,9 @@ def voxels(shape=SHAPE, dtype=np.uint8, shift=0):
     wide = (z * 3701 + y * 1103 + x * 509) % 65536
     spread = wide * 65537
     integers = {np.uint16: wide, np.int16: wide - 2**15, np.uint32: spread, np.int32: spread - 2**31}
+    # Values that 64-bit floats do not hold, up to the largest.
+    integers[np.uint64] = np.uint64(2**64 - 1) - spread.astype(np.uint64)
+    integers[np.int64] = spread + np.iinfo(np.int64).min
     integers[np.int8] = (z * 37 + y * 11 + x * 5) % 256 - 128
     if dtype in integers:
         return integers[dtype].astype(dtype)
@@ -83,12 +86,14 @@ def tiffs():
     write("signed.tif", voxels(dtype=np.int16), photometric="minisblack")
     write("unsigned-32.tif", voxels(dtype=np.uint32), photometric="minisblack", byteorder=">", compression="lzw", predictor=2)
     write("signed-32.tif", voxels(dtype=np.int32), photometric="minisblack", tile=(16, 16), compression="deflate")
+    write("signed-64.tif", voxels(dtype=np.int64), photometric="minisblack", byteorder=">")
+    write("unsigned-64.tif", voxels(dtype=np.uint64), photometric="minisblack", tile=(16, 16), compression="deflate", predictor=2)
+    write("unsigned-64-zstd.tif", voxels(dtype=np.uint64), photometric="minisblack", rowsperstrip=5, compression="zstd", predictor=2)
     write("double.tif", real.astype(np.float64), photometric="minisblack")
     half = (grey * 0.25 - 20).astype(np.float16)
     write("half.tif", half, photometric="minisblack", byteorder=">")
     write("half-predictor.tif", half, photometric="minisblack", tile=(16, 16), compression="deflate", predictor=3)
     # What is refused, each with its own message.
-    write("signed-64.tif", grey[:1].astype(np.int64), photometric="minisblack")
     write("palette.tif", grey[:1], photometric="palette", colormap=np.zeros((3, 256), np.uint16))
     with tifffile.TiffWriter(OUT / "sizes.tif") as tif:
         for page in (grey[0], grey[1], grey[2, :5]):
@@ -185,6 +190,8 @@ def niftis():
     write_nifti("double.nii", voxels(dtype=np.float32).astype(np.float64), unit=None)
     write_nifti("scaled.nii", voxels(dtype=np.uint16), scale=(0.25, -100.0))
     write_nifti("version-2.nii", voxels(dtype=np.uint32), nibabel.Nifti2Image)
+    write_nifti("signed-64.nii", voxels(dtype=np.int64))
+    write_nifti("unsigned-64-big-endian.nii.gz", voxels(dtype=np.uint64), endianness=">")
     write_nifti("version-2-big-endian.nii.gz", voxels(dtype=np.int32), nibabel.Nifti2Image, endianness=">")
     # What is refused.
     write_nifti("time.nii", voxels((3, 4, 5)).reshape(3, 4, 5, 1).repeat(2, axis=3))
@@ -210,6 +217,8 @@ def hdf5s():
     (OUT / "hdf5").mkdir(exist_ok=True)
     with h5py.File(OUT / "hdf5" / "plain-big-endian.h5", "w") as file:
         file["volumes/raw"] = voxels(dtype=np.uint16).astype(">u2")
+    with h5py.File(OUT / "hdf5" / "labels-64.h5", "w") as file:
+        file["volumes/labels"] = voxels(dtype=np.uint64)
     with h5py.File(OUT / "hdf5" / "chunked.h5", "w") as file:
         options = {"chunks": (2, 8, 8), "compression": "gzip", "shuffle": True}
         raw = file.create_dataset("raw", data=voxels(), **options)

@@ -26,6 +26,11 @@ def voxels(dtype=np.uint8, shape=SHAPE):
     if dtype == np.uint8:
         return ((z * 37 + y * 11 + x * 5) % 256).astype(dtype)
     wide = (z * 3701 + y * 1103 + x * 509) % 65536
+    # Values that 64-bit floats do not hold, up to the largest.
+    if dtype == np.uint64:
+        return np.uint64(2**64 - 1) - (wide * 65537).astype(np.uint64)
+    if dtype == np.int64:
+        return wide * 65537 + np.iinfo(np.int64).min
     if dtype == np.uint16:
         return wide.astype(dtype)
     return (wide.astype(np.float32) * 0.25 - 100).astype(np.float32)
@@ -86,8 +91,13 @@ def arrays():
     sparse[:2, :8, :12] = wide[:2, :8, :12]
     shards = zarr.create_array(OUT / "v3-sharded-missing", shape=SHAPE, chunks=(1, 4, 4), shards=(2, 8, 12), dtype="u2", fill_value=700)
     shards[:1, :4, :4] = wide[:1, :4, :4]
+    write("v3-int64", voxels(np.int64), zarr_format=3)
+    write("v3-uint64-sharded", voxels(np.uint64), zarr_format=3, chunks=(1, 4, 4), shards=(2, 8, 12), compressors=ZstdCodec())
+    write("v2-uint64-big-endian", voxels(np.uint64).astype(">u8"), zarr_format=2, compressors=numcodecs.Blosc(cname="zstd", shuffle=1))
+    large = zarr.create_array(OUT / "v3-uint64-missing", shape=SHAPE, chunks=(2, 8, 12), dtype="u8", fill_value=2**64 - 1)
+    large[:2, :8, :12] = voxels(np.uint64)[:2, :8, :12]
     # What is refused, each with its own message.
-    write("v3-int64", grey.astype(np.int64), zarr_format=3)
+    write("v3-float64", real.astype(np.float64), zarr_format=3)
     write("v2-delta", wide, zarr_format=2, filters=[numcodecs.Delta(dtype="<u2")], compressors=None)
     write("v3-4d", grey[None], (1, 2, 13, 12), zarr_format=3)
 

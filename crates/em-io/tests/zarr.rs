@@ -1,10 +1,11 @@
 //! Zarr written by zarr-python and ome-zarr-py is read, and what is written is read back.
 
+#![cfg(feature = "zarr")]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod common;
 
-use common::{SHAPE, f32_at, of, open, u8_at, u16_at};
+use common::{SHAPE, f32_at, i64_at, of, open, u8_at, u16_at, u64_at};
 use em_io::{
     Content, Error, Mask, OmeZarrVersion, Roi, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions,
 };
@@ -22,8 +23,7 @@ fn check(name: &str, expected: &Voxels) {
     assert_eq!(&volume.read_all().unwrap(), expected, "{name}");
     let [depth, height, width] = expected.shape();
     let roi = Roi { start: [depth - 1, 3, 2], shape: [1, height - 5, width - 3] };
-    let cut = expected.to_f32().slice(s![depth - 1.., 3..height - 2, 2..width - 1]).to_owned();
-    assert_eq!(volume.read(roi).unwrap().to_f32(), cut, "{name}");
+    assert_eq!(volume.read(roi).unwrap(), expected.cut(roi), "{name}");
 }
 
 #[test]
@@ -44,6 +44,10 @@ fn bare_arrays_of_every_packing_and_layout() {
     for name in ["v2-zlib", "v3-gzip"] {
         check(name, &real);
     }
+    check("v3-int64", &of(SHAPE, i64_at));
+    for name in ["v3-uint64-sharded", "v2-uint64-big-endian"] {
+        check(name, &of(SHAPE, u64_at));
+    }
     check("v3-bool", &of(SHAPE, |z, y, x| u8::from(u8_at(z, y, x) > 127)));
     assert!(open("zarr/v3-raw").notes()[0].contains("does not tell the voxel size"));
     assert_eq!(open("zarr/v3-raw").voxel_size_nm(), None);
@@ -59,6 +63,11 @@ fn missing_chunks_hold_the_fill_value() {
     };
     check("v3-missing", &first([2, 8, 12]));
     check("v3-sharded-missing", &first([1, 4, 4]));
+    // The fill value is one that no 64-bit float holds.
+    check(
+        "v3-uint64-missing",
+        &of(SHAPE, |z, y, x| if z < 2 && y < 8 && x < 12 { u64_at(z, y, x) } else { u64::MAX }),
+    );
 }
 
 #[test]
@@ -94,7 +103,7 @@ fn labels_of_ome_zarr_py_are_masks() {
 #[test]
 fn what_is_not_read_says_so() {
     for (name, words) in [
-        ("v3-int64", "data type \"int64\", expected"),
+        ("v3-float64", "data type \"float64\", expected"),
         ("v2-delta", "a filter"),
         ("v3-4d", "4 axes without a name"),
         ("v04-channels.zarr", "2 channels, expected 1"),
@@ -120,7 +129,7 @@ fn write(path: &Path, voxels: &Voxels, nm: Option<[f64; 3]>, options: WriteOptio
 }
 
 fn voxels() -> impl Strategy<Value = Voxels> {
-    (1..7_usize, 1..40_usize, 1..40_usize, any::<u64>(), 0..7).prop_map(|(z, y, x, seed, kind)| {
+    (1..7_usize, 1..40_usize, 1..40_usize, any::<u64>(), 0..9).prop_map(|(z, y, x, seed, kind)| {
         let mut state = seed;
         let mut next = move || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -134,6 +143,8 @@ fn voxels() -> impl Strategy<Value = Voxels> {
             3 => Array3::from_shape_simple_fn((z, y, x), || next() as i16).into(),
             4 => Array3::from_shape_simple_fn((z, y, x), || u32::from(next()) * 65_537).into(),
             5 => Array3::from_shape_simple_fn((z, y, x), || i32::from(next()) * -30_011).into(),
+            6 => Array3::from_shape_simple_fn((z, y, x), || u64::from(next()) * 281_479_271_743_489).into(),
+            7 => Array3::from_shape_simple_fn((z, y, x), || i64::from(next()) * -140_739_635_871_743).into(),
             _ => Array3::from_shape_simple_fn((z, y, x), || f32::from(next()) * 0.25 - 90.0).into(),
         }
     })
@@ -154,7 +165,7 @@ proptest! {
         let folder = tempdir().unwrap();
         let path = folder.path().join("deep/er/volume.zarr");
         let version = if old { OmeZarrVersion::V0_4 } else { OmeZarrVersion::V0_5 };
-        write(&path, &voxels, nm, WriteOptions { version, chunk, ..Default::default() }, step);
+        write(&path, &voxels, nm, WriteOptions::default().with_version(version).with_chunk(chunk), step);
         let volume = em_io::open(&path).unwrap();
         prop_assert_eq!(volume.voxel_size_nm(), nm);
         prop_assert_eq!(&volume.read_all().unwrap(), &voxels);
@@ -171,7 +182,8 @@ fn every_level_is_half_of_the_one_before() {
     let voxels = of([5, 20, 31], u8_at);
     for (name, content) in [("grey.zarr", None), ("label.zarr", Some(Content::Label))] {
         let path = folder.path().join(name);
-        let options = WriteOptions { chunk: [2, 8, 8], content, ..Default::default() };
+        let mut options = WriteOptions::default().with_chunk([2, 8, 8]);
+        options.content = content;
         write(&path, &voxels, Some([5.0; 3]), options, 2);
         let mut full = voxels.to_f32();
         for level in ["1", "2"] {
@@ -201,7 +213,7 @@ fn labels_go_into_their_image() {
             &path,
             &of(SHAPE, u8_at),
             Some([50.0, 4.6, 4.6]),
-            WriteOptions { version, levels: Some(3), ..Default::default() },
+            WriteOptions::default().with_version(version).with_levels(3),
             3,
         );
         let bits = Array3::from_shape_fn(SHAPE, |(z, y, x)| u8_at(z, y, x) > 127);
@@ -258,9 +270,9 @@ fn impossible_options_are_refused() {
     let path = folder.path().join("volume.zarr");
     let spec = VolumeSpec { shape: [9000, 9000, 9000], voxel_type: VoxelType::U8, voxel_size_nm: None };
     for options in [
-        WriteOptions { chunk: [0, 8, 8], ..Default::default() },
-        WriteOptions { chunk: [usize::MAX; 3], ..Default::default() },
-        WriteOptions { levels: Some(0), ..Default::default() },
+        WriteOptions::default().with_chunk([0, 8, 8]),
+        WriteOptions::default().with_chunk([usize::MAX; 3]),
+        WriteOptions::default().with_levels(0),
     ] {
         let error = VolumeWriter::with_options(&path, spec, options).err().unwrap();
         assert!(matches!(error, Error::CannotWrite { .. }), "{error}");

@@ -2,6 +2,7 @@
 //!
 //! All damage is drawn from a seed, so that a failure comes back.
 
+#![cfg(feature = "zarr")]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod common;

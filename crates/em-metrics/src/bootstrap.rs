@@ -7,7 +7,7 @@
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, quantile};
 
 /// How sections are resampled.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,16 +84,7 @@ impl Bootstrap {
         }
         scores.sort_unstable_by(f64::total_cmp);
         let tail = (1.0 - self.confidence) / 2.0;
-        Ok((!scores.is_empty())
-            .then(|| Interval { low: quantile(&scores, tail), high: quantile(&scores, 1.0 - tail) }))
+        let ends = quantile(&scores, tail).zip(quantile(&scores, 1.0 - tail));
+        Ok(ends.map(|(low, high)| Interval { low, high }))
     }
-}
-
-/// The value at `share` of the way through sorted values, by linear interpolation (NumPy's `quantile`).
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
-    // Between 0 and the length.
-    let below = place.floor() as usize;
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
 }

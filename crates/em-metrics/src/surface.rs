@@ -2,10 +2,10 @@
 
 use ndarray::{Array, ArrayView, RemoveAxis};
 
-use crate::Result;
 use crate::boundary::{Beyond, boundary, crop_to_foreground};
 use crate::confusion::check_shapes;
 use crate::distance::{check_spacing, distance_transform};
+use crate::{Result, quantile_of_counts};
 
 /// The distances from each surface voxel of one mask to the surface of the other, in the unit of the spacing.
 ///
@@ -75,7 +75,7 @@ impl SurfaceDistances {
     /// It is the Hausdorff distance without the worst twentieth, which a single stray voxel decides.
     pub fn hausdorff95(&self) -> f64 {
         let both = merged([&self.to_label[..], &self.to_prediction[..]].concat());
-        percentile(&both, 0.95)
+        quantile_of_counts(&both, 0.95).expect("neither mask was empty")
     }
 
     /// Returns the largest of the distances, the Hausdorff distance (Huttenlocher et al. 1993, *IEEE TPAMI* 15).
@@ -114,25 +114,4 @@ fn merged(mut distances: Vec<(f64, u64)>) -> Vec<(f64, u64)> {
     distances.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let equal = distances.chunk_by(|a, b| a.0 == b.0);
     equal.map(|equal| (equal[0].0, equal.iter().map(|&(_, times)| times).sum())).collect()
-}
-
-/// The value at `share` of the way through all distances, between two of them by linear interpolation
-/// (NumPy's `percentile`).
-fn percentile(distances: &[(f64, u64)], share: f64) -> f64 {
-    let total: u64 = distances.iter().map(|&(_, times)| times).sum();
-    let place = share * (total - 1) as f64;
-    // Between 0 and the number of distances.
-    let below = place.floor() as u64;
-    let at = |rank: u64| {
-        let mut behind = 0;
-        distances
-            .iter()
-            .find(|&&(_, times)| {
-                behind += times;
-                behind > rank
-            })
-            .map_or(f64::NAN, |&(distance, _)| distance)
-    };
-    let (low, high) = (at(below), at((below + 1).min(total - 1)));
-    low + (high - low) * (place - below as f64)
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use em_data::SettingError;
+
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -10,14 +12,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A setting is outside its range or does not fit another one.
-    #[error("`{key}` is {found}, expected {expected}")]
-    Setting {
-        /// The key in the configuration.
-        key: &'static str,
-        /// Its value.
+    #[error(transparent)]
+    Settings(#[from] SettingError),
+
+    /// A text that names no device.
+    #[error("`{found}` is no device, expected auto, cpu, cuda or cuda:N")]
+    UnknownDevice {
+        /// The text.
         found: String,
-        /// What it may be.
-        expected: String,
     },
 
     /// CUDA was asked for and is not there.
@@ -76,6 +78,32 @@ pub enum Error {
         problem: String,
     },
 
+    /// The bytes of a file are not those that its checksum was made of.
+    #[error("`{path}` does not match its checksum in {place}")]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// Where the checksum stands.
+        place: &'static str,
+    },
+
+    /// Another training is at work in a run's folder.
+    #[error("`{path}` is in use by {holder}")]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+        /// The process.
+        holder: String,
+    },
+
+    /// An observer ended a training.
+    #[error("stopped before the end")]
+    Stopped,
+
+    /// A prediction was asked of no run at all.
+    #[error("no run to predict with, expected at least one")]
+    NoRun,
+
     /// A section does not have the size that the network needs.
     #[error("a section of {height} x {width} (height x width) is {problem}")]
     Section {
@@ -95,52 +123,89 @@ pub enum Error {
     #[error(transparent)]
     Tiles(#[from] em_data::Error),
 
+    /// An error of em-objects.
+    #[error(transparent)]
+    Objects(#[from] em_objects::Error),
+
     /// An error of em-io.
     #[error(transparent)]
     Io(#[from] em_io::Error),
 }
 
 impl Error {
-    /// Returns what the user can do about it, where that is known.
+    /// Returns what can be done about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Device { .. } => {
-                "use --device cpu, or set up a CUDA libtorch with `cargo xtask libtorch --cuda`".into()
-            }
             Self::EmptyClass { class } => {
-                format!("check the label file of `{class}`, or take the class out of data.classes")
+                format!("check the label of `{class}`, or leave the class out")
             }
             Self::Diverged { .. } => {
-                "lower train.learning_rate, set train.clip_gradient_norm = 1.0, or check the raw files for damaged sections"
-                    .into()
+                "lower the learning rate, clip the gradients, or check the raw volumes for damaged sections".into()
             }
             Self::Collapsed { .. } => {
-                "use loss.kind = \"bce+dice\", raise tiling.foreground_fraction or loss.class_weights, or lower train.learning_rate"
+                "take a loss with an overlap, place more tiles on foreground, weigh the class more, or lower the learning rate"
                     .into()
             }
             Self::OtherArchitecture { .. } => {
-                "weights and model.json must come from one training: copy the run's folder again; to resume, use the run's own config.toml"
+                "weights and model.json must come from one training: copy the run's folder again; to resume, use the settings that the run was started with"
                     .into()
             }
-            Self::RunFile { .. } => {
-                "give a folder that `em-cli train` wrote; if its files are damaged, copy them again or train again"
+            Self::RunFile { .. } => "if the run's files are damaged, copy them again or train again".into(),
+            Self::Checksum { .. } => {
+                "the file was changed, or a training was killed while it wrote: copy the run's folder again, resume the training, or train again"
                     .into()
             }
+            Self::Locked { .. } => "wait until it is done, or train into another folder".into(),
             Self::Torch(message) if message.contains("alloc") || message.contains("out of memory") => {
-                "lower train.batch_size or predict.tile_size".into()
+                "take fewer tiles at a time, or smaller ones".into()
             }
             Self::Tiles(source) => return source.hint(),
+            Self::Objects(source) => return source.hint(),
             Self::Io(source) => return source.hint(),
             _ => return None,
         })
     }
 }
 
-impl From<tch::TchError> for Error {
+/// Why something inside this crate failed.
+///
+/// Errors of libtorch become one here and an [`Error`] where they leave the crate, so that no
+/// public signature names tch.
+#[derive(Debug)]
+pub(crate) struct Failure(Error);
+
+/// The result of functions inside this crate that compute with libtorch.
+pub(crate) type Computed<T> = std::result::Result<T, Failure>;
+
+impl From<tch::TchError> for Failure {
     fn from(error: tch::TchError) -> Self {
         // libtorch appends a C++ stack trace that says nothing to a user.
         let message = error.to_string();
         let reason = message.split("Exception raised from").next().unwrap_or_default();
-        Self::Torch(reason.trim().replace('\n', " "))
+        Self(Error::Torch(reason.trim().replace('\n', " ")))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<em_data::Error> for Failure {
+    fn from(error: em_data::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<em_io::Error> for Failure {
+    fn from(error: em_io::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(Failure(error): Failure) -> Self {
+        error
     }
 }

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
-use crate::loss::{Loss, LossConfig, LossKind, Overlap};
-use crate::optimizer::{Optimizer, OptimizerConfig};
-use crate::unet::{Mode, UNet};
+use crate::augment::Targets;
+use crate::network::{Mode, UNet};
+use crate::train::loss::{Loss, LossConfig, LossKind, Overlap};
+use crate::train::optimizer::{Optimizer, OptimizerConfig};
 use crate::{Architecture, Device, Preset};
 
 #[derive(Deserialize)]
@@ -97,6 +98,10 @@ fn masks(shape: &[i64]) -> Tensor {
     let values: Vec<f32> =
         uniform("masks", count as usize).iter().map(|&u| if u > 0.6 { 1.0 } else { 0.0 }).collect();
     Tensor::from_slice(&values).view(shape)
+}
+
+fn all_of(masks: Tensor) -> Targets {
+    Targets { masks, counted: None }
 }
 
 const PRESETS: [(&str, Preset); 4] = [
@@ -236,7 +241,7 @@ fn losses_and_their_gradients_equal_pytorch() {
         let loss = Loss::new(&config, &classes, exclusive, tch::Device::Cpu).unwrap();
         let numbers: Vec<f32> = uniform("logits", 120).iter().map(|u| ((u - 0.5) * 6.0) as f32).collect();
         let logits = Tensor::from_slice(&numbers).view([2, 3, 5, 4]).set_requires_grad(true);
-        let value = loss.of(&logits, &masks(&[2, 2, 5, 4])).unwrap();
+        let value = loss.of(&logits, &all_of(masks(&[2, 2, 5, 4]))).unwrap();
         value.backward();
         assert!((value.double_value(&[]) - expected.value).abs() < 1e-6, "{name}: {value:?}");
         let gradient: Vec<f32> = Vec::try_from(logits.grad().view(-1)).unwrap();
@@ -267,11 +272,8 @@ fn weighted_and_partial_losses_equal_pytorch() {
         let loss = Loss::new(&config, &["a".into(), "b".into()], false, tch::Device::Cpu).unwrap();
         let numbers: Vec<f32> = uniform("logits", 120).iter().map(|u| ((u - 0.5) * 6.0) as f32).collect();
         let logits = Tensor::from_slice(&numbers).view([2, 3, 5, 4]).set_requires_grad(true);
-        let mut target = masks(&[2, 2, 5, 4]);
-        if words[2] == "counted" {
-            target = Tensor::cat(&[&target, &ignored], 1);
-        }
-        let value = loss.of(&logits, &target).unwrap();
+        let counted = (words[2] == "counted").then(|| 1.0 - &ignored);
+        let value = loss.of(&logits, &Targets { masks: masks(&[2, 2, 5, 4]), counted }).unwrap();
         value.backward();
         assert!((value.double_value(&[]) - expected.value).abs() < 1e-6, "{name}: {value:?}");
         let gradient: Vec<f32> = Vec::try_from(logits.grad().view(-1)).unwrap();
@@ -287,7 +289,7 @@ fn training_steps_equal_pytorch() {
     let net = filled(&architecture);
     let mut optimizer = Optimizer::new(&OptimizerConfig::default(), net.parameters()).unwrap();
     let loss = Loss::new(&LossConfig::default(), &["a".to_owned()], false, tch::Device::Cpu).unwrap();
-    let (x, y) = (inputs(&[2, 1, 32, 32]), masks(&[2, 1, 32, 32]));
+    let (x, y) = (inputs(&[2, 1, 32, 32]), all_of(masks(&[2, 1, 32, 32])));
     for (step, expected) in golden().training.iter().enumerate() {
         let value = loss.of(&net.forward(&x, Mode::Training(Kind::Float)).unwrap(), &y).unwrap();
         value.backward();

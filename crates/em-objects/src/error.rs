@@ -41,27 +41,13 @@ pub enum Error {
 
     /// The temporary file that keeps the runs of a volume could not be used.
     #[error("cannot {action} a temporary file in `{}`", folder.display())]
-    Store {
+    TemporaryFile {
         /// What was tried, as a verb.
         action: &'static str,
         /// The folder of the file.
         folder: PathBuf,
         /// The reason given by the operating system.
         source: io::Error,
-    },
-
-    /// A mask holds other values than background and foreground.
-    #[error(
-        "{} holds the values {} (page {page}), expected only 0 and 255, or only 0 and 1",
-        named(path), values.join(", ")
-    )]
-    NotAMask {
-        /// The file, where there is one.
-        path: Option<PathBuf>,
-        /// The first page where the values stop being those of a mask, counted from 0.
-        page: usize,
-        /// Some of the values on that page.
-        values: Vec<String>,
     },
 
     /// A volume of instances holds a value that names no object.
@@ -85,6 +71,10 @@ pub enum Error {
         /// The value.
         value: f64,
     },
+
+    /// Whoever was told of the progress ended the work.
+    #[error("stopped before the end")]
+    Stopped,
 
     /// Two volumes of one measurement do not cover the same voxels.
     #[error("{} has shape {found:?} [z, y, x], expected {expected:?} as {reference}", named(path))]
@@ -113,12 +103,12 @@ impl Error {
     /// Says what to do about it, where a remedy is known: one sentence, no full stop.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Volume(error) => error.hint(),
-            Self::NotAMask { .. } => {
+            Self::Volume(em_io::Error::NotAMask { .. }) => {
                 Some("make a mask of grey values first; labels of objects are read as instances".into())
             }
+            Self::Volume(error) => error.hint(),
             Self::NotAProbability { .. } => Some("are these logits, or grey values?".into()),
-            Self::Store { .. } => Some("free some space, or work in a folder on another disk".into()),
+            Self::TemporaryFile { .. } => Some("free some space, or work in a folder on another disk".into()),
             _ => None,
         }
     }

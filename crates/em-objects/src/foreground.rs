@@ -1,6 +1,6 @@
 //! Which voxels of a volume belong to objects, in each of the forms that masks come in.
 
-use em_io::{Voxels, match_voxels};
+use em_io::{MaskValues, Voxel, Voxels, match_voxels};
 use ndarray::{ArrayView2, Axis};
 
 use crate::runs::SectionRuns;
@@ -21,56 +21,11 @@ pub enum Foreground {
     Instances,
 }
 
-/// The conventions of a mask that are still possible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Conventions {
-    /// 0 and 255.
-    bytes: bool,
-    /// 0 and 1.
-    ones: bool,
-}
-
-impl Conventions {
-    pub const ALL: Self = Self { bytes: true, ones: true };
-
-    pub fn and(self, other: Self) -> Self {
-        Self { bytes: self.bytes && other.bytes, ones: self.ones && other.ones }
-    }
-
-    pub fn is_mask(self) -> bool {
-        self.bytes || self.ones
-    }
-
-    /// Finds the conventions that a section keeps.
-    fn of(voxels: &Voxels, z: usize) -> Self {
-        match voxels {
-            Voxels::U8(array) => {
-                let section = array.index_axis(Axis(0), z);
-                let keeps = |one: u8| {
-                    // Rows without an early end are compared in vector instructions.
-                    section
-                        .rows()
-                        .into_iter()
-                        .all(|row| row.iter().fold(true, |all, &voxel| all & ((voxel == 0) | (voxel == one))))
-                };
-                Self { bytes: keeps(255), ones: keeps(1) }
-            }
-            other => match_voxels!(other, array => {
-                let keeps = |one: f64| {
-                    let section = array.index_axis(Axis(0), z);
-                    section.iter().all(|&voxel| f64::from(voxel) == 0.0 || f64::from(voxel) == one)
-                };
-                Self { bytes: keeps(255.0), ones: keeps(1.0) }
-            }),
-        }
-    }
-}
-
 /// The foreground of a section.
 pub(crate) struct FoundSection {
     pub runs: SectionRuns,
-    /// What the section may be as a mask.
-    pub conventions: Conventions,
+    /// The values that the section holds, where it is to be a mask.
+    pub values: MaskValues,
     /// A value that should not be there.
     pub refused: Option<f64>,
 }
@@ -78,10 +33,13 @@ pub(crate) struct FoundSection {
 impl Foreground {
     /// Finds the runs of section `z` of a block.
     pub(crate) fn find(self, voxels: &Voxels, z: usize) -> FoundSection {
-        let conventions = if self == Self::Mask { Conventions::of(voxels, z) } else { Conventions::ALL };
+        let mut values = MaskValues::default();
+        if self == Self::Mask {
+            values.add_section(voxels, z);
+        }
         let refused = self.refused(voxels, z);
         let runs = if refused.is_some() { SectionRuns::empty() } else { self.runs(voxels, z) };
-        FoundSection { runs, conventions, refused }
+        FoundSection { runs, values, refused }
     }
 
     fn runs(self, voxels: &Voxels, z: usize) -> SectionRuns {
@@ -101,7 +59,7 @@ impl Foreground {
             (Self::Instances, Voxels::U32(array)) => SectionRuns::of_labels(array.index_axis(Axis(0), z)),
             (Self::Instances, other) => match_voxels!(other, array => {
                 // Values were checked to be whole numbers of 32 bits.
-                let section = array.index_axis(Axis(0), z).mapv(|voxel| f64::from(voxel) as u32);
+                let section = array.index_axis(Axis(0), z).mapv(|voxel| voxel.to_f64() as u32);
                 SectionRuns::of_labels(section.view())
             }),
             _ => {
@@ -111,14 +69,14 @@ impl Foreground {
         }
     }
 
-    fn runs_of_numbers<T: Copy + Into<f64>>(self, section: ArrayView2<'_, T>, one: f64) -> SectionRuns {
+    fn runs_of_numbers<T: Voxel>(self, section: ArrayView2<'_, T>, one: f64) -> SectionRuns {
         match self {
-            Self::Value(value) => SectionRuns::of_voxels(section, |voxel| voxel.into() == value),
+            Self::Value(value) => SectionRuns::of_voxels(section, |voxel| voxel.to_f64() == value),
             Self::Above(threshold) => {
-                SectionRuns::of_voxels(section, |voxel| voxel.into() / one > f64::from(threshold))
+                SectionRuns::of_voxels(section, |voxel| voxel.to_f64() / one > f64::from(threshold))
             }
             Self::Mask | Self::NonZero | Self::Instances => {
-                SectionRuns::of_voxels(section, |voxel| voxel.into() != 0.0)
+                SectionRuns::of_voxels(section, |voxel| voxel.to_f64() != 0.0)
             }
         }
     }
@@ -127,15 +85,17 @@ impl Foreground {
     fn refused(self, voxels: &Voxels, z: usize) -> Option<f64> {
         let is_refused: fn(f64) -> bool = match (self, voxels) {
             (Self::Above(_), Voxels::F32(_)) => |value| !(0.0..=1.0).contains(&value),
-            (Self::Above(_), Voxels::I8(_) | Voxels::I16(_) | Voxels::I32(_)) => |value| value < 0.0,
-            (Self::Instances, Voxels::F32(_)) => {
+            (Self::Above(_), Voxels::I8(_) | Voxels::I16(_) | Voxels::I32(_) | Voxels::I64(_)) => {
+                |value| value < 0.0
+            }
+            (Self::Instances, Voxels::F32(_) | Voxels::U64(_) | Voxels::I64(_)) => {
                 |value| !(0.0..=f64::from(u32::MAX)).contains(&value) || value.fract() != 0.0
             }
             (Self::Instances, Voxels::I8(_) | Voxels::I16(_) | Voxels::I32(_)) => |value| value < 0.0,
             _ => return None,
         };
         match_voxels!(voxels, array => {
-            array.index_axis(Axis(0), z).iter().map(|&voxel| f64::from(voxel)).find(|&value| is_refused(value))
+            array.index_axis(Axis(0), z).iter().map(|voxel| voxel.to_f64()).find(|&value| is_refused(value))
         })
     }
 }
@@ -143,24 +103,6 @@ impl Foreground {
 /// Returns the value that stands for a probability of 1.
 pub(crate) fn one_of(voxels: &Voxels) -> f64 {
     voxels.voxel_type().range().1
-}
-
-/// Lists a few of the values of a section, in rising order.
-pub(crate) fn values_of(voxels: &Voxels, z: usize) -> Vec<String> {
-    const LISTED: usize = 8;
-    let mut values: Vec<f64> = Vec::new();
-    match_voxels!(voxels, array => {
-        for &voxel in array.index_axis(Axis(0), z) {
-            // -0.0 is a 0 that would sort, and print, apart from it.
-            let value = f64::from(voxel) + 0.0;
-            if let Err(place) = values.binary_search_by(|known| known.total_cmp(&value)) {
-                values.insert(place, value);
-                values.truncate(LISTED + 1);
-            }
-        }
-    });
-    let more = (values.len() > LISTED).then(|| "...".to_owned());
-    values.iter().take(LISTED).map(|&value| (value as f32).to_string()).chain(more).collect()
 }
 
 #[cfg(test)]
@@ -194,15 +136,5 @@ mod tests {
         assert_eq!(refused(Foreground::Instances, array![[[1.0_f32, 2.5]]].into()), Some(2.5));
         assert_eq!(refused(Foreground::Instances, array![[[1_i32, -2]]].into()), Some(-2.0));
         assert!(refused(Foreground::Above(0.5), array![[[f32::NAN]]].into()).is_some());
-    }
-
-    #[test]
-    fn a_mask_keeps_one_convention_through_all_sections() {
-        let voxels = Voxels::from(array![[[0_u8, 255]], [[1, 0]], [[0, 0]], [[2, 0]]]);
-        let section = |z| Foreground::Mask.find(&voxels, z).conventions;
-        assert!(section(0).is_mask() && section(1).is_mask() && section(2) == Conventions::ALL);
-        assert!(!section(0).and(section(1)).is_mask());
-        assert!(!section(3).is_mask());
-        assert_eq!(values_of(&voxels, 3), ["0", "2"]);
     }
 }

@@ -11,21 +11,30 @@
 
 #![forbid(unsafe_code)]
 
-mod axes;
 pub mod components;
+mod eigen;
 mod error;
 mod foreground;
 mod labelling;
 mod measure;
+mod moments;
 mod nearest;
 mod objects;
 pub mod postprocess;
 mod runs;
-mod split;
-mod store;
-mod streamed;
-mod sums;
-mod surface;
+mod runs_on_disk;
+mod surface_area;
+mod touching;
+mod volume_cleaner;
+mod watershed;
+
+pub use em_io;
+pub use ndarray;
+
+/// Hears nothing of the progress of a work, and lets it go on.
+pub fn unwatched(_: u64) -> std::ops::ControlFlow<()> {
+    std::ops::ControlFlow::Continue(())
+}
 
 pub use components::{Components, Connectivity, Extent};
 pub use error::{Error, Result};
@@ -34,5 +43,5 @@ pub use measure::{Object, Physical, measure};
 pub use nearest::{Nearest, nearest};
 pub use objects::{BATCH_BYTES, FindConfig, Objects};
 pub use postprocess::Postprocess;
-pub use split::{LARGEST_BOX, SplitCounts};
-pub use streamed::{CleanVolume, VolumeCleaner};
+pub use touching::{LARGEST_BOX, SplitCounts};
+pub use volume_cleaner::{CleanVolume, VolumeCleaner};

@@ -1,18 +1,19 @@
 //! Measurements of objects: sizes, places, shapes.
 
-use em_io::{Roi, Volume, Voxels, match_voxels};
+use em_io::{Volume, Voxel, Voxels, match_voxels};
 use ndarray::Axis;
 use rayon::prelude::*;
 use std::f64::consts::PI;
+use std::ops::ControlFlow;
 
 use crate::Extent;
-use crate::axes::eigen;
+use crate::eigen::eigen;
 use crate::error::{Error, Result};
 use crate::foreground::one_of;
-use crate::objects::{Objects, batches};
+use crate::moments::{Moments, moments_of_section};
+use crate::objects::{Objects, batches, told};
 use crate::runs::Run;
-use crate::sums::{Sums, sums_of_section};
-use crate::surface::PairAreas;
+use crate::surface_area::PairAreas;
 
 /// An object and its measurements. Axes are `[z, y, x]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,17 +73,17 @@ pub struct Physical {
 /// Measures all objects in one pass, sections on all cores; the objects come in order of their numbers.
 ///
 /// `probabilities` is a volume of the same shape; 8- and 16-bit unsigned integers count their largest
-/// value as 1. `progress` is told the sections done.
+/// value as 1. `progress` is told the sections done, and ends the work where it breaks.
 ///
 /// Memory: 350 bytes per object, and a batch of sections of the probabilities.
 ///
 /// # Errors
 ///
-/// [`Error::ShapeMismatch`], [`Error::Store`], and those of [`Volume::read`].
+/// [`Error::ShapeMismatch`], [`Error::TemporaryFile`], and those of [`Volume::read`].
 pub fn measure(
     objects: &Objects,
     probabilities: Option<&Volume>,
-    mut progress: impl FnMut(u64),
+    mut progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Vec<Object>> {
     let shape = objects.shape();
     if let Some(volume) = probabilities.filter(|volume| volume.shape() != shape) {
@@ -90,26 +91,25 @@ pub fn measure(
         let reference = "the objects".to_owned();
         return Err(Error::ShapeMismatch { path, found: volume.shape(), expected: shape, reference });
     }
-    let mut sums = vec![Sums::default(); objects.count()];
-    for batch in batches(shape, probabilities.map_or(1, |volume| volume.voxel_type().bytes())) {
-        let first = batch.start;
-        let block =
-            probabilities.map(|volume| volume.read(Roi::sections(shape, batch.clone()))).transpose()?;
-        let of_sections = batch
-            .clone()
+    let mut sums = vec![Moments::default(); objects.count()];
+    for place in batches(shape, probabilities.map_or(1, |volume| volume.voxel_type().bytes())).iter() {
+        let [sections, ..] = place.ranges();
+        let first = sections.start;
+        let block = probabilities.map(|volume| volume.read(place)).transpose()?;
+        let of_sections = sections
             .into_par_iter()
             .map(|z| {
                 let before = z.checked_sub(1).map(|z| objects.section(z)).transpose()?;
                 let here = objects.section(z)?;
                 let probability =
                     |y, run| block.as_ref().map_or(0.0, |block| sum_of(block, z - first, y, run));
-                Ok(sums_of_section(z as u32, &here, before.as_ref(), probability))
+                Ok(moments_of_section(z as u32, &here, before.as_ref(), probability))
             })
             .collect::<Result<Vec<_>>>()?;
         for (number, of_section) in of_sections.iter().flatten() {
             sums[*number as usize - 1].add(of_section);
         }
-        progress(batch.len() as u64);
+        told(progress(place.shape[0] as u64))?;
     }
     let measures = Measures {
         shape,
@@ -125,7 +125,7 @@ fn sum_of(block: &Voxels, z: usize, y: usize, run: Run) -> f64 {
     let range = run.start as usize..run.end as usize;
     let sum: f64 = match_voxels!(block, array => {
         let section = array.index_axis(Axis(0), z);
-        range.map(|x| f64::from(section[[y, x]])).sum()
+        range.map(|x| section[[y, x]].to_f64()).sum()
     });
     sum / one_of(block)
 }
@@ -139,7 +139,7 @@ struct Measures {
 }
 
 impl Measures {
-    fn of(&self, id: u32, sums: &Sums) -> Object {
+    fn of(&self, id: u32, sums: &Moments) -> Object {
         let n = sums.voxels as f64;
         let (start, end) = (sums.start.map(|side| side as usize), sums.end.map(|side| side as usize));
         let borders = if self.extent == Extent::Section { 1..3 } else { 0..3 };
@@ -165,7 +165,7 @@ impl Measures {
     }
 }
 
-fn physical(sums: &Sums, spacing: [f64; 3], areas: &PairAreas, is_planar: bool) -> Physical {
+fn physical(sums: &Moments, spacing: [f64; 3], areas: &PairAreas, is_planar: bool) -> Physical {
     let scaled = |place: [f64; 3]| std::array::from_fn(|axis| place[axis] * spacing[axis]);
     let volume = sums.voxels as f64 * spacing.iter().product::<f64>();
     let surface = areas.area(sums.voxels, &sums.pairs);
@@ -189,8 +189,8 @@ fn physical(sums: &Sums, spacing: [f64; 3], areas: &PairAreas, is_planar: bool) 
 }
 
 /// The covariance of the places of the voxels' centres, in the square of the unit of `spacing`.
-fn covariance(sums: &Sums, spacing: [f64; 3]) -> [[f64; 3]; 3] {
-    /// Where the sum of the product of two axes is in [`Sums::second`].
+fn covariance(sums: &Moments, spacing: [f64; 3]) -> [[f64; 3]; 3] {
+    /// Where the sum of the product of two axes is in [`Moments::second`].
     const PLACES: [[usize; 3]; 3] = [[0, 3, 4], [3, 1, 5], [4, 5, 2]];
     let n = u128::from(sums.voxels);
     let square = (sums.voxels as f64).powi(2);

@@ -4,11 +4,12 @@
 //! near to far until none can be nearer, so that no distance map of the volume is made.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::objects::Objects;
+use crate::objects::{Objects, told};
 use crate::runs::{Run, SectionRuns};
 
 /// The nearest object of another class.
@@ -28,12 +29,12 @@ pub struct Nearest {
 ///
 /// # Errors
 ///
-/// [`Error::ShapeMismatch`] for volumes of different shapes, and [`Error::Store`].
+/// [`Error::ShapeMismatch`] for volumes of different shapes, and [`Error::TemporaryFile`].
 pub fn nearest(
     objects: &Objects,
     others: &Objects,
     within_nm: f64,
-    mut progress: impl FnMut(u64),
+    mut progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Vec<Option<Nearest>>> {
     let shape = objects.shape();
     if others.shape() != shape {
@@ -64,7 +65,7 @@ pub fn nearest(
                 *so_far = nearer;
             }
         }
-        progress(1);
+        told(progress(1))?;
     }
     let name = |number: u32| others.names()[number as usize - 1];
     let known = |best: &Best| best.distance <= within_nm;

@@ -1,24 +1,25 @@
 //! The objects of a volume that need not fit into memory.
 //!
 //! ```text
-//! sections ─► runs ─► components of each section ─► stitched to the section before ─► store
+//! sections ─► runs ─► components of each section ─► stitched to the section before ─► runs on disk
 //!             └──────── on all cores ────────┘      └─ labels that may still be joined ─┘
 //! ```
 //!
 //! In memory are a batch of sections, the runs of the section before, and a few numbers per label.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use em_io::{Roi, Volume, Voxels};
+use em_io::{Blocks, MaskValues, Roi, Volume, Voxels};
 use ndarray::{Array3, Axis};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::foreground::{Conventions, Foreground, FoundSection, values_of};
+use crate::foreground::{Foreground, FoundSection};
 use crate::labelling::{Stitching, label_section};
 use crate::runs::SectionRuns;
-use crate::store::RunStore;
+use crate::runs_on_disk::RunsOnDisk;
 use crate::{Connectivity, Extent, postprocess};
 
 /// The most bytes of voxels that are read at a time, where a section is not larger.
@@ -61,8 +62,8 @@ pub struct Objects {
     shape: [usize; 3],
     extent: Extent,
     voxel_size_nm: Option<[f64; 3]>,
-    store: RunStore,
-    /// The number of each label of the store; 0 is none.
+    runs_on_disk: RunsOnDisk,
+    /// The number of each label on disk; 0 is none.
     numbers: Vec<u32>,
     /// The name of each object: its value among instances, else its number.
     names: Vec<u32>,
@@ -72,38 +73,38 @@ impl Objects {
     /// Finds the objects of a volume, in one pass.
     ///
     /// `folder` takes the temporary file, about four bytes per run of foreground in a row; `progress`
-    /// is told the sections done.
+    /// is told the sections done, and ends the work where it breaks.
     ///
     /// # Errors
     ///
-    /// Those of [`Volume::read`]; [`Error::NotAMask`], [`Error::NotAnInstance`] and
+    /// Those of [`Volume::read`]; [`em_io::Error::NotAMask`], [`Error::NotAnInstance`] and
     /// [`Error::NotAProbability`] for values that do not fit [`FindConfig::foreground`];
-    /// [`Error::TooManyComponents`], [`Error::SectionTooLarge`] and [`Error::Store`].
+    /// [`Error::TooManyComponents`], [`Error::SectionTooLarge`] and [`Error::TemporaryFile`].
     pub fn find(
         volume: &Volume,
         config: FindConfig,
         folder: &Path,
-        mut progress: impl FnMut(u64),
+        mut progress: impl FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Self> {
         let shape = volume.shape();
         check_section(shape)?;
-        let mut store = RunStore::create(folder)?;
+        let mut runs_on_disk = RunsOnDisk::create(folder)?;
         let mut labels = match config.foreground {
             Foreground::Instances => Labels::Instances(BTreeMap::new()),
             _ => Labels::Components(Stitching::new(config.extent, config.connectivity)),
         };
-        let mut checks = Checks { volume, foreground: config.foreground, conventions: Conventions::ALL };
+        let mut checks = ValueChecks { volume, foreground: config.foreground, values: MaskValues::default() };
         let mut before: Option<SectionRuns> = None;
-        for batch in batches(shape, volume.voxel_type().bytes()) {
-            let (first, voxels) = (batch.start, volume.read(Roi::sections(shape, batch))?);
+        for block in volume.blocks(batches(shape, volume.voxel_type().bytes())) {
+            let (place, voxels) = block?;
             let sections = find_in_batch(&voxels, config);
-            for (place, (found, count)) in sections.into_iter().enumerate() {
-                checks.check(&found, first + place, &voxels, place)?;
+            for (section, (found, count)) in sections.into_iter().enumerate() {
+                checks.check(&found, place.start[0] + section)?;
                 let mut runs = found.runs;
                 labels.assign(before.as_ref(), &mut runs, count)?;
-                store.push(&runs)?;
+                runs_on_disk.push(&runs)?;
                 before = Some(runs);
-                progress(1);
+                told(progress(1))?;
             }
         }
         let (numbers, names) = labels.finish();
@@ -111,7 +112,7 @@ impl Objects {
             shape,
             extent: config.extent,
             voxel_size_nm: volume.voxel_size_nm(),
-            store,
+            runs_on_disk,
             numbers,
             names,
         })
@@ -141,7 +142,7 @@ impl Objects {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the temporary file cannot be read.
+    /// [`Error::TemporaryFile`] where the temporary file cannot be read.
     pub fn voxels_by_section(&self) -> Result<Vec<u64>> {
         (0..self.shape[0])
             .into_par_iter()
@@ -153,7 +154,7 @@ impl Objects {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the temporary file cannot be read.
+    /// [`Error::TemporaryFile`] where the temporary file cannot be read.
     pub fn sizes(&self) -> Result<Vec<u64>> {
         let mut sizes = vec![0; self.count()];
         for z in 0..self.shape[0] {
@@ -193,13 +194,13 @@ impl Objects {
         self.names = names;
     }
 
-    /// The same volume with other objects: `count` of them, each of one label of `store`, from 0.
-    pub(crate) fn with_store(&self, store: RunStore, count: u32) -> Self {
+    /// The same volume with other objects: `count` of them, each of one label on disk, from 0.
+    pub(crate) fn with_runs(&self, runs_on_disk: RunsOnDisk, count: u32) -> Self {
         Self {
             shape: self.shape,
             extent: self.extent,
             voxel_size_nm: self.voxel_size_nm,
-            store,
+            runs_on_disk,
             numbers: (1..=count).collect(),
             names: (1..=count).collect(),
         }
@@ -207,7 +208,7 @@ impl Objects {
 
     /// Reads the runs of section `z`, labelled by the numbers of their objects.
     pub(crate) fn section(&self, z: usize) -> Result<SectionRuns> {
-        let section = self.store.section(z)?;
+        let section = self.runs_on_disk.section(z)?;
         Ok(section.relabelled(|label| Some(self.numbers[label as usize]).filter(|&number| number > 0)))
     }
 
@@ -215,7 +216,7 @@ impl Objects {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the temporary file cannot be read.
+    /// [`Error::TemporaryFile`] where the temporary file cannot be read.
     ///
     /// # Panics
     ///
@@ -232,14 +233,14 @@ impl Objects {
     }
 }
 
-/// Splits a volume into ranges of sections that are read at a time.
-pub(crate) fn batches(
-    [depth, height, width]: [usize; 3],
-    voxel_bytes: usize,
-) -> impl Iterator<Item = std::ops::Range<usize>> {
-    let section = height.saturating_mul(width).saturating_mul(voxel_bytes).max(1);
-    let step = (BATCH_BYTES / section).clamp(1, BATCH_SECTIONS);
-    (0..depth).step_by(step).map(move |z| z..(z + step).min(depth))
+/// Cuts a volume of `[z, y, x]` voxels into blocks that are read at a time.
+pub(crate) fn batches(shape: [usize; 3], voxel_bytes: usize) -> Blocks {
+    Blocks::of_voxels(Roi::whole(shape), BATCH_BYTES / voxel_bytes).at_most(BATCH_SECTIONS)
+}
+
+/// Ends the work where whoever is told of it says so.
+pub(crate) fn told(answer: ControlFlow<()>) -> Result<()> {
+    if answer.is_break() { Err(Error::Stopped) } else { Ok(()) }
 }
 
 fn check_section([_, height, width]: [usize; 3]) -> Result<()> {
@@ -275,27 +276,22 @@ fn filled(runs: &SectionRuns, width: usize) -> SectionRuns {
 }
 
 /// Checks the values of a volume section by section.
-struct Checks<'a> {
+struct ValueChecks<'a> {
     volume: &'a Volume,
     foreground: Foreground,
-    conventions: Conventions,
+    values: MaskValues,
 }
 
-impl Checks<'_> {
-    /// Checks section `page`, which is at `place` in the block that was read.
-    fn check(&mut self, found: &FoundSection, page: usize, voxels: &Voxels, place: usize) -> Result<()> {
+impl ValueChecks<'_> {
+    /// Checks section `page`.
+    fn check(&mut self, found: &FoundSection, page: usize) -> Result<()> {
         let path = || self.volume.path().map(Path::to_path_buf);
-        self.conventions = self.conventions.and(found.conventions);
+        self.values.merge(&found.values);
         match (found.refused, self.foreground) {
             (Some(value), Foreground::Instances) => Err(Error::NotAnInstance { path: path(), page, value }),
             (Some(value), _) => Err(Error::NotAProbability { path: path(), page, value }),
-            (None, _) if self.conventions.is_mask() => Ok(()),
-            (None, _) => {
-                // A section that is a mask by itself does not go with those before it.
-                let mixed = || ["0", "1", "255"].map(str::to_owned).to_vec();
-                let values = if found.conventions.is_mask() { mixed() } else { values_of(voxels, place) };
-                Err(Error::NotAMask { path: path(), page, values })
-            }
+            (None, _) if self.values.is_mask() => Ok(()),
+            (None, _) => Err(self.values.error(self.volume.path(), page).into()),
         }
     }
 }

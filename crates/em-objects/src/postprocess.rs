@@ -120,8 +120,9 @@ pub(crate) fn votes_of_section(section: ArrayView2<'_, bool>, edge: usize) -> Ar
 }
 
 /// The voxel that stands at `place - radius` of a lane of `len` that is mirrored at its ends:
-/// d c b a | a b c d | d c b a, as often as it takes.
-pub(crate) fn mirrored(place: usize, radius: usize, len: usize) -> usize {
+/// d c b a | a b c d | d c b a, as often as it takes: the border voxel is repeated, as by NumPy's mode
+/// `symmetric` of `pad`.
+pub(crate) fn mirrored_with_edge(place: usize, radius: usize, len: usize) -> usize {
     let period = 2 * len;
     let place = (place + period * radius.div_ceil(period) - radius) % period;
     place.min(period - 1 - place)
@@ -130,7 +131,8 @@ pub(crate) fn mirrored(place: usize, radius: usize, len: usize) -> usize {
 /// Replaces each value by the sum of itself and `radius` neighbours on both sides, mirrored at the ends.
 fn sum_windows(mut lane: ArrayViewMut1<'_, u32>, radius: usize) {
     let len = lane.len();
-    let extended: Vec<u32> = (0..len + 2 * radius).map(|place| lane[mirrored(place, radius, len)]).collect();
+    let extended: Vec<u32> =
+        (0..len + 2 * radius).map(|place| lane[mirrored_with_edge(place, radius, len)]).collect();
     let mut sum: u32 = extended[..2 * radius].iter().sum();
     for (place, out) in lane.iter_mut().enumerate() {
         sum += extended[place + 2 * radius];
@@ -157,4 +159,20 @@ pub fn fill_holes(mask: ArrayView3<'_, bool>, extent: Extent) -> Array3<bool> {
     let background = Components::of(inverted(mask).view(), extent, Connectivity::Faces);
     let open = background.at_border(extent);
     inverted(background.mask_of(|number| open[number as usize - 1]).view())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // python: np.pad([0, 1, 2], 4, mode="symmetric").tolist(); np.pad([0, 1], 5, mode="symmetric").tolist()
+    #[test]
+    fn the_edge_is_repeated_where_a_lane_is_mirrored() {
+        let padded = |len: usize, radius: usize| -> Vec<usize> {
+            (0..len + 2 * radius).map(|place| mirrored_with_edge(place, radius, len)).collect()
+        };
+        assert_eq!(padded(3, 4), [2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0]);
+        assert_eq!(padded(2, 5), [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1]);
+        assert_eq!(padded(1, 2), [0; 5]);
+    }
 }

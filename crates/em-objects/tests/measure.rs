@@ -50,7 +50,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 fn find(voxels: impl Into<Voxels>, spacing: Option<[f64; 3]>, foreground: Foreground) -> Objects {
     let volume = Volume::from_voxels(voxels.into(), spacing);
     let config = FindConfig { foreground, ..Default::default() };
-    Objects::find(&volume, config, &std::env::temp_dir(), |_| ()).unwrap()
+    Objects::find(&volume, config, &std::env::temp_dir(), em_objects::unwatched).unwrap()
 }
 
 fn assert_close(found: f64, expected: f64, what: &str) {
@@ -88,7 +88,7 @@ fn measures_are_those_of_scikit_image() {
     for case in cases() {
         let objects = find(case.mask.clone(), Some(case.spacing), Foreground::Mask);
         let probabilities = Volume::from_voxels(case.probabilities.clone().into(), None);
-        let found = measure(&objects, Some(&probabilities), |_| ()).unwrap();
+        let found = measure(&objects, Some(&probabilities), em_objects::unwatched).unwrap();
         let expected = case.golden["objects"].as_array().unwrap();
         assert_eq!(found.len(), expected.len(), "{}", case.name);
         for (found, expected) in found.iter().zip(expected) {
@@ -99,7 +99,7 @@ fn measures_are_those_of_scikit_image() {
             objects.paint(0..objects.shape()[0]).unwrap().mapv(|id| if id > 0 { 1000 - 7 * id } else { 0 });
         let instances = find(labels.clone(), Some(case.spacing), Foreground::Instances);
         assert_eq!(instances.paint(0..instances.shape()[0]).unwrap(), labels);
-        let again = measure(&instances, Some(&probabilities), |_| ()).unwrap();
+        let again = measure(&instances, Some(&probabilities), em_objects::unwatched).unwrap();
         for (mut again, found) in again.into_iter().rev().zip(found) {
             again.id = (1000 - again.id) / 7;
             assert_eq!(again, found);
@@ -162,7 +162,7 @@ fn an_ellipsoid_has_the_measures_of_its_voxels() {
         ),
     ] {
         let objects = find(ellipsoid(radii, spacing), Some(spacing), Foreground::Mask);
-        let found = measure(&objects, None, |_| ()).unwrap();
+        let found = measure(&objects, None, em_objects::unwatched).unwrap();
         let physical = found[0].physical.as_ref().unwrap();
         let surface = physical.surface_um2 * 1e6;
         assert!((surface / crofton - 1.0).abs() < 1e-3, "{radii:?} {spacing:?}: {surface} {crofton}");
@@ -192,7 +192,7 @@ fn ellipsoid(radii: [f64; 3], spacing: [f64; 3]) -> Array3<u8> {
 fn a_box_has_the_measures_of_a_box() {
     let mut mask = Array3::<u8>::zeros((9, 10, 11));
     mask.slice_mut(s![1..9, 2..6, 3..5]).fill(255);
-    let found = measure(&find(mask, Some([5.0; 3]), Foreground::Mask), None, |_| ()).unwrap();
+    let found = measure(&find(mask, Some([5.0; 3]), Foreground::Mask), None, em_objects::unwatched).unwrap();
     let [object] = &found[..] else { panic!("{found:?}") };
     assert_eq!((object.voxels, object.start, object.end), (64, [1, 2, 3], [9, 6, 5]));
     assert_eq!(object.centroid, [4.5, 3.5, 3.5]);
@@ -214,8 +214,8 @@ fn sections_by_themselves_have_the_axes_of_ellipses_and_no_border_in_z() {
     });
     let volume = Volume::from_voxels(mask.into(), Some([40.0, 2.0, 2.0]));
     let config = FindConfig { extent: Extent::Section, ..Default::default() };
-    let objects = Objects::find(&volume, config, &std::env::temp_dir(), |_| ()).unwrap();
-    let found = measure(&objects, None, |_| ()).unwrap();
+    let objects = Objects::find(&volume, config, &std::env::temp_dir(), em_objects::unwatched).unwrap();
+    let found = measure(&objects, None, em_objects::unwatched).unwrap();
     assert_eq!(found.len(), 2);
     for object in found {
         assert!(!object.touches_border);
@@ -230,7 +230,9 @@ fn sections_by_themselves_have_the_axes_of_ellipses_and_no_border_in_z() {
 
 #[test]
 fn without_a_voxel_size_there_is_nothing_physical() {
-    let found = measure(&find(Array3::<u8>::ones((2, 2, 2)), None, Foreground::Mask), None, |_| ()).unwrap();
+    let found =
+        measure(&find(Array3::<u8>::ones((2, 2, 2)), None, Foreground::Mask), None, em_objects::unwatched)
+            .unwrap();
     assert_eq!((found[0].physical.clone(), found[0].mean_probability), (None, None));
 }
 
@@ -245,7 +247,7 @@ fn far_from_the_origin_a_ball_is_the_same() {
                 let square = |place: usize| (place as f64 - 4.0).powi(2);
                 *voxel = u8::from(square(z) + square(y) + square(x) <= 16.0);
             });
-        measure(&find(mask, Some([3.0; 3]), Foreground::Mask), None, |_| ()).unwrap().remove(0)
+        measure(&find(mask, Some([3.0; 3]), Foreground::Mask), None, em_objects::unwatched).unwrap().remove(0)
     };
     let (near, far) = (ball([1, 1, 1]), ball([30, 50, 5990]));
     let (near, far) = (near.physical.unwrap(), far.physical.unwrap());
@@ -262,7 +264,7 @@ fn objects_that_are_kept_are_numbered_anew() {
     let mask = ndarray::array![[[1_u8, 0, 1, 1, 0, 1, 1, 1]]];
     let mut objects = find(mask, None, Foreground::Mask);
     let sizes: Vec<u64> =
-        measure(&objects, None, |_| ()).unwrap().iter().map(|object| object.voxels).collect();
+        measure(&objects, None, em_objects::unwatched).unwrap().iter().map(|object| object.voxels).collect();
     assert_eq!(sizes, [1, 2, 3]);
     objects.retain(|number| sizes[number as usize - 1] >= 2);
     assert_eq!((objects.count(), objects.names()), (2, &[1, 2][..]));
@@ -279,7 +281,7 @@ fn values_that_do_not_fit_are_refused_with_their_page() {
     let refused = |voxels: Voxels, foreground| {
         let config = FindConfig { foreground, ..Default::default() };
         let volume = Volume::from_voxels(voxels, None);
-        Objects::find(&volume, config, &std::env::temp_dir(), |_| ()).unwrap_err().to_string()
+        Objects::find(&volume, config, &std::env::temp_dir(), em_objects::unwatched).unwrap_err().to_string()
     };
     assert_eq!(
         refused(ndarray::array![[[0_u8, 255]], [[3, 7]]].into(), Foreground::Mask),
@@ -304,7 +306,7 @@ fn probabilities_of_another_shape_are_refused() {
     let objects = find(Array3::<u8>::ones((2, 2, 2)), None, Foreground::Mask);
     let other = Volume::from_voxels(Array3::<u8>::ones((2, 2, 3)).into(), None);
     assert_eq!(
-        measure(&objects, Some(&other), |_| ()).unwrap_err().to_string(),
+        measure(&objects, Some(&other), em_objects::unwatched).unwrap_err().to_string(),
         "the volume has shape [2, 2, 3] [z, y, x], expected [2, 2, 2] as the objects"
     );
 }

@@ -12,7 +12,7 @@ const SPACING: [f64; 3] = [40.0, 5.0, 4.0];
 
 fn find(mask: &Array3<u8>) -> Objects {
     let volume = Volume::from_voxels(mask.clone().into(), Some(SPACING));
-    Objects::find(&volume, FindConfig::default(), &std::env::temp_dir(), |_| ()).unwrap()
+    Objects::find(&volume, FindConfig::default(), &std::env::temp_dir(), em_objects::unwatched).unwrap()
 }
 
 /// A mask with foreground where the number of a voxel is below `share`.
@@ -44,7 +44,7 @@ proptest! {
     ) {
         let (a, b) = (mask(&a, 20), mask(&b, 12));
         let (objects, others) = (find(&a), find(&b));
-        let found = nearest(&objects, &others, within, |_| ()).unwrap();
+        let found = nearest(&objects, &others, within, em_objects::unwatched).unwrap();
         let expected = of_all_pairs(&objects, &b);
         prop_assert_eq!(found.len(), expected.len());
         for (found, expected) in found.iter().zip(expected) {
@@ -63,14 +63,15 @@ fn the_nearest_object_is_named() {
     let mut objects = Array3::zeros(SHAPE);
     objects[[0, 6, 6]] = 1;
     let (objects, others) = (find(&objects), find(&others));
-    let found = nearest(&objects, &others, 100.0, |_| ()).unwrap();
+    let found = nearest(&objects, &others, 100.0, em_objects::unwatched).unwrap();
     assert_eq!(found, [Some(Nearest { id: 2, distance_nm: 8.0 })]);
-    assert_eq!(nearest(&objects, &others, 7.9, |_| ()).unwrap(), [None]);
+    assert_eq!(nearest(&objects, &others, 7.9, em_objects::unwatched).unwrap(), [None]);
 }
 
 #[test]
 fn without_a_voxel_size_no_distance_is_known() {
     let volume = Volume::from_voxels(Array3::from_elem(SHAPE, 1_u8).into(), None);
-    let objects = Objects::find(&volume, FindConfig::default(), &std::env::temp_dir(), |_| ()).unwrap();
-    assert_eq!(nearest(&objects, &objects, 100.0, |_| ()).unwrap(), [None]);
+    let objects =
+        Objects::find(&volume, FindConfig::default(), &std::env::temp_dir(), em_objects::unwatched).unwrap();
+    assert_eq!(nearest(&objects, &objects, 100.0, em_objects::unwatched).unwrap(), [None]);
 }

@@ -38,11 +38,11 @@ fn cases() -> Vec<Case> {
 
 fn find(mask: Array3<u8>, spacing: Option<[f64; 3]>, config: FindConfig) -> Objects {
     let volume = Volume::from_voxels(Voxels::from(mask), spacing);
-    Objects::find(&volume, config, &std::env::temp_dir(), |_| ()).unwrap()
+    Objects::find(&volume, config, &std::env::temp_dir(), em_objects::unwatched).unwrap()
 }
 
 fn split(objects: &Objects, neck: f64) -> (Objects, em_objects::SplitCounts) {
-    objects.split(neck, &std::env::temp_dir(), |_| ()).unwrap()
+    objects.split(neck, &std::env::temp_dir(), em_objects::unwatched).unwrap()
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn holes_within_sections_are_filled_on_request() {
 fn a_neck_without_depth_is_refused() {
     let objects = find(Array3::ones((1, 2, 2)), None, FindConfig::default());
     for neck in [0.0, -1.0, f64::NAN] {
-        let error = objects.split(neck, &std::env::temp_dir(), |_| ()).unwrap_err();
+        let error = objects.split(neck, &std::env::temp_dir(), em_objects::unwatched).unwrap_err();
         assert!(error.to_string().ends_with("expected a number of nm above 0"), "{error}");
     }
 }
@@ -144,7 +144,7 @@ fn learned_boundaries_take_objects_apart_and_their_voxels_go_to_the_nearest_core
     walls.slice_mut(s![.., 17..20, ..]).fill(255);
     let objects = find(mask.clone(), Some([5.0; 3]), FindConfig::default());
     let walls = find(walls, Some([5.0; 3]), FindConfig::default());
-    let (parts, counts) = objects.split_at(&walls, &std::env::temp_dir(), |_| ()).unwrap();
+    let (parts, counts) = objects.split_at(&walls, &std::env::temp_dir(), em_objects::unwatched).unwrap();
     assert_eq!((objects.count(), parts.count(), counts.split), (2, 3, 1));
     let labels = parts.paint(0..4).unwrap();
     assert_eq!(labels.mapv(|label| label > 0), mask.mapv(|voxel| voxel > 0));
@@ -153,8 +153,8 @@ fn learned_boundaries_take_objects_apart_and_their_voxels_go_to_the_nearest_core
     }
     assert_eq!(labels[[3, 0, 0]], 3);
     let nothing = find(Array3::zeros(mask.dim()), Some([5.0; 3]), FindConfig::default());
-    let (whole, counts) = objects.split_at(&nothing, &std::env::temp_dir(), |_| ()).unwrap();
+    let (whole, counts) = objects.split_at(&nothing, &std::env::temp_dir(), em_objects::unwatched).unwrap();
     assert_eq!((whole.count(), counts.split), (2, 0));
     let small = find(Array3::zeros((1, 2, 2)), None, FindConfig::default());
-    assert!(objects.split_at(&small, &std::env::temp_dir(), |_| ()).is_err());
+    assert!(objects.split_at(&small, &std::env::temp_dir(), em_objects::unwatched).is_err());
 }

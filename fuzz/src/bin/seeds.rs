@@ -6,8 +6,10 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-const TARGETS: [&str; 12] =
-    ["tiff", "imagej", "ome_xml", "mrc", "nifti", "nifti_gz", "image", "folder", "zarr", "mask", "config", "hdf5"];
+const TARGETS: [&str; 12] = [
+    "tiff", "imagej", "ome_xml", "mrc", "nifti", "nifti_gz", "image", "folder", "zarr", "mask", "config",
+    "hdf5",
+];
 
 fn main() -> io::Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,16 +1,17 @@
 //! `em-cli check`: what would make a training fail or go wrong, before it starts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use ::console::Term;
 use anyhow::Result;
 use clap::Args;
-use console::Term;
+use em_model::Device;
+use em_pipeline::check::finding::{Finding, Severity, counts};
+use em_pipeline::{RunConfig, check};
 use serde::Serialize;
 
-use crate::check::finding::{Finding, Severity, counts};
 use crate::cli::DeviceArgs;
-use crate::config::RunConfig;
-use crate::{check, output};
+use crate::console::{self, observed, say};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -40,24 +41,46 @@ struct Report {
 
 /// Runs the command; returns whether a training can start.
 pub fn run(args: &CheckArgs) -> Result<bool> {
-    let config = RunConfig::load(&args.config, &args.set)?;
     let device = if args.time { Some(args.device.get()?) } else { None };
-    let mut findings = check::findings(&config, device);
-    findings.sort_by_key(|finding| finding.severity);
-    let is_good = findings.iter().all(|finding| finding.severity != Severity::Error);
+    let findings = find(&args.config, &args.set, device)?;
     if args.json {
-        output::json(&Report { format_version: 1, findings })?;
+        let is_good = is_good(&findings);
+        console::json(&Report { format_version: 1, findings })?;
         return Ok(is_good);
     }
+    print(&findings);
+    Ok(is_good(&findings))
+}
+
+/// Checks a configuration and prints what was found; returns whether a training can start.
+pub fn run_untimed(config: &Path, set: &[String]) -> Result<bool> {
+    let findings = find(config, set, None)?;
+    print(&findings);
+    Ok(is_good(&findings))
+}
+
+/// Finds what is wrong, the worst first.
+fn find(config: &Path, set: &[String], timed_on: Option<Device>) -> Result<Vec<Finding>> {
+    let config = RunConfig::load(config, set)?;
+    let mut findings =
+        observed("start the command again", |observer| check::findings(&config, timed_on, observer))?;
+    findings.sort_by_key(|finding| finding.severity);
+    Ok(findings)
+}
+
+fn is_good(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.severity != Severity::Error)
+}
+
+fn print(findings: &[Finding]) {
     let width = Term::stdout().size_checked().map(|(_, width)| usize::from(width));
-    for finding in &findings {
+    for finding in findings {
         match width {
-            Some(width) => println!("{}", wrapped(&finding.to_string(), width)),
-            None => println!("{finding}"),
+            Some(width) => say!("{}", wrapped(&finding.to_string(), width)),
+            None => say!("{finding}"),
         }
     }
-    println!("{}", counts(&findings));
-    Ok(is_good)
+    say!("{}", counts(findings));
 }
 
 /// What a line that goes on starts with.

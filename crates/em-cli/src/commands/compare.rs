@@ -1,18 +1,12 @@
 //! `em-cli compare`: runs side by side: what differs in their configurations, and how they score.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use em_model::{ModelCard, RunFolder};
-use serde::Deserialize;
-use toml::{Table, Value};
+use em_pipeline::Comparison;
 
-use crate::config::RunConfig;
-use crate::error::UserError;
-use crate::output;
-use crate::scores::{self, ClassScores, MEASURES, intervals};
+use crate::console;
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
@@ -25,195 +19,13 @@ pub struct CompareArgs {
     output: Option<PathBuf>,
 }
 
-/// What is compared of a run.
-struct Run {
-    path: PathBuf,
-    card: ModelCard,
-    config: BTreeMap<String, Value>,
-    epochs: usize,
-    seconds: f64,
-    scores: BTreeMap<String, ClassScores>,
-}
-
-/// The part of `scores.json` that is compared.
-#[derive(Deserialize)]
-struct RunScores {
-    validation: BTreeMap<String, ClassScores>,
-}
-
 /// Runs the command.
 pub fn run(args: &CompareArgs) -> Result<()> {
-    let runs = args.runs.iter().map(|path| Run::read(path)).collect::<Result<Vec<_>>>()?;
-    print!("{}{}", overview(&runs), differences(&runs));
-    let classes: BTreeSet<&String> = runs.iter().flat_map(|run| run.scores.keys()).collect();
-    for class in classes {
-        print!("\n{}", table(&runs, class)?);
-    }
+    let comparison = Comparison::read(&args.runs)?;
+    console::print(format_args!("{}", comparison.to_text()?));
     if let Some(path) = &args.output {
-        let text = csv(&runs)?;
+        let text = comparison.to_csv()?;
         em_io::write_atomically(path, |file| file.write_all(text.as_bytes()))?;
     }
     Ok(())
-}
-
-impl Run {
-    fn read(path: &Path) -> Result<Self> {
-        let folder = RunFolder::new(path);
-        // The card is read first: its error says what a run is.
-        let card = ModelCard::read(&folder)?;
-        let read = |path: &Path| {
-            std::fs::read_to_string(path).map_err(|error| {
-                let hint =
-                    "`em-cli report RUN` writes the scores of a run that was stopped before its report";
-                UserError::new(format!("`{}` cannot be read: {error}", path.display()), hint)
-            })
-        };
-        let places = [folder.config(), path.join("scores.json"), folder.history()];
-        let damaged = |path: &Path| format!("`{}` is damaged", path.display());
-        // As it is understood today, so that keys that a run did not know yet have their defaults.
-        let table: Table = toml::from_str(&RunConfig::load(&places[0], &[])?.to_toml()?)?;
-        let scores: RunScores =
-            serde_json::from_str(&read(&places[1])?).with_context(|| damaged(&places[1]))?;
-        let mut config = BTreeMap::new();
-        flatten("", &table, &mut config);
-        let (epochs, seconds) = duration(&read(&places[2])?).with_context(|| damaged(&places[2]))?;
-        Ok(Self { path: path.to_owned(), card, config, epochs, seconds, scores: scores.validation })
-    }
-}
-
-/// Puts every key in, with its sections and dots.
-fn flatten(prefix: &str, table: &Table, into: &mut BTreeMap<String, Value>) {
-    for (key, value) in table {
-        match value {
-            Value::Table(table) => flatten(&format!("{prefix}{key}."), table, into),
-            value => {
-                into.insert(format!("{prefix}{key}"), value.clone());
-            }
-        }
-    }
-}
-
-/// Epochs and seconds of a history.
-fn duration(history: &str) -> Result<(usize, f64)> {
-    let mut reader = csv::Reader::from_reader(history.as_bytes());
-    let column =
-        reader.headers()?.iter().position(|name| name == "seconds").context("no column `seconds`")?;
-    let seconds = reader.records().map(|row| Ok(row?.get(column).unwrap_or_default().parse::<f64>()?));
-    let seconds = seconds.collect::<Result<Vec<_>>>()?;
-    Ok((seconds.len(), seconds.iter().sum()))
-}
-
-/// The runs with their numbers, which stand for them from here on.
-fn overview(runs: &[Run]) -> String {
-    let mut text =
-        format!("{:<5}{:>11}{:>8}{:>6}{:>15}  folder\n", "run", "parameters", "epochs", "best", "time");
-    for (number, run) in (1..).zip(runs) {
-        let parameters = run.card.architecture.parameter_count();
-        let time = output::duration(run.seconds);
-        text += &format!(
-            "{number:<5}{parameters:>11}{:>8}{:>6}{time:>15}  {}\n",
-            run.epochs,
-            run.card.epoch,
-            run.path.display()
-        );
-        if run.card.leaking_split {
-            text += "     its validation leaks: tiles were split at random, so its scores are too good\n";
-        }
-    }
-    text
-}
-
-/// The keys whose values are not the same in all runs.
-fn differences(runs: &[Run]) -> String {
-    let keys: BTreeSet<&String> = runs.iter().flat_map(|run| run.config.keys()).collect();
-    let mut text = String::from("\nconfiguration\n");
-    let mut same = true;
-    // Where a run was put is no difference.
-    for key in keys.into_iter().filter(|key| *key != "output.folder") {
-        if runs.iter().all(|run| run.config.get(key) == runs[0].config.get(key)) {
-            continue;
-        }
-        same = false;
-        text += &format!("  {key}\n");
-        for (number, run) in (1..).zip(runs) {
-            let value = run.config.get(key).map_or("not set".into(), Value::to_string);
-            text += &format!("    {number}: {value}\n");
-        }
-    }
-    if same { text + "  the same in all\n" } else { text }
-}
-
-/// The scores of a class on validation, a row for each score and run.
-fn table(runs: &[Run], class: &str) -> Result<String> {
-    let mut text = format!(
-        "{:<26}{:<4}{:>9}{:>20}{:>20}\n",
-        format!("{class}, validation"),
-        "run",
-        "pooled",
-        "95 % interval",
-        "less run 1"
-    );
-    for measure in &MEASURES {
-        for (number, run) in (1..).zip(runs) {
-            let Some(of_run) = run.scores.get(class) else { continue };
-            let difference = match runs[0].scores.get(class) {
-                Some(first) if number > 1 => intervals::of_difference(first, of_run, measure)?,
-                _ => None,
-            };
-            text += &format!(
-                "{:<26}{number:<4}{:>9}{:>20}{:>20}\n",
-                if number == 1 { scores::title(measure, of_run) } else { String::new() },
-                scores::cell(measure, &of_run.pooled),
-                scores::interval(measure, of_run.intervals.get(measure.key)),
-                difference.map_or(String::new(), |d| format!("{:+.4} to {:+.4}", d.low, d.high)),
-            );
-        }
-    }
-    Ok(text)
-}
-
-/// A row for each run, class and score; an empty cell is what does not exist.
-fn csv(runs: &[Run]) -> Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record([
-        "run",
-        "parameters",
-        "epochs",
-        "seconds",
-        "class",
-        "score",
-        "unit",
-        "pooled",
-        "low",
-        "high",
-        "difference_low",
-        "difference_high",
-    ])?;
-    let number = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.6}"));
-    for run in runs {
-        for (class, of_run) in &run.scores {
-            for measure in &MEASURES {
-                let interval = of_run.intervals.get(measure.key);
-                let difference = match runs[0].scores.get(class) {
-                    Some(first) => intervals::of_difference(first, of_run, measure)?,
-                    None => None,
-                };
-                writer.write_record([
-                    run.path.display().to_string(),
-                    run.card.architecture.parameter_count().to_string(),
-                    run.epochs.to_string(),
-                    format!("{:.2}", run.seconds),
-                    class.clone(),
-                    measure.key.to_owned(),
-                    if measure.distance { of_run.ruler.unit.name().to_owned() } else { String::new() },
-                    number((measure.get)(&of_run.pooled)),
-                    number(interval.map(|i| i.low)),
-                    number(interval.map(|i| i.high)),
-                    number(difference.map(|i| i.low)),
-                    number(difference.map(|i| i.high)),
-                ])?;
-            }
-        }
-    }
-    Ok(String::from_utf8(writer.into_inner()?)?)
 }

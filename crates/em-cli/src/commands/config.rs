@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use em_data::Normalization;
+use em_pipeline::config::template;
+use em_pipeline::suggested_config::suggested_for;
 
-use crate::config::{RunConfig, template};
-use crate::dataset::Dataset;
+use crate::commands::check;
+use crate::console::{self, observed, say};
 use crate::error::UserError;
-use crate::output;
-use crate::recipe::{Facts, Recipe};
 
 /// Arguments of `config`.
 #[derive(Debug, Args)]
@@ -29,7 +28,7 @@ enum Action {
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
-    /// Check a configuration and the data that it names.
+    /// Check a configuration and the data that it names, as `em-cli check` does.
     Check {
         /// The configuration.
         path: PathBuf,
@@ -41,81 +40,35 @@ enum Action {
     Schema,
 }
 
-/// Runs the command.
-pub fn run(args: &ConfigArgs) -> Result<()> {
+/// Runs the command; returns whether the configuration is good.
+pub fn run(args: &ConfigArgs) -> Result<bool> {
     match &args.action {
-        Action::Init { path, data } => {
-            let text = match data {
-                Some(folder) => suited_to(folder)?,
-                None => template::commented()?,
-            };
-            match path {
-                Some(path) => init(path, &text),
-                None => {
-                    print!("{text}");
-                    Ok(())
-                }
-            }
-        }
-        Action::Check { path, set } => check(path, set),
-        Action::Schema => output::json(&template::schema()),
+        Action::Init { path, data } => init(path.as_deref(), data.as_deref()).map(|()| true),
+        Action::Check { path, set } => check::run_untimed(path, set),
+        Action::Schema => console::json(&template::schema()).map(|()| true),
     }
 }
 
-/// The configuration for a folder of stacks, which it names by its absolute path.
-fn suited_to(folder: &Path) -> Result<String> {
-    let folder = std::path::absolute(folder)?;
-    Ok(Recipe::for_facts(&folder, &Facts::of(&folder)?).to_toml())
-}
-
-fn init(path: &Path, text: &str) -> Result<()> {
+fn init(path: Option<&Path>, data: Option<&Path>) -> Result<()> {
+    let text = match data {
+        Some(folder) => suited_to(folder)?,
+        None => template::commented()?,
+    };
+    let Some(path) = path else {
+        console::print(format_args!("{text}"));
+        return Ok(());
+    };
     if path.exists() {
         let hint = "take another name, or remove that file first";
         return Err(UserError::new(format!("`{}` exists already", path.display()), hint).into());
     }
     em_io::write_atomically(path, |file| file.write_all(text.as_bytes()))?;
-    println!("wrote `{}`", path.display());
+    say!("wrote `{}`", path.display());
     Ok(())
 }
 
-fn check(path: &Path, set: &[String]) -> Result<()> {
-    let config = RunConfig::load(path, set)?;
-    let dataset = Dataset::read(&config)?;
-    let architecture = config.model.architecture(dataset.set.classes().len())?;
-    config.tiling.check(&dataset.set, &dataset.split.train)?;
-    architecture.check_tile_size(config.tiling.tile_size)?;
-    architecture.check_tile_depth(config.tiling.tile_depth)?;
-    config.loss.check(dataset.set.classes(), architecture.exclusive)?;
-    config.train.check()?;
-    config.augmentation.check()?;
-    config.predict.check()?;
-    let blocks = dataset.set.raw_blocks(&dataset.split.train);
-    let normalization = Normalization::fit(&config.normalization, &blocks, config.tiling.tile_size)?;
-    println!(
-        "network     {} parameters, {:.2} billion multiply-adds a tile, filters {:?}",
-        architecture.parameter_count(),
-        architecture.multiply_adds(config.tiling.tile_depth, config.tiling.tile_size) as f64 / 1e9,
-        architecture.filters
-    );
-    for volume in dataset.set.volumes() {
-        println!("volume      `{}`, {} [z, y, x]", volume.name(), output::shape(volume.shape()));
-    }
-    for (side, regions) in [("training", &dataset.split.train), ("validation", &dataset.split.validation)] {
-        let voxels: usize = regions.iter().map(|region| region.roi.voxels()).sum();
-        let shares = dataset.foreground_shares(regions);
-        let shares = dataset.set.classes().iter().zip(shares);
-        let shares: Vec<String> =
-            shares.map(|(class, share)| format!("{class} {:.2} %", share * 100.0)).collect();
-        println!("{side:<11} {:.1} million voxels, foreground: {}", voxels as f64 / 1e6, shares.join(", "));
-    }
-    println!("normalised  {}", serde_json::to_string(&normalization)?);
-    if dataset.split.leaks {
-        println!("split       random tiles: LEAKING, validation tiles have training neighbours");
-    }
-    let empty = dataset.set.foreground(&dataset.split.train).iter().position(|&voxels| voxels == 0);
-    if let Some(class) = empty {
-        return Err(em_model::Error::EmptyClass { class: dataset.set.classes()[class].clone() }.into());
-    }
-    println!("`{}` is good to train with", path.display());
-    Ok(())
+/// The configuration for a folder of stacks, which it names by its absolute path.
+fn suited_to(folder: &Path) -> Result<String> {
+    let folder = std::path::absolute(folder).with_context(|| format!("`{}` is no path", folder.display()))?;
+    observed("nothing was written: start the command again", |observer| suggested_for(&folder, observer))
 }

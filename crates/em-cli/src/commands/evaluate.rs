@@ -1,17 +1,14 @@
 //! `em-cli evaluate`: a mask against a label, per section, pooled, and as a volume.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use em_io::{Mask, Roi, Volume, VoxelType};
-use ndarray::Array3;
-use serde::Serialize;
+use em_pipeline::evaluate::{EvaluateRequest, evaluate};
+use em_pipeline::scores;
 
-use crate::commands::convert::voxel_size;
-use crate::error::UserError;
-use crate::output;
-use crate::scores::{self, Block, ClassScores, Collector, Ruler};
+use crate::arguments::{tolerance, voxel_size};
+use crate::console::{self, observed};
 
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
@@ -51,132 +48,31 @@ pub struct EvaluateArgs {
     json: bool,
 }
 
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Evaluation {
-    format_version: u32,
-    prediction: PathBuf,
-    label: PathBuf,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ignore: Option<PathBuf>,
-    /// `[z, y, x]`.
-    shape: [usize; 3],
-    #[serde(flatten)]
-    scores: ClassScores,
-}
-
-/// Memory that the scores in 3D take of each voxel, in bytes: masks, labels of objects, distances.
-const BYTES_PER_VOXEL: f64 = 20.0;
-
 /// Runs the command.
 pub fn run(args: &EvaluateArgs) -> Result<()> {
-    let (prediction, label) = (output::open(&args.prediction)?, output::open(&args.label)?);
-    let probabilities = args.probabilities.as_deref().map(output::open).transpose()?;
-    let ignored = args.ignore.as_deref().map(output::open).transpose()?;
-    for (volume, path) in [
-        (Some(&prediction), Some(&args.prediction)),
-        (probabilities.as_ref(), args.probabilities.as_ref()),
-        (ignored.as_ref(), args.ignore.as_ref()),
-    ] {
-        if let (Some(volume), Some(path)) = (volume, path) {
-            check_shape(volume, path, &label, &args.label)?;
-        }
-    }
-    let size = args.voxel_size.or(label.voxel_size_nm()).or(prediction.voxel_size_nm());
-    let volumes = Volumes { prediction, label, probabilities, ignored };
-    let scores = volumes.scores(Ruler::new(size, args.tolerance), args.flat)?;
-    write(args, &volumes, scores)
-}
-
-fn write(args: &EvaluateArgs, volumes: &Volumes, scores: ClassScores) -> Result<()> {
+    let request = args.request();
+    let evaluation = observed("start the command again", |observer| evaluate(&request, observer))?;
     if let Some(path) = &args.csv {
-        let text = scores::csv(&scores);
-        em_io::write_atomically(path, |file| file.write_all(text.as_bytes()))?;
+        evaluation.write_csv(path)?;
     }
-    let (prediction, label) = (args.prediction.clone(), args.label.clone());
-    let ignore = args.ignore.clone();
-    let evaluation =
-        Evaluation { format_version: 1, prediction, label, ignore, shape: volumes.label.shape(), scores };
     if let Some(path) = &args.output {
-        let text = serde_json::to_string_pretty(&evaluation)?;
-        em_io::write_atomically(path, |file| writeln!(file, "{text}"))?;
+        evaluation.write_json(path)?;
     }
     if args.json {
-        return output::json(&evaluation);
+        return console::json(&evaluation);
     }
-    scores::print(&evaluation.scores, args.per_section);
+    console::print(format_args!("{}", scores::text(&evaluation.scores, args.per_section)));
     Ok(())
 }
 
-/// What is scored, and against what.
-struct Volumes {
-    prediction: Volume,
-    label: Volume,
-    probabilities: Option<Volume>,
-    ignored: Option<Volume>,
-}
-
-impl Volumes {
-    /// Scores the volume as a whole, or section by section.
-    fn scores(&self, ruler: Ruler, flat: bool) -> Result<ClassScores> {
-        let shape = self.label.shape();
-        let mut collector = Collector::new(ruler);
-        if !flat {
-            let gigabytes = shape.iter().map(|&n| n as f64).product::<f64>() * BYTES_PER_VOXEL / 1e9;
-            if gigabytes > 4.0 {
-                eprintln!(
-                    "note: this takes about {gigabytes:.0} GB of memory; --flat takes sections one by one"
-                );
-            }
-            self.add(Roi::whole(shape), &mut collector)?;
-            return collector.finish();
-        }
-        for z in 0..shape[0] {
-            self.add(Roi::sections(shape, z..z + 1), &mut collector)?;
-        }
-        collector.finish()
+impl EvaluateArgs {
+    fn request(&self) -> EvaluateRequest {
+        let mut request = EvaluateRequest::new(&self.prediction, &self.label);
+        request.probabilities.clone_from(&self.probabilities);
+        request.ignore.clone_from(&self.ignore);
+        request.tolerance = self.tolerance;
+        request.voxel_size_nm = self.voxel_size;
+        request.by_section = self.flat;
+        request
     }
-
-    fn add(&self, roi: Roi, collector: &mut Collector) -> Result<()> {
-        let prediction = Mask::from_volume(&self.prediction, roi)?;
-        let label = Mask::from_volume(&self.label, roi)?;
-        let probabilities = self.probabilities.as_ref().map(|p| read_probabilities(p, roi)).transpose()?;
-        let ignored = self.ignored.as_ref().map(|ignored| Mask::from_volume(ignored, roi)).transpose()?;
-        collector.add(Block {
-            prediction: prediction.view(),
-            label: label.view(),
-            probabilities: probabilities.as_ref().map(|p| p.view()),
-            ignored: ignored.as_ref().map(Mask::view),
-        })
-    }
-}
-
-/// Reads probabilities; whole numbers are shares of the largest that their type holds.
-fn read_probabilities(volume: &Volume, roi: Roi) -> Result<Array3<f32>> {
-    let largest = match volume.voxel_type() {
-        VoxelType::U8 => f32::from(u8::MAX),
-        VoxelType::U16 => f32::from(u16::MAX),
-        _ => 1.0,
-    };
-    Ok(volume.read(roi)?.to_f32().mapv_into(|value| value / largest))
-}
-
-fn check_shape(volume: &Volume, path: &Path, label: &Volume, label_path: &Path) -> Result<()> {
-    if volume.shape() == label.shape() {
-        return Ok(());
-    }
-    let message = format!(
-        "`{}` has shape {:?} [z, y, x], expected {:?} as `{}`",
-        path.display(),
-        volume.shape(),
-        label.shape(),
-        label_path.display()
-    );
-    Err(UserError::new(message, "prediction, probabilities and voxels to ignore have the shape of the label")
-        .into())
-}
-
-fn tolerance(text: &str) -> Result<f64, String> {
-    let value: Option<f64> = text.parse().ok();
-    value.filter(|t| t.is_finite() && *t >= 0.0).ok_or("expected a number from 0 up".into())
 }

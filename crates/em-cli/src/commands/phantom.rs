@@ -4,12 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use em_data::phantom::{Phantom, PhantomConfig, phantom};
-use em_io::{Mask, Voxels};
-use ndarray::{Array3, s};
+use em_pipeline::display;
+use em_pipeline::phantom::{PhantomRequest, write_phantom};
 
-use crate::error::UserError;
-use crate::output;
+use crate::console::say;
 
 /// Arguments of `phantom`.
 #[derive(Debug, Args)]
@@ -35,40 +33,19 @@ pub struct PhantomArgs {
 
 /// Runs the command.
 pub fn run(args: &PhantomArgs) -> Result<()> {
-    let sections = args.train_sections + args.gap + args.val_sections;
-    if args.train_sections == 0 || args.val_sections == 0 || args.size == 0 {
-        let message = "a phantom needs at least one section in each stack, and a size above 0";
-        return Err(UserError::new(message, "raise --train-sections, --val-sections or --size").into());
-    }
-    let config =
-        PhantomConfig { shape: [sections, args.size, args.size], seed: args.seed, ..Default::default() };
-    let made = phantom(&config);
-    let size = config.voxel_size_nm;
-    write(args, &made, "train", 0..args.train_sections, size)?;
-    write(args, &made, "val", args.train_sections + args.gap..sections, size)?;
-    println!(
+    let mut request = PhantomRequest::new(&args.output);
+    request.train_sections = args.train_sections;
+    request.gap = args.gap;
+    request.val_sections = args.val_sections;
+    request.size = args.size;
+    request.seed = args.seed;
+    let shape = write_phantom(&request)?;
+    say!(
         "phantom {} in `{}`: {} training and {} validation sections",
-        output::shape(config.shape),
+        display::shape(shape),
         args.output.display(),
         args.train_sections,
         args.val_sections
     );
-    Ok(())
-}
-
-fn write(
-    args: &PhantomArgs,
-    made: &Phantom,
-    name: &str,
-    z: std::ops::Range<usize>,
-    voxel_size_nm: [f64; 3],
-) -> Result<()> {
-    let part =
-        |mask: &Array3<bool>| Mask::new(mask.slice(s![z.clone(), .., ..]).to_owned(), Some(voxel_size_nm));
-    let file = |suffix: &str| args.output.join(format!("{name}{suffix}.tif"));
-    let raw = Voxels::U8(made.raw.slice(s![z.clone(), .., ..]).to_owned());
-    em_io::write_volume(file(""), &raw, Some(voxel_size_nm))?;
-    em_io::write_mask(file("_mitochondria"), &part(&made.mitochondria))?;
-    em_io::write_mask(file("_synapses"), &part(&made.synapses))?;
     Ok(())
 }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use em_model::RunFolder;
+use em_pipeline::report::Report;
+use em_pipeline::{report, scores};
 
 use crate::cli::DeviceArgs;
-use crate::config::RunConfig;
-use crate::dataset::Dataset;
-use crate::report;
+use crate::console::{self, observed, say};
 
 /// Arguments of `report`.
 #[derive(Debug, Args)]
@@ -22,12 +22,22 @@ pub struct ReportArgs {
 
 /// Runs the command.
 pub fn run(args: &ReportArgs) -> Result<()> {
-    let run = RunFolder::new(&args.run);
-    // The card is read first: its error says what a run is.
-    em_model::ModelCard::read(&run)?;
-    let config = RunConfig::load(&run.config(), &[])?;
-    let dataset = Dataset::read(&config)?;
-    let written = report::write(&run, &config, &dataset, args.device.get()?)?;
-    println!("report: {}", written.display());
+    let device = args.device.get()?;
+    let report = observed("start the command again", |observer| {
+        report::write_again(&RunFolder::new(&args.run), device, observer)
+    })?;
+    print_scores(&report);
+    say!("report: {}", report.page.display());
     Ok(())
+}
+
+/// Prints the scores of each side and class.
+pub fn print_scores(report: &Report) {
+    let sides = [("validation", Some(&report.scores.validation)), ("test", report.scores.test.as_ref())];
+    for (side, of_side) in sides {
+        for (class, of_class) in of_side.into_iter().flatten() {
+            say!("\n{class}, {side}");
+            console::print(format_args!("{}", scores::text(of_class, false)));
+        }
+    }
 }

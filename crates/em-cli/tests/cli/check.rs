@@ -72,10 +72,11 @@ fn good_data_have_notes_only() {
     assert_snapshot!(text, @"
     note: training: mitochondria 19.36 % (in 6 of 6 sections)
     note: validation: mitochondria 19.36 % (in 3 of 3 sections)
+    note: network: 1777 parameters, 0.00 billion multiply-adds a tile, filters [4, 8]
     note: memory: about 558.07 MB (volumes 208.90 kB, network with a batch of 4 tiles 557.86 MB)
     note: the time is not measured
       hint      --time measures a few steps
-    0 errors, 0 warnings, 4 notes
+    0 errors, 0 warnings, 5 notes
     ");
 }
 
@@ -117,10 +118,11 @@ fn several_findings_are_sorted_and_counted() {
       hint      a 2D network suits them; neighbouring sections help little
     note: training: mitochondria 19.36 % (in 6 of 6 sections)
     note: validation: mitochondria 19.37 % (in 3 of 3 sections)
+    note: network: 1777 parameters, 0.00 billion multiply-adds a tile, filters [4, 8]
     note: memory: about 558.07 MB (volumes 208.90 kB, network with a batch of 4 tiles 557.86 MB)
     note: the time is not measured
       hint      --time measures a few steps
-    2 errors, 4 warnings, 5 notes
+    2 errors, 4 warnings, 6 notes
     ");
 }
 
@@ -230,7 +232,7 @@ fn each_defect_of_the_sides_has_its_message() {
         fs::remove_file(lab.path("val.tif")).unwrap();
         set(lab, "[tiling]", "[data.split]\nkind = \"random-tiles\"\n[tiling]");
     });
-    one_defect("error", "tiling.tile_size is 96", |lab| set(lab, "tile_size = 32", "tile_size = 96"));
+    one_defect("error", "tiles of 96 x 96 do not fit", |lab| set(lab, "tile_size = 32", "tile_size = 96"));
     one_defect("error", "no file or folder", |lab| {
         lab.write("run.toml", &format!("{CONFIG}[data.validation]\nraw = \"val.tif\"\nlabels = {{ mitochondria = \"nowhere.tif\" }}\n"))
     });

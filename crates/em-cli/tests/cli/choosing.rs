@@ -1,5 +1,6 @@
 //! `em-cli tune` and `em-cli compare` on small runs.
 
+use em_model::{ClassTuning, Device, ModelCard, Predictor, RunFolder, Tuning};
 use em_objects::{Extent, Postprocess};
 
 use crate::lab::Lab;
@@ -22,7 +23,8 @@ fn tune_chooses_what_predict_then_does() {
     let tuned: serde_json::Value = serde_json::from_str(&lab.read("run/tune.json")).unwrap();
     let chosen = &tuned["classes"]["mitochondria"];
     let card: serde_json::Value = serde_json::from_str(&lab.read("run/model.json")).unwrap();
-    assert_eq!(card["thresholds"]["mitochondria"], chosen["threshold"]);
+    assert_eq!(tuned["weights_sha256"], card["weights_sha256"]);
+    assert_eq!(card["thresholds"], serde_json::Value::Null, "a choice lies in one file");
     let steps = chosen["steps"].as_array().unwrap();
     let last = steps.iter().rev().find(|step| step["kept"] == true);
     lab.ok("predict --model run phantom/val.tif -o after.tif");
@@ -48,14 +50,96 @@ fn tune_chooses_what_predict_then_does() {
     assert!(!lab.path("run/tune.json").exists());
 }
 
+/// Writes a choice for the weights of the run.
+fn tune(lab: &Lab, threshold: f32, postprocess: Postprocess) {
+    let run = RunFolder::new(lab.path("run"));
+    let mut tuning = Tuning::new(&run, &ModelCard::read(&run).unwrap()).unwrap();
+    tuning.classes.insert("mitochondria".into(), ClassTuning { threshold, postprocess, steps: Vec::new() });
+    tuning.write(&run).unwrap();
+}
+
+#[test]
+fn the_library_makes_the_masks_that_the_program_writes() {
+    let lab = with_phantom();
+    trained(&lab, "run", "--set predict.views=4");
+    let raw = em_io::open(lab.path("phantom/val.tif")).unwrap();
+    // A threshold that a fifth of the voxels pass, whatever the short training has learned.
+    let untuned = Predictor::load(lab.path("run"), Device::Cpu).unwrap().predict(&raw).unwrap();
+    let mut values: Vec<f64> = untuned
+        .probabilities()
+        .class("mitochondria")
+        .unwrap()
+        .view()
+        .iter()
+        .copied()
+        .map(f64::from)
+        .collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let threshold = em_metrics::quantile(&values, 0.8).unwrap() as f32;
+    for extent in [Extent::Section, Extent::Volume] {
+        tune(&lab, threshold, Postprocess { extent, median_size: 3, minimum_voxels: 10, fill_holes: true });
+        lab.ok("predict --device cpu --model run phantom/val.tif -o mask.tif");
+        let predictor = Predictor::load(lab.path("run"), Device::Cpu).unwrap();
+        let mask = predictor.predict(&raw).unwrap().mask("mitochondria").unwrap();
+        let written = em_io::Mask::read(lab.path("mask.tif")).unwrap();
+        assert_eq!(mask.voxel_size_nm().is_some(), written.voxel_size_nm().is_some());
+        assert_eq!(mask.view(), written.view(), "{extent:?}");
+        assert!(mask.foreground() > 0);
+    }
+}
+
+#[test]
+fn a_choice_for_earlier_weights_is_dropped_and_said_to_be() {
+    let lab = with_phantom();
+    let stopped = lab.read("phantom/run.toml").replace("epochs = 2", "epochs = 9");
+    lab.write("phantom/run.toml", &stopped);
+    let train = format!("train --config phantom/run.toml {TINY} --set output.folder=run");
+    let mut child = lab.em_cli(&train).stdout(std::process::Stdio::null()).spawn().unwrap();
+    while !lab.path("run/last/state.safetensors").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "over before it was killed");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let strict = Postprocess { extent: Extent::Section, minimum_voxels: 5000, ..Default::default() };
+    tune(&lab, 0.95, strict);
+    let tuned_for = lab.bytes("run/model.safetensors");
+    lab.ok(&format!("{train} --resume"));
+    assert_ne!(lab.bytes("run/model.safetensors"), tuned_for, "no later epoch was better");
+
+    let predict = "predict --device cpu --model run phantom/val.tif --class mitochondria -o";
+    let output = lab.em_cli(&format!("{predict} dropped.tif")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("was chosen for other weights"), "{said}");
+    lab.ok(&format!("{predict} plain.tif --threshold 0.5 --no-cleaning"));
+    assert_eq!(lab.bytes("dropped.tif"), lab.bytes("plain.tif"));
+}
+
+#[test]
+fn a_second_training_in_one_folder_is_refused() {
+    let lab = with_phantom();
+    let train =
+        format!("train --config phantom/run.toml {TINY} --set train.epochs=50 --set output.folder=run");
+    let mut child = lab.em_cli(&train).stdout(std::process::Stdio::null()).spawn().unwrap();
+    while !lab.path("run/config.toml").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "over before the second one began");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    for more in ["", " --overwrite", " --resume"] {
+        let told = lab.message(lab.em_cli(&format!("{train}{more}")).output().unwrap());
+        assert!(told.contains(&format!("is in use by process {}", child.id())), "{more}: {told}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    lab.ok(&format!("{} --overwrite", train.replace("epochs=50", "epochs=1")));
+}
+
 #[test]
 fn a_mask_is_cleaned_as_one_volume_whatever_the_blocks() {
     let lab = with_phantom();
     trained(&lab, "run", "--set predict.block_voxels=1");
     let steps = Postprocess { extent: Extent::Volume, median_size: 3, minimum_voxels: 200, fill_holes: true };
-    let class = serde_json::json!({ "threshold": 0.5, "postprocess": steps, "steps": [] });
-    let tuned = serde_json::json!({ "format_version": 1, "classes": { "mitochondria": class } });
-    lab.write("run/tune.json", &tuned.to_string());
+    tune(&lab, 0.5, steps);
     let predict = "predict --model run phantom/val.tif --threshold 0.3";
     lab.ok(&format!("{predict} -o raw.tif --no-cleaning"));
     lab.ok(&format!("{predict} -o clean.tif"));

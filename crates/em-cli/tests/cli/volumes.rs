@@ -68,9 +68,9 @@ fn tiles_that_a_network_of_volumes_cannot_take_are_refused() {
     let train = "train --device cpu --config phantom/run.toml --set";
     for (set, expected) in [
         ("tiling.tile_depth=3", "`tiling.tile_depth` is 3, expected a multiple of 2, by which"),
-        ("tiling.tile_depth=12", "train.tif` has 9 sections"),
+        ("tiling.tile_depth=12", "train.tif`, which has 9 sections"),
         ("model.flat_levels=3", "`model.flat_levels` is 3, expected 0 to 2 for 3 levels in 3D"),
-        ("augmentation.turn_cubes=true", "false where tiling.tile_depth is not tiling.tile_size"),
+        ("augmentation.turn_cubes=true", "false where tiles are not as deep as they are wide"),
         ("model.context_sections=3", "1 in 3D, where the network sees a volume"),
         ("model.dimensions=4", "`model.dimensions` is 4, expected 2 or 3"),
     ] {

@@ -1,9 +1,11 @@
 //! A folder with one image per section. It decodes nothing itself.
 
 use super::read_sections;
+use crate::Volume;
 use crate::error::{Error, Result};
-use crate::sample::{Sample, match_voxel_type};
-use crate::volume::{Info, Source, Volume, open_file};
+use crate::formats::open::open_file;
+use crate::formats::source::{Source, VolumeInfo};
+use crate::sample::{Voxel, match_voxel_type};
 use crate::{Roi, VoxelType, Voxels, limits};
 use ndarray::Array3;
 use rayon::prelude::*;
@@ -36,7 +38,7 @@ pub(crate) fn open(path: &Path) -> Result<Volume> {
         check_alike(image, section, first)?;
     }
     let [_, height, width] = first.shape();
-    let info = Info {
+    let info = VolumeInfo {
         path: Some(path.to_path_buf()),
         shape: [sections.len(), height, width],
         voxel_type: first.voxel_type(),
@@ -141,7 +143,7 @@ impl Source for Folder {
 }
 
 impl Folder {
-    fn read_as<T: Sample>(&self, roi: Roi) -> Result<Array3<T>> {
+    fn read_as<T: Voxel>(&self, roi: Roi) -> Result<Array3<T>> {
         let [[_, y, x], [_, height, width]] = [roi.start, roi.shape];
         let of_section = Roi { start: [0, y, x], shape: [1, height, width] };
         read_sections(roi, |z, out| {

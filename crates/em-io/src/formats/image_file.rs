@@ -2,10 +2,12 @@
 
 use super::{ALPHA_NOTE, COLOUR_NOTE};
 use crate::Roi;
+use crate::Volume;
 use crate::error::{Error, Result};
+use crate::formats::open::ImageKind;
+use crate::formats::source::{Source, VolumeInfo};
 use crate::limits::{self, MAX_PIECE_BYTES, MAX_SIDE};
-use crate::sample::Sample;
-use crate::volume::{Info, Source, Volume};
+use crate::sample::Voxel;
 use crate::{VoxelType, Voxels};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use ndarray::Array3;
@@ -14,14 +16,18 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// Opens a PNG or JPEG as a volume of one section.
-pub(crate) fn open(path: &Path, format: ImageFormat) -> Result<Volume> {
-    let info = info(path, format, &decoder(path, format)?)?;
+pub(crate) fn open(path: &Path, kind: ImageKind) -> Result<Volume> {
+    let format = match kind {
+        ImageKind::Png => ImageFormat::Png,
+        ImageKind::Jpeg => ImageFormat::Jpeg,
+    };
+    let info = info(path, kind, &decoder(path, format)?)?;
     let [_, height, width] = info.shape;
     let source = ImageFile { path: path.to_path_buf(), format, size: [height, width] };
     Ok(Volume::new(info, source))
 }
 
-fn info(path: &Path, format: ImageFormat, decoder: &impl ImageDecoder) -> Result<Info> {
+fn info(path: &Path, kind: ImageKind, decoder: &impl ImageDecoder) -> Result<VolumeInfo> {
     let (width, height) = decoder.dimensions();
     let color = decoder.color_type();
     let voxel_type = match color {
@@ -41,12 +47,12 @@ fn info(path: &Path, format: ImageFormat, decoder: &impl ImageDecoder) -> Result
     if color.has_alpha() {
         notes.push(ALPHA_NOTE.to_owned());
     }
-    Ok(Info {
+    Ok(VolumeInfo {
         path: Some(path.to_path_buf()),
         shape: [1, size[0], size[1]],
         voxel_type,
         voxel_size_nm: None,
-        format: if format == ImageFormat::Png { "PNG" } else { "JPEG" },
+        format: kind.name(),
         notes,
     })
 }
@@ -88,7 +94,7 @@ impl Source for ImageFile {
 
 impl ImageFile {
     /// Cuts a block out of the grey values of the whole section.
-    fn block<T: Sample>(&self, grey: Vec<T>, roi: Roi) -> Voxels
+    fn block<T: Voxel>(&self, grey: Vec<T>, roi: Roi) -> Voxels
     where
         Voxels: From<Array3<T>>,
     {
@@ -99,13 +105,13 @@ impl ImageFile {
 }
 
 /// Takes the colour of each pixel of `N` samples, as grey.
-fn luma_of<T: Sample, const N: usize>(samples: &[T]) -> Vec<T> {
+fn luma_of<T: Voxel, const N: usize>(samples: &[T]) -> Vec<T> {
     let (pixels, _) = samples.as_chunks::<N>();
     pixels.iter().map(|pixel| T::luma(pixel[0], pixel[1], pixel[2])).collect()
 }
 
 /// Takes the first sample of each pixel of `N` samples.
-fn first_of<T: Sample, const N: usize>(samples: &[T]) -> Vec<T> {
+fn first_of<T: Voxel, const N: usize>(samples: &[T]) -> Vec<T> {
     samples.iter().copied().step_by(N).collect()
 }
 

@@ -1,19 +1,33 @@
 //! The file formats, one module each, and what they share.
 
+mod absent;
 pub(crate) mod folder;
 pub(crate) mod hdf5;
+#[cfg(feature = "images")]
 pub(crate) mod image_file;
 pub(crate) mod mrc;
 pub(crate) mod nifti;
+mod open;
+#[cfg(feature = "images")]
 pub(crate) mod png;
 pub(crate) mod raw;
+pub(crate) mod sink;
+pub(crate) mod source;
 pub(crate) mod tiff;
+#[cfg(feature = "zarr")]
 pub(crate) mod zarr;
+pub(crate) mod zarr_paths;
+
+#[cfg(not(feature = "zarr"))]
+pub(crate) use absent::zarr;
+#[cfg(not(feature = "images"))]
+pub(crate) use absent::{image_file, png};
+
+pub use open::open;
 
 use crate::error::{Error, Result};
-use crate::limits::VOXEL_SIZE_NM;
-use crate::sample::Sample;
-use crate::{Roi, Voxels, limits, match_voxels};
+use crate::sample::Voxel;
+use crate::{Roi, VoxelSize, Voxels, limits, match_voxels};
 use ndarray::{Array3, s};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -23,7 +37,7 @@ use std::path::Path;
 ///
 /// `fill` gets the z of a section and the `[y, x]` voxels of the block in that section, row after
 /// row. Of several failing sections the error of the first one is returned.
-pub(crate) fn read_sections<T: Sample>(
+pub(crate) fn read_sections<T: Voxel>(
     roi: Roi,
     fill: impl Fn(usize, &mut [T]) -> Result<()> + Sync,
 ) -> Result<Array3<T>> {
@@ -61,7 +75,7 @@ pub(crate) const DOUBLE_DIGITS: usize = 9;
 pub(crate) fn voxel_size(nm: [f64; 3], digits: usize) -> Option<[f64; 3]> {
     let behind_the_point = digits - 1;
     let nm = nm.map(|length| format!("{length:.behind_the_point$e}").parse().unwrap_or(length));
-    nm.iter().all(|length| VOXEL_SIZE_NM.contains(length)).then_some(nm)
+    VoxelSize::new(nm).ok().map(VoxelSize::nm)
 }
 
 /// An error about a header or description whose values make no sense.

@@ -1,9 +1,10 @@
 //! Writes sections as PNG: one file, or a folder with one file per section.
 
 use super::bytes_of_rows;
+use crate::VolumeSpec;
 use crate::atomic::{AtomicFile, AtomicFolder};
 use crate::error::{Error, Result};
-use crate::writer::{Sink, VolumeSpec, cannot_write};
+use crate::formats::sink::{Sink, cannot_write};
 use crate::{VoxelType, Voxels};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};

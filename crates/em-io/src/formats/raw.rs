@@ -4,8 +4,8 @@
 
 use super::read_sections;
 use crate::error::{Error, Result};
-use crate::sample::{Sample, match_voxel_type};
-use crate::volume::Source;
+use crate::formats::source::Source;
+use crate::sample::{Endian, Sample, Voxel, match_voxel_type};
 use crate::{Roi, VoxelType, Voxels, limits};
 use ndarray::Array3;
 use std::fs::File;
@@ -14,18 +14,6 @@ use std::path::{Path, PathBuf};
 
 /// About as many bytes are read at a time, by each thread.
 const PIECE_BYTES: usize = 1 << 20;
-
-/// The order of the bytes of a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Endian {
-    Little,
-    Big,
-}
-
-impl Endian {
-    /// The order of this machine.
-    pub(crate) const NATIVE: Self = if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
-}
 
 /// How one voxel is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +94,7 @@ impl RawVoxels {
         match_voxel_type!(self.voxel_type(), T => self.read_as::<T>(file, roi).map(Voxels::from))
     }
 
-    fn read_as<T: Decode>(&self, file: &Path, roi: Roi) -> Result<Array3<T>> {
+    fn read_as<T: Voxel>(&self, file: &Path, roi: Roi) -> Result<Array3<T>> {
         read_sections(roi, |z, out| {
             let mut file = File::open(file).map_err(Error::io("open", &self.path))?;
             self.read_section(&mut file, z, roi, out)
@@ -114,7 +102,7 @@ impl RawVoxels {
     }
 
     /// Reads the block's part of one section.
-    pub(crate) fn read_section<T: Decode>(
+    pub(crate) fn read_section<T: Voxel>(
         &self,
         file: &mut File,
         z: usize,
@@ -151,14 +139,14 @@ impl RawVoxels {
         Ok(())
     }
 
-    fn decode<T: Decode>(&self, bytes: &[u8], out: &mut [T]) {
+    fn decode<T: Voxel>(&self, bytes: &[u8], out: &mut [T]) {
         match (self.stored, self.rescale) {
             (Stored::As(_), None) => T::decode(bytes, self.endian, out),
             (Stored::As(voxel_type), Some(rescale)) => {
                 match_voxel_type!(voxel_type, S => convert::<S, T>(bytes, self.endian, rescale, out))
             }
             (Stored::F64, rescale) => {
-                convert::<f64, T>(bytes, self.endian, rescale.unwrap_or(Rescale::IDENTITY), out);
+                convert_doubles(bytes, self.endian, rescale.unwrap_or(Rescale::IDENTITY), out);
             }
         }
     }
@@ -181,66 +169,27 @@ impl Stored {
 
 impl Rescale {
     const IDENTITY: Self = Self { slope: 1.0, intercept: 0.0 };
-}
 
-fn convert<S: Number, T: Sample>(bytes: &[u8], endian: Endian, rescale: Rescale, out: &mut [T]) {
-    let mut stored = vec![S::default(); out.len()];
-    S::decode(bytes, endian, &mut stored);
-    for (out, stored) in out.iter_mut().zip(stored) {
-        *out = T::from_f64(stored.into() * rescale.slope + rescale.intercept);
+    fn apply(self, stored: f64) -> f64 {
+        stored * self.slope + self.intercept
     }
 }
 
-/// A number that is made of bytes.
-pub(crate) trait Number: Copy + Default + Into<f64> + bytemuck::Pod {
-    /// Reads numbers that are stored one after another, as many as there are in both.
-    fn decode(bytes: &[u8], endian: Endian, out: &mut [Self]);
-
-    /// Puts the bytes of numbers, which are in the order of a file, into that of the machine.
-    fn reorder(values: &mut [Self], endian: Endian);
-
-    /// Replaces differences by values, each the sum of all up to it; integers wrap.
-    fn add_up(values: &mut [Self]);
+fn convert<S: Voxel, T: Voxel>(bytes: &[u8], endian: Endian, rescale: Rescale, out: &mut [T]) {
+    let mut stored = vec![S::default(); out.len()];
+    S::decode(bytes, endian, &mut stored);
+    for (out, stored) in out.iter_mut().zip(stored) {
+        *out = T::from_f64(rescale.apply(stored.to_f64()));
+    }
 }
 
-/// A voxel that is made of bytes.
-pub(crate) trait Decode: Number + Sample {}
-
-impl<T: Number + Sample> Decode for T {}
-
-macro_rules! number {
-    ($add:expr; $($type:ty),*) => {
-        $(impl Number for $type {
-            fn reorder(values: &mut [Self], endian: Endian) {
-                let reordered: fn(&Self) -> Self = match endian {
-                    Endian::Little if cfg!(target_endian = "big") => |v| Self::from_le_bytes(v.to_ne_bytes()),
-                    Endian::Big if cfg!(target_endian = "little") => |v| Self::from_be_bytes(v.to_ne_bytes()),
-                    _ => return,
-                };
-                values.iter_mut().for_each(|value| *value = reordered(value));
-            }
-
-            fn add_up(values: &mut [Self]) {
-                let add: fn(Self, Self) -> Self = $add;
-                values.iter_mut().fold(Self::default(), |sum, value| {
-                    *value = add(sum, *value);
-                    *value
-                });
-            }
-
-            fn decode(bytes: &[u8], endian: Endian, out: &mut [Self]) {
-                let pairs = out.iter_mut().zip(bytes.as_chunks().0);
-                match endian {
-                    Endian::Little => pairs.for_each(|(out, &value)| *out = Self::from_le_bytes(value)),
-                    Endian::Big => pairs.for_each(|(out, &value)| *out = Self::from_be_bytes(value)),
-                }
-            }
-        })*
-    };
+fn convert_doubles<T: Voxel>(bytes: &[u8], endian: Endian, rescale: Rescale, out: &mut [T]) {
+    let mut bits = vec![0_u64; out.len()];
+    u64::decode(bytes, endian, &mut bits);
+    for (out, bits) in out.iter_mut().zip(bits) {
+        *out = T::from_f64(rescale.apply(f64::from_bits(bits)));
+    }
 }
-
-number!(|a, b| a.wrapping_add(b); u8, i8, u16, i16, u32, i32);
-number!(|a, b| a + b; f32, f64);
 
 /// The fields of a binary header. What lies behind its end is 0.
 #[derive(Clone, Copy, Debug)]
@@ -263,18 +212,14 @@ impl Fields<'_> {
     }
 
     pub(crate) fn i64(&self, at: usize) -> i64 {
-        let (low, high) = match self.endian {
-            Endian::Little => (at, at + 4),
-            Endian::Big => (at + 4, at),
-        };
-        i64::from(self.i32(high)) << 32 | i64::from(self.number::<u32>(low))
-    }
-
-    pub(crate) fn f64(&self, at: usize) -> f64 {
         self.number(at)
     }
 
-    fn number<T: Number>(&self, at: usize) -> T {
+    pub(crate) fn f64(&self, at: usize) -> f64 {
+        f64::from_bits(self.number(at))
+    }
+
+    fn number<T: Voxel>(&self, at: usize) -> T {
         let mut value = [T::default()];
         T::decode(self.bytes.get(at..).unwrap_or_default(), self.endian, &mut value);
         value[0]
@@ -284,15 +229,6 @@ impl Fields<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn both_byte_orders_are_decoded() {
-        let mut out = [0_i16; 2];
-        i16::decode(&[0xff, 0xfe, 1, 0, 9], Endian::Big, &mut out);
-        assert_eq!(out, [-2, 256]);
-        i16::decode(&[0xfe, 0xff, 1, 0, 9], Endian::Little, &mut out);
-        assert_eq!(out, [-2, 1]);
-    }
 
     #[test]
     fn a_field_behind_the_end_is_zero() {

@@ -41,6 +41,15 @@ pub fn i32_at(z: usize, y: usize, x: usize) -> i32 {
     (i64::from(u32_at(z, y, x)) - (1 << 31)) as i32
 }
 
+/// Values that 64-bit floats do not hold, up to the largest.
+pub fn u64_at(z: usize, y: usize, x: usize) -> u64 {
+    u64::MAX - u64::from(u32_at(z, y, x))
+}
+
+pub fn i64_at(z: usize, y: usize, x: usize) -> i64 {
+    i64::MIN + i64::from(u32_at(z, y, x))
+}
+
 pub fn f32_at(z: usize, y: usize, x: usize) -> f32 {
     f32::from(u16_at(z, y, x)) * 0.25 - 100.0
 }

@@ -85,6 +85,7 @@ fn check_error(error: &Error, path: &Path, what: &str) {
         Error::Io { .. } => source.as_deref().is_some_and(reason),
         // These are about a file as a whole.
         Error::UnknownFormat { .. }
+        | Error::NotBuiltIn { .. }
         | Error::NotAStack { .. }
         | Error::TooManySections { .. }
         | Error::OutOfMemory { .. }

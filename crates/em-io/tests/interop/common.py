@@ -6,7 +6,7 @@ import numpy as np
 
 SHAPE = (5, 40, 37)
 SIZE_NM = [50.0, 4.6, 4.6]
-TYPES = {"u8": "uint8", "i8": "int8", "u16": "uint16", "i16": "int16", "u32": "uint32", "i32": "int32", "f32": "float32"}
+TYPES = {"u8": "uint8", "i8": "int8", "u16": "uint16", "i16": "int16", "u32": "uint32", "i32": "int32", "u64": "uint64", "i64": "int64", "f32": "float32"}
 
 
 def voxels(kind, shape=SHAPE):
@@ -21,6 +21,8 @@ def voxels(kind, shape=SHAPE):
         "i16": wide - 32768,
         "u32": wide * 65537,
         "i32": wide * 65537 - 2**31,
+        "u64": np.uint64(2**64 - 1) - (wide * 65537).astype(np.uint64),
+        "i64": wide * 65537 + np.iinfo(np.int64).min,
         "f32": wide * 0.25 - 100,
     }[kind].astype(TYPES[kind])
 

@@ -77,7 +77,8 @@ def niftis(out):
         array = voxels(kind)
         # NIfTI has x first; half of the files say micrometres, half millimetres.
         unit, nm = ("micron", 1000.0) if ending == "nii" else ("mm", 1e6)
-        image = nibabel.Nifti1Image(array.T, np.diag([*(s / nm for s in SIZE_NM[::-1]), 1]))
+        # nibabel wants 64-bit integers to be asked for.
+        image = nibabel.Nifti1Image(array.T, np.diag([*(s / nm for s in SIZE_NM[::-1]), 1]), dtype=array.dtype)
         image.header.set_xyzt_units(unit)
         nibabel.save(image, out.add(f"{kind}.{ending}", array, SIZE_NM))
 

@@ -1,6 +1,8 @@
 //! The best one-to-one matching of a sparse set of pairs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+
+use crate::DisjointSets;
 
 /// Chooses pairs `(a, b, score)`, with scores above 0 and at most 1, so that no `a` and no `b` occurs twice:
 /// as many as can be, and then the largest sum of scores. Returns the chosen scores.
@@ -16,26 +18,20 @@ pub(super) fn best(pairs: &[(usize, usize, f64)]) -> Vec<f64> {
 
 /// Splits pairs into groups that share no `a` and no `b`, in the order of their first pair.
 fn groups(pairs: &[(usize, usize, f64)]) -> Vec<Vec<(usize, usize, f64)>> {
-    let mut parents: Vec<usize> = (0..pairs.len()).collect();
-    fn root(parents: &mut [usize], mut pair: usize) -> usize {
-        while parents[pair] != pair {
-            parents[pair] = parents[parents[pair]];
-            pair = parents[pair];
-        }
-        pair
-    }
+    let count = u32::try_from(pairs.len()).expect("2^32 pairs do not fit into memory");
+    let mut sets = DisjointSets::new(count);
     let (mut by_a, mut by_b) = (HashMap::new(), HashMap::new());
-    for (index, &(a, b, _)) in pairs.iter().enumerate() {
+    for (index, &(a, b, _)) in (0..).zip(pairs) {
         for first in [*by_a.entry(a).or_insert(index), *by_b.entry(b).or_insert(index)] {
-            let (first, this) = (root(&mut parents, first), root(&mut parents, index));
-            parents[first.max(this)] = first.min(this);
+            sets.join(first, index);
         }
     }
-    let mut groups: BTreeMap<usize, Vec<_>> = BTreeMap::new();
-    for (index, &pair) in pairs.iter().enumerate() {
-        groups.entry(root(&mut parents, index)).or_default().push(pair);
+    let (numbers, count) = sets.numbered();
+    let mut groups = vec![Vec::new(); count as usize];
+    for (number, &pair) in numbers.into_iter().zip(pairs) {
+        groups[number as usize].push(pair);
     }
-    groups.into_values().collect()
+    groups
 }
 
 /// Solves one group with the Hungarian method in its form by shortest augmenting paths

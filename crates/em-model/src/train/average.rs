@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use tch::Tensor;
 
-use crate::unet::UNet;
-use crate::{Architecture, Device, Result};
+use crate::error::Computed;
+use crate::network::UNet;
+use crate::{Architecture, Device};
 
 #[derive(Debug)]
 pub(super) struct Average {
@@ -16,18 +17,23 @@ pub(super) struct Average {
 
 impl Average {
     /// Starts with the weights of `net`; `None` where nothing is averaged.
-    pub fn new(decay: f64, net: &UNet, architecture: &Architecture, device: Device) -> Result<Option<Self>> {
+    pub fn new(
+        decay: f64,
+        net: &UNet,
+        architecture: &Architecture,
+        device: Device,
+    ) -> Computed<Option<Self>> {
         if decay == 0.0 {
             return Ok(None);
         }
-        let mut average = Self { net: UNet::new(architecture, device, 0)?, decay };
+        let mut average = Self { net: UNet::unfilled(architecture, device)?, decay };
         let difference = average.net.parameters_mut().load(&tensors(net))?;
         assert!(difference.is_none(), "two networks of one architecture have the same weights");
         Ok(Some(average))
     }
 
     /// Moves the average towards `net` after step number `step`, from 1.
-    pub fn follow(&mut self, net: &UNet, step: usize) -> Result<()> {
+    pub fn follow(&mut self, net: &UNet, step: usize) -> Computed<()> {
         let _guard = tch::no_grad_guard();
         let step = step as f64;
         let kept = self.decay.min((1.0 + step) / (10.0 + step));
@@ -43,7 +49,7 @@ impl Average {
     }
 
     /// Puts saved weights back. Returns the first difference if they do not fit.
-    pub fn load(&mut self, tensors: &BTreeMap<String, Tensor>) -> Result<Option<String>> {
+    pub fn load(&mut self, tensors: &BTreeMap<String, Tensor>) -> Computed<Option<String>> {
         self.net.parameters_mut().load(tensors)
     }
 }

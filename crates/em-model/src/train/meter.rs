@@ -2,9 +2,10 @@
 
 use tch::{Kind, Tensor};
 
-use crate::history::Scores;
-use crate::validate::{counts_of, tally_of};
-use crate::{Device, Error, Result};
+use super::validation::{counts_of, tally_of};
+use crate::augment::Targets;
+use crate::error::Computed;
+use crate::{Device, EpochScores, Error};
 
 /// Steps between two looks at the loss, which make an accelerator wait.
 const STEPS_BETWEEN_LOOKS: usize = 16;
@@ -23,11 +24,17 @@ impl Meter {
         Self { device, loss: None, tally: None, tiles: 0 }
     }
 
-    pub fn add(&mut self, loss: &Tensor, probabilities: &Tensor, masks: &Tensor, tiles: usize) -> Result<()> {
+    pub fn add(
+        &mut self,
+        loss: &Tensor,
+        probabilities: &Tensor,
+        targets: &Targets,
+        tiles: usize,
+    ) -> Computed<()> {
         let _guard = tch::no_grad_guard();
         self.tiles += tiles;
         let loss = loss.f_detach()?.f_to_kind(Kind::Double)? * tiles as f64;
-        let tally = tally_of(&probabilities.f_detach()?, masks)?;
+        let tally = tally_of(&probabilities.f_detach()?, targets)?;
         self.loss = Some(self.loss.take().map_or_else(|| loss.shallow_clone(), |sum| sum + &loss));
         self.tally = Some(self.tally.take().map_or_else(|| tally.shallow_clone(), |sum| sum + &tally));
         Ok(())
@@ -38,21 +45,21 @@ impl Meter {
     }
 
     /// The mean loss so far: at each step on the CPU, where a look costs nothing, else now and then.
-    pub fn loss_now_and_then(&self, step: usize, epoch: usize, steps: usize) -> Result<Option<f64>> {
+    pub fn loss_now_and_then(&self, step: usize, epoch: usize, steps: usize) -> Computed<Option<f64>> {
         if self.device != Device::Cpu && !step.is_multiple_of(STEPS_BETWEEN_LOOKS) {
             return Ok(None);
         }
         self.mean_loss(epoch, steps).map(Some)
     }
 
-    pub fn scores(&self, epoch: usize, steps: usize) -> Result<Scores> {
+    pub fn scores(&self, epoch: usize, steps: usize) -> Computed<EpochScores> {
         let counts = self.tally.as_ref().map(counts_of).transpose()?.unwrap_or_default();
-        Ok(Scores { loss: self.mean_loss(epoch, steps)?, counts })
+        Ok(EpochScores { loss: self.mean_loss(epoch, steps)?, counts })
     }
 
-    fn mean_loss(&self, epoch: usize, steps: usize) -> Result<f64> {
+    fn mean_loss(&self, epoch: usize, steps: usize) -> Computed<f64> {
         let sum = self.loss.as_ref().map_or(0.0, |sum| sum.double_value(&[]));
         let loss = sum / self.tiles.max(1) as f64;
-        if loss.is_finite() { Ok(loss) } else { Err(Error::Diverged { loss, epoch, steps }) }
+        if loss.is_finite() { Ok(loss) } else { Err(Error::Diverged { loss, epoch, steps }.into()) }
     }
 }

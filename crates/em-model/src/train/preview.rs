@@ -4,9 +4,10 @@ use em_data::Sampler;
 use ndarray::{Array2, Array3};
 use tch::{Kind, Tensor};
 
-use super::{Training, state};
+use super::{Training, TrainingSettings, state};
 use crate::Result;
-use crate::batch::{BatchConfig, DeviceVolumes};
+use crate::augment::{BatchConfig, DeviceVolumes, Targets};
+use crate::error::Computed;
 
 /// A changed training tile.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,13 +26,17 @@ impl Training<'_> {
     ///
     /// Fails if settings do not fit together or the data.
     pub fn sample_tiles(&self, count: usize) -> Result<Vec<SampleTile>> {
-        let seed = self.config.seed;
-        let sampler = Sampler::new(self.set, &self.split.train, self.tiling, self.augmentation, seed)?;
+        Ok(self.cut_samples(count)?)
+    }
+
+    fn cut_samples(&self, count: usize) -> Computed<Vec<SampleTile>> {
+        let TrainingSettings { tiling, augmentation, train, .. } = &self.settings;
+        let sampler = Sampler::new(self.set, &self.split.train, tiling, augmentation, train.seed)?;
         let volumes = DeviceVolumes::upload(self.set, self.device.torch())?;
-        let batch = BatchConfig::new(self.architecture, self.tiling, self.normalization);
-        tch::manual_seed(state::epoch_seed(seed, 0));
+        let batch = BatchConfig::new(&self.architecture, tiling, self.normalization);
+        tch::manual_seed(state::epoch_seed(train.seed, 0));
         let chosen: Vec<_> = sampler.epoch(0).into_iter().take(count).collect();
-        let (inputs, masks) = volumes.batch(&chosen, &batch)?;
+        let (inputs, Targets { masks, .. }) = volumes.batch(&chosen, &batch)?;
         // A volume is shown by its middle section.
         let (inputs, masks) = match batch.tile_depth {
             None => (inputs, masks),
@@ -41,13 +46,12 @@ impl Training<'_> {
             }
         };
         let middle = batch.context_sections / 2;
-        let classes = self.set.classes().len() as i64;
         (0..chosen.len() as i64)
             .map(|tile| {
                 let grey = inputs.f_get(tile)?.f_get(middle as i64)?;
-                let masks = masks.f_get(tile)?.f_narrow(0, 0, classes)?;
+                let masks = masks.f_get(tile)?;
                 let (height, width) = grey.size2()?;
-                let (_, rows, columns) = masks.size3()?;
+                let (classes, rows, columns) = masks.size3()?;
                 let masks: Vec<bool> = floats(&masks)?.into_iter().map(|v| v > 0.5).collect();
                 let fits = "the tensor has as many numbers as its shape says";
                 Ok(SampleTile {
@@ -61,7 +65,7 @@ impl Training<'_> {
     }
 }
 
-fn floats(tensor: &Tensor) -> Result<Vec<f32>> {
+fn floats(tensor: &Tensor) -> Computed<Vec<f32>> {
     let flat = tensor.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?.f_view(-1)?;
     Ok(Vec::try_from(flat)?)
 }

@@ -1,16 +1,15 @@
-//! What a training remembers between epochs, and the files that hold it.
+//! What a training remembers between epochs, and how it is saved.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::average::{Average, tensors};
+use super::average::tensors;
+use super::learner::Learner;
 use super::{TrainConfig, Training};
-use crate::history::{EpochRecord, to_csv};
-use crate::optimizer::Optimizer;
-use crate::run_folder::FORMAT_VERSION;
-use crate::unet::UNet;
-use crate::{Error, ModelCard, Result, RunFolder, ScheduleKind, checkpoint};
+use crate::error::Computed;
+use crate::run::{FORMAT_VERSION, checkpoint, write_history};
+use crate::{EpochRecord, Error, ModelCard, Result, RunFolder, ScheduleKind};
 
 /// Epochs in a row without any foreground after which a training is given up.
 const EPOCHS_OF_BACKGROUND: usize = 3;
@@ -18,9 +17,6 @@ const EPOCHS_OF_BACKGROUND: usize = 3;
 /// What the names of the optimiser's moments, and of averaged weights, begin with.
 const MOMENT: &str = "optimizer.";
 const AVERAGE: &str = "average.";
-
-/// The key of the state's text in `last/state.safetensors`.
-const STATE: &str = "state";
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct State {
@@ -78,19 +74,14 @@ impl State {
     }
 
     /// Reads the state of a run and puts weights and moments back.
-    pub fn load(
-        run: &RunFolder,
-        net: &mut UNet,
-        optimizer: &mut Optimizer,
-        average: Option<&mut Average>,
-    ) -> Result<Self> {
+    pub fn load(run: &RunFolder, learner: &mut Learner) -> Computed<Self> {
         let path = run.state();
-        let device = net.parameters().device();
-        let (tensors, texts) = checkpoint::read(&path, device)?;
-        let problem = |problem: String| Error::RunFile { path: path.clone(), problem };
-        let text = texts.get(STATE).ok_or_else(|| problem("holds no training state".into()))?;
-        let state: Self =
-            serde_json::from_str(text).map_err(|error| problem(format!("is damaged: {error}")))?;
+        let device = learner.net.parameters().device();
+        let (tensors, text) = checkpoint::read_state(run, device)?;
+        let mut state: Self = serde_json::from_str(&text).map_err(|error| Error::RunFile {
+            path: path.clone(),
+            problem: format!("is damaged: {error}"),
+        })?;
         let (mut weights, mut moments, mut averaged) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (name, tensor) in tensors {
             if let Some(moment) = name.strip_prefix(MOMENT) {
@@ -101,21 +92,36 @@ impl State {
                 weights.insert(name, tensor);
             }
         }
-        if let Some(average) = average
-            && let Some(difference) = average.load(&averaged)?
-        {
-            let difference = format!("the average of the weights: {difference}");
-            return Err(Error::OtherArchitecture { path, difference });
+        let of_average = match &mut learner.average {
+            Some(average) => average.load(&averaged)?,
+            None => None,
+        };
+        let difference = match of_average {
+            Some(difference) => Some(format!("the average of the weights: {difference}")),
+            None => learner.net.parameters_mut().load(&weights)?,
+        };
+        if let Some(difference) = difference {
+            return Err(Error::OtherArchitecture { path, difference }.into());
         }
-        if let Some(difference) = net.parameters_mut().load(&weights)? {
-            return Err(Error::OtherArchitecture { path, difference });
-        }
-        if let Some(name) = optimizer.load(&moments, state.optimizer_steps)? {
+        if let Some(name) = learner.optimizer.load(&moments, state.optimizer_steps)? {
             let difference = format!("the optimiser's `{name}` is missing or has another shape");
-            return Err(Error::OtherArchitecture { path, difference });
+            return Err(Error::OtherArchitecture { path, difference }.into());
+        }
+        if !is_whole(run) {
+            state.best = None;
         }
         Ok(state)
     }
+}
+
+/// Whether weights and card are there and belong together.
+///
+/// A kill between the two leaves a pair that no one can use. The epoch that wrote it comes again, and
+/// has to replace it whatever its score is then: on an accelerator it may not be the same.
+fn is_whole(run: &RunFolder) -> bool {
+    let Ok(card) = ModelCard::read(run) else { return false };
+    let Ok(found) = checkpoint::sha256_of_file(&run.weights()) else { return false };
+    card.weights_sha256.is_none_or(|known| known == found)
 }
 
 /// Writes an epoch: the model if it is the best, the history, and last the state.
@@ -123,44 +129,42 @@ impl State {
 /// A kill in between leaves the earlier state, from which the same epoch follows again.
 pub(super) fn save(
     training: &Training<'_>,
-    net: &UNet,
-    average: Option<&Average>,
-    optimizer: &Optimizer,
+    run: &RunFolder,
+    learner: &Learner,
     state: &State,
     best: bool,
-) -> Result<()> {
-    let run = training.run;
+) -> Computed<()> {
     if best {
-        let kept = tensors(average.map_or(net, Average::net));
-        checkpoint::write(&run.weights(), &kept, HashMap::from([("format".into(), "pt".into())]))?;
-        card(training, state).write(run)?;
+        let weights_sha256 = checkpoint::write_weights(run, &tensors(learner.kept()))?;
+        card(training, state, weights_sha256).write(run)?;
     }
-    let csv = to_csv(&state.records, training.set.classes());
-    em_io::write_atomically(&run.history(), |file| file.write_all(csv.as_bytes()))?;
-    let (moments, optimizer_steps) = optimizer.state();
-    let mut saved = tensors(net);
+    write_history(run, &state.records, training.set.classes())?;
+    let (moments, optimizer_steps) = learner.optimizer.state();
+    let mut saved = tensors(&learner.net);
     saved.extend(moments.into_iter().map(|(name, tensor)| (format!("{MOMENT}{name}"), tensor)));
-    if let Some(average) = average {
+    if let Some(average) = &learner.average {
         let averaged = tensors(average.net()).into_iter();
         saved.extend(averaged.map(|(name, tensor)| (format!("{AVERAGE}{name}"), tensor)));
     }
     let state = State { optimizer_steps, ..state.clone() };
     let text = serde_json::to_string(&state).expect("a state has no maps");
-    checkpoint::write(&run.state(), &saved, HashMap::from([(STATE.into(), text)]))
+    checkpoint::write_state(run, &saved, text)
 }
 
-fn card(training: &Training<'_>, state: &State) -> ModelCard {
+fn card(training: &Training<'_>, state: &State, weights_sha256: String) -> ModelCard {
     let record = state.records.last().expect("a card is written after an epoch");
     let classes = training.set.classes();
     ModelCard {
         format_version: FORMAT_VERSION,
+        weights_sha256: Some(weights_sha256),
         architecture: training.architecture.clone(),
         classes: classes.to_vec(),
         normalization: training.normalization,
-        thresholds: classes.iter().map(|class| (class.clone(), 0.5)).collect(),
-        tile_size: training.tiling.tile_size,
+        predict: Some(training.settings.predict.clone()),
+        thresholds_of_version_1: BTreeMap::new(),
+        tile_size: training.settings.tiling.tile_size,
         voxel_size_nm: training.voxel_size_nm,
-        seed: training.config.seed,
+        seed: training.settings.train.seed,
         epoch: record.epoch,
         em_model: env!("CARGO_PKG_VERSION").into(),
         libtorch: crate::LIBTORCH_VERSION.into(),

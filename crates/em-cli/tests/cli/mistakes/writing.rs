@@ -112,7 +112,7 @@ fn a_place_that_cannot_be_written() {
     hint: a file has the name of a folder that is needed: choose another path
     ");
     assert_snapshot!(lab.mistake(&format!("{TRAIN} --set output.folder=run.toml/run")), @"
-    error: cannot read folder `[DIR]/run.toml/run`
+    error: cannot create folder `[DIR]/run.toml/run`
       because: Not a directory (os error 20)
     hint: a file has the name of a folder that is needed: choose another path
     ");

@@ -8,6 +8,8 @@ mod read;
 #[cfg(feature = "hdf5")]
 mod write;
 
+#[cfg(not(feature = "hdf5"))]
+pub(crate) use super::absent::hdf5::{create, open};
 #[cfg(feature = "hdf5")]
 pub(crate) use read::open;
 #[cfg(feature = "hdf5")]
@@ -31,23 +33,6 @@ pub(crate) fn split(path: &Path) -> Option<(PathBuf, String)> {
 /// Tells whether a path is named like a file of this format.
 pub(crate) fn has_ending(path: &Path) -> bool {
     path.extension().is_some_and(|found| ENDINGS.iter().any(|ending| found.eq_ignore_ascii_case(ending)))
-}
-
-/// Says how to read such a file, where the program was built without the library.
-#[cfg(not(feature = "hdf5"))]
-pub(crate) fn open(path: &Path, _dataset: Option<&str>) -> crate::Result<crate::Volume> {
-    Err(crate::Error::UnknownFormat { path: path.to_path_buf(), found: "an HDF5 file" })
-}
-
-/// Says how to write such a file, where the program was built without the library.
-#[cfg(not(feature = "hdf5"))]
-pub(crate) fn create(
-    path: &Path,
-    _: crate::VolumeSpec,
-    _: crate::WriteOptions,
-) -> crate::Result<Box<dyn crate::writer::Sink>> {
-    let expected = "a program that was built with the feature `hdf5`";
-    Err(crate::writer::cannot_write(path, "HDF5".into(), expected))
 }
 
 #[cfg(test)]

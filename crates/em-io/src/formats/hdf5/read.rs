@@ -2,10 +2,11 @@
 //!
 //! The library has one lock for everything, so that blocks are read one after another.
 
+use crate::Volume;
 use crate::error::{Error, Result};
+use crate::formats::source::{Source, VolumeInfo};
 use crate::formats::{DOUBLE_DIGITS, DOUBLE_NOTE, voxel_size};
 use crate::sample::match_voxel_type;
-use crate::volume::{Info, Source, Volume};
 use crate::{Roi, VoxelType, Voxels, limits};
 use hdf5_metno::types::{FloatSize, IntSize, TypeDescriptor};
 use hdf5_metno::{Dataset, File, Group, Hyperslab, SliceOrIndex};
@@ -33,7 +34,7 @@ pub(crate) fn open(path: &Path, dataset: Option<&str>) -> Result<Volume> {
         path: shown.clone(),
         page: 0,
         found: format!("stored as {:?}", dataset.dtype().and_then(|dtype| dtype.to_descriptor()).ok()),
-        expected: "8-, 16- or 32-bit integers or 32- or 64-bit float",
+        expected: "8- to 64-bit integers or 32- or 64-bit float",
     })?;
     let axes = Axes::of(&dataset.shape())
         .ok_or_else(|| not_a_stack(&shown, format!("an array of {:?}", dataset.shape()), &file))?;
@@ -45,7 +46,7 @@ pub(crate) fn open(path: &Path, dataset: Option<&str>) -> Result<Volume> {
     if is_double {
         notes.push(DOUBLE_NOTE.into());
     }
-    let info = Info {
+    let info = VolumeInfo {
         path: Some(shown.clone()),
         shape: axes.shape,
         voxel_type,
@@ -171,9 +172,11 @@ fn voxel_type(dataset: &Dataset) -> Option<(VoxelType, bool)> {
         TypeDescriptor::Unsigned(IntSize::U1) => VoxelType::U8,
         TypeDescriptor::Unsigned(IntSize::U2) => VoxelType::U16,
         TypeDescriptor::Unsigned(IntSize::U4) => VoxelType::U32,
+        TypeDescriptor::Unsigned(IntSize::U8) => VoxelType::U64,
         TypeDescriptor::Integer(IntSize::U1) => VoxelType::I8,
         TypeDescriptor::Integer(IntSize::U2) => VoxelType::I16,
         TypeDescriptor::Integer(IntSize::U4) => VoxelType::I32,
+        TypeDescriptor::Integer(IntSize::U8) => VoxelType::I64,
         TypeDescriptor::Float(FloatSize::U4) => VoxelType::F32,
         TypeDescriptor::Float(FloatSize::U8) => return Some((VoxelType::F32, true)),
         _ => return None,

@@ -2,8 +2,8 @@
 
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
+use crate::formats::sink::Sink;
 use crate::sample::match_voxel_type;
-use crate::writer::Sink;
 use crate::{VolumeSpec, Voxels, WriteOptions, match_voxels};
 use hdf5_metno::{Dataset, File, Hyperslab, SliceOrIndex};
 use std::path::{Path, PathBuf};

@@ -1,11 +1,13 @@
 //! Reads MRC: the header, and from there on uncompressed voxels.
 
 use super::{HEADER_BYTES, IMOD_STAMP, at};
+use crate::Volume;
 use crate::VoxelType;
 use crate::error::{Error, Result};
-use crate::formats::raw::{Endian, Fields, RawVoxels, Stored};
+use crate::formats::raw::{Fields, RawVoxels, Stored};
+use crate::formats::source::VolumeInfo;
 use crate::formats::{FLOAT_DIGITS, damaged, voxel_size};
-use crate::volume::{Info, Volume};
+use crate::sample::Endian;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -42,7 +44,7 @@ pub(crate) fn open(path: &Path) -> Result<Volume> {
     };
     check_axes(path, &fields)?;
     raw.check(Some(file_bytes))?;
-    let info = Info {
+    let info = VolumeInfo {
         path: Some(path.to_path_buf()),
         shape: raw.shape,
         voxel_type: raw.voxel_type(),

@@ -1,11 +1,12 @@
 //! Writes MRC, in the mode that IMOD, mrcfile and others read with the same values.
 
 use super::{HEADER_BYTES, IMOD_STAMP, MAGIC, VERSION, at};
+use crate::VolumeSpec;
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::formats::bytes_of_rows;
-use crate::writer::{Sink, VolumeSpec, cannot_write};
-use crate::{VoxelType, Voxels, match_voxels};
+use crate::formats::sink::{Sink, cannot_write};
+use crate::{Voxel, VoxelType, Voxels, match_voxels};
 use ndarray::Axis;
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ fn mode(path: &Path, voxel_type: VoxelType) -> Result<i32> {
         VoxelType::I16 => Ok(1),
         VoxelType::F32 => Ok(2),
         VoxelType::U8 | VoxelType::U16 => Ok(6),
-        VoxelType::U32 | VoxelType::I32 => {
+        VoxelType::U32 | VoxelType::I32 | VoxelType::U64 | VoxelType::I64 => {
             let what = format!("{voxel_type} voxels");
             Err(cannot_write(path, what, "8- or 16-bit integers or 32-bit float for MRC"))
         }
@@ -137,7 +138,7 @@ struct Summary {
 impl Summary {
     fn add(&mut self, sections: &Voxels, z: usize) {
         match_voxels!(sections, array => {
-            for value in array.index_axis(Axis(0), z).iter().map(|&v| f64::from(v)).filter(|v| !v.is_nan()) {
+            for value in array.index_axis(Axis(0), z).iter().map(|v| v.to_f64()).filter(|v| !v.is_nan()) {
                 let (low, high) = self.range.unwrap_or((value, value));
                 self.range = Some((low.min(value), high.max(value)));
                 self.count += 1.0;

@@ -2,8 +2,9 @@
 
 use crate::VoxelType;
 use crate::error::{Error, Result};
-use crate::formats::raw::{Endian, Fields, RawVoxels, Rescale, Stored};
+use crate::formats::raw::{Fields, RawVoxels, Rescale, Stored};
 use crate::formats::{FLOAT_DIGITS, damaged, voxel_size};
+use crate::sample::Endian;
 use std::path::Path;
 
 /// The longer of the two headers, that of NIfTI-2.
@@ -148,6 +149,8 @@ fn stored(path: &Path, datatype: i16) -> Result<Stored> {
         4 => Stored::As(VoxelType::I16),
         768 => Stored::As(VoxelType::U32),
         8 => Stored::As(VoxelType::I32),
+        1280 => Stored::As(VoxelType::U64),
+        1024 => Stored::As(VoxelType::I64),
         16 => Stored::As(VoxelType::F32),
         64 => Stored::F64,
         other => return Err(unsupported(path, format!("of NIfTI data type {other}"))),
@@ -179,6 +182,6 @@ fn unsupported(path: &Path, found: String) -> Error {
         path: path.to_path_buf(),
         page: 0,
         found,
-        expected: "8-, 16- or 32-bit integers or 32- or 64-bit float in one .nii file",
+        expected: "8- to 64-bit integers or 32- or 64-bit float in one .nii file",
     }
 }

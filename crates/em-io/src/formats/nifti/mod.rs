@@ -7,10 +7,11 @@
 mod gzip;
 mod header;
 
+use crate::Volume;
 use crate::error::{Error, Result};
 use crate::formats::DOUBLE_NOTE;
 use crate::formats::raw::Stored;
-use crate::volume::{Info, Volume};
+use crate::formats::source::VolumeInfo;
 use header::{HEADER_BYTES, Header};
 use std::fs::File;
 use std::io::Read;
@@ -43,7 +44,7 @@ pub(crate) fn open_compressed(path: &Path) -> Result<Volume> {
     Ok(Volume::new(info, gzip::Compressed::new(header.voxels, file_bytes)?))
 }
 
-fn info(path: &Path, header: &Header) -> Info {
+fn info(path: &Path, header: &Header) -> VolumeInfo {
     let mut notes = Vec::new();
     match (header.voxels.rescale, header.voxels.stored) {
         (Some(rescale), _) => notes.push(format!(
@@ -56,7 +57,7 @@ fn info(path: &Path, header: &Header) -> Info {
     if header.has_no_unit {
         notes.push("the voxel size has no unit and is left out".into());
     }
-    Info {
+    VolumeInfo {
         path: Some(path.to_path_buf()),
         shape: header.voxels.shape,
         voxel_type: header.voxels.voxel_type(),

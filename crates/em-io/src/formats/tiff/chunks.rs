@@ -4,53 +4,14 @@
 
 use super::page::{Page, Pixels};
 use crate::Roi;
-use crate::sample::Sample;
+use crate::sample::Voxel;
 use std::io::{Read, Seek};
 use std::ops::Range;
 use tiff::decoder::{Decoder, DecodingResult};
 use tiff::{TiffError, TiffFormatError, TiffResult};
 
-/// A sample that the decoder delivers.
-pub(super) trait ChunkSample: Sample {
-    /// Takes the samples out, where they are of this type.
-    fn from_chunk(chunk: DecodingResult) -> Option<Vec<Self>>;
-}
-
-macro_rules! chunk_sample {
-    ($type:ty, $variant:ident) => {
-        impl ChunkSample for $type {
-            fn from_chunk(chunk: DecodingResult) -> Option<Vec<Self>> {
-                match chunk {
-                    DecodingResult::$variant(samples) => Some(samples),
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-chunk_sample!(u8, U8);
-chunk_sample!(i8, I8);
-chunk_sample!(u16, U16);
-chunk_sample!(i16, I16);
-chunk_sample!(u32, U32);
-chunk_sample!(i32, I32);
-
-impl ChunkSample for f32 {
-    fn from_chunk(chunk: DecodingResult) -> Option<Vec<Self>> {
-        match chunk {
-            DecodingResult::F32(samples) => Some(samples),
-            // All 16-bit floats are 32-bit ones, too.
-            DecodingResult::F16(samples) => Some(samples.into_iter().map(f32::from).collect()),
-            // The volume has a note of it.
-            DecodingResult::F64(samples) => Some(samples.into_iter().map(|v| v as f32).collect()),
-            _ => None,
-        }
-    }
-}
-
 /// Fills `out` with the `[y, x]` part of a block, from the decoder's current page.
-pub(super) fn read_block<T: ChunkSample, R: Read + Seek>(
+pub(super) fn read_block<T: Voxel, R: Read + Seek>(
     decoder: &mut Decoder<R>,
     page: &Page,
     roi: Roi,
@@ -113,7 +74,7 @@ impl Grid {
     }
 
     /// Decodes a chunk to grey values, row after row, `size` being its height and width.
-    fn grey<T: ChunkSample, R: Read + Seek>(
+    fn grey<T: Voxel, R: Read + Seek>(
         &self,
         decoder: &mut Decoder<R>,
         index: usize,
@@ -126,7 +87,7 @@ impl Grid {
                 let row_bytes = (size[1] * usize::from(bits)).div_ceil(8);
                 let packed = decode::<u8, R>(decoder, index, row_bytes * size[0])?;
                 let grey = unpack(&packed, row_bytes, size[1], bits);
-                T::from_chunk(DecodingResult::U8(grey)).ok_or_else(inconsistent)
+                T::from_tiff(DecodingResult::U8(grey)).ok_or_else(inconsistent)
             }
             (Pixels::First { samples }, None) => {
                 let all = decode::<T, R>(decoder, index, pixels * samples)?;
@@ -148,13 +109,13 @@ impl Grid {
 }
 
 /// Decodes a chunk to at least `len` samples.
-fn decode<T: ChunkSample, R: Read + Seek>(
+fn decode<T: Voxel, R: Read + Seek>(
     decoder: &mut Decoder<R>,
     index: usize,
     len: usize,
 ) -> TiffResult<Vec<T>> {
     let chunk = decoder.read_chunk(u32::try_from(index)?)?;
-    T::from_chunk(chunk).filter(|samples| samples.len() >= len).ok_or_else(inconsistent)
+    T::from_tiff(chunk).filter(|samples| samples.len() >= len).ok_or_else(inconsistent)
 }
 
 fn inconsistent() -> TiffError {

@@ -2,7 +2,8 @@
 
 use super::page::{Page, Pixels};
 use crate::VoxelType;
-use crate::formats::raw::{Endian, RawVoxels, Stored};
+use crate::formats::raw::{RawVoxels, Stored};
+use crate::sample::Endian;
 use std::io::{Read, Seek};
 use std::path::Path;
 use tiff::decoder::Decoder;
@@ -26,7 +27,7 @@ pub(super) fn sections<R: Read + Seek>(
         path: path.to_path_buf(),
         start: one_piece(decoder, page)?,
         shape: [sections, page.size[0], page.size[1]],
-        stored: if page.bits == 64 { Stored::F64 } else { Stored::As(page.voxel_type) },
+        stored: if page.is_double() { Stored::F64 } else { Stored::As(page.voxel_type) },
         endian: match decoder.byte_order() {
             ByteOrder::LittleEndian => Endian::Little,
             ByteOrder::BigEndian => Endian::Big,

@@ -7,8 +7,9 @@
 use super::chunks::{Grid, copy_overlap, touched};
 use super::page::{Page, Pixels};
 use crate::Roi;
-use crate::formats::raw::{Decode, Endian, RawVoxels};
+use crate::formats::raw::RawVoxels;
 use crate::limits;
+use crate::sample::{Endian, Voxel};
 use libdeflater::Decompressor;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -17,7 +18,7 @@ use tiff::tags::{ByteOrder, CompressionMethod, Tag};
 use weezl::{BitOrder, LzwStatus};
 
 /// Reads the block's part of a page; `false` where that is for the decoder to do.
-pub(super) fn read_block<T: Decode, R: Read + Seek>(
+pub(super) fn read_block<T: Voxel, R: Read + Seek>(
     decoder: &mut Decoder<R>,
     file: &mut File,
     page: &Page,
@@ -31,7 +32,7 @@ pub(super) fn read_block<T: Decode, R: Read + Seek>(
 }
 
 /// Reads voxels that lie one after another.
-fn read_raw<T: Decode>(raw: &RawVoxels, file: &mut File, roi: Roi, out: &mut [T]) -> bool {
+fn read_raw<T: Voxel>(raw: &RawVoxels, file: &mut File, roi: Roi, out: &mut [T]) -> bool {
     let roi = Roi { start: [0, roi.start[1], roi.start[2]], ..roi };
     raw.read_section(file, 0, roi, out).is_ok()
 }
@@ -97,7 +98,7 @@ impl Packed {
     }
 
     /// Unpacks the chunks that the block touches; `None` where one of them is damaged.
-    fn read<T: Decode>(&self, file: &mut File, page: &Page, roi: Roi, out: &mut [T]) -> Option<()> {
+    fn read<T: Voxel>(&self, file: &mut File, page: &Page, roi: Roi, out: &mut [T]) -> Option<()> {
         let ([_, top, left], [_, bottom, right]) = (roi.start, roi.end());
         let mut unpacker = Unpacker::new(self.packing);
         let (mut packed, mut bytes) = (Vec::new(), Vec::new());
@@ -129,7 +130,7 @@ impl Packed {
     }
 
     /// Makes voxels, in rows of `width`, of what was unpacked.
-    fn finish<T: Decode>(&self, voxels: &mut [T], width: usize) {
+    fn finish<T: Voxel>(&self, voxels: &mut [T], width: usize) {
         T::reorder(voxels, self.endian);
         if self.differences {
             voxels.chunks_exact_mut(width).for_each(|row| T::add_up(row));

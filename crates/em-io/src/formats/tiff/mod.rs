@@ -13,7 +13,6 @@ mod read;
 mod write;
 
 pub(crate) use read::open;
-pub use write::TiffCompression;
 pub(crate) use write::{Flavour, create};
 
 use crate::error::Error;

@@ -4,9 +4,9 @@
 //! z (or only time) may be longer than 1, so that `DimensionOrder` changes nothing.
 
 use super::description::{not_a_stack, unit_nm};
+use crate::VolumeSpec;
 use crate::error::{Error, Result};
 use crate::formats::{DOUBLE_DIGITS, damaged, voxel_size};
-use crate::writer::VolumeSpec;
 use crate::{VoxelType, limits};
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
@@ -201,18 +201,24 @@ fn length_nm(element: &BytesStart<'_>, axis: &str) -> Result<Option<f64>, quick_
     Ok(length.and_then(|text| Some(text.trim().parse::<f64>().ok()? * unit_nm?)))
 }
 
+/// Returns what OME calls a type, `None` for 64-bit integers, which it does not have.
+pub(super) fn pixel_type(voxel_type: VoxelType) -> Option<&'static str> {
+    match voxel_type {
+        VoxelType::U8 => Some("uint8"),
+        VoxelType::I8 => Some("int8"),
+        VoxelType::U16 => Some("uint16"),
+        VoxelType::I16 => Some("int16"),
+        VoxelType::U32 => Some("uint32"),
+        VoxelType::I32 => Some("int32"),
+        VoxelType::F32 => Some("float"),
+        VoxelType::U64 | VoxelType::I64 => None,
+    }
+}
+
 /// Writes OME-XML for a stack of one channel, whose sections are the pages of one file.
 pub(super) fn text(spec: &VolumeSpec) -> String {
     let [z, y, x] = spec.shape;
-    let kind = match spec.voxel_type {
-        VoxelType::U8 => "uint8",
-        VoxelType::I8 => "int8",
-        VoxelType::U16 => "uint16",
-        VoxelType::I16 => "int16",
-        VoxelType::U32 => "uint32",
-        VoxelType::I32 => "int32",
-        VoxelType::F32 => "float",
-    };
+    let kind = pixel_type(spec.voxel_type).unwrap_or_default();
     let lengths = spec.voxel_size_nm.map_or(String::new(), |[z, y, x]| {
         [("X", x), ("Y", y), ("Z", z)]
             .map(|(axis, nm)| format!(r#" PhysicalSize{axis}="{nm}" PhysicalSize{axis}Unit="nm""#))

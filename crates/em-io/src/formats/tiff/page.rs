@@ -40,7 +40,7 @@ pub(super) enum Pixels {
 }
 
 /// The kinds of pages that are read, for error messages.
-pub(super) const READABLE: &str = "8-, 16- or 32-bit integers or 16-, 32- or 64-bit float, grey or RGB";
+pub(super) const READABLE: &str = "8- to 64-bit integers or 16- to 64-bit float, grey or RGB";
 
 impl Page {
     /// Reads the tags of the decoder's current page.
@@ -66,9 +66,11 @@ impl Page {
             (SampleFormat::Uint, 1 | 2 | 4 | 8) => VoxelType::U8,
             (SampleFormat::Uint, 16) => VoxelType::U16,
             (SampleFormat::Uint, 32) => VoxelType::U32,
+            (SampleFormat::Uint, 64) => VoxelType::U64,
             (SampleFormat::Int, 8) => VoxelType::I8,
             (SampleFormat::Int, 16) => VoxelType::I16,
             (SampleFormat::Int, 32) => VoxelType::I32,
+            (SampleFormat::Int, 64) => VoxelType::I64,
             (SampleFormat::IEEEFP, 16 | 32 | 64) => VoxelType::F32,
             _ => return Err(unsupported(kind(color, format))),
         };
@@ -77,6 +79,11 @@ impl Page {
         let white_is_zero = photometric == Some(PhotometricInterpretation::WhiteIsZero.to_u16());
         let planar = decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(failure)? == Some(2);
         Ok(Self { size, voxel_type, pixels, bits: color.bit_depth(), white_is_zero, planar })
+    }
+
+    /// Tells whether voxels are stored as 64-bit floats.
+    pub(super) fn is_double(&self) -> bool {
+        self.bits == 64 && self.voxel_type == VoxelType::F32
     }
 
     /// What a user should know of the way this page is read.
@@ -91,7 +98,7 @@ impl Page {
         if self.white_is_zero {
             notes.push("inverted: the file stores 0 for white".into());
         }
-        if self.bits == 64 {
+        if self.is_double() {
             notes.push(DOUBLE_NOTE.into());
         }
         notes

@@ -1,18 +1,20 @@
 //! Opens a TIFF file as a stack, and reads blocks of it.
 
 use super::at_page::{decoder_at, limits as decoder_limits};
-use super::chunks::{ChunkSample, read_block};
+use super::chunks::read_block;
 use super::contiguous;
 use super::direct;
 use super::failure;
 use super::metadata::Metadata;
 use super::page::{Page, Pixels};
 use super::pages::{Stack, check_alike};
+use crate::Volume;
 use crate::error::{Error, Result};
-use crate::formats::raw::{Decode, RawVoxels};
+use crate::formats::raw::RawVoxels;
 use crate::formats::read_sections;
+use crate::formats::source::{Source, VolumeInfo};
+use crate::sample::Voxel;
 use crate::sample::match_voxel_type;
-use crate::volume::{Info, Source, Volume};
 use crate::{Roi, Voxels};
 use ndarray::Array3;
 use std::fs::File;
@@ -52,7 +54,7 @@ pub(crate) fn open(path: &Path) -> Result<Volume> {
 const PLANES_NOTE: &str =
     "if its colours are sections, save them as grey pages (tifffile: photometric='minisblack')";
 
-fn info(path: &Path, sections: usize, first: Page, metadata: &Metadata) -> Result<Info> {
+fn info(path: &Path, sections: usize, first: Page, metadata: &Metadata) -> Result<VolumeInfo> {
     let mut notes = first.notes();
     if sections == 1 && first.planar && matches!(first.pixels, Pixels::Colour { .. }) {
         notes.push(PLANES_NOTE.into());
@@ -69,7 +71,7 @@ fn info(path: &Path, sections: usize, first: Page, metadata: &Metadata) -> Resul
         }
     };
     let [height, width] = first.size;
-    Ok(Info {
+    Ok(VolumeInfo {
         path: Some(path.to_path_buf()),
         shape: [sections, height, width],
         voxel_type: first.voxel_type,
@@ -119,12 +121,12 @@ impl Source for TiffFile {
 }
 
 impl TiffFile {
-    fn read_as<T: ChunkSample + Decode>(&self, roi: Roi) -> Result<Array3<T>> {
+    fn read_as<T: Voxel>(&self, roi: Roi) -> Result<Array3<T>> {
         read_sections(roi, |z, out| self.read_page(z, roi, out))
     }
 
     /// Reads the block's part of one page. The page is described again: the file may have changed.
-    fn read_page<T: ChunkSample + Decode>(&self, z: usize, roi: Roi, out: &mut [T]) -> Result<()> {
+    fn read_page<T: Voxel>(&self, z: usize, roi: Roi, out: &mut [T]) -> Result<()> {
         let path = &self.path;
         let failure = |error| failure(path, z, error);
         let mut file = File::open(path).map_err(Error::io("open", path))?;

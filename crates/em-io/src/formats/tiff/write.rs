@@ -1,11 +1,12 @@
 //! Writes a stack as TIFF pages, deflate-compressed or plain, with ImageJ's or OME's metadata.
 
 use super::{description, ome};
+use crate::VolumeSpec;
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::formats::bytes_of_rows;
-use crate::writer::{Sink, VolumeSpec};
-use crate::{VoxelType, Voxels};
+use crate::formats::sink::{Sink, cannot_write};
+use crate::{TiffCompression, VoxelType, Voxels};
 use flate2::{Compression, write::ZlibEncoder};
 use rayon::prelude::*;
 use std::fs::File;
@@ -26,17 +27,6 @@ const MAX_CLASSIC_BYTES: u64 = (1 << 32) - (1 << 28);
 /// Out of 1 to 9. EM is noise that every level leaves at 86 %, in about the same time; labels
 /// take a third less at 6 than at 4 (zlib, on EPFL CA1).
 const DEFLATE_LEVEL: u32 = 6;
-
-/// How the voxels of a TIFF file are packed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TiffCompression {
-    /// Adobe's deflate: it leaves about 86 % of EM, and little of a mask.
-    #[default]
-    Deflate,
-    /// Voxels as they are, which other programs can map into memory.
-    None,
-}
 
 /// Whose metadata a TIFF file carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +53,11 @@ pub(crate) fn create(
     flavour: Flavour,
     compression: TiffCompression,
 ) -> Result<Box<dyn Sink>> {
+    if flavour == Flavour::Ome && ome::pixel_type(spec.voxel_type).is_none() {
+        let what = format!("{} voxels", spec.voxel_type);
+        let expected = "8- to 32-bit integers or 32-bit float for OME-TIFF, or a path that ends in .tif";
+        return Err(cannot_write(path, what, expected));
+    }
     if spec.bytes() > MAX_CLASSIC_BYTES {
         TiffSink::<TiffKindBig>::start(path, spec, flavour, compression)
     } else {
@@ -176,8 +171,8 @@ impl TiffCompression {
 
 fn sample_format(voxel_type: VoxelType) -> SampleFormat {
     match voxel_type {
-        VoxelType::U8 | VoxelType::U16 | VoxelType::U32 => SampleFormat::Uint,
-        VoxelType::I8 | VoxelType::I16 | VoxelType::I32 => SampleFormat::Int,
+        VoxelType::U8 | VoxelType::U16 | VoxelType::U32 | VoxelType::U64 => SampleFormat::Uint,
+        VoxelType::I8 | VoxelType::I16 | VoxelType::I32 | VoxelType::I64 => SampleFormat::Int,
         VoxelType::F32 => SampleFormat::IEEEFP,
     }
 }

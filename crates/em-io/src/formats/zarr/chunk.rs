@@ -63,6 +63,8 @@ impl Decoder {
                 VoxelType::I16 => data_type::int16(),
                 VoxelType::U32 => data_type::uint32(),
                 VoxelType::I32 => data_type::int32(),
+                VoxelType::U64 => data_type::uint64(),
+                VoxelType::I64 => data_type::int64(),
                 VoxelType::F32 => data_type::float32(),
             },
             fill: FillValue::new(meta.fill.clone()),

@@ -5,8 +5,8 @@
 
 use super::array::Keys;
 use super::layout::Level;
-use super::sample::ZarrSample;
 use super::{Content, OmeZarrVersion};
+use crate::Voxel;
 use crate::error::{Error, Result};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -27,7 +27,7 @@ pub(super) struct Pyramid<T> {
     content: Content,
 }
 
-impl<T: ZarrSample> Pyramid<T> {
+impl<T: Voxel> Pyramid<T> {
     /// Starts the levels, each an array in `folder` named by its number.
     pub(super) fn new(
         folder: &Path,
@@ -90,7 +90,7 @@ struct LevelWriter<T> {
     taken: usize,
 }
 
-impl<T: ZarrSample> LevelWriter<T> {
+impl<T: Voxel> LevelWriter<T> {
     /// Takes a section, and tells whether it was the last one.
     fn take(&mut self, section: ArrayView2<'_, T>) -> Result<bool> {
         let [depth, height, width] = self.shape;
@@ -160,7 +160,7 @@ impl<T: ZarrSample> LevelWriter<T> {
         for (z, section) in self.slab.chunks_exact(height * width).enumerate() {
             for (y, line) in section.chunks_exact(width).skip(y0).take(chunk[1]).enumerate() {
                 bytes.resize((z * chunk[1] + y) * chunk[2] * size, 0);
-                line[x0..x1].iter().for_each(|voxel| voxel.push_le(&mut bytes));
+                line[x0..x1].iter().for_each(|voxel| bytes.extend_from_slice(bytemuck::bytes_of(voxel)));
             }
         }
         bytes.resize(len, 0);
@@ -195,7 +195,7 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Shrinks one or two sections to one, by `step` along y and x.
 ///
 /// At the far borders, voxels that cover fewer are made of those that there are.
-fn reduce<T: ZarrSample>(sections: &[ArrayView2<'_, T>], step: [usize; 2], content: Content) -> Array2<T> {
+fn reduce<T: Voxel>(sections: &[ArrayView2<'_, T>], step: [usize; 2], content: Content) -> Array2<T> {
     let (height, width) = sections[0].dim();
     let shape = (height.div_ceil(step[0]), width.div_ceil(step[1]));
     Array2::from_shape_fn(shape, |(y, x)| {
@@ -210,11 +210,7 @@ fn reduce<T: ZarrSample>(sections: &[ArrayView2<'_, T>], step: [usize; 2], conte
             Content::Label => {
                 covered.fold(T::default(), |most, voxel| if voxel > most { voxel } else { most })
             }
-            Content::Intensity => {
-                let (sum, count) =
-                    covered.fold((0.0, 0.0), |(sum, count), voxel| (sum + voxel.to_f64(), count + 1.0));
-                T::from_mean(sum / count)
-            }
+            Content::Intensity => T::mean_of(covered),
         }
     })
 }

@@ -9,7 +9,6 @@ mod chunk;
 mod group;
 mod layout;
 mod level;
-mod options;
 mod read;
 mod sample;
 mod unpack;
@@ -17,37 +16,20 @@ mod v2;
 mod v3;
 mod write;
 
-pub use options::{Content, OmeZarrVersion, WriteOptions};
 pub(crate) use read::open;
-pub(crate) use write::{create, is_destination};
+pub(crate) use write::create;
 
+use super::zarr_paths::{LABELS, ZARR_JSON, ZARRAY, ZATTRS, ZGROUP, image_of_label};
 use crate::error::{Error, Result};
+use crate::{Content, OmeZarrVersion, WriteOptions};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The metadata of version 3, for groups and arrays.
-const ZARR_JSON: &str = "zarr.json";
-
-/// The metadata of an array in version 2.
-const ZARRAY: &str = ".zarray";
-
-/// The marker of a group in version 2.
-const ZGROUP: &str = ".zgroup";
-
-/// The attributes of a group or an array in version 2.
-const ZATTRS: &str = ".zattrs";
-
 /// The most bytes of a metadata file that are read; those of ten thousand labels fit.
 const METADATA_BYTES: u64 = 1 << 24;
-
-/// Tells whether a folder is meant as Zarr: by the metadata in it, or by its name.
-pub(crate) fn is_zarr(folder: &Path) -> bool {
-    let named_so = folder.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zarr"));
-    named_so || [ZARR_JSON, ZARRAY, ZGROUP, ZATTRS].iter().any(|name| folder.join(name).is_file())
-}
 
 /// Reads a metadata file, `None` where there is none.
 fn read_json(file: &Path) -> Result<Option<Value>> {

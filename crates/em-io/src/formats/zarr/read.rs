@@ -3,12 +3,12 @@
 use super::array::ArrayMeta;
 use super::chunk::{Decoder, options};
 use super::group::{self, Image, Node};
-use super::sample::ZarrSample;
 use super::{ZARR_JSON, ZARRAY, metadata, read_json, v2, v3};
+use crate::Volume;
 use crate::error::{Error, Result};
+use crate::formats::source::{Source, VolumeInfo};
 use crate::limits;
-use crate::sample::match_voxel_type;
-use crate::volume::{Info, Source, Volume};
+use crate::sample::{Voxel, match_voxel_type};
 use crate::{Roi, Voxels};
 use ndarray::{Array3, ArrayViewMut3, Axis};
 use rayon::prelude::*;
@@ -77,7 +77,7 @@ fn volume(
 ) -> Result<Volume> {
     let decoder = Decoder::new(&meta)
         .ok_or_else(|| metadata(&meta.file, "contradictory codecs", "those of zarr-python"))?;
-    let info = Info {
+    let info = VolumeInfo {
         path: Some(path.to_path_buf()),
         shape: of_space(&meta.shape),
         voxel_type: meta.voxel_type,
@@ -124,7 +124,7 @@ type Opened = ([usize; 3], Arc<dyn ArrayPartialDecoderTraits>);
 impl ZarrArray {
     /// Cuts the block at the borders of the chunks along z and y, and fills the rows of chunks in
     /// parallel. Of several failing rows the error of the first one is returned.
-    fn read_as<T: ZarrSample>(&self, roi: Roi) -> Result<Array3<T>> {
+    fn read_as<T: Voxel>(&self, roi: Roi) -> Result<Array3<T>> {
         let [depth, height, width] = roi.shape;
         let voxels = limits::zeroed::<T>(roi.voxels())?;
         let mut block = Array3::from_shape_vec((depth, height, width), voxels)
@@ -144,7 +144,7 @@ impl ZarrArray {
     }
 
     /// Fills a part of the block that lies in one row of chunks along x.
-    fn fill_row<T: ZarrSample>(&self, start: [usize; 3], row: ArrayViewMut3<'_, T>) -> Result<()> {
+    fn fill_row<T: Voxel>(&self, start: [usize; 3], row: ArrayViewMut3<'_, T>) -> Result<()> {
         let mut opened: Option<Opened> = None;
         for (x, mut part) in split(row, 2, start[2], self.cell[2]) {
             let start = [start[0], start[1], x];
@@ -170,7 +170,7 @@ impl ZarrArray {
                 ))));
             }
             for (voxel, bytes) in part.iter_mut().zip(bytes.chunks_exact(size_of::<T>())) {
-                *voxel = T::from_ne(bytes);
+                *voxel = bytemuck::pod_read_unaligned(bytes);
             }
         }
         Ok(())

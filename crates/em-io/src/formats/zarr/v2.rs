@@ -36,7 +36,11 @@ struct Compressor {
 pub(super) fn array(file: &Path, json: Value) -> Result<ArrayMeta> {
     let json: Json = parse(file, json)?;
     let Some((voxel_type, big_endian)) = json.dtype.as_str().and_then(data_type) else {
-        return Err(metadata(file, format!("data type {}", json.dtype), "u1, i1, u2, i2, u4, i4, f4 or b1"));
+        return Err(metadata(
+            file,
+            format!("data type {}", json.dtype),
+            "u1, i1, u2, i2, u4, i4, u8, i8, f4 or b1",
+        ));
     };
     if let Some(filter) = json.filters.iter().flatten().next() {
         return Err(metadata(file, format!("a filter {filter}"), "none"));

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::path::Path;
 
 /// The data types that are read, for error messages.
-pub(super) const TYPES: &str = "uint8, int8, uint16, int16, uint32, int32, float32 or bool";
+pub(super) const TYPES: &str = "uint8 to uint64, int8 to int64, float32 or bool";
 
 /// The codecs that are read, for error messages.
 const CODECS: &str = "bytes, transpose, blosc, gzip, zstd, crc32c or sharding_indexed";

@@ -6,36 +6,20 @@
 use super::group::{self, Node};
 use super::layout::{self, JsonFile};
 use super::level::{Pyramid, clipped, write_file};
-use super::sample::ZarrSample;
-use super::{Content, OmeZarrVersion, WriteOptions, ZARR_JSON, ZATTRS, ZGROUP, metadata, read_json};
+use super::{
+    Content, LABELS, OmeZarrVersion, WriteOptions, ZARR_JSON, ZATTRS, ZGROUP, image_of_label, metadata,
+    read_json,
+};
 use crate::atomic::{AtomicFolder, write_atomically};
 use crate::error::{Error, Result};
+use crate::formats::sink::{Sink, cannot_write};
 use crate::limits::MAX_PIECE_BYTES;
-use crate::sample::match_voxel_type;
-use crate::writer::{Sink, cannot_write};
+use crate::sample::{Voxel, match_voxel_type};
 use crate::{VolumeSpec, VoxelType, Voxels};
 use ndarray::Axis;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-
-/// The group of an image that its labels are in.
-const LABELS: &str = "labels";
-
-/// Tells whether a path is one that is written as OME-Zarr: `*.zarr`, or `*.zarr/labels/*`.
-pub(crate) fn is_destination(path: &Path) -> bool {
-    is_image(path) || image_of_label(path).is_some()
-}
-
-fn is_image(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zarr"))
-}
-
-/// Returns the image that a label belongs to, by its path.
-fn image_of_label(path: &Path) -> Option<&Path> {
-    let labels = path.parent().filter(|labels| labels.file_name() == Some(OsStr::new(LABELS)))?;
-    labels.parent().filter(|image| is_image(image))
-}
 
 /// Starts an image or a label.
 pub(crate) fn create(path: &Path, mut spec: VolumeSpec, mut options: WriteOptions) -> Result<Box<dyn Sink>> {
@@ -65,7 +49,7 @@ fn check_options(path: &Path, spec: VolumeSpec, options: WriteOptions) -> Result
     Ok(())
 }
 
-fn start<T: ZarrSample>(
+fn start<T: Voxel>(
     path: &Path,
     spec: VolumeSpec,
     options: WriteOptions,
@@ -103,7 +87,7 @@ struct ZarrSink<T> {
     label: Option<Label>,
 }
 
-impl<T: ZarrSample> Sink for ZarrSink<T> {
+impl<T: Voxel> Sink for ZarrSink<T> {
     fn write(&mut self, sections: &Voxels) -> Result<()> {
         let sections = T::view(sections).expect("the writer has checked the type");
         sections.axis_iter(Axis(0)).try_for_each(|section| self.pyramid.push(section))

@@ -1,0 +1,185 @@
+//! What commands print: lines for people, JSON for programs, bars for waiting.
+//!
+//! Whoever reads may stop early, as `head` does, or be gone, as a closed terminal: what is printed
+//! then goes nowhere, and the work goes on.
+
+use std::fmt;
+use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use anyhow::Result;
+use em_pipeline::display;
+use em_pipeline::train::TrainingPlan;
+use em_pipeline::{Event, Observer, Stage, Unit};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use serde::Serialize;
+
+use crate::error::UserError;
+use crate::interrupt;
+
+/// Prints text on standard output, where anybody reads it.
+pub fn print(text: fmt::Arguments<'_>) {
+    let _ = std::io::stdout().lock().write_fmt(text);
+}
+
+/// Prints text on standard error, where anybody reads it.
+pub fn print_error(text: fmt::Arguments<'_>) {
+    let _ = std::io::stderr().lock().write_fmt(text);
+}
+
+/// Prints a line on standard output.
+macro_rules! say {
+    () => { $crate::console::print(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::console::print(format_args!("{}\n", format_args!($($text)*))) };
+}
+pub(crate) use say;
+
+/// Prints a line on standard error.
+macro_rules! complain {
+    ($($text:tt)*) => { $crate::console::print_error(format_args!("{}\n", format_args!($($text)*))) };
+}
+pub(crate) use complain;
+
+/// Prints a value as JSON on standard output.
+pub fn json(value: &impl Serialize) -> Result<()> {
+    say!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// Does a work, shows how it goes on, and lets Ctrl-C end it; the hint is for who ended it.
+pub fn observed<T>(hint: &str, work: impl FnOnce(&mut Observer<'_>) -> em_pipeline::Result<T>) -> Result<T> {
+    interrupt::watch()?;
+    let mut console = Console::default();
+    let mut hear = |event: Event<'_>| console.hear(&event);
+    work(&mut Observer::new(&mut hear)).map_err(|error| match error {
+        em_pipeline::Error::Stopped => UserError::new("interrupted before the end", hint).into(),
+        error => error.into(),
+    })
+}
+
+/// Shows the events of a work.
+#[derive(Default)]
+struct Console {
+    bar: Option<ProgressBar>,
+    /// Epochs of the training, where it is one.
+    epochs: usize,
+}
+
+impl Console {
+    fn hear(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        match event {
+            Event::Started(stage) => self.bar = Some(bar_of(*stage)),
+            Event::Advanced(units) => {
+                if let Some(bar) = &self.bar {
+                    bar.inc(*units);
+                }
+            }
+            Event::Finished => self.clear(),
+            Event::Note(text) => complain!("note: {text}"),
+            Event::Warning(text) => complain!("warning: {text}"),
+            Event::Planned(plan) => self.begin(plan),
+            Event::Training(progress) => self.train(progress),
+            _ => {}
+        }
+        if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn begin(&mut self, plan: &TrainingPlan) {
+        self.epochs = plan.epochs;
+        say!(
+            "training {} on {}: {} parameters, {}",
+            plan.classes.join(" and "),
+            plan.device,
+            plan.parameters,
+            display::shape(plan.shape)
+        );
+    }
+
+    fn train(&mut self, progress: &em_model::Progress<'_>) {
+        use em_model::Progress;
+        match progress {
+            Progress::Resumed { epochs } => say!("resumed after epoch {epochs}"),
+            Progress::Step { epoch, tiles, of, loss } => {
+                let epochs = self.epochs;
+                let bar = self.bar.get_or_insert_with(|| {
+                    let bar = bar(
+                        *of as u64,
+                        "{prefix}{wide_bar} {pos}/{len} tiles {per_sec} ETA {eta} {msg}",
+                        None,
+                    );
+                    bar.set_prefix(format!("epoch {epoch}/{epochs} "));
+                    bar
+                });
+                bar.set_position(*tiles as u64);
+                if let Some(loss) = loss {
+                    bar.set_message(format!("loss {loss:.4}"));
+                }
+            }
+            Progress::Validating => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message("validating");
+                }
+            }
+            Progress::Epoch { record, best } => {
+                self.clear();
+                say!("{}", epoch_line(record, self.epochs, *best));
+            }
+            Progress::StoppedEarly => {
+                say!("stopped early: no better score for the configured number of epochs");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn epoch_line(record: &em_model::EpochRecord, epochs: usize, best: bool) -> String {
+    format!(
+        "epoch {:>3}/{epochs}  loss {:.4}  val loss {:.4}  val IoU {}  val accuracy {}  {:.1} tiles/s  {}{}",
+        record.epoch,
+        record.train.loss,
+        record.validation.loss,
+        display::score(record.validation.iou()),
+        display::score(record.validation.accuracy()),
+        record.tiles_per_second,
+        display::duration(record.seconds),
+        if best { "  best" } else { "" }
+    )
+}
+
+/// The bar of a stage on standard error; nothing where that is no terminal.
+fn bar_of(stage: Stage) -> ProgressBar {
+    match stage.unit {
+        Unit::Sections { voxels } => {
+            bar(stage.total, "{wide_bar} {pos}/{len} sections, {voxels_per_second} ETA {eta}", Some(voxels))
+        }
+        _ => bar(
+            stage.total,
+            "{wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} ETA {eta}",
+            None,
+        ),
+    }
+}
+
+fn bar(total: u64, template: &str, section_voxels: Option<u64>) -> ProgressBar {
+    let target = match std::io::stderr().is_terminal() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    let bar = ProgressBar::with_draw_target(Some(total), target);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        let rate = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let voxels = state.per_sec() * section_voxels.unwrap_or_default() as f64;
+            let _ = write!(out, "{:.2} Mvoxel/s", voxels / 1e6);
+        };
+        bar.set_style(style.with_key("voxels_per_second", rate));
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}

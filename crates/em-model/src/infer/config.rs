@@ -1,0 +1,63 @@
+//! The settings of a prediction.
+
+use em_data::SettingError;
+use em_data::settings::{self, Checks};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Precision;
+use crate::Result;
+
+/// Section `[predict]` of a configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PredictConfig {
+    /// Largest edge, in voxels, of what goes through the network at once; larger sections are cut into tiles that overlap by as much as the network sees, so that no seam shows. 3D networks take boxes of about as many voxels.
+    pub tile_size: usize,
+    /// Mirrored voxels around each section.
+    pub border: usize,
+    /// Voxels that are read, predicted and written at a time: as many whole sections as fit, at least one. Memory grows with it.
+    pub block_voxels: usize,
+    /// How many mirrored and turned views of each section are predicted and averaged: 1, 4 (mirrored along y and x) or 8 (also turned by 90 degrees; in 3D, also mirrored along z). Time grows with it.
+    pub views: usize,
+    /// Numbers that features are kept in: `fp32`; `bf16`, about twice as fast on half the memory where the processor or accelerator has instructions for it, with probabilities that differ by about 0.001; `auto`, bf16 on processors that do.
+    pub precision: Precision,
+    /// Fit the normalisation on the input instead of taking the training's statistics.
+    pub refit_normalization: bool,
+}
+
+impl Default for PredictConfig {
+    fn default() -> Self {
+        Self {
+            tile_size: 1536,
+            border: 16,
+            block_voxels: 4 << 20,
+            views: 1,
+            precision: Precision::Auto,
+            refit_normalization: false,
+        }
+    }
+}
+
+impl PredictConfig {
+    /// Returns all settings that are out of range.
+    pub fn problems(&self) -> Vec<SettingError> {
+        let mut checks = Checks::of("PredictConfig");
+        checks.at_least_1("tile_size", self.tile_size).at_least_1("block_voxels", self.block_voxels).require(
+            "views",
+            self.views,
+            [1, 4, 8].contains(&self.views),
+            "1, 4 or 8",
+        );
+        checks.finish()
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first setting that is out of range.
+    pub fn check(&self) -> Result<()> {
+        Ok(settings::first(self.problems())?)
+    }
+}

@@ -1,0 +1,343 @@
+//! Whole sections and volumes from a trained model.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use em_data::{Normalization, NormalizationConfig, NormalizationKind, Probabilities};
+use em_io::Volume;
+use ndarray::{Array4, ArrayView3, Axis};
+use tch::{Kind, Tensor};
+
+use super::ensemble::difference;
+use super::sections::{self, SectionConfig};
+use super::views::{seen_as, seen_back};
+use super::volumes::VolumePlan;
+use super::{MaskRule, PredictConfig, Prediction};
+use crate::error::Computed;
+use crate::network::{FoldedUNet, UNet, class_probabilities, context_of, inference_bytes};
+use crate::run::{Tuning, TuningOnDisk, checkpoint};
+use crate::{Device, Error, ModelCard, Result, RunFolder};
+
+/// A trained model, or several whose probabilities are averaged, ready to predict.
+#[derive(Debug)]
+pub struct Predictor {
+    card: ModelCard,
+    /// At least one.
+    nets: Vec<FoldedUNet>,
+    /// One for each class.
+    rules: Vec<MaskRule>,
+    tuning: TuningOnDisk,
+    device: Device,
+    config: PredictConfig,
+}
+
+impl Predictor {
+    /// Loads the best weights of a run, to predict as they were scored in training, or with the
+    /// default [`PredictConfig`] where the run's card does not tell.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file is missing or damaged, or if weights and model card do not belong together.
+    pub fn load(run: impl Into<PathBuf>, device: Device) -> Result<Self> {
+        let run = RunFolder::new(run);
+        let config = ModelCard::read(&run)?.predict.unwrap_or_default();
+        Self::with_config(&run, device, config)
+    }
+
+    /// Loads the best weights of a run, to predict with other settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), and if a setting is out of range.
+    pub fn with_config(run: &RunFolder, device: Device, config: PredictConfig) -> Result<Self> {
+        Self::ensemble(std::slice::from_ref(run), device, config)
+    }
+
+    /// Loads the best weights of several runs, whose probabilities are averaged. Thresholds, cleaning
+    /// and all else are those of the first.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_config`](Self::with_config); if there is no run; and if the runs differ in classes,
+    /// normalisation or the sections that their networks see.
+    pub fn ensemble(runs: &[RunFolder], device: Device, config: PredictConfig) -> Result<Self> {
+        config.check()?;
+        let first = runs.first().ok_or(Error::NoRun)?;
+        let card = ModelCard::read(first)?;
+        let nets = runs.iter().map(|run| Ok(load_net(run, &card, device, &config)?));
+        let nets = nets.collect::<Result<_>>()?;
+        let tuning = Tuning::read(first, &card)?;
+        let rules = card.classes.iter().map(|class| rule_of(class, &card, &tuning)).collect();
+        Ok(Self { nets, rules, tuning, card, device, config })
+    }
+
+    /// Returns what is known about the model.
+    pub fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    /// Returns the settings.
+    pub fn config(&self) -> &PredictConfig {
+        &self.config
+    }
+
+    /// Returns what the run's folder held of a tuning; one for other weights is not followed.
+    pub fn tuning(&self) -> &TuningOnDisk {
+        &self.tuning
+    }
+
+    /// Returns what makes the probabilities of a class a mask: as the model was tuned, else what is
+    /// more likely than not.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no class of that name.
+    pub fn rule(&self, class: &str) -> Result<MaskRule> {
+        Ok(self.rules[self.place(class)?])
+    }
+
+    /// Makes masks of a class by another rule.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no class of that name.
+    pub fn with_rule(mut self, class: &str, rule: MaskRule) -> Result<Self> {
+        let place = self.place(class)?;
+        self.rules[place] = rule;
+        Ok(self)
+    }
+
+    fn place(&self, class: &str) -> Result<usize> {
+        let classes = &self.card.classes;
+        let unknown = || em_data::Error::UnknownClass { found: class.into(), expected: classes.clone() };
+        Ok(classes.iter().position(|name| name == class).ok_or_else(unknown)?)
+    }
+
+    /// Returns the voxel size, in nm, of what is predicted from a volume: its own, or the training's
+    /// where it has none.
+    pub fn voxel_size_nm(&self, volume: &Volume) -> Option<[f64; 3]> {
+        volume.voxel_size_nm().or(self.card.voxel_size_nm)
+    }
+
+    /// Bounds the memory, in bytes, that the program takes to predict sections of `[y, x]` voxels,
+    /// as many as it takes [at once](Self::sections_at_once), on the CPU; blocks that wait to be predicted or written come on top.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the sections are empty.
+    pub fn memory_bytes(&self, section: [usize; 2]) -> Result<u64> {
+        let config = self.section_config(self.card.normalization);
+        let [height, width] = sections::largest_tile(&self.card.architecture, section, &config)?;
+        let depth = self.plan().map_or(1, |plan| plan.largest_tile()[0]);
+        let tile = [depth, height, width];
+        let section_bytes = (depth * section[0] * section[1] * size_of::<f32>()) as u64;
+        // Grey values, their mirrored extension, logits and probabilities of whole sections.
+        let channels = (self.card.architecture.in_channels + self.card.architecture.out_channels) as u64;
+        // With several views the sum of the probabilities, and a mirrored copy of them and the input.
+        let views = if self.config.views > 1 { 2 * channels } else { 0 };
+        let planes = 2 * channels + 1 + views;
+        let others: u64 = self.nets[1..].iter().map(|net| net.architecture().weight_bytes()).sum();
+        let features = self.config.precision.kind(self.device).elt_size_in_bytes() as u64;
+        Ok(inference_bytes(&self.card.architecture, tile, features) + planes * section_bytes + others)
+    }
+
+    /// Returns how many sections on each side of a section the network sees besides it.
+    pub fn halo_sections(&self) -> usize {
+        self.plan().map_or(self.card.architecture.context_sections / 2, |plan| plan.halo_z)
+    }
+
+    /// Returns how many sections are predicted together: 1 in 2D. A volume that does not fit into
+    /// memory is to be cut into blocks of a multiple of it.
+    pub fn sections_at_once(&self) -> usize {
+        self.plan().map_or(1, |plan| plan.depth)
+    }
+
+    /// How volumes are cut, where the network is one of volumes.
+    fn plan(&self) -> Option<VolumePlan> {
+        let architecture = &self.card.architecture;
+        (architecture.dimensions == 3).then(|| VolumePlan::new(architecture, self.config.tile_size))
+    }
+
+    fn section_config(&self, normalization: Normalization) -> SectionConfig {
+        match self.plan() {
+            Some(plan) => plan.section_config(self.config.border, normalization),
+            None => SectionConfig::new(&self.config, normalization),
+        }
+    }
+
+    /// Returns the normalisation for an input: the training's, or one fitted on `volume` where the
+    /// configuration says so.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the volume cannot be read, or is all of one value.
+    pub fn normalization(&self, volume: &Volume) -> Result<Normalization> {
+        if !self.config.refit_normalization {
+            return Ok(self.card.normalization);
+        }
+        let kind = match self.card.normalization {
+            Normalization::Zscore { .. } => NormalizationKind::Zscore,
+            Normalization::MinMax { .. } => NormalizationKind::MinMax,
+            Normalization::Percentile { .. } => NormalizationKind::Percentile,
+            Normalization::Scale { .. } => NormalizationKind::Scale,
+            Normalization::L2Axis1 { .. } => NormalizationKind::L2Axis1,
+        };
+        let config = NormalizationConfig { kind, ..Default::default() };
+        Ok(Normalization::fit(&config, &[volume.read_all()?], self.card.tile_size)?)
+    }
+
+    /// Predicts a volume: probabilities, and the masks that follow from them.
+    ///
+    /// Holds the whole result in memory; for more, take [`predict_sections`](Self::predict_sections)
+    /// by itself.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the volume cannot be read or memory runs out.
+    pub fn predict(&self, volume: &Volume) -> Result<Prediction> {
+        let normalization = self.normalization(volume)?;
+        let block = volume.read_all()?.to_f32();
+        let values = self.predict_sections(block.view(), 0..block.len_of(Axis(0)), normalization)?;
+        let voxel_size_nm = self.voxel_size_nm(volume);
+        let probabilities = Probabilities::new(self.card.classes.clone(), values, voxel_size_nm)?;
+        Ok(Prediction::new(probabilities, self.rules.clone(), voxel_size_nm))
+    }
+
+    /// Predicts sections of a block `[z, y, x]` of grey values: probabilities `[class, z, y, x]`.
+    ///
+    /// Networks that see neighbouring sections take them from the block, which should hold
+    /// [`halo_sections`](Self::halo_sections) on each side; those beyond its ends are mirrored, as
+    /// is right at the ends of a volume.
+    ///
+    /// # Errors
+    ///
+    /// Fails if sections are empty or memory runs out.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the block lacks one of the sections.
+    pub fn predict_sections(
+        &self,
+        block: ArrayView3<'_, f32>,
+        sections: Range<usize>,
+        normalization: Normalization,
+    ) -> Result<Array4<f32>> {
+        let (_, height, width) = block.dim();
+        if height == 0 || width == 0 {
+            return Err(Error::Section { height, width, problem: "empty".into() });
+        }
+        let config = self.section_config(normalization);
+        let mut values = Array4::zeros((self.card.classes.len(), sections.len(), height, width));
+        let chunks = sections.clone().step_by(self.sections_at_once());
+        let parts = values.axis_chunks_iter_mut(Axis(1), self.sections_at_once());
+        for (start, mut part) in chunks.zip(parts) {
+            let keep = start..start + part.len_of(Axis(1));
+            let flat = self.chunk(block, &keep, &config)?;
+            let fits = "the network kept the sections' size";
+            let probabilities = Array4::from_shape_vec(part.dim(), flat).expect(fits);
+            part.assign(&probabilities);
+        }
+        Ok(values)
+    }
+
+    /// Predicts as many sections as are taken at once, or fewer at the end: the numbers of an array
+    /// `[class, z, y, x]`.
+    fn chunk(
+        &self,
+        block: ArrayView3<'_, f32>,
+        keep: &Range<usize>,
+        config: &SectionConfig,
+    ) -> Computed<Vec<f32>> {
+        let probabilities = self.probabilities(block, keep, config)?;
+        let flat = probabilities.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view(-1)?;
+        Ok(Vec::try_from(flat)?)
+    }
+
+    /// The same on the device, `[class, ..., y, x]`.
+    fn probabilities(
+        &self,
+        block: ArrayView3<'_, f32>,
+        keep: &Range<usize>,
+        config: &SectionConfig,
+    ) -> Computed<Tensor> {
+        let depth = block.len_of(Axis(0));
+        let Some(plan) = self.plan() else {
+            let context = context_of(keep.start, depth, self.card.architecture.context_sections);
+            return self.averaged(&self.upload(block, context)?.f_unsqueeze(0)?, config);
+        };
+        // No more than what is seen goes to the device; what lies beyond is mirrored there alike.
+        let first = keep.start.saturating_sub(plan.halo_z);
+        let last = (keep.end + plan.halo_z).min(depth);
+        let seen = self.upload(block, first..last)?;
+        let keep = keep.start - first..keep.end - first;
+        let chunk = plan.chunk(&self.card.architecture, &seen, &keep)?;
+        plan.kept(&self.averaged(&chunk, config)?, &keep)
+    }
+
+    /// Copies sections of a block to the device, `[z, y, x]`.
+    fn upload(
+        &self,
+        block: ArrayView3<'_, f32>,
+        sections: impl IntoIterator<Item = usize>,
+    ) -> Computed<Tensor> {
+        let (_, height, width) = block.dim();
+        let mut flat: Vec<f32> = Vec::new();
+        sections.into_iter().for_each(|z| flat.extend(block.index_axis(Axis(0), z)));
+        let sections = Tensor::f_from_slice(&flat)?.f_view([-1, height as i64, width as i64])?;
+        Ok(sections.f_to_device(self.device.torch())?)
+    }
+
+    /// Averages the probabilities of all networks and views: `[1, class, ..., y, x]`.
+    fn averaged(&self, input: &Tensor, config: &SectionConfig) -> Computed<Tensor> {
+        let classes = self.card.classes.len() as i64;
+        let volumes = self.plan().is_some();
+        let mut sum: Option<Tensor> = None;
+        for net in &self.nets {
+            for view in 0..self.config.views {
+                let logits = sections::logits(net, &seen_as(input, view, volumes)?, config)?;
+                let exclusive = net.architecture().exclusive;
+                let probabilities = class_probabilities(&logits, classes, exclusive)?;
+                let probabilities = seen_back(&probabilities.f_to_kind(Kind::Float)?, view, volumes)?;
+                sum = Some(match sum {
+                    Some(sum) => sum + probabilities,
+                    None => probabilities,
+                });
+            }
+        }
+        let count = (self.nets.len() * self.config.views) as f64;
+        let sum = sum.expect("there is a network and a view");
+        Ok(if count > 1.0 { sum / count } else { sum })
+    }
+}
+
+/// Loads the weights of a run that is averaged with one of `card`.
+fn load_net(
+    run: &RunFolder,
+    card: &ModelCard,
+    device: Device,
+    config: &PredictConfig,
+) -> Computed<FoldedUNet> {
+    let member = ModelCard::read(run)?;
+    if let Some(problem) = difference(card, &member) {
+        return Err(Error::RunFile { path: run.card(), problem }.into());
+    }
+    let mut net = UNet::unfilled(&member.architecture, device)?;
+    let weights = checkpoint::read_weights(run, &member, device.torch())?;
+    if let Some(difference) = net.parameters_mut().load(&weights)? {
+        return Err(Error::OtherArchitecture { path: run.weights(), difference }.into());
+    }
+    Ok(net.folded()?.with_features(config.precision.kind(device)))
+}
+
+/// The rule of a class: as it was tuned for these weights, or as a card of version 1 says.
+fn rule_of(class: &str, card: &ModelCard, tuning: &TuningOnDisk) -> MaskRule {
+    let tuned = match tuning {
+        TuningOnDisk::Valid(tuning) => tuning.classes.get(class),
+        TuningOnDisk::Missing | TuningOnDisk::ForOtherWeights => None,
+    };
+    match (tuned, card.thresholds_of_version_1.get(class)) {
+        (Some(tuned), _) => MaskRule { threshold: tuned.threshold, cleaning: tuned.postprocess },
+        (None, Some(&threshold)) => MaskRule { threshold, ..Default::default() },
+        (None, None) => MaskRule::default(),
+    }
+}

@@ -1,0 +1,25 @@
+//! What a network is: its settings, its layers and weights, and what it costs.
+
+mod architecture;
+mod config;
+mod cost;
+mod inputs;
+mod layers;
+mod memory;
+mod outputs;
+mod parameters;
+mod preset;
+mod unet;
+
+pub use architecture::{Activation, Architecture, CHANNELS_PER_GROUP, Norm, Padding};
+pub use config::{ModelConfig, Target, boundary_of};
+pub(crate) use inputs::{context_of, normalized};
+pub(crate) use layers::Mode;
+pub(crate) use memory::inference_bytes;
+pub use memory::{training_bytes, validation_bytes};
+pub(crate) use outputs::class_probabilities;
+#[cfg(test)]
+pub(crate) use parameters::Start;
+pub(crate) use parameters::{Parameters, channels_last};
+pub use preset::Preset;
+pub(crate) use unet::{FoldedUNet, UNet};

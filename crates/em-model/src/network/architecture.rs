@@ -1,0 +1,326 @@
+//! A network with every choice made, and the numbers that follow.
+
+use em_data::settings::Checks;
+use em_data::{SettingError, TilingConfig};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Normalisation after a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Norm {
+    /// None; the convolution has a bias.
+    None,
+    /// Batch normalisation (Ioffe and Szegedy 2015); the convolution has no bias.
+    Batch,
+    /// Group normalisation (Wu and He 2018) of [`CHANNELS_PER_GROUP`] channels each.
+    Group,
+    /// Instance normalisation (Ulyanov et al. 2016) with gain and shift, of each tile's own statistics.
+    Instance,
+}
+
+/// Channels that share their statistics under group norm; half as many where they do not divide
+/// the filters, and so on.
+pub const CHANNELS_PER_GROUP: usize = 8;
+
+impl Norm {
+    /// Returns the number of groups of a group or instance norm over `filters` channels.
+    pub fn groups(self, filters: usize) -> usize {
+        match self {
+            Self::Group => {
+                let channels = [CHANNELS_PER_GROUP, 4, 2].into_iter().find(|n| filters.is_multiple_of(*n));
+                filters / channels.unwrap_or(1)
+            }
+            _ => filters,
+        }
+    }
+}
+
+/// What follows each norm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// `max(x, 0)`.
+    #[default]
+    Relu,
+    /// `x`, and `exp(x) - 1` below 0 (Clevert et al. 2016).
+    Elu,
+    /// `x`, and `0.01 x` below 0.
+    LeakyRelu,
+    /// `x` times its sigmoid.
+    Silu,
+}
+
+/// Padding of the 3 x 3 convolutions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Padding {
+    /// Zeros around, so that the output has the size of the input.
+    Same,
+    /// None: each convolution takes one voxel from each border.
+    Valid,
+}
+
+/// A network with every choice made; saved with the weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Architecture {
+    /// Channels read.
+    pub in_channels: usize,
+    /// Sections that the network sees, one channel each. Absent in the cards of networks that see one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub context_sections: usize,
+    /// Axes of the convolutions: 2, or 3. Absent in the cards of networks of sections.
+    #[serde(default = "two", skip_serializing_if = "is_two")]
+    pub dimensions: usize,
+    /// In 3D, levels from the top that do not look or pool along z. Absent where there are none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub flat_levels: usize,
+    /// Whether each level of the decoder has an output, for training. Absent where only the first has.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deep_supervision: bool,
+    /// Channels written.
+    pub out_channels: usize,
+    /// Filters per level, full resolution first, bottleneck last.
+    pub filters: Vec<usize>,
+    /// Padding of the 3 x 3 convolutions.
+    pub padding: Padding,
+    /// Normalisation after each 3 x 3 convolution.
+    pub norm: Norm,
+    /// What follows each norm. Absent in the cards of networks with ReLU.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub activation: Activation,
+    /// Whether blocks are residual. Absent in the cards of networks that are not.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub residual: bool,
+    /// Dropout per level; empty for none.
+    pub dropout: Vec<f64>,
+    /// Whether a ReLU follows each transposed convolution.
+    pub relu_after_up: bool,
+    /// Whether the classes exclude each other: channel 0 is background, channel k + 1 class k.
+    pub exclusive: bool,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn one() -> usize {
+    1
+}
+
+fn two() -> usize {
+    2
+}
+
+// serde passes fields by reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_two(value: &usize) -> bool {
+    *value == 2
+}
+
+// serde passes fields by reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_one(value: &usize) -> bool {
+    *value == 1
+}
+
+impl Architecture {
+    /// Returns what keeps the network from being built, or from holding a number of classes.
+    pub fn problems(&self, classes: usize) -> Vec<SettingError> {
+        let mut checks = Checks::of("ModelConfig");
+        self.check_channels(classes, &mut checks);
+        let filters = format!("{:?}", self.filters);
+        let has_levels = self.filters.len() >= 2 && !self.filters.contains(&0);
+        checks.require("filters", filters, has_levels, "at least two numbers above 0");
+        if self.padding == Padding::Valid {
+            const VALID: &str = "with valid convolutions, as in `ronneberger`";
+            checks
+                .require("residual", self.residual, !self.residual, format!("false {VALID}"))
+                .require(
+                    "deep_supervision",
+                    self.deep_supervision,
+                    !self.deep_supervision,
+                    format!("false {VALID}"),
+                )
+                .require("dimensions", self.dimensions, self.dimensions != 3, format!("2 {VALID}"));
+        }
+        checks.require("dimensions", self.dimensions, (2..=3).contains(&self.dimensions), "2 or 3");
+        let (levels, dimensions) = (self.filters.len(), self.dimensions);
+        let flat = if dimensions == 3 { levels.saturating_sub(1) } else { 0 };
+        let expected = format!("0 to {flat} for {levels} levels in {dimensions}D");
+        checks.require("flat_levels", self.flat_levels, self.flat_levels <= flat, expected);
+        let dropout = format!("{:?}", self.dropout);
+        let (one_each, shares) = (
+            self.dropout.is_empty() || self.dropout.len() == levels,
+            self.dropout.iter().all(|p| (0.0..1.0).contains(p)),
+        );
+        let expected = format!("{levels} numbers, one per level of the filters, or none");
+        checks.require("dropout", &dropout, one_each, expected).require(
+            "dropout",
+            &dropout,
+            shares,
+            "numbers from 0 to below 1",
+        );
+        checks.finish()
+    }
+
+    fn check_channels(&self, classes: usize, checks: &mut Checks) {
+        checks.at_least_1("in_channels", self.in_channels);
+        let context = self.context_sections;
+        checks.require(
+            "context_sections",
+            context,
+            !context.is_multiple_of(2),
+            "an odd number, so that one is in the middle",
+        );
+        if context > 1 {
+            checks
+                .require(
+                    "in_channels",
+                    self.in_channels,
+                    self.in_channels == context,
+                    format!("{context}, one per section of the context"),
+                )
+                .require(
+                    "context_sections",
+                    context,
+                    self.dimensions != 3,
+                    "1 in 3D, where the network sees a volume",
+                );
+        }
+        let needed = classes + usize::from(self.exclusive);
+        let background = if self.exclusive { " and background" } else { "" };
+        checks.require(
+            "out_channels",
+            self.out_channels,
+            self.out_channels >= needed,
+            format!("at least {needed} for the classes{background}"),
+        );
+    }
+
+    /// Returns how many times the network halves the resolution.
+    pub fn depth(&self) -> usize {
+        self.filters.len() - 1
+    }
+
+    /// Returns what a tile's edge must be a multiple of: 2^depth.
+    pub fn stride(&self) -> usize {
+        1 << self.depth()
+    }
+
+    /// Whether convolutions at `level`, and the pooling below it, go along z.
+    pub(crate) fn is_deep(&self, level: usize) -> bool {
+        self.dimensions == 3 && level >= self.flat_levels
+    }
+
+    /// Returns what a tile's number of sections must be a multiple of; 1 in 2D.
+    pub fn stride_z(&self) -> usize {
+        match self.dimensions {
+            3 => 1 << (self.depth() - self.flat_levels),
+            _ => 1,
+        }
+    }
+
+    /// Returns how many voxels the output is smaller than the input, on each side.
+    ///
+    /// 0 with same padding; 92 for the 572 to 388 network of Ronneberger et al. 2015, fig. 1.
+    pub fn margin(&self) -> usize {
+        match self.padding {
+            Padding::Same => 0,
+            // Two 3 x 3 convolutions per block, once down and once up each level, once at the bottom.
+            Padding::Valid => 4 * (self.stride() - 1) + 2 * self.stride(),
+        }
+    }
+
+    /// Returns an upper bound for how far, in voxels, an output voxel sees to each side.
+    ///
+    /// Rounded up to a multiple of [`stride`](Self::stride), so that tiles with such a halo keep
+    /// their place on the pooling grid.
+    pub fn receptive_radius(&self) -> usize {
+        radius(self.stride())
+    }
+
+    /// Returns an upper bound for how many sections an output voxel sees to each side, likewise; 0 in 2D.
+    pub fn receptive_radius_z(&self) -> usize {
+        // Below its flat levels the network is one over cubes.
+        if self.dimensions == 3 { radius(self.stride_z()) } else { 0 }
+    }
+
+    /// Returns the smallest input edge, in voxels, that the network takes and that is at least `edge`.
+    pub fn input_edge(&self, edge: usize) -> usize {
+        let stride = self.stride();
+        match self.padding {
+            Padding::Same => edge.max(stride).next_multiple_of(stride),
+            Padding::Valid => {
+                // The bottleneck's output is edge b: input = stride * (b + 4) + 4 * (stride - 1).
+                let fixed = 4 * (stride - 1) + 4 * stride;
+                // The output must keep at least one voxel.
+                let smallest = edge.max(2 * self.margin() + 1);
+                fixed + (smallest - fixed).next_multiple_of(stride)
+            }
+        }
+    }
+
+    /// Returns in what tiles do not go through the network whole, with the nearest sizes that do.
+    pub fn tiling_problems(&self, tiling: &TilingConfig) -> Vec<SettingError> {
+        let mut checks = Checks::of("TilingConfig");
+        let above = self.input_edge(tiling.tile_size);
+        let below = above.saturating_sub(self.stride());
+        let nearest =
+            if self.input_edge(below) == below { format!("{below} or {above}") } else { above.to_string() };
+        let expected = format!("{nearest}: the network halves tiles {} times", self.depth());
+        checks.require("tile_size", tiling.tile_size, above == tiling.tile_size, expected);
+        let depth = tiling.tile_depth;
+        if self.dimensions == 3 {
+            let fits = depth > 0 && depth.is_multiple_of(self.stride_z());
+            let expected = format!("a multiple of {}, by which the 3D network halves tiles", self.stride_z());
+            checks.require("tile_depth", depth, fits, expected);
+        } else {
+            checks.require("tile_depth", depth, depth == 1, "1 for a network of sections");
+        }
+        checks.finish()
+    }
+}
+
+/// How far a network with same padding sees along an axis that it reduces to 1 / `stride`.
+fn radius(stride: usize) -> usize {
+    // Convolutions as in `margin`; pooling and upsampling move by at most a voxel per level.
+    let convolutions = 4 * (stride - 1) + 2 * stride;
+    (convolutions + 2 * (stride - 1)).next_multiple_of(stride)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Preset;
+
+    #[test]
+    fn cards_of_earlier_networks_are_read_and_written_as_they_were() {
+        let text = serde_json::to_string(&Preset::Unet.architecture()).unwrap();
+        assert!(!text.contains("activation") && !text.contains("residual"), "{text}");
+        assert_eq!(serde_json::from_str::<Architecture>(&text).unwrap(), Preset::Unet.architecture());
+        let text = serde_json::to_string(&Preset::Residual.architecture()).unwrap();
+        assert_eq!(serde_json::from_str::<Architecture>(&text).unwrap(), Preset::Residual.architecture());
+    }
+
+    #[test]
+    fn tile_sizes_that_do_not_fit_name_the_nearest() {
+        let problems = |preset: Preset, tile_size, tile_depth| -> Vec<String> {
+            let tiling = TilingConfig { tile_size, tile_depth, ..Default::default() };
+            let found = preset.architecture().tiling_problems(&tiling);
+            found.iter().map(ToString::to_string).collect()
+        };
+        assert!(problems(Preset::Unet, 256, 1).is_empty());
+        assert_eq!(
+            problems(Preset::Unet, 250, 2),
+            [
+                "`TilingConfig::tile_size` is 250, expected 240 or 256: the network halves tiles 4 times",
+                "`TilingConfig::tile_depth` is 2, expected 1 for a network of sections"
+            ]
+        );
+        assert!(problems(Preset::Ronneberger, 572, 1).is_empty());
+        assert_eq!(problems(Preset::Ronneberger, 256, 1).len(), 1);
+        assert_eq!(problems(Preset::Unet3d, 64, 24).len(), 1);
+    }
+}

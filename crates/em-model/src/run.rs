@@ -1,0 +1,15 @@
+//! The files of a run: what is where, what it means, and how it is written.
+
+mod card;
+pub(crate) mod checkpoint;
+mod folder;
+mod history;
+mod lock;
+mod tuning;
+
+pub use card::{FORMAT_VERSION, ModelCard};
+pub use folder::RunFolder;
+pub(crate) use history::write_history;
+pub use history::{EpochRecord, EpochScores, History, HistoryRow, HistoryScores};
+pub use lock::RunLock;
+pub use tuning::{ClassTuning, Tuning, TuningOnDisk, TuningStep};

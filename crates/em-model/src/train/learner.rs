@@ -1,0 +1,50 @@
+//! A network that learns: its weights, its optimiser, and the average of its weights.
+
+use tch::Tensor;
+
+use super::Training;
+use super::average::Average;
+use super::optimizer::Optimizer;
+use crate::error::Computed;
+use crate::network::UNet;
+
+#[derive(Debug)]
+pub(super) struct Learner {
+    pub net: UNet,
+    pub optimizer: Optimizer,
+    pub average: Option<Average>,
+    clip_gradient_norm: f64,
+}
+
+impl Learner {
+    /// Starts with weights that follow from the seed.
+    pub fn new(training: &Training<'_>) -> Computed<Self> {
+        let config = &training.settings.train;
+        let mut net = UNet::new(&training.architecture, training.device, config.seed)?;
+        net.expect(&training.set.foreground_shares(&training.split.train))?;
+        Ok(Self {
+            optimizer: Optimizer::new(&config.optimizer, net.parameters())?,
+            average: Average::new(config.average_decay, &net, &training.architecture, training.device)?,
+            net,
+            clip_gradient_norm: config.clip_gradient_norm,
+        })
+    }
+
+    /// Follows the gradient of a loss; it is step number `step`, from 1.
+    pub fn step(&mut self, loss: &Tensor, learning_rate: f64, step: usize) -> Computed<()> {
+        loss.f_backward()?;
+        if self.clip_gradient_norm > 0.0 {
+            self.optimizer.clip_gradients(self.clip_gradient_norm)?;
+        }
+        self.optimizer.step(learning_rate)?;
+        match &mut self.average {
+            Some(average) => average.follow(&self.net, step),
+            None => Ok(()),
+        }
+    }
+
+    /// The network that is scored and kept: the average of the weights, where there is one.
+    pub fn kept(&self) -> &UNet {
+        self.average.as_ref().map_or(&self.net, Average::net)
+    }
+}

@@ -1,0 +1,262 @@
+//! Losses on logits, computed. Voxels that do not count are left out.
+
+use tch::{Kind, Tensor};
+
+use super::{LossConfig, LossKind, Overlap};
+use crate::augment::Targets;
+use crate::error::Computed;
+use crate::network::class_probabilities;
+
+/// The class number that libtorch's cross-entropy leaves out.
+const IGNORED_INDEX: i64 = -100;
+
+/// A loss for one network.
+#[derive(Debug)]
+pub(crate) struct Loss {
+    config: LossConfig,
+    exclusive: bool,
+    classes: i64,
+    /// Foreground weights, one per class.
+    weights: Tensor,
+}
+
+impl Loss {
+    pub fn new(
+        config: &LossConfig,
+        classes: &[String],
+        exclusive: bool,
+        device: tch::Device,
+    ) -> Computed<Self> {
+        let weights: Vec<f32> =
+            classes.iter().map(|class| config.class_weights.get(class).map_or(1.0, |&w| w as f32)).collect();
+        Ok(Self {
+            config: config.clone(),
+            exclusive,
+            classes: classes.len() as i64,
+            weights: Tensor::from_slice(&weights).f_to_device(device)?,
+        })
+    }
+
+    /// Computes the loss of logits `[n, channel, ..., y, x]`.
+    pub fn of(&self, logits: &Tensor, targets: &Targets) -> Computed<Tensor> {
+        let (masks, counted) = (&targets.masks, targets.counted.as_ref());
+        match self.config.kind {
+            LossKind::Bce => self.bce(logits, masks, counted),
+            LossKind::BcePlusDice => {
+                Ok(self.bce(logits, masks, counted)? + self.overlap(logits, masks, counted)?)
+            }
+            LossKind::Focal => self.focal(logits, masks, counted),
+            LossKind::CrossEntropy => self.cross_entropy(logits, masks, counted),
+            LossKind::SoftDice | LossKind::Jaccard | LossKind::Tversky | LossKind::FocalTversky => {
+                self.overlap(logits, masks, counted)
+            }
+        }
+    }
+
+    /// The loss of logits at several resolutions, the full one first, each against the masks at its
+    /// own (every second voxel, as of Isensee et al. 2021) and weighing half of the one before; the
+    /// weights sum to 1.
+    pub fn of_levels(&self, levels: &[Tensor], targets: &Targets) -> Computed<Tensor> {
+        let full = self.of(&levels[0], targets)?;
+        let (mut sum, mut weight, mut weights) = (full, 1.0, 1.0);
+        for logits in &levels[1..] {
+            weight /= 2.0;
+            weights += weight;
+            sum += self.of(logits, &targets.coarser(logits)?)? * weight;
+        }
+        Ok(sum / weights)
+    }
+
+    /// Probabilities of the classes, `[n, class, ..., y, x]`.
+    pub fn probabilities(&self, logits: &Tensor) -> Computed<Tensor> {
+        class_probabilities(logits, self.classes, self.exclusive)
+    }
+
+    fn bce(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
+        let z = logits.f_narrow(1, 0, self.classes)?;
+        let weights = Some(self.foreground_weights(masks)?);
+        if counted.is_none() && self.config.boundary_weight == 0.0 {
+            let mean = tch::Reduction::Mean;
+            return Ok(z.f_binary_cross_entropy_with_logits(masks, None::<Tensor>, weights, mean)?);
+        }
+        let each =
+            z.f_binary_cross_entropy_with_logits(masks, None::<Tensor>, weights, tch::Reduction::None)?;
+        self.mean(&each, masks, counted)
+    }
+
+    fn focal(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
+        let z = logits.f_narrow(1, 0, self.classes)?;
+        // log p and log (1 - p) of a sigmoid without overflow.
+        let (log_p, log_q) = (z.f_log_sigmoid()?, (-&z).f_log_sigmoid()?);
+        let gamma = self.config.focal_gamma;
+        let weighted = masks * self.foreground_weights(masks)?;
+        let foreground = weighted * log_q.f_exp()?.f_pow_tensor_scalar(gamma)? * &log_p;
+        let background = (1.0 - masks) * log_p.f_exp()?.f_pow_tensor_scalar(gamma)? * log_q;
+        let sum: Tensor = foreground + background;
+        self.mean(&-sum, masks, counted)
+    }
+
+    /// The mean over voxels and classes, with more weight near outlines.
+    fn mean(&self, each: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
+        let each = if self.config.boundary_weight > 0.0 {
+            let near = near_outlines(masks, self.config.boundary_width)?;
+            each * (near * self.config.boundary_weight + 1.0)
+        } else {
+            each.shallow_clone()
+        };
+        Ok(match counted {
+            None => each.f_mean(Kind::Float)?,
+            Some(counted) => {
+                let voxels = counted.f_sum(Kind::Float)?.f_clamp_min(1.0)? * self.classes as f64;
+                (each * counted).f_sum(Kind::Float)? / voxels
+            }
+        })
+    }
+
+    fn cross_entropy(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
+        let background = Tensor::f_ones([1], (Kind::Float, logits.device()))?;
+        let spare = logits.size()[1] - self.classes - 1;
+        let unused = Tensor::f_ones([spare], (Kind::Float, logits.device()))?;
+        let weights = Tensor::f_cat(&[background, self.weights.shallow_clone(), unused], 0)?;
+        let mut index = class_index(masks)?;
+        if let Some(counted) = counted {
+            index = index.f_masked_fill(&counted.f_squeeze_dim(1)?.f_lt(0.5)?, IGNORED_INDEX)?;
+        }
+        let mean = tch::Reduction::Mean;
+        Ok(logits.f_cross_entropy_loss(&index, Some(weights), mean, IGNORED_INDEX, 0.0)?)
+    }
+
+    /// The losses that compare sums over voxels.
+    fn overlap(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
+        let mut p = self.probabilities(logits)?;
+        let mut y = masks.shallow_clone();
+        if let Some(counted) = counted {
+            (p, y) = (p * counted, y * counted);
+        }
+        let s = self.config.smoothing;
+        let shared = self.sum(&(&p * &y))?;
+        let (numerator, denominator) = match self.config.kind {
+            LossKind::Jaccard => {
+                let either = self.sum(&p)? + self.sum(&y)? - &shared;
+                (shared, either)
+            }
+            LossKind::Tversky | LossKind::FocalTversky => {
+                let false_positives = (self.sum(&p)? - &shared) * self.config.tversky_alpha;
+                let false_negatives = (self.sum(&y)? - &shared) * self.config.tversky_beta;
+                let all = &shared + false_positives + false_negatives;
+                (shared, all)
+            }
+            _ => (shared * 2.0, self.sum(&(&p * &p))? + self.sum(&y)?),
+        };
+        let mut loss: Tensor = 1.0 - (numerator + s) / (denominator + s);
+        if self.config.kind == LossKind::FocalTversky {
+            // At 0 an exponent below 1 has no gradient.
+            loss = loss.f_clamp_min(1e-6)?.f_pow_tensor_scalar(self.config.focal_tversky_exponent)?;
+        }
+        Ok(loss.f_mean(Kind::Float)?)
+    }
+
+    /// Sums over voxels, and over the batch if so configured: `[class]` or `[n, class]`.
+    fn sum(&self, values: &Tensor) -> Computed<Tensor> {
+        let mut axes: Vec<i64> = (2..values.dim() as i64).collect();
+        if self.config.overlap == Overlap::Batch {
+            axes.push(0);
+        }
+        Ok(values.f_sum_dim_intlist(axes.as_slice(), false, Kind::Float)?)
+    }
+
+    /// The foreground weights, in the shape of `masks` but for edges of 1.
+    fn foreground_weights(&self, masks: &Tensor) -> Computed<Tensor> {
+        let mut shape = vec![1; masks.dim()];
+        shape[1] = self.classes;
+        Ok(self.weights.f_reshape(shape)?)
+    }
+}
+
+/// The class of each voxel, 0 for background; where masks overlap, the last class wins.
+fn class_index(masks: &Tensor) -> Computed<Tensor> {
+    let mut shape = vec![1; masks.dim()];
+    shape[1] = masks.size()[1];
+    let numbers = Tensor::f_arange_start(1, shape[1] + 1, (Kind::Float, masks.device()))?;
+    Ok((masks * numbers.f_reshape(shape)?).f_amax([1], false)?.f_to_kind(Kind::Int64)?)
+}
+
+/// 1 within `width` voxels, along y and x, of a change between mask and background, else 0.
+fn near_outlines(masks: &Tensor, width: usize) -> Computed<Tensor> {
+    let size = masks.size();
+    let [height, length] = [size[size.len() - 2], size[size.len() - 1]];
+    let sections = masks.f_reshape([-1, 1, height, length])?;
+    let (edge, padding) = (2 * width as i64 + 1, width as i64);
+    let largest =
+        |values: &Tensor| values.f_max_pool2d([edge, edge], [1, 1], [padding, padding], [1, 1], false);
+    let (dilated, eroded) = (largest(&sections)?, -largest(&-&sections)?);
+    Ok((dilated - eroded).f_reshape(size)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all_of(masks: Tensor) -> Targets {
+        Targets { masks, counted: None }
+    }
+
+    fn loss(config: LossConfig, exclusive: bool) -> Loss {
+        Loss::new(&config, &["a".to_owned()], exclusive, tch::Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn outlines_are_found_on_both_sides() {
+        let mask = Tensor::from_slice(&[0.0_f32, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]).view([1, 1, 1, 7]);
+        let near: Vec<f32> = Vec::try_from(near_outlines(&mask, 1).unwrap().view(-1)).unwrap();
+        assert_eq!(near, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn levels_weigh_half_of_the_one_before() {
+        let loss = loss(LossConfig { kind: LossKind::Bce, ..Default::default() }, false);
+        let full = Tensor::randn([2, 1, 4, 8, 12], (Kind::Float, tch::Device::Cpu));
+        let masks = Tensor::rand([2, 1, 4, 8, 12], (Kind::Float, tch::Device::Cpu)).round();
+        // A level that was not pooled along z, and one that was.
+        let flat = Tensor::randn([2, 1, 4, 4, 6], (Kind::Float, tch::Device::Cpu));
+        let deep = Tensor::randn([2, 1, 2, 2, 3], (Kind::Float, tch::Device::Cpu));
+        let alone = loss.of(&full, &all_of(masks.copy())).unwrap().double_value(&[]);
+        let of_one =
+            loss.of_levels(&[full.shallow_clone()], &all_of(masks.copy())).unwrap().double_value(&[]);
+        assert!((of_one - alone).abs() < 1e-7);
+        let coarse = masks.slice(3, None, None, 2).slice(4, None, None, 2);
+        let second = loss.of(&flat, &all_of(coarse.copy())).unwrap().double_value(&[]);
+        let coarser = coarse.slice(2, None, None, 2).slice(3, None, None, 2).slice(4, None, None, 2);
+        let third = loss.of(&deep, &all_of(coarser)).unwrap().double_value(&[]);
+        let all = loss.of_levels(&[full, flat, deep], &all_of(masks)).unwrap().double_value(&[]);
+        assert!((all - (alone + second / 2.0 + third / 4.0) / 1.75).abs() < 1e-6, "{all}");
+    }
+
+    #[test]
+    fn ignored_voxels_change_neither_loss_nor_gradient() {
+        let kinds = [LossKind::Bce, LossKind::BcePlusDice, LossKind::Focal, LossKind::SoftDice]
+            .into_iter()
+            .map(|kind| (kind, false))
+            .chain(
+                [LossKind::CrossEntropy, LossKind::Jaccard, LossKind::FocalTversky].map(|kind| (kind, true)),
+            );
+        for (kind, exclusive) in kinds {
+            let loss = loss(LossConfig { kind, ..Default::default() }, exclusive);
+            let logits = Tensor::randn([2, 2, 4, 6], (Kind::Float, tch::Device::Cpu));
+            let mask = Tensor::rand([2, 1, 4, 6], (Kind::Float, tch::Device::Cpu)).round();
+            // The last two columns do not count, so that the loss is that of the first four.
+            let ignored = mask.zeros_like();
+            let _ = ignored.narrow(3, 4, 2).fill_(1.0);
+            let with = logits.copy().set_requires_grad(true);
+            let targets = Targets { masks: mask.copy(), counted: Some(1.0 - &ignored) };
+            let value = loss.of(&with, &targets).unwrap();
+            value.backward();
+            let without = logits.narrow(3, 0, 4).copy();
+            let expected = loss.of(&without, &all_of(mask.narrow(3, 0, 4))).unwrap();
+            let difference = (value - expected).abs().double_value(&[]);
+            assert!(difference < 1e-6, "{kind:?}: {difference}");
+            let gradient = with.grad().narrow(3, 4, 2).abs().max().double_value(&[]);
+            assert_eq!(gradient, 0.0, "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What a training is given, and the checks before it starts.
+
+use em_data::settings::{self, Checks};
+use em_data::{
+    AugmentationConfig, Normalization, NormalizationConfig, SettingError, Split, TilingConfig, TrainingSet,
+};
+
+use super::loss::Loss;
+use super::{LossConfig, TrainConfig};
+use crate::error::Computed;
+use crate::{Architecture, Device, Error, PredictConfig, Result};
+
+/// All that a training needs but the folder that it writes to.
+///
+/// [`new`](Self::new) takes defaults for all but the data and the network; its fields may be changed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Training<'a> {
+    /// Volumes and labels.
+    pub set: &'a TrainingSet,
+    /// Which voxels train and which validate.
+    pub split: &'a Split,
+    /// The network.
+    pub architecture: Architecture,
+    /// Fitted on the training voxels.
+    pub normalization: Normalization,
+    /// All that may be chosen.
+    pub settings: TrainingSettings,
+    /// Voxel size in nm, `[z, y, x]`, for the model card.
+    pub voxel_size_nm: Option<[f64; 3]>,
+    /// Where to compute.
+    pub device: Device,
+}
+
+/// What may be chosen of a training.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct TrainingSettings {
+    /// Which tiles are cut.
+    pub tiling: TilingConfig,
+    /// How they are changed at random.
+    pub augmentation: AugmentationConfig,
+    /// What is minimised.
+    pub loss: LossConfig,
+    /// The training itself.
+    pub train: TrainConfig,
+    /// How validation sections go through the network.
+    pub predict: PredictConfig,
+}
+
+impl TrainingSettings {
+    /// Returns all that is out of range, does not fit the network, or does not fit together.
+    pub fn problems(&self, architecture: &Architecture, classes: &[String]) -> Vec<SettingError> {
+        let mut checks = Checks::of("AugmentationConfig");
+        let network = architecture.problems(classes.len());
+        let can_tile = network.is_empty() && self.tiling.problems().is_empty();
+        checks
+            .extend(network)
+            .extend(self.train.problems())
+            .extend(self.predict.problems())
+            .extend(self.loss.problems(classes, architecture.exclusive))
+            .extend(self.tiling.problems())
+            // Sizes of a network that is none are no numbers to compare with.
+            .extend(if can_tile { architecture.tiling_problems(&self.tiling) } else { Vec::new() })
+            .extend(self.augmentation.problems());
+        let are_cubes = self.tiling.tile_depth == self.tiling.tile_size;
+        checks.require(
+            "turn_cubes",
+            self.augmentation.turn_cubes,
+            are_cubes || !self.augmentation.turn_cubes,
+            "false where tiles are not as deep as they are wide",
+        );
+        checks.finish()
+    }
+}
+
+impl<'a> Training<'a> {
+    /// Trains `architecture` with default settings on the first CUDA device or the processor, with
+    /// z-scores fitted on the training voxels.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the training voxels are all alike.
+    pub fn new(set: &'a TrainingSet, split: &'a Split, architecture: Architecture) -> Result<Self> {
+        let settings = TrainingSettings::default();
+        let blocks = set.raw_blocks(&split.train);
+        let normalization =
+            Normalization::fit(&NormalizationConfig::default(), &blocks, settings.tiling.tile_size)?;
+        Ok(Self::with_normalization(set, split, architecture, normalization))
+    }
+
+    /// As [`new`](Self::new), with a normalisation that was fitted before.
+    pub fn with_normalization(
+        set: &'a TrainingSet,
+        split: &'a Split,
+        architecture: Architecture,
+        normalization: Normalization,
+    ) -> Self {
+        let (settings, device) = (TrainingSettings::default(), Device::auto());
+        Self { set, split, architecture, normalization, settings, voxel_size_nm: None, device }
+    }
+
+    /// Returns all that is out of range or does not fit together, whatever the volumes hold.
+    pub fn problems(&self) -> Vec<SettingError> {
+        self.settings.problems(&self.architecture, self.set.classes())
+    }
+
+    /// Checks that the settings fit together and the data, which [`train`](super::train) does as well.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first of the [`problems`](Self::problems), if tiles do not fit into the volumes,
+    /// or if a class has no foreground to learn from.
+    pub fn check(&self) -> Result<()> {
+        settings::first(self.problems())?;
+        self.settings.tiling.check_fit(self.set, &self.split.train)?;
+        let foreground = self.set.foreground(&self.split.train);
+        match self.set.classes().iter().zip(foreground).find(|(_, voxels)| *voxels == 0) {
+            Some((class, _)) => Err(Error::EmptyClass { class: class.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// The loss, with the weights of balanced classes.
+    pub(super) fn loss(&self, shares: &[f64]) -> Computed<Loss> {
+        let classes = self.set.classes();
+        let balanced = self.settings.loss.balanced(classes, shares);
+        Loss::new(&balanced, classes, self.architecture.exclusive, self.device.torch())
+    }
+}

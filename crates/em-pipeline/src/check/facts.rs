@@ -1,0 +1,211 @@
+//! What the stacks of a configuration are like: opened, compared by size, measured once.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use em_data::quality::per_section;
+use em_data::{LabelSection, RawSection, correlation};
+use em_io::{Blocks, Roi, Volume, VoxelSize, VoxelType, Voxels};
+use ndarray::Array3;
+use rayon::prelude::*;
+
+use super::finding::Finding;
+use crate::config::SourceConfig;
+use crate::dataset::Sources;
+use crate::error::Result;
+use crate::{Error, Observer, Stage, display};
+
+/// The voxels that are read at a time, in bytes.
+const BLOCK_BYTES: usize = 32 << 20;
+
+/// A file and measures of those of its sections that are in use.
+#[derive(Clone, Debug)]
+pub struct FileFacts<S> {
+    /// Where it is.
+    pub path: PathBuf,
+    /// `[z, y, x]` of the whole file.
+    pub shape: [usize; 3],
+    /// The type of a voxel.
+    pub voxel_type: VoxelType,
+    /// Where the file tells it.
+    pub voxel_size: Option<VoxelSize>,
+    /// Measures, from the first section in use.
+    pub sections: Vec<S>,
+}
+
+/// A raw stack and its labels.
+#[derive(Clone, Debug)]
+pub struct StackFacts {
+    /// `training`, `validation` or `test`.
+    pub role: &'static str,
+    /// The raw stack.
+    pub raw: FileFacts<RawSection>,
+    /// How alike each section and the next one are (Pearson).
+    pub alike: Vec<Option<f64>>,
+    /// The classes with those of their labels that could be read.
+    pub labels: Vec<(String, FileFacts<LabelSection>)>,
+    /// The sections in use.
+    pub used: Range<usize>,
+}
+
+impl StackFacts {
+    /// Measures every stack that can be read; what cannot is found.
+    pub fn of_all(
+        sources: &Sources,
+        findings: &mut Vec<Finding>,
+        observer: &mut Observer<'_>,
+    ) -> Result<Vec<Self>> {
+        let of_role =
+            [("training", &sources.train), ("validation", &sources.validation), ("test", &sources.test)];
+        let named = of_role.into_iter().flat_map(|(role, sources)| sources.iter().map(move |s| (role, s)));
+        let mut stacks = Vec::new();
+        for (role, source) in named {
+            stacks.extend(Self::of(role, source, &sources.classes, findings, observer)?);
+        }
+        Ok(stacks)
+    }
+
+    fn of(
+        role: &'static str,
+        source: &SourceConfig,
+        classes: &[String],
+        findings: &mut Vec<Finding>,
+        observer: &mut Observer<'_>,
+    ) -> Result<Option<Self>> {
+        let raw = opened(&source.raw, findings);
+        let labels: Vec<(&String, Option<Volume>)> =
+            classes.iter().map(|class| (class, opened(&source.labels[class], findings))).collect();
+        let Some(raw) = raw else { return Ok(None) };
+        let depth = raw.shape()[0];
+        let [start, end] = source.sections.unwrap_or([0, depth]);
+        if start >= end || end > depth {
+            let found = format!("sections = [{start}, {end}] of a stack of {depth} sections");
+            let hint = "sections are numbered from 0; the second number is one after the last";
+            findings.push(Finding::error(found).file(&source.raw).hint(hint));
+            return Ok(None);
+        }
+        let used = start..end;
+        let measured = found(measured_raw(&raw, used.clone(), observer), findings)?;
+        let Some((sections, alike)) = measured else { return Ok(None) };
+        let mut stack =
+            Self { role, raw: facts(&source.raw, &raw, sections), alike, labels: Vec::new(), used };
+        for (class, label) in labels {
+            let Some(label) = label else { continue };
+            let path = &source.labels[class];
+            if path == &source.raw {
+                findings
+                    .push(Finding::error(format!("the label `{class}` is the raw stack itself")).file(path));
+            } else if label.shape() != raw.shape() {
+                findings.push(other_shape(class, path, &label, &raw));
+            } else if let Some(sections) =
+                found(measured_label(&label, stack.used.clone(), observer), findings)?
+            {
+                stack.labels.push((class.clone(), facts(path, &label, sections)));
+            }
+        }
+        Ok(Some(stack))
+    }
+
+    /// Returns the numbers of the sections whose measures satisfy a rule, as the file counts them.
+    pub fn sections_where(&self, rule: impl Fn(&RawSection) -> bool) -> Vec<usize> {
+        self.raw
+            .sections
+            .iter()
+            .zip(self.used.clone())
+            .filter(|(section, _)| rule(section))
+            .map(|(_, z)| z)
+            .collect()
+    }
+
+    /// Returns the shape of the part in use, `[z, y, x]`.
+    pub fn used_shape(&self) -> [usize; 3] {
+        let [_, height, width] = self.raw.shape;
+        [self.used.len(), height, width]
+    }
+}
+
+fn facts<S>(path: &Path, volume: &Volume, sections: Vec<S>) -> FileFacts<S> {
+    FileFacts {
+        path: path.to_path_buf(),
+        shape: volume.shape(),
+        voxel_type: volume.voxel_type(),
+        voxel_size: volume.voxel_size(),
+        sections,
+    }
+}
+
+fn opened(path: &Path, findings: &mut Vec<Finding>) -> Option<Volume> {
+    let opened = em_io::open(path).map_err(|error| findings.push(Finding::of_error(&error.into())));
+    let volume = opened.ok()?;
+    findings.extend(volume.notes().iter().map(|note| Finding::note(note.as_str()).file(path)));
+    Some(volume)
+}
+
+/// Takes a value, or writes the error down; one that ends the work stays an error.
+fn found<T>(result: Result<T>, findings: &mut Vec<Finding>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Stopped) => Err(Error::Stopped),
+        Err(error) => {
+            findings.push(Finding::of_error(&error));
+            Ok(None)
+        }
+    }
+}
+
+fn other_shape(class: &str, path: &Path, label: &Volume, raw: &Volume) -> Finding {
+    let ([z, y, x], shape) = (raw.shape(), display::shape(label.shape()));
+    let finding = Finding::error(format!("the label `{class}` has {shape} voxels [z, y, x]"))
+        .file(path)
+        .expected(format!("{} as its raw stack", display::shape([z, y, x])));
+    finding.hint(if label.shape() == [z, x, y] {
+        "height and width are swapped: turn one of the two"
+    } else {
+        "check that the two files belong together, and that both have the same crop"
+    })
+}
+
+/// Calls `take` for each block of sections in use.
+fn for_blocks(
+    volume: &Volume,
+    used: Range<usize>,
+    observer: &mut Observer<'_>,
+    mut take: impl FnMut(Voxels),
+) -> Result<()> {
+    let part = Roi::sections(volume.shape(), used);
+    observer.stage(Stage::sections(part.shape), |observer| {
+        for block in volume.blocks(Blocks::of_voxels(part, BLOCK_BYTES / volume.voxel_type().bytes())) {
+            let (place, voxels) = block?;
+            take(voxels);
+            observer.advance(place.shape[0] as u64)?;
+        }
+        Ok(())
+    })
+}
+
+fn measured_raw(
+    volume: &Volume,
+    used: Range<usize>,
+    observer: &mut Observer<'_>,
+) -> Result<(Vec<RawSection>, Vec<Option<f64>>)> {
+    let (mut measures, mut alike) = (Vec::new(), Vec::new());
+    let mut last: Option<Array3<f32>> = None;
+    for_blocks(volume, used, observer, |block| {
+        measures.extend(per_section(&block, RawSection::of));
+        let mut floats: Vec<Array3<f32>> = last.take().into_iter().collect();
+        floats.extend(per_section(&block, Voxels::to_f32));
+        alike.par_extend(floats.par_windows(2).map(|pair| correlation(&pair[0], &pair[1])));
+        last = floats.pop();
+    })?;
+    Ok((measures, alike))
+}
+
+fn measured_label(
+    volume: &Volume,
+    used: Range<usize>,
+    observer: &mut Observer<'_>,
+) -> Result<Vec<LabelSection>> {
+    let mut measures = Vec::new();
+    for_blocks(volume, used, observer, |block| measures.extend(per_section(&block, LabelSection::of)))?;
+    Ok(measures)
+}

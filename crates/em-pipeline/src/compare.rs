@@ -1,0 +1,208 @@
+//! Runs side by side: what differs in their configurations, and how they score.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use em_model::{History, ModelCard, RunFolder};
+use toml::{Table, Value};
+
+use crate::error::{Context, Result};
+use crate::report::RunScores;
+use crate::scores::{self, ClassScores, MEASURES, intervals};
+use crate::{RunConfig, display};
+
+/// What is compared of a run.
+#[derive(Debug)]
+struct ComparedRun {
+    path: PathBuf,
+    card: ModelCard,
+    config: BTreeMap<String, Value>,
+    epochs: usize,
+    seconds: f64,
+    scores: BTreeMap<String, ClassScores>,
+}
+
+/// Runs that are compared; the first is what the others are compared with.
+#[derive(Debug)]
+pub struct Comparison {
+    runs: Vec<ComparedRun>,
+}
+
+impl Comparison {
+    /// Reads the cards, configurations, histories and scores of runs.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file of a run is missing or damaged.
+    pub fn read(folders: &[PathBuf]) -> Result<Self> {
+        let runs = folders.iter().map(|path| ComparedRun::read(path)).collect::<Result<_>>()?;
+        Ok(Self { runs })
+    }
+
+    /// Writes what differs, and the scores of each class, as tables of 80 columns.
+    ///
+    /// # Errors
+    ///
+    /// Fails if an interval cannot be computed.
+    pub fn to_text(&self) -> Result<String> {
+        let mut text = overview(&self.runs) + &differences(&self.runs);
+        let classes: BTreeSet<&String> = self.runs.iter().flat_map(|run| run.scores.keys()).collect();
+        for class in classes {
+            text += &format!("\n{}", table(&self.runs, class)?);
+        }
+        Ok(text)
+    }
+
+    /// Writes a row for each run, class and score; an empty cell is what does not exist.
+    ///
+    /// # Errors
+    ///
+    /// Fails if an interval cannot be computed.
+    pub fn to_csv(&self) -> Result<String> {
+        csv(&self.runs).context("the comparison cannot be written as CSV")
+    }
+}
+
+impl ComparedRun {
+    fn read(path: &Path) -> Result<Self> {
+        let folder = RunFolder::new(path);
+        // The card is read first: its error says what a run is.
+        let card = ModelCard::read(&folder)?;
+        // As it is understood today, so that keys that a run did not know yet have their defaults.
+        let table: Table = toml::from_str(&RunConfig::load(&folder.config(), &[])?.to_toml()?)
+            .with_context(|| format!("`{}` is damaged", folder.config().display()))?;
+        let scores = RunScores::read(&folder)?;
+        let mut config = BTreeMap::new();
+        flatten("", &table, &mut config);
+        let history = History::read(&folder)?;
+        let seconds = history.rows.iter().filter_map(|row| row.seconds).sum();
+        let epochs = history.rows.len();
+        Ok(Self { path: path.to_owned(), card, config, epochs, seconds, scores: scores.validation })
+    }
+}
+
+/// Puts every key in, with its sections and dots.
+fn flatten(prefix: &str, table: &Table, into: &mut BTreeMap<String, Value>) {
+    for (key, value) in table {
+        match value {
+            Value::Table(table) => flatten(&format!("{prefix}{key}."), table, into),
+            value => {
+                into.insert(format!("{prefix}{key}"), value.clone());
+            }
+        }
+    }
+}
+
+/// The runs with their numbers, which stand for them from here on.
+fn overview(runs: &[ComparedRun]) -> String {
+    let mut text =
+        format!("{:<5}{:>11}{:>8}{:>6}{:>15}  folder\n", "run", "parameters", "epochs", "best", "time");
+    for (number, run) in (1..).zip(runs) {
+        let parameters = run.card.architecture.parameter_count();
+        let time = display::duration(run.seconds);
+        text += &format!(
+            "{number:<5}{parameters:>11}{:>8}{:>6}{time:>15}  {}\n",
+            run.epochs,
+            run.card.epoch,
+            run.path.display()
+        );
+        if run.card.leaking_split {
+            text += "     its validation leaks: tiles were split at random, so its scores are too good\n";
+        }
+    }
+    text
+}
+
+/// The keys whose values are not the same in all runs.
+fn differences(runs: &[ComparedRun]) -> String {
+    let keys: BTreeSet<&String> = runs.iter().flat_map(|run| run.config.keys()).collect();
+    let mut text = String::from("\nconfiguration\n");
+    let mut same = true;
+    // Where a run was put is no difference.
+    for key in keys.into_iter().filter(|key| *key != "output.folder") {
+        if runs.iter().all(|run| run.config.get(key) == runs[0].config.get(key)) {
+            continue;
+        }
+        same = false;
+        text += &format!("  {key}\n");
+        for (number, run) in (1..).zip(runs) {
+            let value = run.config.get(key).map_or("not set".into(), Value::to_string);
+            text += &format!("    {number}: {value}\n");
+        }
+    }
+    if same { text + "  the same in all\n" } else { text }
+}
+
+/// The scores of a class on validation, a row for each score and run.
+fn table(runs: &[ComparedRun], class: &str) -> Result<String> {
+    let mut text = format!(
+        "{:<26}{:<4}{:>9}{:>20}{:>20}\n",
+        format!("{class}, validation"),
+        "run",
+        "pooled",
+        "95 % interval",
+        "less run 1"
+    );
+    for measure in &MEASURES {
+        for (number, run) in (1..).zip(runs) {
+            let Some(of_run) = run.scores.get(class) else { continue };
+            let difference = match runs[0].scores.get(class) {
+                Some(first) if number > 1 => intervals::of_difference(first, of_run, measure)?,
+                _ => None,
+            };
+            text += &format!(
+                "{:<26}{number:<4}{:>9}{:>20}{:>20}\n",
+                if number == 1 { scores::title(measure, of_run) } else { String::new() },
+                scores::cell(measure, &of_run.pooled),
+                scores::interval(measure, of_run.intervals.get(measure.key)),
+                difference.map_or(String::new(), |d| format!("{:+.4} to {:+.4}", d.low, d.high)),
+            );
+        }
+    }
+    Ok(text)
+}
+
+fn csv(runs: &[ComparedRun]) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "run",
+        "parameters",
+        "epochs",
+        "seconds",
+        "class",
+        "score",
+        "unit",
+        "pooled",
+        "low",
+        "high",
+        "difference_low",
+        "difference_high",
+    ])?;
+    let number = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.6}"));
+    for run in runs {
+        for (class, of_run) in &run.scores {
+            for measure in &MEASURES {
+                let interval = of_run.intervals.get(measure.key);
+                let difference = match runs[0].scores.get(class) {
+                    Some(first) => intervals::of_difference(first, of_run, measure)?,
+                    None => None,
+                };
+                writer.write_record([
+                    run.path.display().to_string(),
+                    run.card.architecture.parameter_count().to_string(),
+                    run.epochs.to_string(),
+                    format!("{:.2}", run.seconds),
+                    class.clone(),
+                    measure.key.to_owned(),
+                    if measure.distance { of_run.ruler.unit.name().to_owned() } else { String::new() },
+                    number((measure.get)(&of_run.pooled)),
+                    number(interval.map(|i| i.low)),
+                    number(interval.map(|i| i.high)),
+                    number(difference.map(|i| i.low)),
+                    number(difference.map(|i| i.high)),
+                ])?;
+            }
+        }
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}

@@ -1,0 +1,188 @@
+//! `run.toml`: each crate's section, composed, read, overridden and checked.
+
+mod misspelling;
+mod overrides;
+mod sources;
+pub mod template;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use em_data::{AugmentationConfig, NormalizationConfig, SplitConfig, TilingConfig};
+use em_io::VoxelSize;
+use em_model::{LossConfig, ModelConfig, PredictConfig, TrainConfig, TrainingSettings};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Context, Result, UserError};
+
+/// A whole configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// Volumes and labels.
+    pub data: DataConfig,
+    /// Grey values to network inputs.
+    pub normalization: NormalizationConfig,
+    /// Training tiles.
+    pub tiling: TilingConfig,
+    /// Random changes of training tiles.
+    pub augmentation: AugmentationConfig,
+    /// The network.
+    pub model: ModelConfig,
+    /// What is minimised.
+    pub loss: LossConfig,
+    /// The training.
+    pub train: TrainConfig,
+    /// How sections go through the network.
+    pub predict: PredictConfig,
+    /// Where results go.
+    pub output: OutputConfig,
+}
+
+/// Section `[data]` of a configuration. Relative paths start at the configuration's folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// A folder that holds `train.tif`, `train_<class>.tif`, and, if there are any, `val.tif`, `val_<class>.tif` and `test.tif`, `test_<class>.tif`, or the same in other formats (`train.mrc`, `train.zarr`, a folder `train` of images). Sections [data.train], [data.validation] and [data.test] name other files.
+    pub folder: Option<PathBuf>,
+    /// The classes to learn; empty takes every class that has a label file.
+    pub classes: Vec<String>,
+    /// Voxel size in nm, z y x, where the files do not tell it.
+    #[schemars(with = "Option<[f64; 3]>")]
+    pub voxel_size_nm: Option<VoxelSize>,
+    /// The stack to train on; several as [[data.train]].
+    #[serde(with = "sources", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "sources::OneOrSeveral")]
+    pub train: Vec<SourceConfig>,
+    /// The stack to validate on, or several; without one, `split` takes sections of each training stack.
+    #[serde(with = "sources", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "sources::OneOrSeveral")]
+    pub validation: Vec<SourceConfig>,
+    /// A stack that is scored once, after the training, or several.
+    #[serde(with = "sources", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "sources::OneOrSeveral")]
+    pub test: Vec<SourceConfig>,
+    /// How training stacks are split where there is no validation stack.
+    pub split: SplitConfig,
+}
+
+/// A raw stack and its labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// The raw stack: a TIFF file, or a folder of images.
+    pub raw: PathBuf,
+    /// One label stack per class, of values 0 and 255, or 0 and 1. A label named `ignore` marks voxels that nobody labelled: they count in no loss and no score.
+    pub labels: BTreeMap<String, PathBuf>,
+    /// First section and end (exclusive) of the part to use; absent takes all.
+    #[serde(default)]
+    pub sections: Option<[usize; 2]>,
+}
+
+/// Section `[output]` of a configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OutputConfig {
+    /// The folder of the run. Relative paths start at the configuration's folder.
+    pub folder: PathBuf,
+}
+
+impl Default for OutputConfig {
+    fn default() -> Self {
+        Self { folder: "runs/run".into() }
+    }
+}
+
+impl RunConfig {
+    /// Reads a file, applies `key=value` overrides, and makes paths absolute: those of the file
+    /// start at its folder, those of overrides at the working folder.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            UserError::new(
+                format!("configuration `{}` cannot be read: {error}", path.display()),
+                "`em-cli config init` writes one to start from",
+            )
+        })?;
+        // Parsed as a whole first: only then does an error know its line.
+        let failure = |error| misspelling::of(path, &text, &error);
+        let config: Self = toml::from_str(&text).map_err(failure)?;
+        // TOML's integers have 63 bits and a sign; a larger one is read, but could not be written again.
+        toml::from_str::<toml::Table>(&text).map_err(failure)?;
+        let absolute =
+            std::path::absolute(path).with_context(|| format!("`{}` is no path", path.display()))?;
+        let folder = absolute.parent().map(Path::to_owned).unwrap_or_default();
+        let config = config.with_paths_from(&folder);
+        overrides::apply(config, overrides)
+    }
+
+    /// Returns what em-model is told of a training.
+    pub fn training_settings(&self) -> TrainingSettings {
+        let mut settings = TrainingSettings::default();
+        settings.tiling = self.tiling.clone();
+        settings.augmentation = self.augmentation.clone();
+        settings.loss = self.loss.clone();
+        settings.train = self.train.clone();
+        settings.predict = self.predict.clone();
+        settings
+    }
+
+    /// Returns the configuration as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).context("the configuration cannot be written as TOML")
+    }
+
+    fn with_paths_from(mut self, folder: &Path) -> Self {
+        for path in self.paths_mut() {
+            *path = lexically_absolute(folder, path);
+        }
+        self
+    }
+
+    fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        let data = &mut self.data;
+        let mut paths = vec![&mut self.output.folder];
+        paths.extend(data.folder.as_mut());
+        for source in data.train.iter_mut().chain(&mut data.validation).chain(&mut data.test) {
+            paths.push(&mut source.raw);
+            paths.extend(source.labels.values_mut());
+        }
+        paths
+    }
+}
+
+/// Joins and removes `.` and `..`, so that messages show the path that is meant.
+fn lexically_absolute(folder: &Path, path: &Path) -> PathBuf {
+    let mut absolute = PathBuf::new();
+    for part in folder.join(path).components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                absolute.pop();
+            }
+            part => absolute.push(part),
+        }
+    }
+    absolute
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worked_configurations_are_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let config = RunConfig::load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
+            let problems = crate::settings::problems(&config, &config.data.classes);
+            assert!(problems.is_empty(), "{problems:?}");
+            assert!(config.output.folder.is_absolute());
+            names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+        }
+        names.sort();
+        assert_eq!(names, ["demo", "epfl", "epfl-ca1", "epfl-ca1-both", "notebook", "vnc"]);
+    }
+}

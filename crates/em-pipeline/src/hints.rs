@@ -1,0 +1,67 @@
+//! What can be done about errors of the crates below, in the words of `run.toml` and `em-cli`.
+
+/// Returns what can be done about volumes and labels that do not fit together.
+pub fn of_data(error: &em_data::Error) -> Option<String> {
+    use em_data::Error;
+    Some(match error {
+        Error::TileTooLarge { height, width, .. } => {
+            format!("set tiling.tile_size to at most {}", height.min(width))
+        }
+        Error::TileTooDeep { sections, .. } => {
+            format!("set tiling.tile_depth to at most {sections}, or train on more sections")
+        }
+        Error::EmptySplit { .. } => {
+            "lower data.split.gap, change data.split.validation_fraction, or name validation files in [data.validation]"
+                .into()
+        }
+        Error::Normalization { .. } => "check that the raw file of [data.train] holds a picture".into(),
+        other => return other.hint(),
+    })
+}
+
+/// Returns what can be done about networks, trainings and the files of runs.
+pub fn of_model(error: &em_model::Error) -> Option<String> {
+    use em_model::Error;
+    Some(match error {
+        Error::Device { .. } => {
+            "use --device cpu, or set up a CUDA libtorch with `cargo xtask libtorch --cuda`".into()
+        }
+        Error::EmptyClass { class } => {
+            format!("check the label file of `{class}`, or take the class out of data.classes")
+        }
+        Error::Diverged { .. } => {
+            "lower train.learning_rate, set train.clip_gradient_norm = 1.0, or check the raw files for damaged sections"
+                .into()
+        }
+        Error::Collapsed { .. } => {
+            "use loss.kind = \"bce+dice\", raise tiling.foreground_fraction or loss.class_weights, or lower train.learning_rate"
+                .into()
+        }
+        Error::OtherArchitecture { .. } => {
+            "weights and model.json must come from one training: copy the run's folder again; to resume, use the run's own config.toml"
+                .into()
+        }
+        Error::RunFile { .. } => {
+            "give a folder that `em-cli train` wrote; if its files are damaged, copy them again or train again"
+                .into()
+        }
+        Error::Checksum { .. } => {
+            "the file was changed, or a training was killed while it wrote: copy the run's folder again, or go on with `em-cli train --resume`"
+                .into()
+        }
+        Error::Locked { .. } => {
+            "wait until it is done, or take another folder with --set output.folder=DIR".into()
+        }
+        Error::Torch(message) if message.contains("alloc") || message.contains("out of memory") => {
+            "lower train.batch_size or predict.tile_size".into()
+        }
+        Error::Tiles(error) => return of_data(error),
+        Error::Objects(error) => return of_objects(error),
+        other => return other.hint(),
+    })
+}
+
+/// Returns what can be done about masks without objects to measure.
+pub fn of_objects(error: &em_objects::Error) -> Option<String> {
+    error.hint()
+}

@@ -1,0 +1,76 @@
+#![doc = include_str!("../README.md")]
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`config`] | `run.toml`: read, overridden, written, and its schema |
+//! | [`dataset`] | the stacks that a configuration names, opened and put together |
+//! | [`check`] | what would make a training fail or go wrong, before it starts |
+//! | [`suggested_config`] | a configuration that suits a data set, with its reasons |
+//! | [`scores`] | masks against labels: per section, pooled, as a volume, as objects |
+//! | [`predict`](mod@predict) | a volume in, masks and probabilities out, block by block |
+//! | [`evaluate`](mod@evaluate) | a mask against a label |
+//! | [`measure`](mod@measure) | the objects of masks: a table, label volumes, a summary |
+//! | [`convert`](mod@convert), [`extract`](mod@extract), [`tile`](mod@tile), [`inspect`](mod@inspect) | volumes into other formats, sections, tiles, numbers |
+//! | [`phantom`] | generated stacks with labels, for trying things out |
+//! | [`report`] | scores, curves, pictures and the page of a run |
+//!
+//! Long work tells an [`Observer`] how it goes on, who may end it.
+
+pub mod check;
+mod class_path;
+pub mod compare;
+pub mod config;
+pub mod convert;
+pub mod dataset;
+pub mod display;
+mod drawing;
+mod error;
+pub mod evaluate;
+pub mod extract;
+mod hints;
+pub mod inspect;
+pub mod measure;
+mod memory;
+mod observer;
+pub mod phantom;
+pub mod predict;
+pub mod report;
+pub mod scores;
+pub mod settings;
+pub mod suggested_config;
+pub mod tile;
+pub mod train;
+pub mod tune;
+mod write;
+
+pub use compare::Comparison;
+pub use config::RunConfig;
+pub use convert::{ConvertRequest, convert};
+pub use dataset::Dataset;
+pub use error::{Error, Result, UserError, hint_of};
+pub use evaluate::{EvaluateRequest, evaluate};
+pub use extract::{ExtractRequest, extract};
+pub use inspect::inspect;
+pub use measure::{MeasureRequest, measure};
+pub use observer::{Event, Observer, Stage, Unit, silent};
+pub use phantom::{PhantomRequest, write_phantom};
+pub use predict::{PredictRequest, predict};
+pub use tile::{TileRequest, tile};
+pub use train::{Start, train};
+pub use tune::tune;
+pub use {em_io, em_model, em_objects};
+
+use std::path::Path;
+
+/// Opens a volume, and tells what should be known about it.
+///
+/// # Errors
+///
+/// Those of [`em_io::open`], and [`Error::Stopped`].
+pub fn open(path: &Path, observer: &mut Observer<'_>) -> Result<em_io::Volume> {
+    let volume = em_io::open(path)?;
+    for note in volume.notes() {
+        observer.note(&format!("`{}`: {note}", path.display()))?;
+    }
+    Ok(volume)
+}

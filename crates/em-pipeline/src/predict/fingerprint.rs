@@ -1,0 +1,123 @@
+//! What a prediction was asked to do, so that an interrupted one goes on only with the same.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use em_io::{Roi, Volume, hex, match_voxels};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Context, Result};
+
+/// Named facts, each as text: the input, the model, and the settings that the result depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(BTreeMap<String, String>);
+
+impl Fingerprint {
+    /// Adds a fact.
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.0.insert(name.into(), value.to_string());
+        self
+    }
+
+    /// Adds what tells an input from another one: size and time of its files, and the voxels of its
+    /// first, middle and last section. A terabyte is not read twice for this.
+    pub fn with_input(self, volume: &Volume) -> Result<Self> {
+        let [depth, ..] = volume.shape();
+        let mut sections = Sha256::new();
+        for z in [0, depth / 2, depth - 1] {
+            let rows = volume.read(Roi::sections(volume.shape(), z..z + 1))?;
+            match_voxels!(&rows, array => array.iter().for_each(|v| sections.update(v.to_le_bytes())));
+        }
+        let path = volume.path().unwrap_or(Path::new("memory"));
+        let files = Files::of(path).with_context(|| format!("cannot look at `{}`", path.display()))?;
+        Ok(self
+            .with("input", path.display())
+            .with("shape of the input", format!("{:?}", volume.shape()))
+            .with("voxel size of the input", format!("{:?}", volume.voxel_size_nm()))
+            .with("size of the input", format!("{} bytes in {} files", files.bytes, files.count))
+            .with("time of the input", format!("{:?}", files.newest))
+            .with("sections of the input", hex(&sections.finalize())))
+    }
+
+    /// Adds the content of a file, as its checksum.
+    pub fn with_file(self, name: &str, path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        Ok(self.with(name, hex(&Sha256::digest(bytes))))
+    }
+
+    /// Returns the first fact that differs: its name, and its value here and in `other`.
+    pub fn difference(&self, other: &Self) -> Option<(String, String, String)> {
+        let none = "none".to_owned();
+        self.0.keys().chain(other.0.keys()).find_map(|name| {
+            let value = |fingerprint: &Self| fingerprint.0.get(name).unwrap_or(&none).clone();
+            (value(self) != value(other)).then(|| (name.clone(), value(self), value(other)))
+        })
+    }
+}
+
+/// The files of a volume: one, or all in a folder.
+#[derive(Default)]
+struct Files {
+    count: u64,
+    bytes: u64,
+    /// The last change, from 1970 on.
+    newest: Duration,
+}
+
+impl Files {
+    fn of(path: &Path) -> io::Result<Self> {
+        let mut files = Self::default();
+        let mut folders = vec![path.to_path_buf()];
+        while let Some(path) = folders.pop() {
+            let metadata = fs::metadata(&path)?;
+            if metadata.is_dir() {
+                for entry in fs::read_dir(&path)? {
+                    folders.push(entry?.path());
+                }
+                continue;
+            }
+            files.count += 1;
+            files.bytes += metadata.len();
+            let changed = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            files.newest = files.newest.max(changed);
+        }
+        Ok(files)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use em_io::Voxels;
+    use ndarray::Array3;
+
+    #[test]
+    fn the_first_difference_is_named_with_both_values() {
+        let first = Fingerprint::default().with("a", 1).with("threshold", 0.5);
+        assert_eq!(first.difference(&first.clone()), None);
+        let second = Fingerprint::default().with("a", 1).with("threshold", 0.4);
+        let expected = ("threshold".to_owned(), "0.5".to_owned(), "0.4".to_owned());
+        assert_eq!(first.difference(&second), Some(expected));
+        let missing = Fingerprint::default().with("a", 1);
+        assert_eq!(missing.difference(&first).unwrap().1, "none");
+    }
+
+    #[test]
+    fn an_input_with_one_other_voxel_is_another_input() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tif");
+        let mut voxels = Array3::<u8>::zeros((5, 6, 7));
+        let fingerprint = |voxels: &Array3<u8>| {
+            em_io::write_volume(&path, &Voxels::from(voxels.clone()), None).unwrap();
+            Fingerprint::default().with_input(&em_io::open(&path).unwrap()).unwrap()
+        };
+        let first = fingerprint(&voxels);
+        voxels[[4, 3, 3]] = 9;
+        assert!(first.difference(&fingerprint(&voxels)).is_some());
+    }
+}

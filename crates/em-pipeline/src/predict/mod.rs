@@ -1,0 +1,373 @@
+//! A volume in, masks and probabilities out, block by block.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `predict/mod.rs` | what is asked for, and the prediction from the first check to the last file |
+//! | `predict/memory.rs` | what it takes in memory |
+//! | `predict/outputs.rs` | the files: masks and probabilities, written block by block |
+//! | `predict/block_store.rs` | the finished blocks on disk, from which an interrupted prediction goes on |
+//! | `predict/fingerprint.rs` | what a prediction was asked to do, so that only the same is resumed |
+
+use std::iter;
+use std::path::PathBuf;
+
+use em_data::Normalization;
+use em_io::{Blocks, Roi, Volume, VolumeSpec, VoxelSize, VoxelType, read_compute_write};
+use em_model::{Device, ModelCard, PredictConfig, Predictor, RunFolder, TuningOnDisk};
+use em_objects::Postprocess;
+use ndarray::{Array4, ArrayView3, Axis};
+
+use self::block_store::BlockStore;
+use self::fingerprint::Fingerprint;
+pub use self::memory::PredictMemory;
+use self::outputs::{Output, Writers};
+pub use self::outputs::{OutputKind, PredictedFile};
+use crate::class_path::class_path;
+use crate::error::{Context, Result, UserError};
+use crate::{Observer, RunConfig, Stage, open};
+
+mod block_store;
+mod fingerprint;
+mod memory;
+mod outputs;
+
+/// What is to be predicted, and where it goes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PredictRequest {
+    /// The folders of one run or more, whose probabilities are averaged.
+    pub runs: Vec<PathBuf>,
+    /// The raw volume, in any format that is read.
+    pub input: PathBuf,
+    /// Where masks go, 0 and 255, in any format that is written; several classes as `{name}_{class}`.
+    pub masks: Option<PathBuf>,
+    /// Where probabilities go, as 8 bit, 255 being 1; several classes as `{name}_{class}`.
+    pub probabilities: Option<PathBuf>,
+    /// Probability above which a voxel is foreground; the model's own for each class if absent.
+    pub threshold: Option<f32>,
+    /// How many mirrored and turned views of each section are averaged: 1, 4 or 8; the run's own
+    /// setting if absent.
+    pub views: Option<usize>,
+    /// Whether masks are cleaned as the tuning of the first run chose.
+    pub cleaning: bool,
+    /// The only class to write; every class if absent.
+    pub class: Option<String>,
+    /// Whether to go on with an interrupted prediction of the same input, models and settings.
+    pub resume: bool,
+    /// Where to compute.
+    pub device: Device,
+}
+
+impl PredictRequest {
+    /// Asks for a prediction by runs on a device. Where [`masks`](Self::masks) or
+    /// [`probabilities`](Self::probabilities) go is still to be said.
+    pub fn new<Run: Into<PathBuf>>(
+        runs: impl IntoIterator<Item = Run>,
+        input: impl Into<PathBuf>,
+        device: Device,
+    ) -> Self {
+        Self {
+            runs: runs.into_iter().map(Into::into).collect(),
+            input: input.into(),
+            masks: None,
+            probabilities: None,
+            threshold: None,
+            views: None,
+            cleaning: true,
+            class: None,
+            resume: false,
+            device,
+        }
+    }
+
+    /// Checks what needs no file: masks must not replace the raw volume, nor probabilities the masks.
+    fn check(&self) -> Result<()> {
+        if self.runs.is_empty() {
+            return Err(UserError::new("no run is given to predict with", "name the folder of a run").into());
+        }
+        if self.masks.is_none() && self.probabilities.is_none() {
+            let message = "a prediction of neither masks nor probabilities has nothing to write";
+            return Err(UserError::new(message, "name a path for one of them").into());
+        }
+        if let Some(threshold) = self.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
+            let message = format!("the threshold is {threshold}, expected a number from 0 to 1");
+            return Err(UserError::new(message, "probabilities lie between them").into());
+        }
+        let paths: Vec<&PathBuf> =
+            iter::once(&self.input).chain(&self.masks).chain(&self.probabilities).collect();
+        let absolute = paths.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>();
+        let absolute = absolute.context("the paths cannot be compared")?;
+        let twice = (1..paths.len()).find(|&n| absolute[..n].contains(&absolute[n]));
+        twice.map_or(Ok(()), |n| {
+            let message = format!("`{}` is named twice among the input and the outputs", paths[n].display());
+            Err(UserError::new(message, "give each a path of its own").into())
+        })
+    }
+
+    /// The files that a model is to write, at least one.
+    fn outputs(&self, predictor: &Predictor) -> Result<Vec<Output>> {
+        let all = &predictor.card().classes;
+        if let Some(unknown) = self.class.as_ref().filter(|class| !all.contains(class)) {
+            let message = format!("the model has no class `{unknown}`, expected one of: {}", all.join(", "));
+            return Err(UserError::new(message, "leave --class out to write every class").into());
+        }
+        let several = self.class.is_none() && all.len() > 1;
+        let mut outputs = Vec::new();
+        for (channel, class) in all.iter().enumerate() {
+            if self.class.as_ref().is_some_and(|only| only != class) {
+                continue;
+            }
+            let mut rule = predictor.rule(class)?;
+            rule.threshold = self.threshold.unwrap_or(rule.threshold);
+            if !self.cleaning {
+                rule.cleaning = Postprocess::default();
+            }
+            let kinds =
+                [(&self.masks, OutputKind::Mask(rule)), (&self.probabilities, OutputKind::Probabilities)];
+            for (path, kind) in kinds {
+                let Some(path) = path else { continue };
+                let path = if several { class_path(path, class) } else { path.clone() };
+                outputs.push(Output { class: class.clone(), channel, kind, path });
+            }
+        }
+        Ok(outputs)
+    }
+}
+
+/// What was predicted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PredictedFiles {
+    /// The files, class by class, each one's mask before its probabilities.
+    pub files: Vec<PredictedFile>,
+}
+
+/// Predicts a volume of any depth, block by block.
+///
+/// The files appear when all blocks are done. Until then the finished blocks lie beside the first
+/// file, in `{name}.blocks`, from which [`PredictRequest::resume`] goes on.
+///
+/// # Errors
+///
+/// Those of [`PredictPlan::new`] and [`PredictPlan::run`].
+pub fn predict(request: &PredictRequest, observer: &mut Observer<'_>) -> Result<PredictedFiles> {
+    PredictPlan::new(request, observer)?.run(observer)
+}
+
+/// A prediction whose input and models are open and fit together, and of which nothing is written yet.
+#[derive(Debug)]
+pub struct PredictPlan {
+    runs: Vec<RunFolder>,
+    resume: bool,
+    volume: Volume,
+    predictor: Predictor,
+    normalization: Normalization,
+    outputs: Vec<Output>,
+    blocks: Blocks,
+    memory: PredictMemory,
+}
+
+impl PredictPlan {
+    /// Opens the input and reads the models.
+    ///
+    /// # Errors
+    ///
+    /// Fails if paths or settings of the request exclude each other, if the input cannot be read, if
+    /// a file of a run is missing or damaged, if several runs do not go together; and with
+    /// [`Error::Stopped`](crate::Error::Stopped).
+    pub fn new(request: &PredictRequest, observer: &mut Observer<'_>) -> Result<Self> {
+        request.check()?;
+        let volume = open(&request.input, observer)?;
+        let runs: Vec<RunFolder> = request.runs.iter().map(RunFolder::new).collect();
+        let mut config = predict_config(&runs[0])?;
+        config.views = request.views.unwrap_or(config.views);
+        let predictor = Predictor::ensemble(&runs, request.device, config)?;
+        warn_of_other_voxel_size(&predictor, &volume, observer)?;
+        let normalization = predictor.normalization(&volume)?;
+        note_dropped_tuning(&predictor, &runs[0], observer)?;
+        let outputs = request.outputs(&predictor)?;
+        let blocks = Blocks::of_voxels(Roi::whole(volume.shape()), predictor.config().block_voxels)
+            .in_steps_of(predictor.sections_at_once());
+        let memory = PredictMemory::of(&predictor, &volume, blocks, &outputs)?;
+        let resume = request.resume;
+        Ok(Self { runs, resume, volume, predictor, normalization, outputs, blocks, memory })
+    }
+
+    /// Returns what memory the prediction takes at most, whatever the depth of the volume.
+    pub fn memory(&self) -> PredictMemory {
+        self.memory
+    }
+
+    /// Predicts and writes block by block, and gives the files their names at the end.
+    ///
+    /// # Errors
+    ///
+    /// Fails if finished blocks of another prediction are in the way, if the input cannot be read or
+    /// a file not be written; and with [`Error::Stopped`](crate::Error::Stopped), which the observer
+    /// may ask for at each section. The finished blocks then stay, and nothing else.
+    pub fn run(self, observer: &mut Observer<'_>) -> Result<PredictedFiles> {
+        let fingerprint = self.fingerprint()?;
+        if self.resume {
+            self.outputs.iter().try_for_each(|output| em_io::remove_unfinished_of(&output.path))?;
+        }
+        let mut writers = Writers::create(&self.outputs, self.spec())?;
+        let store = self.store(&fingerprint)?;
+        let shape = self.volume.shape();
+        let store = observer.stage(Stage::sections(shape), |observer| {
+            let mut store = writers.replay(store, |block| self.block_shape(block), observer)?;
+            self.predict_blocks(&mut store, &mut writers, observer)?;
+            Ok(store)
+        })?;
+        let files = writers.finish(shape, observer)?;
+        store.remove()?;
+        Ok(PredictedFiles { files })
+    }
+
+    /// Predicts the blocks that the store does not hold yet.
+    fn predict_blocks(
+        &self,
+        store: &mut BlockStore,
+        writers: &mut Writers<'_>,
+        observer: &mut Observer<'_>,
+    ) -> Result<()> {
+        // The reading thread gets these and not the whole plan, whose tensors stay on this thread.
+        let (volume, blocks, halo) = (&self.volume, self.blocks, self.predictor.halo_sections());
+        read_compute_write(
+            store.finished()..blocks.count(),
+            |block| Ok(volume.read(blocks.roi_with_halo(block, halo))?.to_f32()),
+            |block, voxels| self.predict_block(block, voxels.view(), observer),
+            |_, predicted| {
+                store.push(&predicted)?;
+                writers.write(predicted)
+            },
+        )
+    }
+
+    /// Predicts a block of grey values `[z, y, x]` with its halo: `[output, z, y, x]`.
+    fn predict_block(
+        &self,
+        block: usize,
+        voxels: ArrayView3<'_, f32>,
+        observer: &mut Observer<'_>,
+    ) -> Result<Array4<u8>> {
+        let (predictor, at_once) = (&self.predictor, self.predictor.sections_at_once());
+        let with_halo = self.blocks.roi_with_halo(block, predictor.halo_sections());
+        let before = self.blocks.roi(block).start[0] - with_halo.start[0];
+        let mut predicted = Array4::zeros(self.block_shape(block));
+        let chunks = predicted.axis_chunks_iter_mut(Axis(1), at_once);
+        for (start, mut chunk) in (before..).step_by(at_once).zip(chunks) {
+            let sections = start..start + chunk.len_of(Axis(1));
+            let probabilities = predictor.predict_sections(voxels, sections, self.normalization)?;
+            for (section, filled) in probabilities.axis_iter(Axis(1)).zip(chunk.axis_iter_mut(Axis(1))) {
+                outputs::fill(&self.outputs, section, filled)?;
+                observer.advance(1)?;
+            }
+        }
+        Ok(predicted)
+    }
+
+    /// The shape of what is predicted of a block, `[output, z, y, x]`.
+    fn block_shape(&self, block: usize) -> [usize; 4] {
+        let [depth, height, width] = self.blocks.roi(block).shape;
+        [self.outputs.len(), depth, height, width]
+    }
+
+    /// What the files are like: as large as the input, 8 bit.
+    fn spec(&self) -> VolumeSpec {
+        VolumeSpec {
+            shape: self.volume.shape(),
+            voxel_type: VoxelType::U8,
+            voxel_size_nm: self.predictor.voxel_size_nm(&self.volume),
+        }
+    }
+
+    /// The place for finished blocks, with those of the prediction that is resumed.
+    fn store(&self, fingerprint: &Fingerprint) -> Result<BlockStore> {
+        // Named after the first file.
+        let path = &self.outputs[0].path;
+        if self.resume {
+            BlockStore::resume(path, fingerprint)
+        } else {
+            BlockStore::create(path, fingerprint)
+        }
+    }
+
+    /// All that the result depends on.
+    fn fingerprint(&self) -> Result<Fingerprint> {
+        let settings = serde_json::to_string(self.predictor.config())
+            .context("the settings of the prediction cannot be written as JSON")?;
+        let mut fingerprint = Fingerprint::default()
+            .with_input(&self.volume)?
+            .with("version of em-cli", env!("CARGO_PKG_VERSION"))
+            .with("predict settings", settings);
+        for (number, run) in self.runs.iter().enumerate() {
+            let of = if number == 0 { "the model's".to_owned() } else { format!("model {}'s", number + 1) };
+            fingerprint = fingerprint
+                .with_file(&format!("{of} weights"), &run.weights())?
+                .with_file(&format!("{of} card"), &run.card())?;
+        }
+        for output in &self.outputs {
+            fingerprint = fingerprint.with(&format!("`{}`", output.path.display()), output.kind);
+        }
+        Ok(fingerprint)
+    }
+}
+
+/// The run's own settings: of its configuration, else of its card.
+fn predict_config(run: &RunFolder) -> Result<PredictConfig> {
+    let path = run.config();
+    if path.exists() {
+        return Ok(RunConfig::load(&path, &[])?.predict);
+    }
+    Ok(ModelCard::read(run)?.predict.unwrap_or_default())
+}
+
+fn note_dropped_tuning(predictor: &Predictor, run: &RunFolder, observer: &mut Observer<'_>) -> Result<()> {
+    if *predictor.tuning() != TuningOnDisk::ForOtherWeights {
+        return Ok(());
+    }
+    observer.note(&format!(
+        "`{}` was chosen for other weights and is not used; `em-cli tune` chooses for these",
+        run.tuning().display()
+    ))
+}
+
+fn warn_of_other_voxel_size(
+    predictor: &Predictor,
+    volume: &Volume,
+    observer: &mut Observer<'_>,
+) -> Result<()> {
+    let trained = predictor.card().voxel_size_nm;
+    let (Some(trained), Some(found)) = (trained.and_then(|nm| VoxelSize::new(nm).ok()), volume.voxel_size())
+    else {
+        return Ok(());
+    };
+    if !trained.is_close_to(found) {
+        let [trained, found] = [trained, found].map(VoxelSize::nm);
+        observer.warn(&format!(
+            "the model was trained at {trained:?} nm [z, y, x], and the input has {found:?} nm"
+        ))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_that_cannot_be_met_are_refused_before_a_file_is_read() {
+        let message = |change: fn(&mut PredictRequest)| {
+            let mut request = PredictRequest::new(["run"], "raw.tif", Device::Cpu);
+            request.masks = Some("mask.tif".into());
+            request.check().unwrap();
+            change(&mut request);
+            request.check().unwrap_err().to_string()
+        };
+        assert!(message(|request| request.runs.clear()).contains("no run"));
+        assert!(message(|request| request.masks = None).contains("nothing to write"));
+        assert!(message(|request| request.threshold = Some(f32::NAN)).contains("from 0 to 1"));
+        assert!(message(|request| request.masks = Some("./raw.tif".into())).contains("named twice"));
+        assert!(message(|request| request.probabilities = Some("mask.tif".into())).contains("named twice"));
+    }
+}

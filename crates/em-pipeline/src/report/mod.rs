@@ -1,0 +1,266 @@
+//! The report of a run: scores, curves and panels, as files and as one page.
+//!
+//! ```text
+//! scores.json   pooled and per section, for validation and test
+//! samples.png   training tiles as the network is fed them
+//! curves.png    loss, accuracy and IoU over epochs
+//! panels/*.png  image, label, prediction and errors of the best, median and worst section
+//! report.html   all of it in one file
+//! ```
+
+pub mod page;
+mod run_page;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::dataset::region_probabilities;
+use crate::error::{Context, Result, UserError};
+use em_data::{LabelledVolume, Region, TrainingSet};
+use em_io::Roi;
+use em_model::run::{HistoryRow, HistoryScores};
+use em_model::{Device, History, ModelCard, Predictor, RunFolder, Training};
+use image::RgbImage;
+use ndarray::{Array2, Array3, Axis, s};
+use serde::{Deserialize, Serialize};
+
+use crate::drawing::{Curve, curves, panel, png, sheet};
+use crate::scores::{ClassScores, Collector, Labelled, Ruler};
+use crate::{Dataset, Observer, RunConfig, write};
+
+/// Scores of one side of a run, per class.
+pub type SideScores = BTreeMap<String, ClassScores>;
+
+/// `scores.json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RunScores {
+    /// Version of this layout.
+    pub format_version: u32,
+    /// Whether validation voxels were neighbours of training voxels in the same sections.
+    pub leaking_split: bool,
+    /// The threshold of each class.
+    pub thresholds: BTreeMap<String, f32>,
+    /// Of each class on validation.
+    pub validation: SideScores,
+    /// Of each class on the test stacks, if there are any.
+    pub test: Option<SideScores>,
+}
+
+impl RunScores {
+    /// Reads the scores of a run.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file is missing or damaged.
+    pub fn read(run: &RunFolder) -> Result<Self> {
+        let path = run.scores();
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let hint = "`em-cli report RUN` writes the scores of a run that was stopped before its report";
+            UserError::new(format!("`{}` cannot be read: {error}", path.display()), hint)
+        })?;
+        serde_json::from_str(&text).with_context(|| format!("`{}` is damaged", path.display()))
+    }
+}
+
+/// What a report holds.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The page, with everything in it.
+    pub page: PathBuf,
+    /// The scores.
+    pub scores: RunScores,
+}
+
+/// A picture of the report with what it shows.
+struct Picture {
+    caption: String,
+    png: Vec<u8>,
+}
+
+/// Tiles of the contact sheet.
+const SAMPLE_TILES: usize = 12;
+
+/// Draws the first tiles of a training, before it begins.
+pub fn write_samples(run: &RunFolder, training: &Training<'_>) -> Result<()> {
+    let drawn = png(&sheet(&training.sample_tiles(SAMPLE_TILES)?))?;
+    write::bytes(&run.samples(), &drawn)
+}
+
+/// Scores a finished run, draws its pictures and writes the report.
+///
+/// # Errors
+///
+/// Fails if a file of the run is missing or damaged, or cannot be written.
+pub fn write(
+    run: &RunFolder,
+    config: &RunConfig,
+    dataset: &Dataset,
+    device: Device,
+    observer: &mut Observer<'_>,
+) -> Result<Report> {
+    let predictor = Predictor::with_config(run, device, config.predict.clone())?;
+    let validation = ScoredSide::score(&predictor, &dataset.set, &dataset.split.validation)?;
+    let test = match Dataset::read_test(config, observer)? {
+        Some(set) => {
+            let shapes = set.volumes().iter().map(LabelledVolume::shape).enumerate();
+            let whole = shapes.map(|(volume, shape)| Region { volume, roi: Roi::whole(shape) });
+            Some(ScoredSide::score(&predictor, &set, &whole.collect::<Vec<_>>())?.scores)
+        }
+        None => None,
+    };
+    let scores = RunScores {
+        format_version: 1,
+        leaking_split: predictor.card().leaking_split,
+        thresholds: thresholds(&predictor)?,
+        validation: validation.scores.clone(),
+        test,
+    };
+    write::json(&run.scores(), &scores)?;
+
+    let drawn = png(&history_curves(&History::read(run)?)?)?;
+    write::bytes(&run.curves(), &drawn)?;
+    let mut pictures = vec![Picture { caption: "Loss, accuracy and IoU over epochs".into(), png: drawn }];
+    // Runs of earlier versions have none.
+    if let Ok(drawn) = std::fs::read(run.samples()) {
+        let caption = "Training tiles as the network is fed them, with the outlines of their labels";
+        pictures.push(Picture { caption: caption.into(), png: drawn });
+    }
+    for (name, picture) in validation.panels(&dataset.set)? {
+        write::bytes(&run.panel(&name), &picture.png)?;
+        pictures.push(picture);
+    }
+    let text = run_page::of_run(predictor.card(), &scores, &pictures, &config.to_toml()?);
+    let page = run.report();
+    write::bytes(&page, text.as_bytes())?;
+    Ok(Report { page, scores })
+}
+
+/// Writes the report of a run again, from its folder alone and the data that its configuration names.
+///
+/// # Errors
+///
+/// As [`write()`], and those of [`Dataset::read`].
+pub fn write_again(run: &RunFolder, device: Device, observer: &mut Observer<'_>) -> Result<Report> {
+    // The card is read first: its error says what a run is.
+    ModelCard::read(run)?;
+    let config = RunConfig::load(&run.config(), &[])?;
+    let dataset = Dataset::read(&config, observer)?;
+    write(run, &config, &dataset, device, observer)
+}
+
+/// One side of a run, scored: which sections there are, what was predicted, and how good each is.
+struct ScoredSide {
+    sections: Vec<Section>,
+    /// The masks of each region, one per class.
+    masks: Vec<Vec<Array3<bool>>>,
+    scores: SideScores,
+}
+
+/// One section of a side.
+struct Section {
+    /// The section as a region of depth 1.
+    region: Region,
+    /// Number of the region that it is from, and its place there.
+    place: (usize, usize),
+}
+
+impl ScoredSide {
+    fn score(predictor: &Predictor, set: &TrainingSet, regions: &[Region]) -> Result<Self> {
+        let classes = set.classes();
+        let ruler = Ruler::new(predictor.card().voxel_size_nm, None);
+        let mut collectors: Vec<Collector> = classes.iter().map(|_| Collector::new(ruler)).collect();
+        let mut side = Self { sections: Vec::new(), masks: Vec::new(), scores: SideScores::new() };
+        for (number, region) in regions.iter().enumerate() {
+            let volume = &set.volumes()[region.volume];
+            let probabilities = region_probabilities(predictor, set, region)?;
+            let mut masks = Vec::with_capacity(classes.len());
+            for (class, (name, collector)) in classes.iter().zip(&mut collectors).enumerate() {
+                let probabilities = probabilities.index_axis(Axis(0), class);
+                let mask = predictor.rule(name)?.mask(probabilities)?;
+                collector.add(Labelled {
+                    prediction: mask.view(),
+                    label: region.slice(volume.mask(class)),
+                    probabilities: Some(probabilities),
+                    ignored: volume.ignored().map(|ignored| region.slice(ignored)),
+                })?;
+                masks.push(mask);
+            }
+            side.masks.push(masks);
+            let sections = sections_of(region).enumerate();
+            side.sections.extend(sections.map(|(z, region)| Section { region, place: (number, z) }));
+        }
+        for (name, collector) in classes.iter().zip(collectors) {
+            side.scores.insert(name.clone(), collector.finish()?);
+        }
+        Ok(side)
+    }
+
+    /// Panels of the best, the median and the worst section of each class, by IoU.
+    fn panels(&self, set: &TrainingSet) -> Result<Vec<(String, Picture)>> {
+        let mut panels = Vec::new();
+        for (number, class) in set.classes().iter().enumerate() {
+            let scores = &self.scores[class];
+            let mut ranked: Vec<(usize, f64)> =
+                scores.sections.iter().filter_map(|s| Some((s.z, s.scores.iou?))).collect();
+            ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let Some(last) = ranked.len().checked_sub(1) else { continue };
+            for (rank, place) in [("best", 0), ("median", last / 2), ("worst", last)] {
+                let (index, iou) = ranked[place];
+                let Section { region, place: (block, z) } = &self.sections[index];
+                let label = region.slice(set.volumes()[region.volume].mask(number));
+                let mask = self.masks[*block][number].index_axis(Axis(0), *z);
+                let drawn = panel(grey(set, region).view(), label.index_axis(Axis(0), 0), mask)?;
+                let caption = format!(
+                    "{class}: {rank} section of validation (z = {}), IoU {iou:.4}",
+                    region.roi.start[0]
+                );
+                panels.push((format!("{class}-{rank}"), Picture { caption, png: png(&drawn)? }));
+            }
+        }
+        Ok(panels)
+    }
+}
+
+fn sections_of(region: &Region) -> impl Iterator<Item = Region> + use<> {
+    let Region { volume, roi } = *region;
+    (0..roi.shape[0]).map(move |z| Region {
+        volume,
+        roi: Roi {
+            start: [roi.start[0] + z, roi.start[1], roi.start[2]],
+            shape: [1, roi.shape[1], roi.shape[2]],
+        },
+    })
+}
+
+/// Grey values of one section, `[y, x]`.
+fn grey(set: &TrainingSet, section: &Region) -> Array2<f32> {
+    set.volumes()[section.volume].raw().cut(section.roi).to_f32().slice_move(s![0, .., ..])
+}
+
+fn thresholds(predictor: &Predictor) -> Result<BTreeMap<String, f32>> {
+    let classes = predictor.card().classes.iter();
+    classes.map(|class| Ok((class.clone(), predictor.rule(class)?.threshold))).collect()
+}
+
+fn history_curves(history: &History) -> Result<RgbImage> {
+    let curve = |name: String, value: &dyn Fn(&HistoryRow) -> Option<f64>| Curve {
+        name,
+        points: history.rows.iter().filter_map(|row| Some((row.epoch as f64, value(row)?))).collect(),
+    };
+    let both = |score: fn(&HistoryScores) -> Option<f64>| -> Vec<Curve> {
+        vec![
+            curve("train".into(), &|row| score(&row.train)),
+            curve("val".into(), &|row| score(&row.validation)),
+        ]
+    };
+    let mut iou = both(|scores| scores.iou);
+    if history.classes.len() > 1 {
+        let of_class = |class: &String| {
+            curve(format!("val {class}"), &|row| row.validation.class_iou.get(class).copied())
+        };
+        iou.extend(history.classes.iter().map(of_class));
+    }
+    let (loss, accuracy) = (both(|scores| scores.loss), both(|scores| scores.accuracy));
+    curves(&[("loss", loss), ("accuracy", accuracy), ("IoU (Jaccard)", iou)])
+}

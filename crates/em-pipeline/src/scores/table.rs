@@ -1,0 +1,174 @@
+//! Scores as people read them: a table of 80 columns; and as a CSV with a row per section.
+
+use em_metrics::Interval;
+
+use super::{ClassScores, MEASURES, MatchScores, Measure, Scores};
+use crate::display;
+
+/// Writes the scores of a class as a table of 80 columns, behind those of each section if asked.
+pub fn text(scores: &ClassScores, per_section: bool) -> String {
+    if per_section { format!("{}\n{}", sections(scores), summary(scores)) } else { summary(scores) }
+}
+
+/// Each section as a row, in 80 columns.
+fn sections(scores: &ClassScores) -> String {
+    let titles = ["IoU", "Dice", "accuracy", "precision", "recall", "bound. F1", "HD95"];
+    let mut text = row("section", &titles.map(str::to_owned));
+    for section in &scores.sections {
+        let cells: Vec<String> = MEASURES[..titles.len()].iter().map(|m| cell(m, &section.scores)).collect();
+        text += &row(&section.z.to_string(), &cells);
+    }
+    text
+}
+
+fn row(name: &str, cells: &[String]) -> String {
+    let cells: String = cells.iter().map(|cell| format!("{cell:>10}")).collect();
+    format!("{name:>8}{cells}\n")
+}
+
+/// Pooled scores with their intervals and the spread over sections, then what is no score of sections.
+fn summary(scores: &ClassScores) -> String {
+    let unit = scores.ruler.unit.name();
+    let mut text = format!(
+        "{:<22}{:>9}{:>20}{:>9}{:>9}{:>9}\n",
+        "sections (2D)", "pooled", "95 % interval", "worst", "median", "best"
+    );
+    for measure in &MEASURES {
+        let [worst, median, best] = spread(scores, measure);
+        text += &format!(
+            "{:<22}{:>9}{:>20}{worst:>9}{median:>9}{best:>9}\n",
+            title(measure, scores),
+            cell(measure, &scores.pooled),
+            interval(measure, scores.intervals.get(measure.key)),
+        );
+    }
+    if let Some(volume) = scores.volume {
+        let [f1, hausdorff, mean] = [
+            display::score(volume.boundary_f1),
+            distance(volume.hausdorff_95),
+            distance(volume.surface_distance),
+        ];
+        text += &format!(
+            "volume (3D): boundary F1 {f1}, Hausdorff 95 % {hausdorff} {unit}, mean {mean} {unit}\n"
+        );
+    }
+    text += &objects(scores);
+    if let Some(calibration) = &scores.calibration {
+        let [error, brier] = [calibration.expected_error, calibration.brier].map(display::score);
+        text += &format!("probabilities: calibration error {error}, Brier score {brier}\n");
+    }
+    text + &notes(scores)
+}
+
+fn objects(scores: &ClassScores) -> String {
+    let objects = &scores.objects;
+    let line = |name: &str, cells: [String; 7]| {
+        let cells: String =
+            cells.iter().zip([9, 9, 11, 9, 7, 7, 6]).map(|(c, w)| format!("{c:>w$}")).collect();
+        format!("{name:<22}{cells}\n")
+    };
+    let title = format!("objects ({}D)", objects.dimensions);
+    let header = ["AP", "F1", "precision", "recall", "found", "missed", "wrong"];
+    let mut text = line(&title, header.map(str::to_owned));
+    for (name, of) in [("matched at IoU 0.5", &objects.at_50), ("matched at IoU 0.75", &objects.at_75)] {
+        let MatchScores { average_precision, f1, precision, recall, counts } = of;
+        let [ap, f1, precision, recall] =
+            [average_precision, f1, precision, recall].map(|s| display::score(*s));
+        let [found, missed, wrong] =
+            [counts.true_positives, counts.false_negatives, counts.false_positives].map(|n| n.to_string());
+        text += &line(name, [ap, f1, precision, recall, found, missed, wrong]);
+    }
+    text
+}
+
+/// What a reader has to know about distances and intervals.
+fn notes(scores: &ClassScores) -> String {
+    let mut text = String::new();
+    let without = scores.sections.iter().filter(|s| s.scores.hausdorff_95.is_none()).count();
+    if without > 0 {
+        let of = scores.sections.len();
+        text += &format!("{without} of {of} sections have no distance: a mask is empty there\n");
+    }
+    if scores.ruler.unit == super::Unit::Voxels {
+        text += "distances are in voxels: no file tells the voxel size\n";
+    }
+    if scores.sections.len() == 1 {
+        text += "one section has no interval\n";
+    }
+    text
+}
+
+/// The name of a score with its unit, for people.
+pub fn title(measure: &Measure, scores: &ClassScores) -> String {
+    let unit = scores.ruler.unit.name();
+    match measure.key {
+        "boundary_f1" => format!("boundary F1, {} {unit}", number(scores.ruler.tolerance)),
+        _ if measure.distance => format!("{}, {unit}", measure.title),
+        _ => measure.title.to_owned(),
+    }
+}
+
+/// The worst, the median and the best section's score.
+fn spread(scores: &ClassScores, measure: &Measure) -> [String; 3] {
+    let mut values: Vec<f64> = scores.sections.iter().filter_map(|s| (measure.get)(&s.scores)).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    if measure.distance {
+        values.reverse();
+    }
+    let last = values.len().saturating_sub(1);
+    let show = |place: usize| show(measure, values.get(place).copied());
+    [show(0), show(last / 2), show(last)]
+}
+
+/// A score in the digits of its measure.
+pub fn cell(measure: &Measure, scores: &Scores) -> String {
+    show(measure, (measure.get)(scores))
+}
+
+fn show(measure: &Measure, value: Option<f64>) -> String {
+    if measure.distance { distance(value) } else { display::score(value) }
+}
+
+/// The ends of an interval, in the digits of its measure.
+pub fn interval(measure: &Measure, interval: Option<&Interval>) -> String {
+    interval.map_or("none".into(), |Interval { low, high }| {
+        format!("{} to {}", show(measure, Some(*low)), show(measure, Some(*high)))
+    })
+}
+
+/// A distance with one digit behind the point, or `none`.
+fn distance(value: Option<f64>) -> String {
+    value.map_or("none".into(), |value| format!("{value:.1}"))
+}
+
+/// A number without digits that say nothing.
+fn number(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A row per section, with all its scores and counts; an empty cell is a score that does not exist.
+pub fn csv(scores: &ClassScores) -> String {
+    let mut columns = vec!["z".to_owned()];
+    let unit = scores.ruler.unit.name();
+    columns.extend(
+        MEASURES.iter().map(|m| if m.distance { format!("{}_{unit}", m.key) } else { m.key.to_owned() }),
+    );
+    columns.extend(
+        ["true_positives", "false_positives", "false_negatives", "true_negatives"].map(str::to_owned),
+    );
+    let mut text = columns.join(",") + "\n";
+    for section in &scores.sections {
+        let mut cells = vec![section.z.to_string()];
+        cells.extend(MEASURES.iter().map(|measure| {
+            (measure.get)(&section.scores).map_or(String::new(), |value| format!("{value:.6}"))
+        }));
+        let counts = section.scores.counts;
+        cells.extend(
+            [counts.true_positives, counts.false_positives, counts.false_negatives, counts.true_negatives]
+                .map(|count| count.to_string()),
+        );
+        text += &(cells.join(",") + "\n");
+    }
+    text
+}

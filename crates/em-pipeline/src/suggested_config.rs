@@ -1,0 +1,311 @@
+//! A configuration that suits a data set, with its reasons as comments.
+//!
+//! [`Facts`] are read from the data; [`Suggestion::for_facts`] decides on them alone, so that its rules
+//! can be read, and tested, without files.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use em_data::TilingConfig;
+use em_io::VoxelSize;
+use em_model::{Architecture, Device, ModelConfig};
+use toml::Value;
+
+use crate::config::{DataConfig, RunConfig};
+use crate::dataset::Dataset;
+use crate::error::Result;
+use crate::{Observer, display, memory};
+
+/// Foreground rarer than this is seldom met by tiles at random places.
+const RARE: f64 = 0.02;
+
+/// Tiles per epoch below which a validation after each epoch costs more than the epoch.
+const FEWEST_TILES: usize = 400;
+
+/// Tiles that a training shows to the network. Measured against 7,400 in docs/results.md.
+const TILES_IN_ALL: usize = 12_800;
+
+/// Measured against 8 tiles a step in docs/results.md.
+const BATCH_SIZE: usize = 4;
+const AVERAGE_DECAY: f64 = 0.99;
+
+/// Writes a configuration that suits the stacks of a folder, which it names by that path.
+///
+/// # Errors
+///
+/// Those of [`Dataset::read`].
+pub fn suggested_for(folder: &Path, observer: &mut Observer<'_>) -> Result<String> {
+    Ok(Suggestion::for_facts(folder, &Facts::of(folder, observer)?).to_toml())
+}
+
+/// What is known of a data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// Shapes of the training volumes, `[z, y, x]`.
+    pub shapes: Vec<[usize; 3]>,
+    /// Where the files or the user tell it.
+    pub voxel_size: Option<VoxelSize>,
+    /// Classes with their share of the training voxels.
+    pub classes: Vec<(String, f64)>,
+    /// Whether there are validation stacks of their own.
+    pub has_validation: bool,
+    /// Bytes of memory of the device to train on, where that is known.
+    pub device_bytes: Option<u64>,
+}
+
+impl Facts {
+    /// Reads what a folder holds.
+    pub fn of(folder: &Path, observer: &mut Observer<'_>) -> Result<Self> {
+        let data = DataConfig { folder: Some(folder.to_path_buf()), ..Default::default() };
+        // The split must not fail on small data before there is a configuration to say so.
+        let tiling = TilingConfig { tile_size: 1, ..Default::default() };
+        let dataset = Dataset::read(&RunConfig { data, tiling, ..Default::default() }, observer)?;
+        let train: Vec<usize> = dataset.split.train.iter().map(|region| region.volume).collect();
+        let volumes = dataset.set.volumes();
+        let shares = dataset.foreground_shares(&dataset.split.train);
+        Ok(Self {
+            shapes: train.iter().map(|&volume| volumes[volume].shape()).collect(),
+            voxel_size: dataset.voxel_size,
+            classes: dataset.set.classes().iter().cloned().zip(shares).collect(),
+            device_bytes: memory::device_bytes(Device::auto()),
+            has_validation: dataset.split.validation.iter().any(|region| !train.contains(&region.volume)),
+        })
+    }
+}
+
+/// One key with its value, and why it has that value.
+#[derive(Clone, Debug, PartialEq)]
+struct Decision {
+    section: &'static str,
+    key: &'static str,
+    value: Value,
+    reason: String,
+}
+
+/// A configuration as a list of decisions, in the order of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suggestion {
+    folder: PathBuf,
+    about: String,
+    decisions: Vec<Decision>,
+}
+
+impl Suggestion {
+    /// Decides for a data set in `folder`.
+    pub fn for_facts(folder: &Path, facts: &Facts) -> Self {
+        let mut suggestion =
+            Self { folder: folder.to_path_buf(), about: about(facts), decisions: Vec::new() };
+        suggestion.data(facts);
+        let tile_size = suggestion.tiling(facts);
+        suggestion.training(facts, tile_size);
+        suggestion
+    }
+
+    /// Writes the file: sections in order, a reason above each key.
+    pub fn to_toml(&self) -> String {
+        let mut text = self.about.clone();
+        text += "# Keys that are not here have their defaults: `em-cli config init` lists them all.\n";
+        let mut section = "";
+        for decision in &self.decisions {
+            if decision.section != section {
+                section = decision.section;
+                let _ = write!(text, "\n[{section}]\n");
+            }
+            let _ = writeln!(text, "# {}\n{} = {}", decision.reason, decision.key, decision.value);
+        }
+        text
+    }
+
+    fn decide(
+        &mut self,
+        section: &'static str,
+        key: &'static str,
+        value: impl Into<Value>,
+        reason: impl Into<String>,
+    ) {
+        self.decisions.push(Decision { section, key, value: value.into(), reason: reason.into() });
+    }
+
+    fn data(&mut self, facts: &Facts) {
+        let folder = self.folder.display().to_string();
+        self.decide("data", "folder", folder, "train.tif, train_<class>.tif and their like are in it.");
+        let classes: Vec<Value> = facts.classes.iter().map(|(class, _)| class.clone().into()).collect();
+        let shares: Vec<String> =
+            facts.classes.iter().map(|(class, share)| format!("{class} {:.2} %", share * 100.0)).collect();
+        self.decide("data", "classes", classes, format!("Foreground: {}.", shares.join(", ")));
+        if let Some(size) = facts.voxel_size {
+            let size: Vec<Value> = size.nm().into_iter().map(Value::from).collect();
+            self.decide("data", "voxel_size_nm", size, "As the files say, in nm, z y x.");
+        }
+        if !facts.has_validation {
+            let sections: usize = facts.shapes.iter().map(|shape| shape[0]).min().unwrap_or(0);
+            // A fifth validates; the gap must leave sections to train on in a thin stack.
+            let gap = (sections / 10).min(4);
+            let reason = format!(
+                "No val.tif: the last fifth of {sections} sections validates, behind a gap, since neighbours are nearly alike."
+            );
+            self.decide("data.split", "gap", gap as i64, reason);
+        }
+    }
+
+    fn tiling(&mut self, facts: &Facts) -> usize {
+        let stride = default_architecture(facts).stride();
+        let narrowest = facts.shapes.iter().map(|[_, height, width]| *height.min(width)).min().unwrap_or(256);
+        let tile_size = (narrowest.min(256) / stride * stride).max(stride);
+        let reason = if tile_size == 256 {
+            "Large enough for whole mitochondria, small enough for batches.".into()
+        } else {
+            format!("The sections are {narrowest} pixels wide; the network takes multiples of {stride}.")
+        };
+        self.decide("tiling", "tile_size", tile_size as i64, reason);
+        if let Some((class, share)) = facts.classes.iter().find(|(_, share)| *share < RARE) {
+            let reason = format!(
+                "{class} is rare ({:.2} %): half of the tiles are placed on foreground, the classes in turn.",
+                share * 100.0
+            );
+            self.decide("tiling", "foreground_fraction", 0.5, reason);
+        }
+        tile_size
+    }
+
+    fn training(&mut self, facts: &Facts, tile_size: usize) {
+        let on_grid = |[depth, height, width]: &[usize; 3]| {
+            depth * height.div_ceil(tile_size) * width.div_ceil(tile_size)
+        };
+        let grid: usize = facts.shapes.iter().map(on_grid).sum();
+        let tiles = grid.max(FEWEST_TILES);
+        if grid < FEWEST_TILES {
+            let reason = format!(
+                "The stack has {grid} tiles: an epoch goes through it several times, so that it is worth a validation."
+            );
+            self.decide("tiling", "tiles_per_epoch", tiles as i64, reason);
+        }
+        let epochs = TILES_IN_ALL.div_ceil(tiles).clamp(4, 100);
+        let reason = format!(
+            "About {} tiles in all: minutes on an accelerator, half an hour on two cores.",
+            epochs * tiles
+        );
+        self.decide("train", "epochs", epochs as i64, reason);
+        let (batch_size, reason) = batch_size(facts, tile_size);
+        self.decide("train", "batch_size", batch_size as i64, reason);
+        let reason =
+            "The average of the last hundred steps or so evens out what small batches leave unsteady.";
+        self.decide("train", "average_decay", AVERAGE_DECAY, reason);
+    }
+}
+
+/// Tiles of a step that fit into half of the memory, and why so many.
+fn batch_size(facts: &Facts, tile_size: usize) -> (usize, String) {
+    let architecture = default_architecture(facts);
+    let bytes = |tiles: usize| em_model::training_bytes(&architecture, [1, tile_size, tile_size], tiles);
+    let fits = |tiles: &usize| facts.device_bytes.is_none_or(|memory| bytes(*tiles) <= memory / 2);
+    let most = [BATCH_SIZE, 2].into_iter().find(fits).unwrap_or(1);
+    let reason = match facts.device_bytes {
+        Some(memory) if most < BATCH_SIZE => format!(
+            "The device has {}, of which {BATCH_SIZE} tiles a step would take {}.",
+            display::bytes(memory),
+            display::bytes(bytes(BATCH_SIZE))
+        ),
+        _ => "Small batches take more steps for the same tiles, which short trainings need.".into(),
+    };
+    (most, reason)
+}
+
+/// The data in words, as the head of the file.
+fn about(facts: &Facts) -> String {
+    let shapes: Vec<String> = facts.shapes.iter().map(|&shape| display::shape(shape)).collect();
+    let size = match facts.voxel_size {
+        None => "voxel size unknown: set data.voxel_size_nm for physical units".into(),
+        Some(size) if !size.is_anisotropic() => "nearly cubic voxels".into(),
+        Some(size) => format!("sections {:.0} times as thick as a pixel is wide", size.anisotropy()),
+    };
+    format!("# For {} voxels (z y x), {size}.\n", shapes.join(" and "))
+}
+
+fn default_architecture(facts: &Facts) -> Architecture {
+    ModelConfig::default()
+        .architecture(facts.classes.len().max(1))
+        .expect("the default network holds any number of classes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> Facts {
+        Facts {
+            shapes: vec![[36, 768, 1024]],
+            voxel_size: VoxelSize::new([5.0; 3]).ok(),
+            classes: vec![("mitochondria".into(), 0.096), ("synapses".into(), 0.0047)],
+            has_validation: true,
+            device_bytes: Some(24 << 30),
+        }
+    }
+
+    /// The configuration that the text stands for, which has to be one without a mistake.
+    fn read(facts: &Facts) -> (String, RunConfig) {
+        let text = Suggestion::for_facts(Path::new("data"), facts).to_toml();
+        let config: RunConfig = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let architecture = config.model.architecture(facts.classes.len()).unwrap();
+        let classes: Vec<String> = facts.classes.iter().map(|(class, _)| class.clone()).collect();
+        assert_eq!(config.training_settings().problems(&architecture, &classes), []);
+        (text, config)
+    }
+
+    #[test]
+    fn rare_classes_are_looked_for() {
+        let (text, config) = read(&facts());
+        assert_eq!(config.tiling.foreground_fraction, 0.5);
+        assert!(text.contains("synapses is rare (0.47 %)"), "{text}");
+        let common = Facts { classes: vec![("mitochondria".into(), 0.1)], ..facts() };
+        let (_, config) = read(&common);
+        assert_eq!(config.tiling.foreground_fraction, TilingConfig::default().foreground_fraction);
+    }
+
+    #[test]
+    fn tiles_fit_into_small_sections() {
+        let (text, config) = read(&Facts { shapes: vec![[40, 120, 500]], ..facts() });
+        assert_eq!(config.tiling.tile_size, 112);
+        assert!(text.contains("120 pixels wide"), "{text}");
+    }
+
+    #[test]
+    fn few_sections_make_epochs_of_several_rounds() {
+        let (_, config) = read(&Facts { shapes: vec![[11, 1024, 1024]], ..facts() });
+        assert_eq!(config.tiling.tiles_per_epoch, FEWEST_TILES);
+        assert_eq!(config.train.epochs * FEWEST_TILES, TILES_IN_ALL);
+        let (_, config) = read(&facts());
+        assert_eq!(config.tiling.tiles_per_epoch, 0);
+    }
+
+    #[test]
+    fn little_memory_makes_small_batches() {
+        let of = |megabytes: u64| read(&Facts { device_bytes: Some(megabytes << 20), ..facts() });
+        assert_eq!(of(24_000).1.train.batch_size, 4);
+        let (text, config) = of(1_200);
+        assert_eq!(config.train.batch_size, 2, "{text}");
+        assert!(text.contains("The device has 1.26 GB, of which 4 tiles a step would take"), "{text}");
+        assert_eq!(of(400).1.train.batch_size, 1);
+    }
+
+    #[test]
+    fn without_validation_stacks_a_gap_is_left() {
+        let (_, config) = read(&Facts { has_validation: false, ..facts() });
+        assert_eq!(config.data.split.gap, 3);
+        let (text, config) = read(&Facts { has_validation: false, shapes: vec![[6, 512, 512]], ..facts() });
+        assert_eq!(config.data.split.gap, 0);
+        assert!(text.contains("the last fifth of 6 sections"), "{text}");
+    }
+
+    #[test]
+    fn the_head_tells_what_is_known_of_voxels() {
+        let head = |nm: Option<[f64; 3]>| {
+            let voxel_size = nm.map(|nm| VoxelSize::new(nm).unwrap());
+            let facts = Facts { voxel_size, ..facts() };
+            read(&facts).0.lines().next().unwrap_or_default().to_owned()
+        };
+        assert_eq!(head(Some([5.0; 3])), "# For 36 x 768 x 1024 voxels (z y x), nearly cubic voxels.");
+        assert!(head(Some([50.0, 4.6, 4.6])).ends_with("sections 11 times as thick as a pixel is wide."));
+        assert!(head(None).contains("set data.voxel_size_nm"));
+    }
+}
