@@ -285,11 +285,11 @@ fn values_that_do_not_fit_are_refused_with_their_page() {
     };
     assert_eq!(
         refused(ndarray::array![[[0_u8, 255]], [[3, 7]]].into(), Foreground::Mask),
-        "the volume holds the values 3, 7 (page 1), expected only 0 and 255, or only 0 and 1"
+        "the label volume holds the values 0, 3, 7, 255 (page 1), expected only 0 and 255, or only 0 and 1"
     );
     assert_eq!(
         refused(ndarray::array![[[0_u8, 255]], [[1, 0]]].into(), Foreground::Mask),
-        "the volume holds the values 0, 1, 255 (page 1), expected only 0 and 255, or only 0 and 1"
+        "the label volume holds the values 0, 1, 255 (page 1), expected only 0 and 255, or only 0 and 1"
     );
     assert_eq!(
         refused(ndarray::array![[[0.5_f32, 1.5]]].into(), Foreground::Above(0.5)),
