@@ -1,4 +1,4 @@
-//! Predicts the masks of a file: `predict_file RUN INPUT MASK`.
+//! Predicts the masks of a file: `predict_to_file RUN INPUT MASK`.
 //!
 //! Without arguments a run is trained first, for a moment, on generated stacks in a temporary folder.
 
