@@ -4,8 +4,9 @@
 //! then goes nowhere, and the work goes on.
 
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -18,9 +19,24 @@ use serde::Serialize;
 use crate::error::UserError;
 use crate::interrupt;
 
-/// Prints text on standard output, where anybody reads it.
+/// Why standard output lacks something that somebody waits for, such as a full disk.
+static FAILURE: OnceLock<String> = OnceLock::new();
+
+/// Prints text on standard output, where anybody reads it; another failure than a reader who left is
+/// kept for [`failure`].
 pub fn print(text: fmt::Arguments<'_>) {
-    let _ = std::io::stdout().lock().write_fmt(text);
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_fmt(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = FAILURE.set(error.to_string());
+        }
+        _ => {}
+    }
+}
+
+/// Returns why standard output is not whole, unless its reader left.
+pub fn failure() -> Option<&'static str> {
+    FAILURE.get().map(String::as_str)
 }
 
 /// Prints text on standard error, where anybody reads it.

@@ -48,6 +48,13 @@ fn main() -> ExitCode {
 
 /// Prints an error, and returns the program's status: a failure also where what is wrong has been printed.
 fn exit(result: anyhow::Result<bool>) -> ExitCode {
+    let result = match console::failure() {
+        Some(reason) if result.is_ok() => {
+            let hint = "what is on standard output is not whole: free some space and start again";
+            Err(error::UserError::new(format!("standard output cannot be written: {reason}"), hint).into())
+        }
+        _ => result,
+    };
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -181,3 +181,14 @@ fn a_reader_that_leaves_is_no_error() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_is_not_written_is_an_error() {
+    let lab = Lab::new();
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let output = lab.em_cli("config init").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.starts_with("error: standard output cannot be written: "), "{message}");
+}
