@@ -109,6 +109,32 @@ pub enum Error {
         expected: String,
     },
 
+    /// The file holds several stacks, and none was picked.
+    #[error("`{}` holds {found}, expected one {part}", path.display())]
+    SeveralParts {
+        /// The file.
+        path: PathBuf,
+        /// What there are several of.
+        part: crate::Part,
+        /// What it holds, in words.
+        found: String,
+        /// How many there are.
+        count: usize,
+    },
+
+    /// The file has no such channel, time point or volume.
+    #[error("`{}` has no {part} {index}, expected one from 0 to {}", path.display(), count.saturating_sub(1))]
+    NoSuchPart {
+        /// The file.
+        path: PathBuf,
+        /// What was picked.
+        part: crate::Part,
+        /// The one that was asked for, counted from 0.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+
     /// A section has another size than the first one.
     #[error(
         "{section} is {}x{}, expected {}x{} (width x height)",

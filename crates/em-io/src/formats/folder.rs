@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::formats::open::open_file;
 use crate::formats::source::{Source, VolumeInfo};
 use crate::sample::{Voxel, match_voxel_type};
-use crate::{Roi, VoxelType, Voxels, limits};
+use crate::{OpenOptions, Roi, VoxelType, Voxels, limits};
 use ndarray::Array3;
 use rayon::prelude::*;
 use std::cmp::Ordering;
@@ -45,6 +45,7 @@ pub(crate) fn open(path: &Path) -> Result<Volume> {
         voxel_size_nm: first.voxel_size_nm(),
         format: "image folder",
         notes: notes(&sections, &others),
+        orientation: None,
     };
     Ok(Volume::new(info, Folder { sections }))
 }
@@ -78,7 +79,7 @@ fn name_of(path: &Path) -> String {
 }
 
 fn open_section(path: &Path) -> Result<Volume> {
-    let section = open_file(path)?;
+    let section = open_file(path, OpenOptions::default())?;
     match section.shape()[0] {
         1 => Ok(section),
         pages => Err(Error::NotAStack {

@@ -54,6 +54,7 @@ fn info(path: &Path, kind: ImageKind, decoder: &impl ImageDecoder) -> Result<Vol
         voxel_size_nm: None,
         format: kind.name(),
         notes,
+        orientation: None,
     })
 }
 

@@ -24,6 +24,7 @@ pub(crate) use absent::zarr;
 pub(crate) use absent::{image_file, png};
 
 pub use open::open;
+pub(crate) use open::open_with;
 
 use crate::error::{Error, Result};
 use crate::sample::Voxel;

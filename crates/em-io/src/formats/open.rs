@@ -2,7 +2,7 @@
 
 use super::{folder, hdf5, image_file, mrc, nifti, tiff, zarr, zarr_paths};
 use crate::error::{Error, Result};
-use crate::{Volume, limits};
+use crate::{OpenOptions, Volume, limits};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -24,7 +24,11 @@ use std::path::Path;
 /// [`Error::SizeMismatch`], [`Error::TypeMismatch`], [`Error::TooLarge`] and
 /// [`Error::TooManySections`] for what it holds, and [`Error::Metadata`] for Zarr. Damage inside a page shows only when it is read.
 pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
-    let path = path.as_ref();
+    open_with(path.as_ref(), OpenOptions::default())
+}
+
+/// Opens a volume, and of several stacks in a file the one that was picked.
+pub(crate) fn open_with(path: &Path, options: OpenOptions) -> Result<Volume> {
     if path.is_dir() {
         if zarr_paths::is_zarr(path) {
             return zarr::open(path);
@@ -34,11 +38,11 @@ pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
     if let Some((file, dataset)) = hdf5::split(path) {
         return hdf5::open(&file, Some(&dataset));
     }
-    open_file(path)
+    open_file(path, options)
 }
 
 /// Opens a single file.
-pub(super) fn open_file(path: &Path) -> Result<Volume> {
+pub(super) fn open_file(path: &Path, _options: OpenOptions) -> Result<Volume> {
     match signature(path)? {
         Signature::Tiff => tiff::open(path),
         Signature::Image(kind) => image_file::open(path, kind),

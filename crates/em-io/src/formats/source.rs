@@ -44,12 +44,15 @@ pub struct VolumeInfo {
     pub format: &'static str,
     /// What a user should know, one sentence each.
     pub notes: Vec<String>,
+    /// The anatomical directions in which x, y and z rise, as NIfTI tells them: `['R', 'A', 'S']` is
+    /// to the right, to the front and up.
+    pub orientation: Option<[char; 3]>,
 }
 
 impl VolumeInfo {
     /// Describes a volume without a path, a voxel size or notes.
     pub fn new(format: &'static str, shape: [usize; 3], voxel_type: VoxelType) -> Self {
-        Self { path: None, shape, voxel_type, voxel_size_nm: None, format, notes: Vec::new() }
+        Self { path: None, shape, voxel_type, voxel_size_nm: None, format, notes: Vec::new(), orientation: None }
     }
 
     /// Adds the file or folder, which errors and users of the volume name.

@@ -53,6 +53,7 @@ pub(crate) fn open(path: &Path, dataset: Option<&str>) -> Result<Volume> {
         voxel_size_nm: voxel_size_nm(&dataset),
         format: "HDF5",
         notes,
+        orientation: None,
     };
     Ok(Volume::new(info, Hdf5 { path: path.to_path_buf(), shown, name, voxel_type, axes }))
 }

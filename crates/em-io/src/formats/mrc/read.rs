@@ -51,6 +51,7 @@ pub(crate) fn open(path: &Path) -> Result<Volume> {
         voxel_size_nm: voxel_size_nm(&fields, &mut notes),
         format: "MRC",
         notes,
+        orientation: None,
     };
     Ok(Volume::new(info, raw))
 }

@@ -64,5 +64,6 @@ fn info(path: &Path, header: &Header) -> VolumeInfo {
         voxel_size_nm: header.voxel_size_nm,
         format: "NIfTI",
         notes,
+        orientation: None,
     }
 }

@@ -78,6 +78,7 @@ fn info(path: &Path, sections: usize, first: Page, metadata: &Metadata) -> Resul
         voxel_size_nm: metadata.voxel_size_nm(),
         format,
         notes,
+        orientation: None,
     })
 }
 

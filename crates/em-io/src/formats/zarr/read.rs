@@ -84,6 +84,7 @@ fn volume(
         voxel_size_nm,
         format,
         notes,
+        orientation: None,
     };
     let cell = of_space(meta.inner_chunk());
     let chunk = of_space(&meta.chunk);
