@@ -34,6 +34,11 @@ pub fn numbers<const N: usize>(text: &str) -> Result<[f64; N], String> {
         .ok_or_else(|| format!("expected {N} numbers with commas between them"))
 }
 
+/// Reads a number.
+pub fn number(text: &str) -> Result<f64, String> {
+    numbers::<1>(text).map(|[number]| number).map_err(|_| "expected a number".into())
+}
+
 /// Reads a voxel size.
 pub fn voxel_size(text: &str) -> Result<[f64; 3], String> {
     let size = numbers::<3>(text)?;

@@ -1,6 +1,7 @@
 //! The commands and what they share.
 
 use clap::{Args, Parser, Subcommand};
+use em_io::OpenOptions;
 use em_model::Device;
 
 use crate::commands;
@@ -59,5 +60,38 @@ impl DeviceArgs {
     /// Returns the device, which is known to be there.
     pub fn get(&self) -> em_model::Result<Device> {
         Device::parse(&self.device)
+    }
+}
+
+/// Which stack of a file is read, where it holds several, and whether its values are turned.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct ReadingArgs {
+    /// The channel to read, counted from 0, where the file has several.
+    #[arg(long, value_name = "N")]
+    channel: Option<usize>,
+    /// The time point to read, counted from 0, where the file has several.
+    #[arg(long, value_name = "N")]
+    time: Option<usize>,
+    /// The volume to read, counted from 0, where the file has several, one behind the other.
+    #[arg(long, value_name = "N")]
+    volume: Option<usize>,
+    /// Turn black and white; without it, values are turned only where a file shows 0 as white, as a picture.
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    invert: Option<bool>,
+}
+
+impl ReadingArgs {
+    /// Returns the options for opening a volume.
+    pub fn options(self) -> OpenOptions {
+        let Self { channel, time, volume, invert } = self;
+        OpenOptions { channel, time, volume, invert }
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("expected yes or no".into()),
     }
 }

@@ -20,6 +20,8 @@
 
 pub mod augmentation;
 pub mod error;
+mod grey_values;
+pub mod mirrored;
 pub mod normalization;
 mod outlines;
 pub mod phantom;
@@ -39,6 +41,7 @@ pub use ndarray;
 
 pub use augmentation::{AugmentationConfig, Defect, TileAugmentation, Warp};
 pub use error::{Error, Result};
+pub use grey_values::{GreyValues, fill_missing};
 pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};
 pub use outlines::outlines;
 pub use probabilities::Probabilities;

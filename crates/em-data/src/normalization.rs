@@ -181,6 +181,29 @@ impl Normalization {
         }
     }
 
+    /// The normalisation of voxels that were divided by a positive `factor`: their inputs are as those
+    /// of the voxels before.
+    pub fn for_parts(self, factor: f64) -> Self {
+        match self {
+            Self::Zscore { mean, std } => Self::Zscore { mean: mean / factor, std: std / factor },
+            Self::MinMax { min, max } => Self::MinMax { min: min / factor, max: max / factor },
+            Self::Percentile { low, high } => Self::Percentile { low: low / factor, high: high / factor },
+            Self::Scale { divisor } => Self::Scale { divisor: divisor / factor },
+            // A norm divides whatever is multiplied.
+            Self::L2Axis1 { tile_size } => Self::L2Axis1 { tile_size },
+        }
+    }
+
+    /// Returns a grey value from the middle of those that it was fitted to.
+    pub fn middle(&self) -> f64 {
+        match *self {
+            Self::Zscore { mean, .. } => mean,
+            Self::MinMax { min: low, max: high } | Self::Percentile { low, high } => (low + high) / 2.0,
+            Self::Scale { divisor } => divisor / 2.0,
+            Self::L2Axis1 { .. } => 0.0,
+        }
+    }
+
     /// Normalises one section `[y, x]` in place.
     pub fn apply(&self, mut section: ArrayViewMut2<'_, f32>) {
         match (self, self.linear()) {
@@ -335,6 +358,25 @@ mod tests {
             let Normalization::Percentile { low, high } = fitted else { panic!() };
             assert_abs_diff_eq!(low, -49.415, epsilon = 1e-9);
             assert_abs_diff_eq!(high, 82.415, epsilon = 1e-9);
+        }
+    }
+
+    #[test]
+    fn parts_of_voxels_have_the_inputs_of_the_whole() {
+        for fitted in [
+            Normalization::Zscore { mean: 100.0, std: 20.0 },
+            Normalization::MinMax { min: 10.0, max: 210.0 },
+            Normalization::Percentile { low: 20.0, high: 200.0 },
+            Normalization::Scale { divisor: 255.0 },
+            Normalization::L2Axis1 { tile_size: 2 },
+        ] {
+            let mut whole = Array2::from_shape_fn((4, 5), |(y, x)| (y * 50 + x * 9) as f32);
+            let mut parts = &whole / 255.0;
+            fitted.apply(whole.view_mut());
+            fitted.for_parts(255.0).apply(parts.view_mut());
+            whole.iter().zip(&parts).for_each(|(a, b)| assert_abs_diff_eq!(a, b, epsilon = 1e-5));
+            let middle = fitted.middle();
+            assert!((0.0..=255.0).contains(&middle) && (fitted.for_parts(2.0).middle() - middle / 2.0).abs() < 1e-9);
         }
     }
 

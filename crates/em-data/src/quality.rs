@@ -7,19 +7,15 @@ use std::hash::{DefaultHasher, Hasher};
 use em_io::{Voxel, VoxelType, Voxels, match_voxels};
 use ndarray::{Array3, ArrayView2, Axis};
 
+use crate::GreyValues;
+
 /// Measures of one section of a raw stack.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RawSection {
     /// The same for sections of the same size and values, whatever their type.
     pub hash: u64,
-    /// Smallest value.
-    pub low: f64,
-    /// Largest value.
-    pub high: f64,
-    /// Mean of the voxels that are numbers, as the following measures are.
-    pub mean: f64,
-    /// Population standard deviation of the voxels.
-    pub std: f64,
+    /// Mean, spread and range.
+    pub grey: GreyValues,
     /// Standard deviation of the noise; see [`noise`].
     pub noise: f64,
     /// How much neighbouring voxels differ; see [`detail`].
@@ -28,8 +24,6 @@ pub struct RawSection {
     pub saturated: f64,
     /// Whether each voxel has one of two values.
     pub is_binary: bool,
-    /// Whether a voxel is NaN or infinite.
-    pub has_no_number: bool,
 }
 
 impl RawSection {
@@ -41,52 +35,30 @@ impl RawSection {
     /// use ndarray::Array3;
     ///
     /// let blank = RawSection::of(&Voxels::from(Array3::from_elem((1, 8, 8), 7_u8)));
-    /// assert_eq!((blank.mean, blank.std), (7.0, 0.0));
+    /// assert_eq!((blank.grey.mean, blank.grey.std()), (7.0, 0.0));
     /// ```
     pub fn of(section: &Voxels) -> Self {
         let voxel_type = section.voxel_type();
         let (smallest, largest) = voxel_type.range();
-        let (low, high) = finite_range(section);
-        let (mut count, mut numbers, mut sum, mut squares) = (0_usize, 0_usize, 0.0, 0.0);
+        let grey = GreyValues::of(section);
         let (mut at_ends, mut is_binary) = (0_usize, true);
         match_voxels!(section, array => for &v in array {
             let value = v.to_f64();
-            count += 1;
             at_ends += usize::from(value == smallest || value == largest);
-            is_binary &= value == low || value == high;
-            if value.is_finite() {
-                // Distances from one value keep the digits that large values would cost the squares.
-                let distance = value - low;
-                numbers += 1;
-                sum += distance;
-                squares += distance * distance;
-            }
+            is_binary &= value == grey.low || value == grey.high;
         });
-        let mean = sum / numbers.max(1) as f64;
+        let count = section.shape().iter().product::<usize>();
         let floats = section.to_f32();
         let plane = floats.index_axis(Axis(0), 0);
         Self {
             hash: hash(section),
-            low,
-            high,
-            mean: mean + low,
-            std: (squares / numbers.max(1) as f64 - mean * mean).max(0.0).sqrt(),
+            grey,
             noise: noise(plane),
             detail: detail(plane),
             saturated: if voxel_type == VoxelType::F32 { 0.0 } else { at_ends as f64 / count.max(1) as f64 },
             is_binary,
-            has_no_number: numbers < count,
         }
     }
-}
-
-/// Returns the smallest and the largest finite value; 0 and 0 where there is none.
-fn finite_range(section: &Voxels) -> (f64, f64) {
-    let range = match_voxels!(section, array => {
-        let finite = array.iter().map(|v| v.to_f64()).filter(|value| value.is_finite());
-        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
-    });
-    if range.0 <= range.1 { range } else { (0.0, 0.0) }
 }
 
 /// Estimates the standard deviation of the noise of a section `[y, x]`.
@@ -164,19 +136,30 @@ pub struct LabelSection {
     pub values: Vec<f64>,
     /// The number of voxels that are not 0.
     pub foreground: u64,
+    /// The number of voxels.
+    pub voxels: u64,
+    /// The number of voxels from 0 to 16, black in a mask of 8 bit.
+    pub dark: u64,
+    /// The number of voxels from 239 to 255, white in a mask of 8 bit.
+    pub bright: u64,
+    /// The number of voxels that somebody labelled: all, unless [`without`](Self::without) took some.
+    pub labelled: u64,
 }
 
 impl LabelSection {
     /// Measures a block of depth 1.
     pub fn of(section: &Voxels) -> Self {
         let mut values: Vec<f64> = Vec::new();
-        let mut foreground = 0;
+        let (mut voxels, mut foreground, mut dark, mut bright) = (0, 0, 0, 0);
         match_voxels!(section, array => {
             let mut last = None;
             for &v in array {
                 // -0.0 would be listed apart from 0.
                 let value = v.to_f64() + 0.0;
                 foreground += u64::from(value != 0.0);
+                dark += u64::from((0.0..=16.0).contains(&value));
+                bright += u64::from((239.0..=255.0).contains(&value));
+                voxels += 1;
                 // Labels are long runs of one value, of which the first is looked up.
                 if last != Some(value) && values.len() < LISTED_VALUES {
                     if let Err(place) = values.binary_search_by(|known| known.total_cmp(&value)) {
@@ -186,7 +169,18 @@ impl LabelSection {
                 }
             }
         });
-        Self { hash: hash(section), values, foreground }
+        Self { hash: hash(section), values, voxels, foreground, dark, bright, labelled: voxels }
+    }
+
+    /// The same section without the voxels that a mask of the same shape, whose foreground nobody
+    /// labelled, takes away from `foreground` and `labelled`.
+    pub fn without(mut self, section: &Voxels, ignored: &Voxels) -> Self {
+        let is_ignored = match_voxels!(ignored, array => array.mapv(|v| v.to_f64() != 0.0));
+        match_voxels!(section, array => for (&v, _) in array.iter().zip(&is_ignored).filter(|(_, out)| **out) {
+            self.foreground -= u64::from(v.to_f64() != 0.0);
+            self.labelled -= 1;
+        });
+        self
     }
 }
 
@@ -222,8 +216,8 @@ mod tests {
     #[test]
     fn mean_and_spread_keep_their_digits_far_from_zero() {
         let section = RawSection::of(&Voxels::from(array![[[4_000_000_001_u32, 4_000_000_003]]]));
-        assert_eq!((section.mean, section.std), (4_000_000_002.0, 1.0));
-        assert!(section.is_binary && !section.has_no_number);
+        assert_eq!((section.grey.mean, section.grey.std()), (4_000_000_002.0, 1.0));
+        assert!(section.is_binary && section.grey.missing == 0);
     }
 
     #[test]
@@ -233,8 +227,7 @@ mod tests {
         assert!(!section.is_binary);
         assert_eq!(RawSection::of(&Voxels::from(array![[[0.0_f32, 1.0]]])).saturated, 0.0);
         let broken = RawSection::of(&Voxels::from(array![[[1.0_f32, f32::NAN, 3.0, f32::INFINITY]]]));
-        assert!(broken.has_no_number);
-        assert_eq!((broken.low, broken.high, broken.mean, broken.std), (1.0, 3.0, 2.0, 1.0));
+        assert!(broken.grey.missing == 2 && !broken.is_binary);
     }
 
     #[test]
@@ -271,9 +264,18 @@ mod tests {
     }
 
     #[test]
+    fn voxels_that_nobody_labelled_are_taken_out() {
+        let section = Voxels::from(array![[[0_u8, 255, 239, 16, 0]]]);
+        let label = LabelSection::of(&section);
+        assert_eq!((label.foreground, label.dark, label.bright, label.labelled), (3, 3, 2, 5));
+        let label = label.without(&section, &Voxels::from(array![[[0_u16, 0, 1, 0, 255]]]));
+        assert_eq!((label.foreground, label.labelled, label.voxels), (2, 3, 5));
+    }
+
+    #[test]
     fn sections_of_a_block_are_measured_in_order() {
         let block = Voxels::from(Array3::from_shape_fn((5, 2, 2), |(z, _, _)| z as u8));
-        let means = per_section(&block, |section| RawSection::of(section).mean);
+        let means = per_section(&block, |section| RawSection::of(section).grey.mean);
         assert_eq!(means, [0.0, 1.0, 2.0, 3.0, 4.0]);
     }
 }

@@ -34,13 +34,18 @@ pub struct Sampler<'a> {
     augmentation: AugmentationConfig,
     seed: u64,
     grid: Vec<Place>,
-    /// Per class, the running total of foreground voxels over `foreground_sections`.
+    /// Per class, the running total of labelled foreground voxels over `sections`.
     foreground: Vec<Vec<u64>>,
+    /// The same of all labelled voxels.
+    labelled: Vec<u64>,
     /// Each section of each region: region number and z.
     sections: Vec<(usize, usize)>,
     /// Those of them that a tile can start at.
     starts: Vec<(usize, usize)>,
 }
+
+/// How often a place is drawn again where nobody labelled anything, before one is looked up.
+const DRAWS: usize = 32;
 
 impl<'a> Sampler<'a> {
     /// Prepares drawing tiles from `regions` of `set`.
@@ -63,17 +68,21 @@ impl<'a> Sampler<'a> {
             .enumerate()
             .flat_map(|(number, region)| z_range(region.roi).map(move |z| (number, z)))
             .collect();
-        let foreground =
-            (0..set.classes().len()).map(|class| running_foreground(set, regions, &sections, class));
+        let running = |class| running_labelled(set, regions, &sections, class);
+        let foreground = (0..set.classes().len()).map(|class| running(Some(class)));
+        let labelled = running(None);
         let starts = sections.iter().copied().filter(|(number, z)| {
             let roi = regions[*number].roi;
             z + tiling.tile_depth <= roi.start[0] + roi.shape[0]
         });
+        let grid = regions.iter().enumerate().flat_map(|(n, region)| grid_of(n, region.roi, tiling));
+        let has_labels = |&(number, start): &Place| set.has_labelled(&tile_at(&regions[number], start, tiling));
         Ok(Self {
             set,
             starts: starts.collect(),
             foreground: foreground.collect(),
-            grid: regions.iter().enumerate().flat_map(|(n, region)| grid_of(n, region.roi, tiling)).collect(),
+            labelled,
+            grid: grid.filter(has_labels).collect(),
             sections,
             regions: regions.to_vec(),
             tiling: tiling.clone(),
@@ -119,29 +128,41 @@ impl<'a> Sampler<'a> {
         let total = self.foreground.get(class).and_then(|counts| counts.last()).copied().unwrap_or(0);
         let biased = rng.random_bool(self.tiling.foreground_fraction);
         if biased && total > 0 {
-            self.foreground_place(class, rng.random_range(0..total), rng)
-        } else {
-            let (number, z) = self.starts[rng.random_range(0..self.starts.len())];
-            let region = &self.regions[number];
-            let free = |axis: usize, rng: &mut ChaCha8Rng| {
-                let first = region.roi.start[axis];
-                rng.random_range(first..=first + region.roi.shape[axis] - self.tiling.tile_size)
-            };
-            (number, [z, free(1, rng), free(2, rng)])
+            return self.place_of_voxel(Some(class), rng.random_range(0..total), rng);
+        }
+        for _ in 0..DRAWS {
+            let place = self.any_place(rng);
+            if self.set.has_labelled(&tile_at(&self.regions[place.0], place.1, &self.tiling)) {
+                return place;
+            }
+        }
+        match self.labelled.last() {
+            Some(&labelled) if labelled > 0 => self.place_of_voxel(None, rng.random_range(0..labelled), rng),
+            _ => self.any_place(rng),
         }
     }
 
-    /// Places a tile at random so that it holds foreground voxel number `index` of `class`.
-    fn foreground_place(&self, class: usize, index: u64, rng: &mut ChaCha8Rng) -> Place {
-        let counts = &self.foreground[class];
+    /// Draws a place among all that a tile can have.
+    fn any_place(&self, rng: &mut ChaCha8Rng) -> Place {
+        let (number, z) = self.starts[rng.random_range(0..self.starts.len())];
+        let region = &self.regions[number];
+        let free = |axis: usize, rng: &mut ChaCha8Rng| {
+            let first = region.roi.start[axis];
+            rng.random_range(first..=first + region.roi.shape[axis] - self.tiling.tile_size)
+        };
+        (number, [z, free(1, rng), free(2, rng)])
+    }
+
+    /// Places a tile at random so that it holds labelled voxel number `index`: of all, or of those
+    /// that are foreground of a class.
+    fn place_of_voxel(&self, class: Option<usize>, index: u64, rng: &mut ChaCha8Rng) -> Place {
+        let counts = class.map_or(&self.labelled, |class| &self.foreground[class]);
         let section = counts.partition_point(|&total| total <= index);
         let (number, z) = self.sections[section];
         let region = &self.regions[number];
         let before = section.checked_sub(1).map_or(0, |previous| counts[previous]);
-        let mask = self.set.volumes()[region.volume].mask(class);
         let slice = Region { volume: region.volume, roi: section_roi(region.roi, z) };
-        let mut foreground = slice.slice(mask).into_iter().enumerate().filter(|(_, v)| **v);
-        let place = foreground.nth((index - before) as usize).map_or(0, |(place, _)| place);
+        let place = self.set.labelled_place(&slice, class, (index - before) as usize);
         let width = region.roi.shape[2];
         let voxel = [place / width, place % width];
         let [y, x] = std::array::from_fn(|axis| {
@@ -162,6 +183,12 @@ impl<'a> Sampler<'a> {
     }
 }
 
+/// The box of a tile that starts at a voxel of a region.
+fn tile_at(region: &Region, start: [usize; 3], tiling: &TilingConfig) -> Region {
+    let shape = [tiling.tile_depth, tiling.tile_size, tiling.tile_size];
+    Region { volume: region.volume, roi: Roi { start, shape } }
+}
+
 fn z_range(roi: Roi) -> Range<usize> {
     roi.start[0]..roi.start[0] + roi.shape[0]
 }
@@ -170,20 +197,19 @@ fn section_roi(roi: Roi, z: usize) -> Roi {
     Roi { start: [z, roi.start[1], roi.start[2]], shape: [1, roi.shape[1], roi.shape[2]] }
 }
 
-fn running_foreground(
+fn running_labelled(
     set: &TrainingSet,
     regions: &[Region],
     sections: &[(usize, usize)],
-    class: usize,
+    class: Option<usize>,
 ) -> Vec<u64> {
     let mut total = 0;
     sections
         .iter()
         .map(|&(number, z)| {
             let region = &regions[number];
-            let slice = Region { volume: region.volume, roi: section_roi(region.roi, z) };
-            let mask = set.volumes()[region.volume].mask(class);
-            total += slice.slice(mask).iter().filter(|&&v| v).count() as u64;
+            let section = Region { volume: region.volume, roi: section_roi(region.roi, z) };
+            total += set.labelled(&section, class);
             total
         })
         .collect()
@@ -289,6 +315,61 @@ mod tests {
             error.to_string(),
             "tiles of 4 sections do not fit into a training region of `corner`, which has 2 sections"
         );
+    }
+
+    /// 24 sections of which two have labels: foreground in the left half of section 5, and a corner of
+    /// section 17 that nobody marked.
+    fn sparse_set() -> TrainingSet {
+        let shape = (24, 40, 50);
+        let raw = Voxels::U8(Array3::zeros(shape));
+        let inside = Array3::from_shape_fn(shape, |(z, _, x)| z == 9 || z == 5 && x < 25);
+        let ignored = Array3::from_shape_fn(shape, |(z, y, x)| z != 5 && (z != 17 || y < 36 || x < 46));
+        let masks = vec![("m".to_owned(), Mask::new(inside, None))];
+        let volume = LabelledVolume::new("sparse", raw, masks).unwrap();
+        let volume = volume.with_ignored(Mask::new(ignored, None)).unwrap();
+        TrainingSet::new(vec!["m".into()], vec![volume]).unwrap()
+    }
+
+    #[test]
+    fn tiles_without_a_labelled_voxel_are_not_drawn() {
+        let set = sparse_set();
+        let regions = [Region { volume: 0, roi: Roi::whole([24, 40, 50]) }];
+        assert_eq!(set.foreground(&regions), [1000], "section 9 is foreground that nobody labelled");
+        assert!((set.foreground_shares(&regions)[0] - 1000.0 / 2016.0).abs() < 1e-12);
+        for (placement, tile_depth, foreground_fraction) in [
+            (Placement::Random, 1, 0.0),
+            (Placement::Random, 1, 0.5),
+            (Placement::Random, 3, 0.0),
+            (Placement::Grid, 1, 0.0),
+            (Placement::Grid, 2, 0.0),
+        ] {
+            let tiling = TilingConfig {
+                tile_size: 16,
+                tile_depth,
+                placement,
+                foreground_fraction,
+                tiles_per_epoch: 300,
+            };
+            let sampler =
+                Sampler::new(&set, &regions, &tiling, &AugmentationConfig::default(), 7).unwrap();
+            let tiles = sampler.epoch(0);
+            for tile in &tiles {
+                let tile = tile_at(&regions[0], tile.start, &tiling);
+                assert!(set.has_labelled(&tile), "{tile:?}");
+            }
+            let holds = |z: usize| tiles.iter().any(|tile| (tile.start[0]..tile.start[0] + tile_depth).contains(&z));
+            assert!(holds(5) && (holds(17) || placement == Placement::Random), "{tiling:?}");
+        }
+    }
+
+    #[test]
+    fn an_epoch_as_long_as_the_grid_counts_places_with_labels() {
+        let set = sparse_set();
+        let regions = [Region { volume: 0, roi: Roi::whole([24, 40, 50]) }];
+        let tiling = TilingConfig { tile_size: 16, ..Default::default() };
+        let sampler = Sampler::new(&set, &regions, &tiling, &AugmentationConfig::default(), 7).unwrap();
+        // 3 x 4 places in section 5, and the last two, of which one is shifted inwards, of section 17.
+        assert_eq!(sampler.tiles_per_epoch(), 14);
     }
 
     #[test]

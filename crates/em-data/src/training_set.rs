@@ -1,7 +1,7 @@
 //! Labelled volumes that are in memory and known to fit together.
 
 use em_io::{Mask, Voxels};
-use ndarray::ArrayView3;
+use ndarray::{Array3, ArrayView3};
 
 use crate::{Error, Region, Result};
 
@@ -21,6 +21,8 @@ pub struct LabelledVolume {
 impl LabelledVolume {
     /// Puts a raw volume and its masks, one `(class, mask)` each in any order, together.
     ///
+    /// Voxels that are NaN or infinite count as labelled by no one.
+    ///
     /// # Errors
     ///
     /// Fails if a mask has another shape than `raw`.
@@ -36,7 +38,8 @@ impl LabelledVolume {
                 });
             }
         }
-        Ok(Self { name, raw, masks, ignored: None })
+        let ignored = without_value(&raw).map(|voxels| Mask::new(voxels, None));
+        Ok(Self { name, raw, masks, ignored })
     }
 
     /// Adds a mask of the voxels that no one labelled: they count in no loss and no score.
@@ -53,7 +56,10 @@ impl LabelledVolume {
                 expected: self.raw.shape(),
             });
         }
-        self.ignored = Some(ignored);
+        self.ignored = Some(match self.ignored.take() {
+            Some(without_value) => Mask::new(&ignored.view() | &without_value.view(), None),
+            None => ignored,
+        });
         Ok(self)
     }
 
@@ -107,6 +113,12 @@ impl LabelledVolume {
     }
 }
 
+/// The voxels that are NaN or infinite, where there are any.
+fn without_value(raw: &Voxels) -> Option<Array3<bool>> {
+    let Voxels::F32(raw) = raw else { return None };
+    raw.iter().any(|value| !value.is_finite()).then(|| raw.mapv(|value| !value.is_finite()))
+}
+
 /// The volumes of a training and their classes.
 #[derive(Debug)]
 pub struct TrainingSet {
@@ -153,25 +165,54 @@ impl TrainingSet {
         &self.volumes
     }
 
-    /// Returns how many voxels of each class are foreground within `regions`.
+    /// Returns how many of the labelled voxels of each class are foreground within `regions`.
     pub fn foreground(&self, regions: &[Region]) -> Vec<u64> {
-        (0..self.classes.len())
-            .map(|class| {
-                regions
-                    .iter()
-                    .map(|region| {
-                        let mask = self.volumes[region.volume].mask(class);
-                        region.slice(mask).iter().filter(|&&v| v).count() as u64
-                    })
-                    .sum()
-            })
-            .collect()
+        let of_class = |class| regions.iter().map(|region| self.labelled(region, Some(class))).sum();
+        (0..self.classes.len()).map(of_class).collect()
     }
 
-    /// Returns the share of foreground of each class among the voxels of `regions`; 0 without any.
+    /// Returns the share of foreground of each class among the labelled voxels of `regions`; 0 without
+    /// any.
     pub fn foreground_shares(&self, regions: &[Region]) -> Vec<f64> {
-        let voxels: usize = regions.iter().map(|region| region.roi.voxels()).sum();
+        let voxels: u64 = regions.iter().map(|region| self.labelled(region, None)).sum();
         self.foreground(regions).into_iter().map(|n| n as f64 / voxels.max(1) as f64).collect()
+    }
+
+    /// Counts the labelled voxels of a region: all, or those that are foreground of a class.
+    pub(crate) fn labelled(&self, region: &Region, class: Option<usize>) -> u64 {
+        let volume = &self.volumes[region.volume];
+        let ignored = volume.ignored();
+        let count = match (class.map(|class| volume.mask(class)), ignored) {
+            (None, None) => region.roi.voxels(),
+            (None, Some(ignored)) => region.slice(ignored).iter().filter(|&&out| !out).count(),
+            (Some(mask), None) => region.slice(mask).iter().filter(|&&inside| inside).count(),
+            (Some(mask), Some(ignored)) => {
+                let both = region.slice(mask).into_iter().zip(region.slice(ignored));
+                both.filter(|(inside, out)| **inside && !**out).count()
+            }
+        };
+        count as u64
+    }
+
+    /// Returns where labelled voxel number `index` of a region lies, counted along its rows: of all, or
+    /// of those that are foreground of a class. 0 where there are not so many.
+    pub(crate) fn labelled_place(&self, region: &Region, class: Option<usize>, index: usize) -> usize {
+        let volume = &self.volumes[region.volume];
+        let mask = class.map(|class| region.slice(volume.mask(class)));
+        let ignored = volume.ignored().map(|ignored| region.slice(ignored));
+        let [_, height, width] = region.roi.shape;
+        let area = height * width;
+        let is_counted = |place: &usize| {
+            let voxel = [place / area, place % area / width, place % width];
+            mask.is_none_or(|mask| mask[voxel]) && ignored.is_none_or(|ignored| !ignored[voxel])
+        };
+        (0..region.roi.voxels()).filter(is_counted).nth(index).unwrap_or(0)
+    }
+
+    /// Tells whether anybody labelled a voxel of a region.
+    pub(crate) fn has_labelled(&self, region: &Region) -> bool {
+        let ignored = self.volumes[region.volume].ignored();
+        ignored.is_none_or(|ignored| region.slice(ignored).iter().any(|&out| !out))
     }
 
     /// Returns whether any volume has voxels that do not count.
@@ -188,7 +229,6 @@ impl TrainingSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Array3;
 
     /// A volume of three sections and as many classes, the mask of the n-th of which is section n.
     fn volume(classes: &[&str]) -> LabelledVolume {
@@ -213,6 +253,20 @@ mod tests {
         assert_eq!([sections(0), sections(1)], [[0, 1, 2], [1, 2, 0]]);
         let region = Region { volume: 1, roi: em_io::Roi { start: [1, 0, 0], shape: [2, 1, 1] } };
         assert_eq!(set.foreground(&[region]), [1, 1, 0]);
+    }
+
+    #[test]
+    fn voxels_without_a_value_are_labelled_by_no_one() {
+        let raw = Voxels::from(ndarray::array![[[1.0_f32, f32::NAN, 3.0, 4.0]]]);
+        let mask = |voxels: [bool; 4]| Mask::new(Array3::from_shape_vec((1, 1, 4), voxels.to_vec()).unwrap(), None);
+        let volume = LabelledVolume::new("v.tif", raw, vec![("a".into(), mask([true; 4]))]).unwrap();
+        assert_eq!(volume.ignored().unwrap(), mask([false, true, false, false]).view());
+        let volume = volume.with_ignored(mask([false, false, true, false])).unwrap();
+        assert_eq!(volume.ignored().unwrap(), mask([false, true, true, false]).view());
+        let set = TrainingSet::new(vec!["a".into()], vec![volume]).unwrap();
+        let region = Region { volume: 0, roi: em_io::Roi::whole([1, 1, 4]) };
+        assert_eq!((set.foreground(&[region]), set.labelled(&region, None)), (vec![2], 2));
+        assert_eq!([0, 1].map(|index| set.labelled_place(&region, Some(0), index)), [0, 3]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod config;
 mod ensemble;
+pub(crate) mod input;
 mod mask;
 mod precision;
 mod predictor;
@@ -10,6 +11,7 @@ mod views;
 pub(crate) mod volumes;
 
 pub use config::PredictConfig;
+pub use input::InputComparison;
 pub use mask::{MaskRule, Prediction};
 pub use precision::Precision;
 pub use predictor::Predictor;

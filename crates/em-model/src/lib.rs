@@ -20,13 +20,13 @@ pub mod train;
 
 pub use device::Device;
 pub use error::{Error, Result};
-pub use infer::{MaskRule, Precision, PredictConfig, Prediction, Predictor};
+pub use infer::{InputComparison, MaskRule, Precision, PredictConfig, Prediction, Predictor};
 pub use network::{
     Activation, Architecture, ModelConfig, Norm, Padding, Preset, Target, boundary_of, training_bytes,
     validation_bytes,
 };
 pub use run::{
-    ClassTuning, EpochRecord, EpochScores, History, ModelCard, RunFolder, RunLock, Tuning, TuningOnDisk,
+    ClassTuning, EpochRecord, EpochScores, History, ModelCard, RunFolder, RunLock, Tuning, TrainedOn, TuningOnDisk,
     TuningStep,
 };
 pub use train::{

@@ -5,6 +5,7 @@ pub(crate) mod checkpoint;
 mod folder;
 mod history;
 mod lock;
+mod trained_on;
 mod tuning;
 
 pub use card::{FORMAT_VERSION, ModelCard};
@@ -12,4 +13,5 @@ pub use folder::RunFolder;
 pub(crate) use history::write_history;
 pub use history::{EpochRecord, EpochScores, History, HistoryRow, HistoryScores};
 pub use lock::RunLock;
+pub use trained_on::TrainedOn;
 pub use tuning::{ClassTuning, Tuning, TuningOnDisk, TuningStep};

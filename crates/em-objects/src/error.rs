@@ -103,9 +103,6 @@ impl Error {
     /// Says what to do about it, where a remedy is known: one sentence, no full stop.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Volume(em_io::Error::NotAMask { .. }) => {
-                Some("make a mask of grey values first; labels of objects are read as instances".into())
-            }
             Self::Volume(error) => error.hint(),
             Self::NotAProbability { .. } => Some("are these logits, or grey values?".into()),
             Self::TemporaryFile { .. } => Some("free some space, or work in a folder on another disk".into()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use em_data::{IGNORED, LabelledVolume, Normalization, Region, Split, TrainingSet, outlines};
+use em_data::{GreyValues, IGNORED, LabelledVolume, Normalization, Region, Split, TrainingSet, outlines};
 use em_io::{Mask, MaskValues, Roi, Volume, Voxel, VoxelSize, match_voxels};
 use em_model::{Architecture, Device, ModelConfig, Predictor, Training, boundary_of};
 use em_objects::{Components, Connectivity, Extent};
@@ -11,7 +11,9 @@ use ndarray::{Array3, Array4};
 
 use crate::config::{DataConfig, RunConfig, SourceConfig};
 use crate::error::{Result, UserError};
-use crate::{Observer, open};
+use crate::check::finding::Severity;
+use crate::grey_values::{self, Missing};
+use crate::{Observer, open, pairing};
 
 /// Everything a training needs from disk.
 pub struct Dataset {
@@ -42,6 +44,57 @@ impl Dataset {
         };
         let learned = config.model.learned(&sources.classes);
         Ok(Self { set: TrainingSet::new(learned, volumes)?, split, voxel_size })
+    }
+
+    /// Tells what a training should not begin without: voxels without a value, stacks that are unlike
+    /// the others, classes that cannot be scored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stopped`](crate::Error::Stopped).
+    pub fn warn(&self, observer: &mut Observer<'_>) -> Result<()> {
+        for volume in self.set.volumes() {
+            if let Some(missing) = Missing::of(volume.raw()).described() {
+                let name = volume.name();
+                observer.warn(&format!("`{name}`: {missing}; they count as labelled by no one"))?;
+            }
+        }
+        self.warn_of_other_stacks(observer)?;
+        let foreground = self.set.foreground(&self.split.validation);
+        let absent = self.set.classes().iter().zip(&foreground).filter(|(_, voxels)| **voxels == 0);
+        let absent: Vec<&str> = absent.map(|(class, _)| class.as_str()).collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let choice = if absent.len() == foreground.len() {
+            "the best epoch is the one of the least validation loss"
+        } else {
+            "the best epoch is chosen by the other classes"
+        };
+        let absent = absent.join("`, `");
+        observer.warn(&format!("validation holds no foreground of `{absent}`, so that it has no score; {choice}"))
+    }
+
+    /// Compares the training stacks with the first of them.
+    fn warn_of_other_stacks(&self, observer: &mut Observer<'_>) -> Result<()> {
+        let mut numbers: Vec<usize> = self.split.train.iter().map(|region| region.volume).collect();
+        numbers.dedup();
+        let of = |number: usize| {
+            let volume = &self.set.volumes()[number];
+            (volume, GreyValues::of(volume.raw()))
+        };
+        let Some((&first, others)) = numbers.split_first().filter(|(_, others)| !others.is_empty()) else {
+            return Ok(());
+        };
+        let (first, grey) = of(first);
+        for (other, found) in others.iter().map(|&number| of(number)) {
+            let types = [first.raw().voxel_type(), other.raw().voxel_type()];
+            if let Some(text) = grey_values::unlike([&grey, &found], types) {
+                let (name, first) = (other.name(), first.name());
+                observer.warn(&format!("`{name}` {text}, as in `{first}`"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Reads the test stacks, if the configuration names any.
@@ -234,6 +287,12 @@ impl Stack {
         let mut labels = BTreeMap::new();
         for (class, path) in &source.labels {
             let label = open(path, observer)?;
+            for finding in pairing::findings(&format!("the label `{class}`"), &raw, &label) {
+                match finding.severity {
+                    Severity::Error => return Err(finding.into_error().into()),
+                    _ => observer.warn(&finding.on_one_line())?,
+                }
+            }
             if label.shape() != raw.shape() {
                 return Err(em_data::Error::LabelShape {
                     volume: source.raw.display().to_string(),

@@ -114,6 +114,13 @@ impl UserError {
     }
 }
 
+impl UserError {
+    /// Makes an error about which nothing can be advised.
+    pub(crate) fn of_message(message: String) -> Self {
+        Self { message, hint: None }
+    }
+}
+
 impl fmt::Display for UserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -128,7 +135,7 @@ impl Error {
         match self {
             Self::User(error) => error.hint.clone(),
             Self::While { source, .. } => hint_of(source.as_ref()),
-            Self::Io(error) => error.hint(),
+            Self::Io(error) => hints::of_io(error),
             Self::Data(error) => hints::of_data(error),
             Self::Model(error) => hints::of_model(error),
             Self::Objects(error) => hints::of_objects(error),
@@ -150,7 +157,7 @@ pub fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     } else if let Some(error) = error.downcast_ref::<em_objects::Error>() {
         hints::of_objects(error)
     } else {
-        error.downcast_ref::<em_io::Error>().and_then(em_io::Error::hint)
+        error.downcast_ref::<em_io::Error>().and_then(hints::of_io)
     };
     own.or_else(|| error.source().and_then(hint_of))
 }

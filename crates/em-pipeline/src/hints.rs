@@ -1,5 +1,27 @@
 //! What can be done about errors of the crates below, in the words of `run.toml` and `em-cli`.
 
+use crate::mask_hint::MaskHint;
+
+/// Returns what can be done about files that are not read or written.
+pub fn of_io(error: &em_io::Error) -> Option<String> {
+    use em_io::{Error, Part};
+    Some(match error {
+        Error::NotAMask { path: Some(path), values, .. } => {
+            MaskHint::of(values.iter().filter_map(|value| value.parse().ok())).text(path)
+        }
+        Error::SeveralParts { path, part, .. } => {
+            let option = match part {
+                Part::Channel => "channel",
+                Part::Time => "time",
+                Part::Volume => "volume",
+            };
+            format!("`em-cli convert {} one.tif --{option} 0` takes the first one, 1 the next", path.display())
+        }
+        Error::NoSuchPart { .. } => "`em-cli inspect` shows what is in a file; parts are counted from 0".into(),
+        other => return other.hint(),
+    })
+}
+
 /// Returns what can be done about volumes and labels that do not fit together.
 pub fn of_data(error: &em_data::Error) -> Option<String> {
     use em_data::Error;
@@ -63,5 +85,8 @@ pub fn of_model(error: &em_model::Error) -> Option<String> {
 
 /// Returns what can be done about masks without objects to measure.
 pub fn of_objects(error: &em_objects::Error) -> Option<String> {
-    error.hint()
+    match error {
+        em_objects::Error::Volume(error) => of_io(error),
+        other => other.hint(),
+    }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use em_io::{Blocks, Roi, Volume, Voxel, Voxels, match_voxels};
+use em_data::GreyValues;
+use em_io::{Blocks, OpenOptions, Roi, Volume, Voxel, match_voxels};
 use serde::Serialize;
 
 use crate::{Observer, Result, Stage};
@@ -35,6 +36,8 @@ pub struct Inspection {
     pub mean: f64,
     /// Their standard deviation.
     pub std: f64,
+    /// Voxels that are NaN or infinite, which the four figures before leave out.
+    pub missing: u64,
     /// The share of each value, where there are few: a label.
     pub shares: Option<Vec<ValueShare>>,
     /// What should be known about the file.
@@ -56,8 +59,8 @@ pub struct ValueShare {
 /// # Errors
 ///
 /// Fails if the volume cannot be read; and with [`Error::Stopped`](crate::Error::Stopped).
-pub fn inspect(path: &Path, observer: &mut Observer<'_>) -> Result<Inspection> {
-    let volume = em_io::open(path)?;
+pub fn inspect(path: &Path, options: OpenOptions, observer: &mut Observer<'_>) -> Result<Inspection> {
+    let volume = options.open(path)?;
     let values = Values::of(&volume, observer)?;
     Ok(Inspection {
         format_version: 1,
@@ -66,63 +69,47 @@ pub fn inspect(path: &Path, observer: &mut Observer<'_>) -> Result<Inspection> {
         shape: volume.shape(),
         voxel_type: volume.voxel_type().to_string(),
         voxel_size_nm: volume.voxel_size_nm(),
-        minimum: values.minimum,
-        maximum: values.maximum,
-        mean: values.mean(),
-        std: values.std(),
+        minimum: values.grey.low,
+        maximum: values.grey.high,
+        mean: values.grey.mean,
+        std: values.grey.std(),
+        missing: values.grey.missing,
         shares: values.shares(),
         notes: volume.notes().to_vec(),
     })
 }
 
-/// Sums over all voxels, gathered section by section.
+/// What all voxels are like, gathered section by section.
+#[derive(Default)]
 struct Values {
-    count: f64,
-    sum: f64,
-    squares: f64,
-    minimum: f64,
-    maximum: f64,
-    /// Counts of the distinct values; `None` once there are too many for a label.
-    distinct: Option<BTreeMap<i64, u64>>,
+    grey: GreyValues,
+    /// Counts of the distinct values, by the bits of each.
+    distinct: BTreeMap<u64, (f64, u64)>,
 }
 
 impl Values {
     fn of(volume: &Volume, observer: &mut Observer<'_>) -> Result<Self> {
-        let mut values = Self {
-            count: 0.0,
-            sum: 0.0,
-            squares: 0.0,
-            minimum: f64::INFINITY,
-            maximum: f64::NEG_INFINITY,
-            distinct: Some(BTreeMap::new()),
-        };
+        let mut values = Self::default();
         observer.stage(Stage::sections(volume.shape()), |observer| {
             volume.blocks(Blocks::of_sections(Roi::whole(volume.shape()), 1)).try_for_each(|section| {
-                values.add_section(&section?.1);
+                let (_, section) = section?;
+                values.grey.merge(&GreyValues::of(&section));
+                match_voxels!(&section, a => values.add_runs(a.iter().map(|v| v.to_f64())));
                 observer.advance(1)
             })
         })?;
         Ok(values)
     }
 
-    fn add_section(&mut self, section: &Voxels) {
-        match section {
-            Voxels::F32(a) => {
-                self.distinct = None;
-                a.iter().for_each(|&v| self.add(f64::from(v), 1.0));
+    /// Adds values. Labels are long runs of one value, of which each is looked up once.
+    fn add_runs(&mut self, values: impl Iterator<Item = f64>) {
+        let (mut last, mut length) = (f64::NAN, 0);
+        // -0.0 is a 0 that would be counted apart from it.
+        for value in values.map(|value| value + 0.0) {
+            if self.distinct.len() > MOST_LABEL_VALUES {
+                return;
             }
-            integers => match_voxels!(integers, a => self.add_runs(a.iter().map(|v| v.to_f64()))),
-        }
-    }
-
-    /// Adds integers. Labels are long runs of one value, of which each is looked up once.
-    fn add_runs(&mut self, mut values: impl Iterator<Item = f64>) {
-        let Some(mut last) = values.next() else {
-            return;
-        };
-        let mut length = 1;
-        for value in values {
-            if value == last {
+            if length > 0 && value.to_bits() == last.to_bits() {
                 length += 1;
             } else {
                 self.add_run(last, length);
@@ -133,38 +120,16 @@ impl Values {
     }
 
     fn add_run(&mut self, value: f64, length: u64) {
-        self.add(value, length as f64);
-        if let Some(distinct) = &mut self.distinct {
-            // No integer of 32 bits is too large for it.
-            *distinct.entry(value as i64).or_default() += length;
-            if distinct.len() > MOST_LABEL_VALUES {
-                self.distinct = None;
-            }
+        if length > 0 {
+            self.distinct.entry(value.to_bits()).or_insert((value, 0)).1 += length;
         }
     }
 
-    fn add(&mut self, value: f64, count: f64) {
-        self.count += count;
-        self.sum += value * count;
-        self.squares += value * value * count;
-        self.minimum = self.minimum.min(value);
-        self.maximum = self.maximum.max(value);
-    }
-
-    fn mean(&self) -> f64 {
-        self.sum / self.count
-    }
-
-    fn std(&self) -> f64 {
-        (self.squares / self.count - self.mean().powi(2)).max(0.0).sqrt()
-    }
-
     fn shares(&self) -> Option<Vec<ValueShare>> {
-        let distinct = self.distinct.as_ref()?;
-        let share = |(&value, &count): (&i64, &u64)| ValueShare {
-            value: value as f64,
-            share: count as f64 / self.count,
-        };
-        Some(distinct.iter().map(share).collect())
+        let count = (self.grey.numbers + self.grey.missing) as f64;
+        let share = |&(value, voxels): &(f64, u64)| ValueShare { value, share: voxels as f64 / count };
+        let mut shares: Vec<ValueShare> = self.distinct.values().map(share).collect();
+        shares.sort_by(|a, b| a.value.total_cmp(&b.value));
+        (shares.len() <= MOST_LABEL_VALUES).then_some(shares)
     }
 }

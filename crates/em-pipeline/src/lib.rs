@@ -27,11 +27,14 @@ mod drawing;
 mod error;
 pub mod evaluate;
 pub mod extract;
+mod grey_values;
 mod hints;
 pub mod inspect;
 pub mod measure;
+mod mask_hint;
 mod memory;
 mod observer;
+mod pairing;
 pub mod phantom;
 pub mod predict;
 pub mod report;
@@ -68,7 +71,20 @@ use std::path::Path;
 ///
 /// Those of [`em_io::open`], and [`Error::Stopped`].
 pub fn open(path: &Path, observer: &mut Observer<'_>) -> Result<em_io::Volume> {
-    let volume = em_io::open(path)?;
+    open_with(path, em_io::OpenOptions::default(), observer)
+}
+
+/// Opens a volume, and of several stacks in it the one that was picked; tells what should be known.
+///
+/// # Errors
+///
+/// Those of [`em_io::OpenOptions::open`], and [`Error::Stopped`].
+pub fn open_with(
+    path: &Path,
+    options: em_io::OpenOptions,
+    observer: &mut Observer<'_>,
+) -> Result<em_io::Volume> {
+    let volume = options.open(path)?;
     for note in volume.notes() {
         observer.note(&format!("`{}`: {note}", path.display()))?;
     }

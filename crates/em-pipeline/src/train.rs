@@ -68,6 +68,7 @@ pub fn train(
         shape: dataset.set.volumes()[0].shape(),
         epochs: config.train.epochs,
     }))?;
+    dataset.warn(observer)?;
     if dataset.split.leaks {
         observer.warn("the split `random-tiles` leaks, so validation scores are too good")?;
     }

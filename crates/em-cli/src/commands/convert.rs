@@ -12,7 +12,8 @@ use em_pipeline::convert::{ConvertRequest, Part, ValueRule, convert};
 use em_pipeline::display;
 
 use self::options::{ZarrArgs, voxel_type};
-use crate::arguments::{numbers, voxel_size};
+use crate::arguments::{number, numbers, voxel_size};
+use crate::cli::ReadingArgs;
 use crate::console::{complain, observed, say};
 
 /// Arguments of `convert`.
@@ -22,6 +23,8 @@ pub struct ConvertArgs {
     input: PathBuf,
     /// The volume to write; the ending decides: .tif, .ome.tif, .mrc, .zarr, .png, or none for a folder of PNG.
     output: PathBuf,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Voxel size in nm, where the input tells none or a wrong one.
     #[arg(long, value_name = "Z,Y,X", value_parser = voxel_size)]
     voxel_size: Option<[f64; 3]>,
@@ -34,6 +37,12 @@ pub struct ConvertArgs {
     /// Round fractions, and cut off what the type does not hold.
     #[arg(long, requires = "voxel_type", conflicts_with = "rescale")]
     clip: bool,
+    /// Make a mask: 255 above this value of the file, 0 elsewhere (0.5 for probabilities, 128 for those of 8 bit).
+    #[arg(long, value_name = "T", value_parser = number, conflicts_with_all = ["rescale", "clip", "voxel_type"], allow_hyphen_values = true)]
+    threshold: Option<f64>,
+    /// Make a mask of one class or object: 255 where the file has this value, 0 elsewhere.
+    #[arg(long, value_name = "N", value_parser = number, conflicts_with_all = ["rescale", "clip", "voxel_type", "threshold"], allow_hyphen_values = true)]
+    value: Option<f64>,
     /// The part to take, as in 0:10,:,512:1024; the end is exclusive, and an empty side takes all.
     #[arg(long, value_name = "Z0:Z1,Y0:Y1,X0:X1")]
     roi: Option<Part>,
@@ -71,10 +80,13 @@ impl ConvertArgs {
         let mut request = ConvertRequest::new(&self.input, &self.output);
         request.voxel_size_nm = self.voxel_size;
         request.voxel_type = self.voxel_type;
-        request.values = match self.rescale {
-            Some([low, high]) => ValueRule::Rescale { low, high },
-            None if self.clip => ValueRule::Clip,
-            None => ValueRule::Exact,
+        request.reading = self.reading.options();
+        request.values = match (self.rescale, self.threshold, self.value) {
+            (Some([low, high]), ..) => ValueRule::Rescale { low, high },
+            (_, Some(above), _) => ValueRule::Threshold(above),
+            (.., Some(value)) => ValueRule::Equal(value),
+            _ if self.clip => ValueRule::Clip,
+            _ => ValueRule::Exact,
         };
         request.part.clone_from(&self.roi);
         request.overwrite = self.overwrite;

@@ -7,6 +7,7 @@ use clap::Args;
 use em_pipeline::display;
 use em_pipeline::inspect::{Inspection, ValueShare, inspect};
 
+use crate::cli::ReadingArgs;
 use crate::console::{self, observed, say};
 
 /// Arguments of `inspect`.
@@ -14,6 +15,8 @@ use crate::console::{self, observed, say};
 pub struct InspectArgs {
     /// A stack (TIFF, MRC, NIfTI, OME-Zarr), an image, or a folder of images.
     input: PathBuf,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -21,7 +24,7 @@ pub struct InspectArgs {
 
 /// Runs the command.
 pub fn run(args: &InspectArgs) -> Result<()> {
-    let inspection = observed("start the command again", |observer| inspect(&args.input, observer))?;
+    let inspection = observed("start the command again", |observer| inspect(&args.input, args.reading.options(), observer))?;
     if args.json {
         return console::json(&inspection);
     }
@@ -40,6 +43,9 @@ fn print(i: &Inspection) {
     }
     say!("range       {} to {}", i.minimum, i.maximum);
     say!("mean, std   {:.3}, {:.3}", i.mean, i.std);
+    if i.missing > 0 {
+        say!("no numbers  {} voxels are NaN or infinite", i.missing);
+    }
     for ValueShare { value, share } in i.shares.iter().flatten() {
         say!("value {value:<6} {:.3} %", share * 100.0);
     }

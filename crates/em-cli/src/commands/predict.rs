@@ -7,8 +7,8 @@ use clap::Args;
 use em_model::MaskRule;
 use em_pipeline::predict::{OutputKind, PredictPlan, PredictRequest};
 
-use crate::arguments::probability;
-use crate::cli::DeviceArgs;
+use crate::arguments::{probability, voxel_size};
+use crate::cli::{DeviceArgs, ReadingArgs};
 use crate::console::{observed, say};
 
 /// Arguments of `predict`.
@@ -19,6 +19,11 @@ pub struct PredictArgs {
     model: Vec<PathBuf>,
     /// The raw stack: TIFF, MRC, NIfTI, OME-Zarr, an image, or a folder of images.
     input: PathBuf,
+    #[command(flatten)]
+    reading: ReadingArgs,
+    /// Voxel size in nm, where the input tells none or a wrong one.
+    #[arg(long, value_name = "Z,Y,X", value_parser = voxel_size)]
+    voxel_size: Option<[f64; 3]>,
     /// Where to write the mask (0 and 255): .tif, .ome.tif, .mrc, .zarr, or a folder of PNG. Several classes are written as {name}_{class}.
     #[arg(short, long, value_name = "OUT", required_unless_present = "probabilities")]
     output: Option<PathBuf>,
@@ -64,6 +69,8 @@ pub fn run(args: &PredictArgs) -> Result<()> {
 impl PredictArgs {
     fn request(&self) -> Result<PredictRequest> {
         let mut request = PredictRequest::new(&self.model, &self.input, self.device.get()?);
+        request.reading = self.reading.options();
+        request.voxel_size_nm = self.voxel_size;
         request.masks.clone_from(&self.output);
         request.probabilities.clone_from(&self.probabilities);
         request.threshold = self.threshold;

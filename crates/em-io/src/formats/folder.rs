@@ -46,6 +46,7 @@ pub(crate) fn open(path: &Path) -> Result<Volume> {
         format: "image folder",
         notes: notes(&sections, &others),
         orientation: None,
+        section_names: Some(images.iter().map(|image| stem_of(image)).collect()),
     };
     Ok(Volume::new(info, Folder { sections }))
 }
@@ -76,6 +77,12 @@ fn is_image(path: &Path, name: &str) -> bool {
 
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The name without its ending, of which `.ome.tif` is one.
+fn stem_of(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    stem.strip_suffix(".ome").map_or(stem.clone(), str::to_owned)
 }
 
 fn open_section(path: &Path) -> Result<Volume> {

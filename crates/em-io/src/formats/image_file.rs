@@ -55,6 +55,7 @@ fn info(path: &Path, kind: ImageKind, decoder: &impl ImageDecoder) -> Result<Vol
         format: kind.name(),
         notes,
         orientation: None,
+        section_names: None,
     })
 }
 

@@ -47,12 +47,14 @@ pub struct VolumeInfo {
     /// The anatomical directions in which x, y and z rise, as NIfTI tells them: `['R', 'A', 'S']` is
     /// to the right, to the front and up.
     pub orientation: Option<[char; 3]>,
+    /// The name of each section without its ending, where each is a file of its own.
+    pub section_names: Option<Vec<String>>,
 }
 
 impl VolumeInfo {
     /// Describes a volume without a path, a voxel size or notes.
     pub fn new(format: &'static str, shape: [usize; 3], voxel_type: VoxelType) -> Self {
-        Self { path: None, shape, voxel_type, voxel_size_nm: None, format, notes: Vec::new(), orientation: None }
+        Self { path: None, shape, voxel_type, voxel_size_nm: None, format, notes: Vec::new(), orientation: None, section_names: None }
     }
 
     /// Adds the file or folder, which errors and users of the volume name.

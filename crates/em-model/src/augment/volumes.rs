@@ -1,6 +1,6 @@
 //! The volumes of a training on the device, and what is cut out of them.
 
-use em_data::{Region, TrainingSet};
+use em_data::{GreyValues, Region, TrainingSet, fill_missing};
 use em_io::{Roi, Voxels};
 use ndarray::{Array3, ArrayView3};
 use tch::{Kind, Tensor};
@@ -84,7 +84,12 @@ fn raw_tensor(raw: &Voxels) -> Computed<Tensor> {
         Voxels::I8(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
         Voxels::I16(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
         Voxels::I32(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
-        Voxels::F32(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
+        Voxels::F32(a) => {
+            let mut filled = a.clone();
+            let mean = GreyValues::of(raw).mean;
+            filled.outer_iter_mut().for_each(|section| fill_missing(section, mean));
+            Tensor::f_from_slice(&contiguous(filled.view()))?
+        }
         // libtorch computes little with unsigned 16 and 32 bits, and 64 bits are much; a tile becomes
         // float anyway.
         Voxels::U16(a) => Tensor::f_from_slice(&contiguous(a.mapv(i32::from).view()))?,

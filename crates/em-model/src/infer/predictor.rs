@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use em_data::{Normalization, NormalizationConfig, NormalizationKind, Probabilities};
+use em_data::{Normalization, NormalizationConfig, NormalizationKind, Probabilities, fill_missing};
 use em_io::Volume;
 use ndarray::{Array4, ArrayView3, Axis};
 use tch::{Kind, Tensor};
@@ -12,7 +12,7 @@ use super::ensemble::difference;
 use super::sections::{self, SectionConfig};
 use super::views::{seen_as, seen_back};
 use super::volumes::VolumePlan;
-use super::{MaskRule, PredictConfig, Prediction};
+use super::{InputComparison, MaskRule, PredictConfig, Prediction};
 use crate::error::Computed;
 use crate::network::{FoldedUNet, UNet, class_probabilities, context_of, inference_bytes};
 use crate::run::{Tuning, TuningOnDisk, checkpoint};
@@ -113,12 +113,6 @@ impl Predictor {
         Ok(classes.iter().position(|name| name == class).ok_or_else(unknown)?)
     }
 
-    /// Returns the voxel size, in nm, of what is predicted from a volume: its own, or the training's
-    /// where it has none.
-    pub fn voxel_size_nm(&self, volume: &Volume) -> Option<[f64; 3]> {
-        volume.voxel_size_nm().or(self.card.voxel_size_nm)
-    }
-
     /// Bounds the memory, in bytes, that the program takes to predict sections of `[y, x]` voxels,
     /// as many as it takes [at once](Self::sections_at_once), on the CPU; blocks that wait to be predicted or written come on top.
     ///
@@ -165,15 +159,25 @@ impl Predictor {
         }
     }
 
-    /// Returns the normalisation for an input: the training's, or one fitted on `volume` where the
-    /// configuration says so.
+    /// Compares the grey values of an input with those that the model was trained on.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the volume cannot be read.
+    pub fn compare(&self, volume: &Volume) -> Result<InputComparison> {
+        InputComparison::new(&self.card, volume)
+    }
+
+    /// Returns the normalisation for an input: the training's, for values that are brought onto its
+    /// scale where that loses nothing ([`InputComparison::factor`]), or one fitted on `volume` where
+    /// the configuration says so.
     ///
     /// # Errors
     ///
     /// Fails if the volume cannot be read, or is all of one value.
     pub fn normalization(&self, volume: &Volume) -> Result<Normalization> {
         if !self.config.refit_normalization {
-            return Ok(self.card.normalization);
+            return Ok(self.compare(volume)?.normalization(self.card.normalization));
         }
         let kind = match self.card.normalization {
             Normalization::Zscore { .. } => NormalizationKind::Zscore,
@@ -198,7 +202,7 @@ impl Predictor {
         let normalization = self.normalization(volume)?;
         let block = volume.read_all()?.to_f32();
         let values = self.predict_sections(block.view(), 0..block.len_of(Axis(0)), normalization)?;
-        let voxel_size_nm = self.voxel_size_nm(volume);
+        let voxel_size_nm = volume.voxel_size_nm();
         let probabilities = Probabilities::new(self.card.classes.clone(), values, voxel_size_nm)?;
         Ok(Prediction::new(probabilities, self.rules.clone(), voxel_size_nm))
     }
@@ -207,7 +211,8 @@ impl Predictor {
     ///
     /// Networks that see neighbouring sections take them from the block, which should hold
     /// [`halo_sections`](Self::halo_sections) on each side; those beyond its ends are mirrored, as
-    /// is right at the ends of a volume.
+    /// is right at the ends of a volume. Voxels that are NaN or infinite are background: their
+    /// probabilities are 0, and the network sees the mean of their section in their place.
     ///
     /// # Errors
     ///
@@ -237,6 +242,12 @@ impl Predictor {
             let probabilities = Array4::from_shape_vec(part.dim(), flat).expect(fits);
             part.assign(&probabilities);
         }
+        for (z, mut predicted) in sections.zip(values.axis_iter_mut(Axis(1))) {
+            let section = block.index_axis(Axis(0), z);
+            for mut class in predicted.outer_iter_mut() {
+                class.zip_mut_with(&section, |value, grey| if !grey.is_finite() { *value = 0.0 });
+            }
+        }
         Ok(values)
     }
 
@@ -263,26 +274,31 @@ impl Predictor {
         let depth = block.len_of(Axis(0));
         let Some(plan) = self.plan() else {
             let context = context_of(keep.start, depth, self.card.architecture.context_sections);
-            return self.averaged(&self.upload(block, context)?.f_unsqueeze(0)?, config);
+            return self.averaged(&self.upload(block, context, config)?.f_unsqueeze(0)?, config);
         };
         // No more than what is seen goes to the device; what lies beyond is mirrored there alike.
         let first = keep.start.saturating_sub(plan.halo_z);
         let last = (keep.end + plan.halo_z).min(depth);
-        let seen = self.upload(block, first..last)?;
+        let seen = self.upload(block, first..last, config)?;
         let keep = keep.start - first..keep.end - first;
         let chunk = plan.chunk(&self.card.architecture, &seen, &keep)?;
         plan.kept(&self.averaged(&chunk, config)?, &keep)
     }
 
-    /// Copies sections of a block to the device, `[z, y, x]`.
+    /// Copies sections of a block to the device, `[z, y, x]`, with its gaps filled.
     fn upload(
         &self,
         block: ArrayView3<'_, f32>,
         sections: impl IntoIterator<Item = usize>,
+        config: &SectionConfig,
     ) -> Computed<Tensor> {
         let (_, height, width) = block.dim();
         let mut flat: Vec<f32> = Vec::new();
-        sections.into_iter().for_each(|z| flat.extend(block.index_axis(Axis(0), z)));
+        for z in sections {
+            let mut section = block.index_axis(Axis(0), z).to_owned();
+            fill_missing(section.view_mut(), config.normalization.middle());
+            flat.extend(section);
+        }
         let sections = Tensor::f_from_slice(&flat)?.f_view([-1, height as i64, width as i64])?;
         Ok(sections.f_to_device(self.device.torch())?)
     }

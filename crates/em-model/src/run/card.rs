@@ -6,7 +6,7 @@ use em_data::Normalization;
 use em_metrics::ConfusionCounts;
 use serde::{Deserialize, Serialize};
 
-use super::RunFolder;
+use super::{RunFolder, TrainedOn};
 use crate::{Architecture, Error, PredictConfig, Result};
 
 /// The version of `model.json` that this crate writes. It reads version 1, too, which has thresholds
@@ -36,6 +36,9 @@ pub struct ModelCard {
     pub(crate) thresholds_of_version_1: BTreeMap<String, f32>,
     /// Edge of the training tiles in voxels.
     pub tile_size: usize,
+    /// What the training voxels were like; absent in earlier cards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_voxels: Option<TrainedOn>,
     /// Voxel size of the training volumes in nm, `[z, y, x]`, where it is known.
     pub voxel_size_nm: Option<[f64; 3]>,
     /// Seed of the training.

@@ -33,6 +33,13 @@ impl EpochScores {
         self.mean(ConfusionCounts::accuracy)
     }
 
+    /// The scores of the classes that have foreground in the labels, the only ones that tell how well
+    /// it is found.
+    pub(crate) fn of_present(&self) -> Self {
+        let is_present = |counts: &&ConfusionCounts| counts.true_positives + counts.false_negatives > 0;
+        Self { loss: self.loss, counts: self.counts.iter().filter(is_present).copied().collect() }
+    }
+
     fn mean(&self, score: impl Fn(&ConfusionCounts) -> Option<f64>) -> Option<f64> {
         let scores: Vec<f64> = self.counts.iter().filter_map(score).collect();
         (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)

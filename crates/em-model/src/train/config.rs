@@ -73,13 +73,15 @@ pub enum BestBy {
 }
 
 impl BestBy {
-    /// The score of an epoch, larger is better; `None` where it does not exist.
-    pub(super) fn score(self, validation: &EpochScores) -> Option<f64> {
-        match self {
-            Self::ValIou => validation.iou(),
-            Self::ValDice => validation.dice(),
-            Self::ValLoss => Some(-validation.loss),
-        }
+    /// The score of an epoch, larger is better: of the classes that validation holds, or the loss
+    /// where it holds none. What it holds is the same in all epochs of a training.
+    pub(super) fn score(self, validation: &EpochScores) -> f64 {
+        let of_classes = match self {
+            Self::ValIou => validation.of_present().iou(),
+            Self::ValDice => validation.of_present().dice(),
+            Self::ValLoss => None,
+        };
+        of_classes.unwrap_or(-validation.loss)
     }
 }
 

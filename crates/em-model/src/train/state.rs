@@ -39,9 +39,8 @@ impl State {
     pub fn add(&mut self, record: EpochRecord, config: &TrainConfig, classes: &[String]) -> Result<bool> {
         self.watch_background(&record, classes)?;
         let score = config.best_by.score(&record.validation);
-        // Without any score the last epoch counts as the best, so that there is a model.
-        let best = score.is_none() && self.best.is_none() || score > self.best;
-        self.best = if best { score } else { self.best };
+        let best = self.best.is_none_or(|known| score > known);
+        self.best = if best { Some(score) } else { self.best };
         self.epochs_since_best = if best { 0 } else { self.epochs_since_best + 1 };
         self.epochs_since_drop = if best { 0 } else { self.epochs_since_drop + 1 };
         let plateau = config.schedule.kind == ScheduleKind::Plateau;
@@ -163,6 +162,7 @@ fn card(training: &Training<'_>, state: &State, weights_sha256: String) -> Model
         predict: Some(training.settings.predict.clone()),
         thresholds_of_version_1: BTreeMap::new(),
         tile_size: training.settings.tiling.tile_size,
+        training_voxels: Some(training.voxels()),
         voxel_size_nm: training.voxel_size_nm,
         seed: training.settings.train.seed,
         epoch: record.epoch,

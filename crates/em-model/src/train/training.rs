@@ -2,13 +2,13 @@
 
 use em_data::settings::{self, Checks};
 use em_data::{
-    AugmentationConfig, Normalization, NormalizationConfig, SettingError, Split, TilingConfig, TrainingSet,
+    AugmentationConfig, GreyValues, Normalization, NormalizationConfig, SettingError, Split, TilingConfig, TrainingSet,
 };
 
 use super::loss::Loss;
 use super::{LossConfig, TrainConfig};
 use crate::error::Computed;
-use crate::{Architecture, Device, Error, PredictConfig, Result};
+use crate::{Architecture, Device, Error, PredictConfig, Result, TrainedOn};
 
 /// All that a training needs but the folder that it writes to.
 ///
@@ -98,6 +98,17 @@ impl<'a> Training<'a> {
     ) -> Self {
         let (settings, device) = (TrainingSettings::default(), Device::auto());
         Self { set, split, architecture, normalization, settings, voxel_size_nm: None, device }
+    }
+
+    /// Returns what the training voxels are like.
+    pub(super) fn voxels(&self) -> TrainedOn {
+        let (mut grey, mut types) = (GreyValues::default(), Vec::new());
+        for block in self.set.raw_blocks(&self.split.train) {
+            grey.merge(&GreyValues::of(&block));
+            types.push(block.voxel_type());
+        }
+        let voxel_type = types.first().copied().filter(|first| types.iter().all(|other| other == first));
+        TrainedOn { voxel_type, grey }
     }
 
     /// Returns all that is out of range or does not fit together, whatever the volumes hold.

@@ -4,16 +4,16 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use em_data::quality::per_section;
-use em_data::{LabelSection, RawSection, correlation};
+use em_data::{IGNORED, LabelSection, RawSection, correlation};
 use em_io::{Blocks, Roi, Volume, VoxelSize, VoxelType, Voxels};
 use ndarray::Array3;
 use rayon::prelude::*;
 
-use super::finding::Finding;
+use super::finding::{Finding, Severity};
 use crate::config::SourceConfig;
 use crate::dataset::Sources;
 use crate::error::Result;
-use crate::{Error, Observer, Stage, display};
+use crate::{Error, Observer, Stage, display, pairing};
 
 /// The voxels that are read at a time, in bytes.
 const BLOCK_BYTES: usize = 32 << 20;
@@ -75,6 +75,7 @@ impl StackFacts {
         let raw = opened(&source.raw, findings);
         let labels: Vec<(&String, Option<Volume>)> =
             classes.iter().map(|class| (class, opened(&source.labels[class], findings))).collect();
+        let ignored = source.labels.get(IGNORED).and_then(|path| opened(path, findings));
         let Some(raw) = raw else { return Ok(None) };
         let depth = raw.shape()[0];
         let [start, end] = source.sections.unwrap_or([0, depth]);
@@ -89,17 +90,20 @@ impl StackFacts {
         let Some((sections, alike)) = measured else { return Ok(None) };
         let mut stack =
             Self { role, raw: facts(&source.raw, &raw, sections), alike, labels: Vec::new(), used };
+        let ignored = ignored.filter(|ignored| belongs(IGNORED, ignored, &raw, findings));
         for (class, label) in labels {
             let Some(label) = label else { continue };
             let path = &source.labels[class];
             if path == &source.raw {
                 findings
                     .push(Finding::error(format!("the label `{class}` is the raw stack itself")).file(path));
-            } else if label.shape() != raw.shape() {
-                findings.push(other_shape(class, path, &label, &raw));
-            } else if let Some(sections) =
-                found(measured_label(&label, stack.used.clone(), observer), findings)?
-            {
+                continue;
+            }
+            if !belongs(class, &label, &raw, findings) {
+                continue;
+            }
+            let measured = measured_label(&label, ignored.as_ref(), stack.used.clone(), observer);
+            if let Some(sections) = found(measured, findings)? {
                 stack.labels.push((class.clone(), facts(path, &label, sections)));
             }
         }
@@ -153,10 +157,22 @@ fn found<T>(result: Result<T>, findings: &mut Vec<Finding>) -> Result<Option<T>>
     }
 }
 
-fn other_shape(class: &str, path: &Path, label: &Volume, raw: &Volume) -> Finding {
+/// Writes down what says that a label is not that of a raw stack; tells whether it can be one.
+fn belongs(class: &str, label: &Volume, raw: &Volume, findings: &mut Vec<Finding>) -> bool {
+    let pairing = pairing::findings(&format!("the label `{class}`"), raw, label);
+    let mut can_be = pairing.iter().all(|finding| finding.severity != Severity::Error);
+    findings.extend(pairing);
+    if can_be && label.shape() != raw.shape() {
+        findings.push(other_shape(class, label, raw));
+        can_be = false;
+    }
+    can_be
+}
+
+fn other_shape(class: &str, label: &Volume, raw: &Volume) -> Finding {
     let ([z, y, x], shape) = (raw.shape(), display::shape(label.shape()));
     let finding = Finding::error(format!("the label `{class}` has {shape} voxels [z, y, x]"))
-        .file(path)
+        .file(label.path().unwrap_or(Path::new("memory")))
         .expected(format!("{} as its raw stack", display::shape([z, y, x])));
     finding.hint(if label.shape() == [z, x, y] {
         "height and width are swapped: turn one of the two"
@@ -170,13 +186,13 @@ fn for_blocks(
     volume: &Volume,
     used: Range<usize>,
     observer: &mut Observer<'_>,
-    mut take: impl FnMut(Voxels),
+    mut take: impl FnMut(Roi, Voxels),
 ) -> Result<()> {
     let part = Roi::sections(volume.shape(), used);
     observer.stage(Stage::sections(part.shape), |observer| {
         for block in volume.blocks(Blocks::of_voxels(part, BLOCK_BYTES / volume.voxel_type().bytes())) {
             let (place, voxels) = block?;
-            take(voxels);
+            take(place, voxels);
             observer.advance(place.shape[0] as u64)?;
         }
         Ok(())
@@ -190,7 +206,7 @@ fn measured_raw(
 ) -> Result<(Vec<RawSection>, Vec<Option<f64>>)> {
     let (mut measures, mut alike) = (Vec::new(), Vec::new());
     let mut last: Option<Array3<f32>> = None;
-    for_blocks(volume, used, observer, |block| {
+    for_blocks(volume, used, observer, |_, block| {
         measures.extend(per_section(&block, RawSection::of));
         let mut floats: Vec<Array3<f32>> = last.take().into_iter().collect();
         floats.extend(per_section(&block, Voxels::to_f32));
@@ -200,12 +216,26 @@ fn measured_raw(
     Ok((measures, alike))
 }
 
+/// Measures a label; voxels that are not 0 in `ignored` count as labelled by no one.
 fn measured_label(
     volume: &Volume,
+    ignored: Option<&Volume>,
     used: Range<usize>,
     observer: &mut Observer<'_>,
 ) -> Result<Vec<LabelSection>> {
     let mut measures = Vec::new();
-    for_blocks(volume, used, observer, |block| measures.extend(per_section(&block, LabelSection::of)))?;
-    Ok(measures)
+    let mut failure = None;
+    for_blocks(volume, used, observer, |place, block| {
+        let sections = per_section(&block, LabelSection::of);
+        match ignored.map(|ignored| ignored.read(place)).transpose() {
+            Ok(None) => measures.extend(sections),
+            Ok(Some(out)) => {
+                let pairs = per_section(&block, Voxels::clone).into_iter().zip(per_section(&out, Voxels::clone));
+                let without = |(section, (label, out)): (LabelSection, (Voxels, Voxels))| section.without(&label, &out);
+                measures.extend(sections.into_iter().zip(pairs).map(without));
+            }
+            Err(error) => failure = failure.take().or(Some(error)),
+        }
+    })?;
+    failure.map_or(Ok(measures), |error| Err(error.into()))
 }

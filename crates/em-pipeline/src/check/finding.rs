@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::Error;
+use crate::{Error, UserError};
 
 /// How bad it is; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -62,6 +62,27 @@ impl Finding {
         let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
         let chain: Vec<String> = causes.by_ref().map(ToString::to_string).collect();
         Self { hint: error.hint(), ..Self::error(chain.join(": ")) }
+    }
+
+    /// Turns it into the error that ends a work.
+    pub(crate) fn into_error(self) -> UserError {
+        let text = self.text();
+        match self.hint {
+            Some(hint) => UserError::new(text, hint),
+            None => UserError::of_message(text),
+        }
+    }
+
+    /// Writes it as a sentence, for those who do not look for findings.
+    pub(crate) fn on_one_line(&self) -> String {
+        let hint = self.hint.as_ref().map_or(String::new(), |hint| format!("; {hint}"));
+        format!("{}{hint}", self.text())
+    }
+
+    fn text(&self) -> String {
+        let file = self.file.as_ref().map_or(String::new(), |file| format!("`{}`: ", file.display()));
+        let expected = self.expected.as_ref().map_or(String::new(), |text| format!(", expected {text}"));
+        format!("{file}{}{expected}", self.found)
     }
 
     /// Says in which file.

@@ -5,6 +5,7 @@ use em_io::MaskValues;
 
 use super::facts::{FileFacts, StackFacts};
 use super::finding::Finding;
+use crate::mask_hint::MaskHint;
 
 /// A class that fills more than this is rather its background.
 const MOSTLY_FOREGROUND: f64 = 0.5;
@@ -18,7 +19,8 @@ pub fn check(stack: &StackFacts, may_be_numbered: bool, findings: &mut Vec<Findi
             continue;
         }
         let foreground: u64 = label.sections.iter().map(|section| section.foreground).sum();
-        let share = foreground as f64 / stack.used_shape().iter().product::<usize>().max(1) as f64;
+        let labelled: u64 = label.sections.iter().map(|section| section.labelled).sum();
+        let share = foreground as f64 / labelled.max(1) as f64;
         if share > MOSTLY_FOREGROUND {
             let found = format!("the label `{class}` is foreground in {:.1} % of the voxels", share * 100.0);
             let hint = "it may be inverted: 255 (or 1) stands for the class, 0 for the rest";
@@ -45,6 +47,17 @@ fn is_numbered(label: &FileFacts<LabelSection>) -> Option<f64> {
     values().all(|value| value.fract() == 0.0 && *value >= 0.0).then(|| values().copied().fold(0.0, f64::max))
 }
 
+/// A mask that was scaled or compressed is still black or white but for its edges.
+const BLACK_OR_WHITE: f64 = 0.9;
+
+/// Tells whether a label is nearly black or white, and not much more often between both than white.
+fn is_antialiased(label: &FileFacts<LabelSection>) -> bool {
+    let sum = |count: fn(&LabelSection) -> u64| label.sections.iter().map(count).sum::<u64>();
+    let (voxels, dark, bright) = (sum(|s| s.voxels), sum(|s| s.dark), sum(|s| s.bright));
+    let between = voxels - dark - bright;
+    (dark + bright) as f64 >= BLACK_OR_WHITE * voxels as f64 && 2 * bright > between
+}
+
 /// Names the values of a label that are not those of a mask.
 fn no_mask(class: &str, label: &FileFacts<LabelSection>, start: usize) -> Option<Finding> {
     let mut values = MaskValues::default();
@@ -53,13 +66,12 @@ fn no_mask(class: &str, label: &FileFacts<LabelSection>, start: usize) -> Option
         !values.is_mask()
     })?;
     label.sections[first..].iter().flat_map(|section| &section.values).for_each(|&v| values.add_value(v));
-    let hint = if values.values().any(|value| value.fract() != 0.0) {
-        "it looks like probabilities: threshold it and save it as 8-bit"
-    } else if values.values().count() == 2 {
-        "write 255 where the class is, and 0 elsewhere"
-    } else {
-        "it looks like several classes or numbered objects: write one file per class, 255 where it is"
+    let kind = match MaskHint::of(values.values()) {
+        two @ MaskHint::TwoValues { .. } => two,
+        _ if is_antialiased(label) => MaskHint::GreyEdges,
+        other => other,
     };
+    let hint = kind.text(&label.path);
     let found = format!("the label `{class}` holds the values {}", values.listed().join(", "));
     let finding = Finding::error(found).file(&label.path).sections(vec![start + first]);
     Some(finding.expected(MaskValues::EXPECTED).hint(hint))

@@ -35,10 +35,11 @@ const FEWEST_NEIGHBOURS: usize = 4;
 
 /// Looks at the sections of a raw stack.
 pub fn check(stack: &StackFacts, findings: &mut Vec<Finding>) {
-    let without_numbers = stack.sections_where(|section| section.has_no_number);
+    let without_numbers = stack.sections_where(|section| section.grey.missing > 0);
     if !without_numbers.is_empty() {
-        let finding = Finding::error("voxels that are no numbers (NaN or infinite)");
-        let hint = "they would spoil every weight: replace them where the stack comes from";
+        let missing: u64 = stack.raw.sections.iter().map(|section| section.grey.missing).sum();
+        let finding = Finding::warning(format!("{missing} voxels are no numbers (NaN or infinite)"));
+        let hint = "they count as labelled by no one, and the network sees the mean of their section there";
         findings.push(finding.file(&stack.raw.path).sections(without_numbers).hint(hint));
     }
     if let Some(values) = values_of_a_mask(stack) {
@@ -69,20 +70,20 @@ pub fn check(stack: &StackFacts, findings: &mut Vec<Finding>) {
 /// Names the one or two values of a stack that has no others.
 fn values_of_a_mask(stack: &StackFacts) -> Option<String> {
     let sections = &stack.raw.sections;
-    let low = sections.iter().map(|section| section.low).fold(f64::INFINITY, f64::min);
-    let high = sections.iter().map(|section| section.high).fold(f64::NEG_INFINITY, f64::max);
+    let low = sections.iter().map(|section| section.grey.low).fold(f64::INFINITY, f64::min);
+    let high = sections.iter().map(|section| section.grey.high).fold(f64::NEG_INFINITY, f64::max);
     let is_end = |value: f64| value == low || value == high;
-    let is_mask = sections.iter().all(|s| s.is_binary && !s.has_no_number && is_end(s.low) && is_end(s.high));
+    let is_mask = sections.iter().all(|s| s.is_binary && s.grey.missing == 0 && is_end(s.grey.low) && is_end(s.grey.high));
     is_mask.then(|| {
         if low == high { format!("the value {low}") } else { format!("the values {low} and {high}") }
     })
 }
 
 fn blank(stack: &StackFacts) -> impl Fn(&RawSection) -> bool {
-    let mut spreads: Vec<f64> = stack.raw.sections.iter().map(|section| section.std).collect();
+    let mut spreads: Vec<f64> = stack.raw.sections.iter().map(|section| section.grey.std()).collect();
     spreads.sort_by(f64::total_cmp);
     let least = spreads[spreads.len() / 2] * BLANK;
-    move |section| section.std == 0.0 || section.std < least
+    move |section| section.grey.std() == 0.0 || section.grey.std() < least
 }
 
 /// Finds sections that are there twice, and neighbours that are nearly one picture.

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 
-use em_data::{Region, Split, SplitKind};
+use em_data::{GreyValues, Region, Split, SplitKind};
 
 use super::facts::StackFacts;
 use super::finding::{Finding, ranges};
 use crate::config::RunConfig;
 use crate::dataset::Sources;
+use crate::grey_values;
 
-/// Means that differ by more than this share of the training's spread are another brightness.
-const OTHER_MEAN: f64 = 0.5;
+/// Foreground in at most this share of the sections, each alone, is rather labels that are missing.
+const SPARSE: f64 = 0.34;
 
-/// Spreads of which one is so many times the other are another contrast.
-const OTHER_SPREAD: f64 = 1.5;
+/// Sections below which their labels tell nothing of a pattern.
+const FEWEST_SECTIONS: usize = 6;
 
 /// One side: ranges of sections in use, per stack.
 type Side = Vec<(usize, Range<usize>)>;
@@ -72,6 +73,7 @@ impl Sides {
             classes(name, side, stacks, findings);
         }
         let [(_, train), others @ ..] = &self.named;
+        other_stacks(train, stacks, findings);
         for (name, other) in others.iter().filter(|(_, side)| !side.is_empty()) {
             // Where they leak by request, all sections are on both sides.
             if !self.leaks {
@@ -99,6 +101,11 @@ pub fn check_overlap(stacks: &[StackFacts], findings: &mut Vec<Finding>) {
                     "its scores would be too good: give each sections of its own, with a gap between them";
                 findings
                     .push(Finding::error(found).file(&stack.raw.path).sections(both.collect()).hint(hint));
+            } else if a.is_some() && a == b && stack.role != earlier.role && both.start == both.end {
+                let touching = vec![both.start - 1, both.start];
+                let found = format!("{} and {} sections touch, and are nearly the same picture", earlier.role, stack.role);
+                let finding = Finding::warning(found).file(&stack.raw.path).sections(touching);
+                findings.push(finding.hint("leave some between their `sections`, 4 or more where they are thin"));
             }
         }
     }
@@ -146,28 +153,60 @@ fn section_voxels(stack: &StackFacts) -> usize {
     stack.raw.shape[1] * stack.raw.shape[2]
 }
 
-/// Tells the share of each class, and finds classes without any voxel.
+/// Tells the share of each class among the labelled voxels, and finds classes without any.
 fn classes(name: &str, side: &Side, stacks: &[StackFacts], findings: &mut Vec<Finding>) {
     let mut shares = Vec::new();
     for (class, _) in stacks[side[0].0].labels.iter() {
-        let (mut foreground, mut voxels, mut with, mut of) = (0, 0, 0, 0);
+        let (mut foreground, mut labelled, mut with, mut of) = (0, 0, 0, 0);
         for (stack, part) in side {
             let Some((_, label)) = stacks[*stack].labels.iter().find(|(other, _)| other == class) else {
                 continue;
             };
-            let sections = &label.sections[part.clone()];
-            foreground += sections.iter().map(|section| section.foreground).sum::<u64>();
-            with += sections.iter().filter(|section| section.foreground > 0).count();
-            of += sections.len();
-            voxels += part.len() * section_voxels(&stacks[*stack]);
+            let sections = label.sections[part.clone()].iter().filter(|section| section.labelled > 0);
+            for section in sections {
+                foreground += section.foreground;
+                labelled += section.labelled;
+                with += usize::from(section.foreground > 0);
+                of += 1;
+            }
         }
-        let share = foreground as f64 / voxels.max(1) as f64;
+        let share = foreground as f64 / labelled.max(1) as f64;
         shares.push(format!("{class} {:.2} % (in {with} of {of} sections)", share * 100.0));
         if foreground == 0 {
             findings.push(empty_class(name, class));
         }
     }
-    findings.push(Finding::note(format!("{name}: {}", shares.join(", "))));
+    // Labels that could not be read have their errors.
+    if !shares.is_empty() {
+        findings.push(Finding::note(format!("{name}: {}", shares.join(", "))));
+    }
+    for (stack, part) in side {
+        findings.extend(missing_labels(&stacks[*stack], part.clone()));
+    }
+}
+
+/// Finds stacks that were labelled in single sections only, without a label `ignore` that says so.
+fn missing_labels(stack: &StackFacts, part: Range<usize>) -> Option<Finding> {
+    let has_foreground = |n: &usize| stack.labels.iter().any(|(_, label)| label.sections[*n].foreground > 0);
+    let is_labelled = |n: &usize| stack.labels.iter().all(|(_, label)| label.sections[*n].labelled > 0);
+    let labelled: Vec<usize> = part.filter(is_labelled).collect();
+    let with: Vec<usize> = labelled.iter().copied().filter(has_foreground).collect();
+    let are_single = with.windows(2).all(|pair| pair[0] + 1 < pair[1]);
+    let is_sparse = with.len() as f64 <= SPARSE * labelled.len() as f64;
+    if labelled.len() < FEWEST_SECTIONS || with.is_empty() || !is_sparse || !are_single {
+        return None;
+    }
+    let steps: Vec<usize> = with.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let apart = match steps.split_first() {
+        Some((step, others)) if others.iter().all(|other| other == step) => format!(", {step} apart"),
+        _ => String::new(),
+    };
+    let (count, of) = (with.len(), labelled.len());
+    let found = format!("foreground in {count} of {of} sections only{apart}: were the others labelled?");
+    let sections = with.into_iter().map(|n| stack.used.start + n).collect();
+    Some(Finding::warning(found).file(&stack.labels[0].1.path).sections(sections).hint(
+        "if not, mark what nobody labelled with 255 in a label `ignore` beside the others; it would count as background",
+    ))
 }
 
 fn empty_class(name: &str, class: &str) -> Finding {
@@ -194,7 +233,7 @@ fn shared_sections(
         side.iter().flat_map(of).collect()
     };
     let not_blank =
-        |hash: &u64| stacks.iter().flat_map(|s| &s.raw.sections).any(|s| s.hash == *hash && s.std > 0.0);
+        |hash: &u64| stacks.iter().flat_map(|s| &s.raw.sections).any(|s| s.hash == *hash && s.grey.std() > 0.0);
     let trained: BTreeMap<u64, (usize, usize)> =
         listed(train).into_iter().map(|(hash, stack, z)| (hash, (stack, z))).collect();
     let shared: Vec<_> = listed(other)
@@ -214,22 +253,37 @@ fn shared_sections(
 
 /// Finds sides that are brighter or have more contrast than the training.
 fn other_grey_values(name: &str, sides: [&Side; 2], stacks: &[StackFacts], findings: &mut Vec<Finding>) {
-    let [(mean, std), (other_mean, other_std)] = sides.map(|side| mean_and_std(side, stacks));
-    let ratio = other_std.max(std) / other_std.min(std);
-    if (mean - other_mean).abs() <= OTHER_MEAN * std && ratio <= OTHER_SPREAD {
-        return;
+    let type_of = |side: &Side| stacks[side[0].0].raw.voxel_type;
+    let grey = sides.map(|side| grey_of(side.iter().cloned(), stacks));
+    if let Some(text) = grey_values::unlike([&grey[0], &grey[1]], sides.map(type_of)) {
+        findings.push(unlike(format!("{name} {text}"), &stacks[sides[1][0].0]));
     }
-    let found = format!("the grey values of {name} have mean {other_mean:.1} and deviation {other_std:.1}");
-    let finding = Finding::warning(found).file(&stacks[sides[1][0].0].raw.path);
-    let finding = finding.expected(format!("about {mean:.1} and {std:.1}, as in training"));
-    findings.push(finding.hint("match the contrast, or turn on the intensity changes of [augmentation]"));
 }
 
-fn mean_and_std(side: &Side, stacks: &[StackFacts]) -> (f64, f64) {
-    let sections: Vec<_> =
-        side.iter().flat_map(|(stack, part)| &stacks[*stack].raw.sections[part.clone()]).collect();
-    let count = sections.len().max(1) as f64;
-    let mean = sections.iter().map(|section| section.mean).sum::<f64>() / count;
-    let squares = sections.iter().map(|section| section.std.powi(2) + (section.mean - mean).powi(2));
-    (mean, (squares.sum::<f64>() / count).sqrt())
+/// Finds training stacks that are unlike the first of them.
+fn other_stacks(train: &Side, stacks: &[StackFacts], findings: &mut Vec<Finding>) {
+    let of = |stack: usize| grey_of(train.iter().filter(|(other, _)| *other == stack).cloned(), stacks);
+    let mut numbers: Vec<usize> = train.iter().map(|(stack, _)| *stack).collect();
+    numbers.dedup();
+    let Some((&first, others)) = numbers.split_first() else { return };
+    for &other in others {
+        let types = [first, other].map(|stack| stacks[stack].raw.voxel_type);
+        if let Some(text) = grey_values::unlike([&of(first), &of(other)], types) {
+            let text = format!("this training stack {text}, as in `{}`", stacks[first].raw.path.display());
+            findings.push(unlike(text, &stacks[other]));
+        }
+    }
+}
+
+fn unlike(text: String, stack: &StackFacts) -> Finding {
+    let finding = Finding::warning(text).file(&stack.raw.path);
+    finding.hint("match type and contrast, or turn on the intensity changes of [augmentation]")
+}
+
+fn grey_of(side: impl Iterator<Item = (usize, Range<usize>)>, stacks: &[StackFacts]) -> GreyValues {
+    let mut grey = GreyValues::default();
+    for (stack, part) in side {
+        stacks[stack].raw.sections[part].iter().for_each(|section| grey.merge(&section.grey));
+    }
+    grey
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use em_io::{
-    Blocks, Roi, Volume, VolumeSpec, VolumeWriter, VoxelSize, VoxelType, WriteOptions, read_compute_write,
+    Blocks, OpenOptions, Roi, Volume, VolumeSpec, VolumeWriter, VoxelSize, VoxelType, WriteOptions, read_compute_write,
 };
 
 pub use self::part::Part;
@@ -11,7 +11,7 @@ use self::target::Target;
 use self::values::Change;
 pub use self::values::ValueRule;
 use crate::error::{Context, Error, Result, UserError};
-use crate::{Observer, Stage, open};
+use crate::{Observer, Stage, open_with};
 
 mod part;
 mod target;
@@ -29,6 +29,8 @@ const BLOCK_BYTES: usize = 32 << 20;
 pub struct ConvertRequest {
     /// Any volume that is read.
     pub input: PathBuf,
+    /// Which stack of it is taken, where it holds several.
+    pub reading: OpenOptions,
     /// The volume to write; the ending decides on the format.
     pub output: PathBuf,
     /// Edge lengths of a voxel in nm, `[z, y, x]`, where the input tells none or wrong ones.
@@ -50,6 +52,7 @@ impl ConvertRequest {
     pub fn new(input: impl Into<PathBuf>, output: impl Into<PathBuf>) -> Self {
         Self {
             input: input.into(),
+            reading: OpenOptions::default(),
             output: output.into(),
             voxel_size_nm: None,
             voxel_type: None,
@@ -81,7 +84,7 @@ pub struct Converted {
 /// exists and is not to be replaced, if a value does not fit its new type; and with
 /// [`Error::Stopped`], which the observer may ask for at each block. Then nothing is written.
 pub fn convert(request: &ConvertRequest, observer: &mut Observer<'_>) -> Result<Converted> {
-    let volume = open(&request.input, observer)?;
+    let volume = open_with(&request.input, request.reading, observer)?;
     let target = Target::new(&request.input, &request.output, request.overwrite)?;
     let part = match &request.part {
         Some(part) => part.within(volume.shape())?,

@@ -22,6 +22,16 @@ pub enum ValueRule {
         /// A larger one.
         high: f64,
     },
+    /// A mask of 8 bit: 255 above a value, 0 elsewhere.
+    Threshold(
+        /// A value of the input.
+        f64,
+    ),
+    /// A mask of 8 bit: 255 where the input has one value, 0 elsewhere.
+    Equal(
+        /// A value of the input.
+        f64,
+    ),
 }
 
 /// The type that voxels are given, and how.
@@ -41,6 +51,7 @@ impl Change {
                 let message = format!("--rescale {low},{high} has no range, expected LOW below HIGH");
                 Err(UserError::new(message, "`em-cli inspect` shows the range of a volume").into())
             }
+            ValueRule::Threshold(_) | ValueRule::Equal(_) => Ok(Self { to: VoxelType::U8, rule }),
             rule => Ok(Self { to, rule }),
         }
     }
@@ -58,6 +69,8 @@ impl Change {
                 let gain = (largest - smallest) / (high - low);
                 Some(voxels.map(self.to, |v| ((v - low) * gain + smallest).clamp(smallest, largest)))
             }
+            ValueRule::Threshold(above) => Some(mask_where(&voxels, |v| v > above)),
+            ValueRule::Equal(value) => Some(mask_where(&voxels, |v| v == value)),
             _ if voxels.voxel_type() == self.to => Some(voxels),
             ValueRule::Exact if !self.holds(&voxels) => None,
             ValueRule::Exact | ValueRule::Clip => Some(voxels.to_type(self.to)),
@@ -86,6 +99,10 @@ impl Change {
         );
         UserError::new(message, hint).into()
     }
+}
+
+fn mask_where(voxels: &Voxels, is_inside: impl Fn(f64) -> bool) -> Voxels {
+    match_voxels!(voxels, array => array.mapv(|v| if is_inside(v.to_f64()) { u8::MAX } else { 0 }).into())
 }
 
 /// What values a volume has.
@@ -171,6 +188,20 @@ mod tests {
         assert_eq!(signed.range(), (-32768.0, 32767.0));
         let unit = changed(floats, VoxelType::F32, rule).unwrap();
         assert_eq!(unit, Voxels::from(array![[[0.0_f32, 0.0, 0.5, 1.0, 1.0]]]));
+    }
+
+    #[test]
+    fn masks_are_what_is_above_a_value_or_equal_to_it() {
+        let floats = array![[[0.25_f32, 0.5, 0.75, f32::NAN, f32::INFINITY]]];
+        let mask = changed(floats, VoxelType::F32, ValueRule::Threshold(0.5)).unwrap();
+        assert_eq!(mask, Voxels::from(array![[[0_u8, 0, 255, 0, 255]]]));
+        let numbers = array![[[0_u16, 1, 2, 1, 300]]];
+        let mask = |rule| changed(numbers.clone(), VoxelType::U16, rule).unwrap();
+        assert_eq!(mask(ValueRule::Equal(1.0)), Voxels::from(array![[[0_u8, 255, 0, 255, 0]]]));
+        assert_eq!(mask(ValueRule::Threshold(0.5)), Voxels::from(array![[[0_u8, 255, 255, 255, 255]]]));
+        let bytes = array![[[0_u8, 128, 129]]];
+        let mask = changed(bytes, VoxelType::U8, ValueRule::Threshold(128.0)).unwrap();
+        assert_eq!(mask, Voxels::from(array![[[0_u8, 0, 255]]]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `predict/mod.rs` | what is asked for, and the prediction from the first check to the last file |
+//! | `predict/suitability.rs` | whether the input is like what the model was trained on |
 //! | `predict/memory.rs` | what it takes in memory |
 //! | `predict/outputs.rs` | the files: masks and probabilities, written block by block |
 //! | `predict/block_store.rs` | the finished blocks on disk, from which an interrupted prediction goes on |
@@ -12,7 +13,7 @@ use std::iter;
 use std::path::PathBuf;
 
 use em_data::Normalization;
-use em_io::{Blocks, Roi, Volume, VolumeSpec, VoxelSize, VoxelType, read_compute_write};
+use em_io::{Blocks, OpenOptions, Roi, Volume, VolumeSpec, VoxelSize, VoxelType, read_compute_write};
 use em_model::{Device, ModelCard, PredictConfig, Predictor, RunFolder, TuningOnDisk};
 use em_objects::Postprocess;
 use ndarray::{Array4, ArrayView3, Axis};
@@ -24,12 +25,13 @@ use self::outputs::{Output, Writers};
 pub use self::outputs::{OutputKind, PredictedFile};
 use crate::class_path::class_path;
 use crate::error::{Context, Result, UserError};
-use crate::{Observer, RunConfig, Stage, open};
+use crate::{Observer, RunConfig, Stage, open_with};
 
 mod block_store;
 mod fingerprint;
 mod memory;
 mod outputs;
+mod suitability;
 
 /// What is to be predicted, and where it goes.
 #[derive(Clone, Debug)]
@@ -39,6 +41,10 @@ pub struct PredictRequest {
     pub runs: Vec<PathBuf>,
     /// The raw volume, in any format that is read.
     pub input: PathBuf,
+    /// Which stack of it is taken, where it holds several.
+    pub reading: OpenOptions,
+    /// Edge lengths of a voxel in nm, `[z, y, x]`, where the input tells none or wrong ones.
+    pub voxel_size_nm: Option<[f64; 3]>,
     /// Where masks go, 0 and 255, in any format that is written; several classes as `{name}_{class}`.
     pub masks: Option<PathBuf>,
     /// Where probabilities go, as 8 bit, 255 being 1; several classes as `{name}_{class}`.
@@ -69,6 +75,8 @@ impl PredictRequest {
         Self {
             runs: runs.into_iter().map(Into::into).collect(),
             input: input.into(),
+            reading: OpenOptions::default(),
+            voxel_size_nm: None,
             masks: None,
             probabilities: None,
             threshold: None,
@@ -160,6 +168,7 @@ pub struct PredictPlan {
     runs: Vec<RunFolder>,
     resume: bool,
     volume: Volume,
+    voxel_size: Option<VoxelSize>,
     predictor: Predictor,
     normalization: Normalization,
     outputs: Vec<Output>,
@@ -177,12 +186,16 @@ impl PredictPlan {
     /// [`Error::Stopped`](crate::Error::Stopped).
     pub fn new(request: &PredictRequest, observer: &mut Observer<'_>) -> Result<Self> {
         request.check()?;
-        let volume = open(&request.input, observer)?;
+        let volume = open_with(&request.input, request.reading, observer)?;
         let runs: Vec<RunFolder> = request.runs.iter().map(RunFolder::new).collect();
         let mut config = predict_config(&runs[0])?;
         config.views = request.views.unwrap_or(config.views);
         let predictor = Predictor::ensemble(&runs, request.device, config)?;
-        warn_of_other_voxel_size(&predictor, &volume, observer)?;
+        let voxel_size = match request.voxel_size_nm {
+            Some(nm) => Some(VoxelSize::new(nm)?),
+            None => volume.voxel_size(),
+        };
+        suitability::tell(&predictor, &volume, voxel_size, observer)?;
         let normalization = predictor.normalization(&volume)?;
         note_dropped_tuning(&predictor, &runs[0], observer)?;
         let outputs = request.outputs(&predictor)?;
@@ -190,7 +203,7 @@ impl PredictPlan {
             .in_steps_of(predictor.sections_at_once());
         let memory = PredictMemory::of(&predictor, &volume, blocks, &outputs)?;
         let resume = request.resume;
-        Ok(Self { runs, resume, volume, predictor, normalization, outputs, blocks, memory })
+        Ok(Self { runs, resume, volume, voxel_size, predictor, normalization, outputs, blocks, memory })
     }
 
     /// Returns what memory the prediction takes at most, whatever the depth of the volume.
@@ -277,7 +290,7 @@ impl PredictPlan {
         VolumeSpec {
             shape: self.volume.shape(),
             voxel_type: VoxelType::U8,
-            voxel_size_nm: self.predictor.voxel_size_nm(&self.volume),
+            voxel_size_nm: self.voxel_size.map(VoxelSize::nm),
         }
     }
 
@@ -330,25 +343,6 @@ fn note_dropped_tuning(predictor: &Predictor, run: &RunFolder, observer: &mut Ob
         "`{}` was chosen for other weights and is not used; `em-cli tune` chooses for these",
         run.tuning().display()
     ))
-}
-
-fn warn_of_other_voxel_size(
-    predictor: &Predictor,
-    volume: &Volume,
-    observer: &mut Observer<'_>,
-) -> Result<()> {
-    let trained = predictor.card().voxel_size_nm;
-    let (Some(trained), Some(found)) = (trained.and_then(|nm| VoxelSize::new(nm).ok()), volume.voxel_size())
-    else {
-        return Ok(());
-    };
-    if !trained.is_close_to(found) {
-        let [trained, found] = [trained, found].map(VoxelSize::nm);
-        observer.warn(&format!(
-            "the model was trained at {trained:?} nm [z, y, x], and the input has {found:?} nm"
-        ))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ pub(crate) fn open(path: &Path, dataset: Option<&str>) -> Result<Volume> {
         format: "HDF5",
         notes,
         orientation: None,
+        section_names: None,
     };
     Ok(Volume::new(info, Hdf5 { path: path.to_path_buf(), shown, name, voxel_type, axes }))
 }

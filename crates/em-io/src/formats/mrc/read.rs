@@ -52,6 +52,7 @@ pub(crate) fn open(path: &Path) -> Result<Volume> {
         format: "MRC",
         notes,
         orientation: None,
+        section_names: None,
     };
     Ok(Volume::new(info, raw))
 }

@@ -65,5 +65,6 @@ fn info(path: &Path, header: &Header) -> VolumeInfo {
         format: "NIfTI",
         notes,
         orientation: None,
+        section_names: None,
     }
 }

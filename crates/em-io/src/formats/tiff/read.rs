@@ -79,6 +79,7 @@ fn info(path: &Path, sections: usize, first: Page, metadata: &Metadata) -> Resul
         format,
         notes,
         orientation: None,
+        section_names: None,
     })
 }
 

@@ -85,6 +85,7 @@ fn volume(
         format,
         notes,
         orientation: None,
+        section_names: None,
     };
     let cell = of_space(meta.inner_chunk());
     let chunk = of_space(&meta.chunk);

@@ -1,0 +1,76 @@
+//! Whether an input is like what a model was trained on, and what is said where it is not.
+
+use em_io::{Volume, VoxelSize};
+use em_model::{InputComparison, Predictor};
+
+use crate::grey_values::{self, Missing, short};
+use crate::{Observer, Result};
+
+/// Tells of voxels without a value, and of an input that is unlike the training in its voxel size or
+/// its grey values.
+pub(super) fn tell(
+    predictor: &Predictor,
+    volume: &Volume,
+    voxel_size: Option<VoxelSize>,
+    observer: &mut Observer<'_>,
+) -> Result<()> {
+    if let Some(missing) = Missing::of_volume(volume, observer)?.described() {
+        observer.warn(&format!("{missing}; they are background in what is written"))?;
+    }
+    of_voxel_size(predictor, voxel_size, observer)?;
+    // Statistics of the input itself fit whatever it is like.
+    if predictor.config().refit_normalization {
+        return Ok(());
+    }
+    let comparison = predictor.compare(volume)?;
+    if let Some(text) = scaled(&comparison) {
+        observer.note(&text)?;
+    }
+    unlike(&comparison).map_or(Ok(()), |text| observer.warn(&text))
+}
+
+fn of_voxel_size(
+    predictor: &Predictor,
+    voxel_size: Option<VoxelSize>,
+    observer: &mut Observer<'_>,
+) -> Result<()> {
+    let trained = predictor.card().voxel_size_nm.and_then(|nm| VoxelSize::new(nm).ok());
+    let Some(trained) = trained else { return Ok(()) };
+    match voxel_size {
+        None => observer.note(&format!(
+            "the input tells no voxel size, and neither will what is written (--voxel-size); the model was trained at {trained}"
+        )),
+        Some(found) if !trained.is_close_to(found) => observer.warn(&format!(
+            "the model was trained at {trained} [z, y, x], and the input has {found}: objects are {} times as wide in pixels; \
+             bring the input to the size of the training, or train at its size",
+            short(trained.nm()[2] / found.nm()[2])
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Says that values were brought onto the scale of the training.
+fn scaled(comparison: &InputComparison) -> Option<String> {
+    let trained = comparison.trained?.voxel_type?;
+    let factor = comparison.factor;
+    let how = match factor {
+        1.0 => return None,
+        factor if factor < 1.0 => format!("divided by {}", (1.0 / factor).round()),
+        factor => format!("multiplied by {factor}"),
+    };
+    let found = comparison.voxel_type;
+    Some(format!("values are {how}: the model was trained on {trained}, and the input is {found} of the same picture"))
+}
+
+fn unlike(comparison: &InputComparison) -> Option<String> {
+    if !comparison.is_unlike() {
+        return None;
+    }
+    let (trained, found) = (comparison.trained?, comparison.found.times(comparison.factor));
+    let types = [trained.voxel_type.unwrap_or(comparison.voxel_type), comparison.voxel_type];
+    let text = grey_values::unlike([&trained.grey, &found], types)?;
+    Some(format!(
+        "the input {text}, as in training; match its contrast to that of the training \
+         (em-cli convert --rescale), or set predict.refit_normalization = true"
+    ))
+}
