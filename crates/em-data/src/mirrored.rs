@@ -67,7 +67,9 @@ fn gradient(raw: ArrayView2<'_, f32>) -> Array2<f64> {
         ((n / width + 1, n % width + 1), w)
     }) {
         let at = |y: usize, x: usize| f64::from(w[[y, x]]);
-        let along = |far: [f64; 3], near: [f64; 3]| far[0] + 2.0 * far[1] + far[2] - near[0] - 2.0 * near[1] - near[2];
+        let along = |far: [f64; 3], near: [f64; 3]| {
+            far[0] + 2.0 * far[1] + far[2] - near[0] - 2.0 * near[1] - near[2]
+        };
         let dx = along([at(0, 2), at(1, 2), at(2, 2)], [at(0, 0), at(1, 0), at(2, 0)]);
         let dy = along([at(2, 0), at(2, 1), at(2, 2)], [at(0, 0), at(0, 1), at(0, 2)]);
         let length = dx.hypot(dy);
@@ -82,7 +84,9 @@ mod tests {
 
     /// A dark disc away from the middle, and its mask.
     fn disc(height: usize, width: usize) -> (Array2<f32>, Array2<bool>) {
-        let mask = Array2::from_shape_fn((height, width), |(y, x)| y.abs_diff(8).pow(2) + x.abs_diff(14).pow(2) < 25);
+        let mask = Array2::from_shape_fn((height, width), |(y, x)| {
+            y.abs_diff(8).pow(2) + x.abs_diff(14).pow(2) < 25
+        });
         (mask.mapv(|inside| if inside { 50.0 } else { 150.0 }), mask)
     }
 
@@ -90,7 +94,8 @@ mod tests {
     fn each_turn_is_the_one_that_finds_the_edges_again() {
         let (raw, mask) = disc(40, 40);
         let transposed = mask.t().to_owned();
-        let flipped = |mask: &Array2<bool>, y: isize, x: isize| mask.slice(ndarray::s![..;y, ..;x]).to_owned();
+        let flipped =
+            |mask: &Array2<bool>, y: isize, x: isize| mask.slice(ndarray::s![..;y, ..;x]).to_owned();
         // Each label lies so that the turn of its place brings it back.
         let labels = [
             mask.clone(),

@@ -376,7 +376,10 @@ mod tests {
             fitted.for_parts(255.0).apply(parts.view_mut());
             whole.iter().zip(&parts).for_each(|(a, b)| assert_abs_diff_eq!(a, b, epsilon = 1e-5));
             let middle = fitted.middle();
-            assert!((0.0..=255.0).contains(&middle) && (fitted.for_parts(2.0).middle() - middle / 2.0).abs() < 1e-9);
+            assert!(
+                (0.0..=255.0).contains(&middle)
+                    && (fitted.for_parts(2.0).middle() - middle / 2.0).abs() < 1e-9
+            );
         }
     }
 

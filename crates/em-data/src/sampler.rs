@@ -76,7 +76,8 @@ impl<'a> Sampler<'a> {
             z + tiling.tile_depth <= roi.start[0] + roi.shape[0]
         });
         let grid = regions.iter().enumerate().flat_map(|(n, region)| grid_of(n, region.roi, tiling));
-        let has_labels = |&(number, start): &Place| set.has_labelled(&tile_at(&regions[number], start, tiling));
+        let has_labels =
+            |&(number, start): &Place| set.has_labelled(&tile_at(&regions[number], start, tiling));
         Ok(Self {
             set,
             starts: starts.collect(),
@@ -350,14 +351,14 @@ mod tests {
                 foreground_fraction,
                 tiles_per_epoch: 300,
             };
-            let sampler =
-                Sampler::new(&set, &regions, &tiling, &AugmentationConfig::default(), 7).unwrap();
+            let sampler = Sampler::new(&set, &regions, &tiling, &AugmentationConfig::default(), 7).unwrap();
             let tiles = sampler.epoch(0);
             for tile in &tiles {
                 let tile = tile_at(&regions[0], tile.start, &tiling);
                 assert!(set.has_labelled(&tile), "{tile:?}");
             }
-            let holds = |z: usize| tiles.iter().any(|tile| (tile.start[0]..tile.start[0] + tile_depth).contains(&z));
+            let holds =
+                |z: usize| tiles.iter().any(|tile| (tile.start[0]..tile.start[0] + tile_depth).contains(&z));
             assert!(holds(5) && (holds(17) || placement == Placement::Random), "{tiling:?}");
         }
     }

@@ -258,7 +258,8 @@ mod tests {
     #[test]
     fn voxels_without_a_value_are_labelled_by_no_one() {
         let raw = Voxels::from(ndarray::array![[[1.0_f32, f32::NAN, 3.0, 4.0]]]);
-        let mask = |voxels: [bool; 4]| Mask::new(Array3::from_shape_vec((1, 1, 4), voxels.to_vec()).unwrap(), None);
+        let mask =
+            |voxels: [bool; 4]| Mask::new(Array3::from_shape_vec((1, 1, 4), voxels.to_vec()).unwrap(), None);
         let volume = LabelledVolume::new("v.tif", raw, vec![("a".into(), mask([true; 4]))]).unwrap();
         assert_eq!(volume.ignored().unwrap(), mask([false, true, false, false]).view());
         let volume = volume.with_ignored(mask([false, false, true, false])).unwrap();

@@ -26,8 +26,8 @@ pub use network::{
     validation_bytes,
 };
 pub use run::{
-    ClassTuning, EpochRecord, EpochScores, History, ModelCard, RunFolder, RunLock, Tuning, TrainedOn, TuningOnDisk,
-    TuningStep,
+    ClassTuning, EpochRecord, EpochScores, History, ModelCard, RunFolder, RunLock, TrainedOn, Tuning,
+    TuningOnDisk, TuningStep,
 };
 pub use train::{
     LossConfig, LossKind, OptimizerConfig, OptimizerKind, Progress, SampleTile, ScheduleConfig, ScheduleKind,

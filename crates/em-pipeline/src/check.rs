@@ -11,6 +11,7 @@ mod resources;
 mod sections;
 mod settings;
 mod sides;
+mod turned;
 mod voxel_size;
 
 use em_model::Device;

@@ -9,9 +9,9 @@ use em_model::{Architecture, Device, ModelConfig, Predictor, Training, boundary_
 use em_objects::{Components, Connectivity, Extent};
 use ndarray::{Array3, Array4};
 
+use crate::check::finding::Severity;
 use crate::config::{DataConfig, RunConfig, SourceConfig};
 use crate::error::{Result, UserError};
-use crate::check::finding::Severity;
 use crate::grey_values::{self, Missing};
 use crate::{Observer, open, pairing};
 
@@ -72,7 +72,8 @@ impl Dataset {
             "the best epoch is chosen by the other classes"
         };
         let absent = absent.join("`, `");
-        observer.warn(&format!("validation holds no foreground of `{absent}`, so that it has no score; {choice}"))
+        observer
+            .warn(&format!("validation holds no foreground of `{absent}`, so that it has no score; {choice}"))
     }
 
     /// Compares the training stacks with the first of them.

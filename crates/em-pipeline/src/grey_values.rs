@@ -1,7 +1,7 @@
 //! What is said of grey values that are missing, or unlike those that they should be like.
 
-use em_data::quality::per_section;
 use em_data::GreyValues;
+use em_data::quality::per_section;
 use em_io::{Blocks, Roi, Volume, VoxelType, Voxels};
 
 use crate::check::finding::ranges;
@@ -61,7 +61,8 @@ pub(crate) fn unlike([expected, found]: [&GreyValues; 2], types: [VoxelType; 2])
     if types[0] == types[1] && !expected.is_unlike(found) {
         return None;
     }
-    let figures = |grey: &GreyValues| format!("mean {} and deviation {}", short(grey.mean), short(grey.std()));
+    let figures =
+        |grey: &GreyValues| format!("mean {} and deviation {}", short(grey.mean), short(grey.std()));
     let [known, other] = types;
     let [known, other] = if known == other {
         [String::new(), String::new()]

@@ -15,9 +15,14 @@ pub fn of_io(error: &em_io::Error) -> Option<String> {
                 Part::Time => "time",
                 Part::Volume => "volume",
             };
-            format!("`em-cli convert {} one.tif --{option} 0` takes the first one, 1 the next", path.display())
+            format!(
+                "`em-cli convert {} one.tif --{option} 0` takes the first one, 1 the next",
+                path.display()
+            )
         }
-        Error::NoSuchPart { .. } => "`em-cli inspect` shows what is in a file; parts are counted from 0".into(),
+        Error::NoSuchPart { .. } => {
+            "`em-cli inspect` shows what is in a file; parts are counted from 0".into()
+        }
         other => return other.hint(),
     })
 }

@@ -43,7 +43,10 @@ impl MaskHint {
                 format!("it looks like probabilities: {} makes a mask of them", command("--threshold 0.5"))
             }
             Self::TwoValues { low } => {
-                format!("two values are a mask: {} writes 255 for the larger", command(&format!("--threshold {low}")))
+                format!(
+                    "two values are a mask: {} writes 255 for the larger",
+                    command(&format!("--threshold {low}"))
+                )
             }
             Self::GreyEdges => format!(
                 "scaled or JPEG-compressed masks have grey edges: {} takes them away",
@@ -79,7 +82,10 @@ mod tests {
     #[test]
     fn the_command_holds_the_path() {
         let text = MaskHint::TwoValues { low: 1.0 }.text(Path::new("a.tif"));
-        assert_eq!(text, "two values are a mask: `em-cli convert a.tif mask.tif --threshold 1` writes 255 for the larger");
+        assert_eq!(
+            text,
+            "two values are a mask: `em-cli convert a.tif mask.tif --threshold 1` writes 255 for the larger"
+        );
         assert!(MaskHint::Numbers.text(Path::new("a.tif")).contains("em-cli measure --instances"));
     }
 }

@@ -35,14 +35,25 @@ fn of_names(what: &str, raw: &[String], label: &[String]) -> Option<Finding> {
         return None;
     }
     let without = |names: &[String], keys: &[Key], others: &[Key]| -> Vec<String> {
-        names.iter().zip(keys).filter(|(_, key)| !others.contains(key)).map(|(name, _)| name.clone()).collect()
+        names
+            .iter()
+            .zip(keys)
+            .filter(|(_, key)| !others.contains(key))
+            .map(|(name, _)| name.clone())
+            .collect()
     };
     let unlabelled = without(raw, &raw_keys, &label_keys);
     let extra = without(label, &label_keys, &raw_keys);
     let shared = raw.len() - unlabelled.len();
     let by_order = "sections are paired by their order: check that the first ones belong together";
-    if raw.len() == label.len() && (2 * shared < raw.len() || are_counted(&raw_keys) && are_counted(&label_keys)) {
-        let found = format!("the sections of {what} have other numbers or names, `{}` to `{}`", label[0], label[label.len() - 1]);
+    if raw.len() == label.len()
+        && (2 * shared < raw.len() || are_counted(&raw_keys) && are_counted(&label_keys))
+    {
+        let found = format!(
+            "the sections of {what} have other numbers or names, `{}` to `{}`",
+            label[0],
+            label[label.len() - 1]
+        );
         let expected = format!("`{}` to `{}`, as in the raw stack", raw[0], raw[raw.len() - 1]);
         return Some(Finding::warning(found).expected(expected).hint(by_order));
     }
@@ -86,7 +97,8 @@ fn keys(names: &[String]) -> Option<Vec<Key>> {
     let is_common = |place: &usize| rest.iter().all(|other| other[*place] == first[*place]);
     let before = (0..shortest).take_while(is_common).count();
     let from_end = |key: &Key, place: usize| key[key.len() - 1 - place].clone();
-    let is_common = |place: &usize| rest.iter().all(|other| from_end(other, *place) == from_end(first, *place));
+    let is_common =
+        |place: &usize| rest.iter().all(|other| from_end(other, *place) == from_end(first, *place));
     let after = (0..shortest - before).take_while(is_common).count();
     Some(tokens.iter().map(|key| key[before..key.len() - after].to_vec()).collect())
 }
@@ -122,7 +134,8 @@ mod tests {
     use super::*;
 
     fn found(raw: &[&str], label: &[&str]) -> Option<String> {
-        let [raw, label] = [raw, label].map(|names| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        let [raw, label] =
+            [raw, label].map(|names| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
         of_names("the label `m`", &raw, &label).map(|finding| finding.to_string())
     }
 
@@ -142,9 +155,11 @@ mod tests {
 
     #[test]
     fn sections_without_a_partner_are_named() {
-        let error = found(&["img_5", "img_6", "img_7", "img_8"], &["img_5", "img_7", "img_8", "img_60"]).unwrap();
+        let error =
+            found(&["img_5", "img_6", "img_7", "img_8"], &["img_5", "img_7", "img_8", "img_60"]).unwrap();
         assert!(
-            error.starts_with("error: the label `m` has none for `img_6`, and `img_60` without a raw section"),
+            error
+                .starts_with("error: the label `m` has none for `img_6`, and `img_60` without a raw section"),
             "{error}"
         );
         let error = found(&["a1", "a2", "a3"], &["b1", "b3"]).unwrap();
@@ -165,7 +180,10 @@ mod tests {
             (["a", "b", "c"], ["m1", "m2", "m3"]),
         ] {
             let warning = found(&raw, &label).unwrap();
-            assert!(warning.starts_with("warning: the sections of the label `m` have other numbers"), "{warning}");
+            assert!(
+                warning.starts_with("warning: the sections of the label `m` have other numbers"),
+                "{warning}"
+            );
         }
     }
 }

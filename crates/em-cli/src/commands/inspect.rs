@@ -24,7 +24,9 @@ pub struct InspectArgs {
 
 /// Runs the command.
 pub fn run(args: &InspectArgs) -> Result<()> {
-    let inspection = observed("start the command again", |observer| inspect(&args.input, args.reading.options(), observer))?;
+    let inspection = observed("start the command again", |observer| {
+        inspect(&args.input, args.reading.options(), observer)
+    })?;
     if args.json {
         return console::json(&inspection);
     }

@@ -161,7 +161,7 @@ fn each_defect_of_a_raw_stack_has_its_message() {
     one_defect("warning", "the noise of the sections differs", |lab| {
         train(lab, changed(&|v| v.slice_mut(s![3.., .., ..]).mapv_inplace(|v| v / 40 * 40 + v % 40 / 4)));
     });
-    one_defect("error", "no numbers", |lab| {
+    one_defect("warning", "voxels are no numbers (NaN or infinite)", |lab| {
         let mut voxels = raw(6, 1).mapv(f32::from);
         voxels[[2, 5, 5]] = f32::NAN;
         write_raw(lab, "train.tif", voxels, SIZE);
@@ -189,6 +189,25 @@ fn each_defect_of_a_label_has_its_message() {
         let floats = disc([6, EDGE, EDGE]).mapv(|inside| if inside { 0.5_f32 } else { 0.0 });
         write_raw(lab, "train_mitochondria.tif", floats, SIZE);
     });
+    let smooth = |lab: &Lab, edge: u8| {
+        let mut grey = disc([6, EDGE, EDGE]).mapv(|inside| 255 * u8::from(inside));
+        grey.slice_mut(s![.., 32, ..16]).fill(edge);
+        grey.slice_mut(s![.., 33, ..16]).fill(edge / 2);
+        write_raw(lab, "train_mitochondria.tif", grey, SIZE);
+    };
+    one_defect("error", "holds the values 0, 64, 128, 255", |lab| smooth(lab, 128));
+    let lab = good();
+    smooth(&lab, 128);
+    let (_, text) = check(&lab, "");
+    assert!(text.contains("have grey edges: `em-cli convert") && text.contains("--threshold 128"), "{text}");
+    write_raw(
+        &lab,
+        "train_mitochondria.tif",
+        disc([6, EDGE, EDGE]).mapv(|inside| 1 + u16::from(inside)),
+        SIZE,
+    );
+    let (_, text) = check(&lab, "");
+    assert!(text.contains("two values are a mask") && text.contains("--threshold 1` writes 255"), "{text}");
     one_defect("warning", "is foreground in 80.6 % of the voxels", |lab| {
         write_mask(lab, "train_mitochondria.tif", disc([6, EDGE, EDGE]).mapv(|inside| !inside));
     });
@@ -214,11 +233,25 @@ fn each_defect_of_the_sides_has_its_message() {
         voxels.slice_mut(s![0, .., ..]).assign(&raw(6, 1).slice(s![2, .., ..]));
         write_raw(lab, "val.tif", voxels, SIZE);
     });
-    one_defect("warning", "the grey values of validation have mean", |lab| {
+    one_defect("warning", "validation has mean", |lab| {
         write_raw(lab, "val.tif", raw(3, 2).mapv(|v| v / 2 + 130), SIZE);
     });
     one_defect("warning", "voxels of 8 x 8 x 8 nm", |lab| {
         write_raw(lab, "val.tif", raw(3, 2), Some([8.0; 3]))
+    });
+    one_defect("warning", "training and validation sections touch", |lab| {
+        let labels = "labels = { mitochondria = \"train_mitochondria.tif\" }";
+        let source = |sections| format!("[{{ raw = \"train.tif\", {labels}, sections = {sections} }}]");
+        let sides = format!("train = {}\nvalidation = {}\n", source("[0, 4]"), source("[4, 6]"));
+        lab.write("run.toml", &CONFIG.replace("folder = \".\"\n", &sides));
+    });
+    one_defect("warning", "only if it is mirrored along x", |lab| {
+        let place = |x: usize, y: usize| x.abs_diff(20).pow(2) + y.abs_diff(30).pow(2) < 80;
+        let inside = Array3::from_shape_fn((6, EDGE, EDGE), |(_, y, x)| place(x, y));
+        let noise = raw(6, 1).mapv(|v| v % 40);
+        let grey = inside.mapv(|inside| if inside { 60 } else { 160 }) + noise;
+        write_raw(lab, "train.tif", grey, SIZE);
+        write_mask(lab, "train_mitochondria.tif", inside.slice(s![.., .., ..;-1]).to_owned());
     });
     one_defect("error", "leaves training empty", |lab| {
         fs::remove_file(lab.path("val.tif")).unwrap();

@@ -12,4 +12,5 @@ mod pipeline;
 mod predict;
 mod resume;
 mod sources;
+mod suitability;
 mod volumes;

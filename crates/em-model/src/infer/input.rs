@@ -1,7 +1,7 @@
 //! Whether an input is like what a model was trained on, and how its grey values become alike.
 
 use em_data::{GreyValues, Normalization};
-use em_io::{Voxel, Volume, VoxelType, Voxels, match_voxels};
+use em_io::{Volume, Voxel, VoxelType, Voxels, match_voxels};
 
 use crate::run::TrainedOn;
 use crate::{ModelCard, Result};
@@ -101,7 +101,9 @@ mod tests {
 
     /// A picture of 8-bit values around 140.
     fn picture() -> Array3<f64> {
-        Array3::from_shape_fn((20, 16, 16), |(z, y, x)| f64::from(60 + (z * 37 + y * 11 + x * 5) as u32 % 161))
+        Array3::from_shape_fn((20, 16, 16), |(z, y, x)| {
+            f64::from(60 + (z * 37 + y * 11 + x * 5) as u32 % 161)
+        })
     }
 
     fn trained(voxel_type: VoxelType, times: f64) -> TrainedOn {

@@ -245,7 +245,11 @@ impl Predictor {
         for (z, mut predicted) in sections.zip(values.axis_iter_mut(Axis(1))) {
             let section = block.index_axis(Axis(0), z);
             for mut class in predicted.outer_iter_mut() {
-                class.zip_mut_with(&section, |value, grey| if !grey.is_finite() { *value = 0.0 });
+                class.zip_mut_with(&section, |value, grey| {
+                    if !grey.is_finite() {
+                        *value = 0.0
+                    }
+                });
             }
         }
         Ok(values)

@@ -2,7 +2,8 @@
 
 use em_data::settings::{self, Checks};
 use em_data::{
-    AugmentationConfig, GreyValues, Normalization, NormalizationConfig, SettingError, Split, TilingConfig, TrainingSet,
+    AugmentationConfig, GreyValues, Normalization, NormalizationConfig, SettingError, Split, TilingConfig,
+    TrainingSet,
 };
 
 use super::loss::Loss;

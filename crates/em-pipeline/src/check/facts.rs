@@ -10,6 +10,7 @@ use ndarray::Array3;
 use rayon::prelude::*;
 
 use super::finding::{Finding, Severity};
+use super::turned;
 use crate::config::SourceConfig;
 use crate::dataset::Sources;
 use crate::error::Result;
@@ -104,6 +105,9 @@ impl StackFacts {
             }
             let measured = measured_label(&label, ignored.as_ref(), stack.used.clone(), observer);
             if let Some(sections) = found(measured, findings)? {
+                let turned = turned::check(class, [&raw, &label], stack.used.start, &sections);
+                let turned = found(turned, findings)?.flatten();
+                findings.extend(turned);
                 stack.labels.push((class.clone(), facts(path, &label, sections)));
             }
         }
@@ -230,8 +234,10 @@ fn measured_label(
         match ignored.map(|ignored| ignored.read(place)).transpose() {
             Ok(None) => measures.extend(sections),
             Ok(Some(out)) => {
-                let pairs = per_section(&block, Voxels::clone).into_iter().zip(per_section(&out, Voxels::clone));
-                let without = |(section, (label, out)): (LabelSection, (Voxels, Voxels))| section.without(&label, &out);
+                let pairs =
+                    per_section(&block, Voxels::clone).into_iter().zip(per_section(&out, Voxels::clone));
+                let without =
+                    |(section, (label, out)): (LabelSection, (Voxels, Voxels))| section.without(&label, &out);
                 measures.extend(sections.into_iter().zip(pairs).map(without));
             }
             Err(error) => failure = failure.take().or(Some(error)),

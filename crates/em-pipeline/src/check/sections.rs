@@ -73,7 +73,9 @@ fn values_of_a_mask(stack: &StackFacts) -> Option<String> {
     let low = sections.iter().map(|section| section.grey.low).fold(f64::INFINITY, f64::min);
     let high = sections.iter().map(|section| section.grey.high).fold(f64::NEG_INFINITY, f64::max);
     let is_end = |value: f64| value == low || value == high;
-    let is_mask = sections.iter().all(|s| s.is_binary && s.grey.missing == 0 && is_end(s.grey.low) && is_end(s.grey.high));
+    let is_mask = sections
+        .iter()
+        .all(|s| s.is_binary && s.grey.missing == 0 && is_end(s.grey.low) && is_end(s.grey.high));
     is_mask.then(|| {
         if low == high { format!("the value {low}") } else { format!("the values {low} and {high}") }
     })

@@ -103,9 +103,13 @@ pub fn check_overlap(stacks: &[StackFacts], findings: &mut Vec<Finding>) {
                     .push(Finding::error(found).file(&stack.raw.path).sections(both.collect()).hint(hint));
             } else if a.is_some() && a == b && stack.role != earlier.role && both.start == both.end {
                 let touching = vec![both.start - 1, both.start];
-                let found = format!("{} and {} sections touch, and are nearly the same picture", earlier.role, stack.role);
+                let found = format!(
+                    "{} and {} sections touch, and are nearly the same picture",
+                    earlier.role, stack.role
+                );
                 let finding = Finding::warning(found).file(&stack.raw.path).sections(touching);
-                findings.push(finding.hint("leave some between their `sections`, 4 or more where they are thin"));
+                findings
+                    .push(finding.hint("leave some between their `sections`, 4 or more where they are thin"));
             }
         }
     }
@@ -232,8 +236,9 @@ fn shared_sections(
         };
         side.iter().flat_map(of).collect()
     };
-    let not_blank =
-        |hash: &u64| stacks.iter().flat_map(|s| &s.raw.sections).any(|s| s.hash == *hash && s.grey.std() > 0.0);
+    let not_blank = |hash: &u64| {
+        stacks.iter().flat_map(|s| &s.raw.sections).any(|s| s.hash == *hash && s.grey.std() > 0.0)
+    };
     let trained: BTreeMap<u64, (usize, usize)> =
         listed(train).into_iter().map(|(hash, stack, z)| (hash, (stack, z))).collect();
     let shared: Vec<_> = listed(other)

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use em_io::{
-    Blocks, OpenOptions, Roi, Volume, VolumeSpec, VolumeWriter, VoxelSize, VoxelType, WriteOptions, read_compute_write,
+    Blocks, OpenOptions, Roi, Volume, VolumeSpec, VolumeWriter, VoxelSize, VoxelType, WriteOptions,
+    read_compute_write,
 };
 
 pub use self::part::Part;

@@ -59,7 +59,9 @@ fn scaled(comparison: &InputComparison) -> Option<String> {
         factor => format!("multiplied by {factor}"),
     };
     let found = comparison.voxel_type;
-    Some(format!("values are {how}: the model was trained on {trained}, and the input is {found} of the same picture"))
+    Some(format!(
+        "values are {how}: the model was trained on {trained}, and the input is {found} of the same picture"
+    ))
 }
 
 fn unlike(comparison: &InputComparison) -> Option<String> {
