@@ -135,6 +135,15 @@ pub enum Error {
         count: usize,
     },
 
+    /// Values were to be turned, of a type that has no white.
+    #[error("{} {found}, expected unsigned integers to turn black into white", voxels_of(path))]
+    CannotInvert {
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+        /// The type of the voxels.
+        found: crate::VoxelType,
+    },
+
     /// A section has another size than the first one.
     #[error(
         "{section} is {}x{}, expected {}x{} (width x height)",

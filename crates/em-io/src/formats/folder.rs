@@ -20,11 +20,13 @@ const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "tif", "tiff"];
 const NAMED_FILES: usize = 3;
 
 /// Opens a folder of images as a volume, one section per file.
-pub(crate) fn open(path: &Path) -> Result<Volume> {
+///
+/// What is picked is picked from each file.
+pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Volume> {
     let (images, others) = list(path)?;
     let sections = images
         .par_iter()
-        .map(|image| open_section(image))
+        .map(|image| open_section(image, options))
         .collect::<Vec<_>>()
         .into_iter()
         .collect::<Result<Vec<_>>>()?;
@@ -78,8 +80,8 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn open_section(path: &Path) -> Result<Volume> {
-    let section = open_file(path, OpenOptions::default())?;
+fn open_section(path: &Path, options: OpenOptions) -> Result<Volume> {
+    let section = open_file(path, options)?;
     match section.shape()[0] {
         1 => Ok(section),
         pages => Err(Error::NotAStack {

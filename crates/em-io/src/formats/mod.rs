@@ -5,6 +5,7 @@ pub(crate) mod folder;
 pub(crate) mod hdf5;
 #[cfg(feature = "images")]
 pub(crate) mod image_file;
+pub(crate) mod inverted;
 pub(crate) mod mrc;
 pub(crate) mod nifti;
 mod open;

@@ -8,13 +8,13 @@ use super::failure;
 use super::metadata::Metadata;
 use super::page::{Page, Pixels};
 use super::pages::{Stack, check_alike};
-use crate::Volume;
 use crate::error::{Error, Result};
 use crate::formats::raw::RawVoxels;
 use crate::formats::read_sections;
 use crate::formats::source::{Source, VolumeInfo};
 use crate::sample::Voxel;
 use crate::sample::match_voxel_type;
+use crate::{OpenOptions, Volume};
 use crate::{Roi, Voxels};
 use ndarray::Array3;
 use std::fs::File;
@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use tiff::decoder::Decoder;
 
 /// Opens a TIFF file: walks over its pages, decoding none.
-pub(crate) fn open(path: &Path) -> Result<Volume> {
+pub(crate) fn open(path: &Path, _options: OpenOptions) -> Result<Volume> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     let file_bytes = file.metadata().map_err(Error::io("open", path))?.len();
     let mut decoder = Decoder::new(BufReader::new(file))
