@@ -98,6 +98,19 @@ pub enum Error {
         expected: &'static str,
     },
 
+    /// The pixels are packed in a way that is not read.
+    #[error("page {page} of `{}` is compressed with {found}, expected {expected}", path.display())]
+    Compression {
+        /// The file.
+        path: PathBuf,
+        /// The page, counted from 0.
+        page: usize,
+        /// The name or number of the compression.
+        found: String,
+        /// Those that are read.
+        expected: &'static str,
+    },
+
     /// The pages are not one stack of sections.
     #[error("`{}` holds {found}, expected {expected}", path.display())]
     NotAStack {

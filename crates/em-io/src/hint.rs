@@ -36,6 +36,11 @@ impl Error {
             Self::Unsupported { .. } => {
                 Some("convert it in Fiji: Image > Type > 8-bit, 16-bit or 32-bit, then save as TIFF".into())
             }
+            Self::Compression { .. } => Some(
+                "save it without compression or with deflate: in Fiji File > Save As > Tiff, in Python \
+                 tifffile.imwrite('new.tif', tifffile.imread('old.tif'), compression='zlib')"
+                    .into(),
+            ),
             Self::NotAStack { .. } => {
                 Some("save one channel of one time point as a stack: Image > Duplicate in Fiji".into())
             }

@@ -1,6 +1,6 @@
 //! Opens a volume: it picks the reader by the path and by the file's first bytes.
 
-use super::inverted::invert;
+use super::values::invert;
 use super::{folder, hdf5, image_file, mrc, nifti, tiff, zarr, zarr_paths};
 use crate::error::{Error, Result};
 use crate::{OpenOptions, Part, Volume, limits};

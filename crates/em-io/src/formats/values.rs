@@ -1,8 +1,8 @@
-//! Values that are turned, so that black becomes white: the largest of the type minus the stored one.
+//! Values that are read otherwise than they are stored: turned, so that black becomes white, or signed.
 //!
-//! It does not decide when: the caller asks for it, or a TIFF file shows 0 as white.
+//! It does not decide when: the caller asks for it, or a TIFF file tells so.
 
-use super::source::Source;
+use super::source::{Source, VolumeInfo};
 use crate::error::{Error, Result};
 use crate::{Roi, Volume, VoxelType, Voxels};
 
@@ -12,8 +12,14 @@ pub(crate) fn invert(volume: Volume, note: &str) -> Result<Volume> {
     if !has_white(found) {
         return Err(Error::CannotInvert { path, found });
     }
-    let info = volume.info().clone().with_note(note);
-    Ok(Volume::new(info, Inverted(volume)))
+    Ok(Volume::new(volume.info().clone(), Inverted(volume)).with_note(note))
+}
+
+/// Takes 32768 off the values of a volume of 16-bit unsigned integers.
+pub(crate) fn signed(volume: Volume) -> Volume {
+    let info = VolumeInfo { voxel_type: VoxelType::I16, ..volume.info().clone() };
+    let note = "16-bit signed: ImageJ's calibration takes 32768 off what is stored";
+    Volume::new(info, Signed(volume)).with_note(note)
 }
 
 /// Tells whether a type has a white, the largest value: signed numbers and floats have none.
@@ -36,5 +42,17 @@ impl Source for Inverted {
             _ => {}
         }
         Ok(voxels)
+    }
+}
+
+#[derive(Debug)]
+struct Signed(Volume);
+
+impl Source for Signed {
+    fn read(&self, roi: Roi) -> Result<Voxels> {
+        Ok(match self.0.read(roi)? {
+            Voxels::U16(array) => Voxels::I16(array.mapv_into_any(|value| (value ^ 0x8000) as i16)),
+            other => other,
+        })
     }
 }
