@@ -122,6 +122,15 @@ pub enum Error {
         expected: String,
     },
 
+    /// A file in a folder of sections is a stack by itself.
+    #[error("`{}` holds {pages} pages, expected one page per file in a folder of sections", path.display())]
+    SeveralPages {
+        /// The file.
+        path: PathBuf,
+        /// Its number of pages.
+        pages: usize,
+    },
+
     /// The file holds several stacks, and none was picked.
     #[error("`{}` holds {found}, expected one {part}", path.display())]
     SeveralParts {

@@ -4,6 +4,7 @@
 //! become grey.
 
 use std::error::Error;
+use std::ops::Range;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -22,10 +23,17 @@ pub(crate) enum Colours {
 
 type Reason = Box<dyn Error + Send + Sync>;
 
+/// The most bytes that may be left of a scan when all its pixels are decoded: fill bytes, and a
+/// restart marker. More of them tell that the scan was damaged before.
+const MOST_LEFT: usize = 24;
+
+/// Bytes of no meaning, and no marker.
+const NOISE: [u8; 64] = [0xa5; 64];
+
 /// A picture whose header was read.
 pub(crate) struct Opened<'a> {
-    decoder: JpegDecoder<ZCursor<&'a [u8]>>,
     bytes: &'a [u8],
+    options: DecoderOptions,
     /// Height and width.
     pub size: [usize; 2],
     /// The samples of a pixel that [`Opened::decode`] gives.
@@ -45,46 +53,56 @@ pub(crate) fn open(bytes: &[u8], colours: Colours) -> Result<Opened<'_>, Reason>
         (_, ColorSpace::Luma) | (Colours::Stored, _) => stored,
         (Colours::Rgb, _) => ColorSpace::RGB,
     };
-    decoder.set_options(options.jpeg_set_out_colorspace(wanted));
+    let options = options.jpeg_set_out_colorspace(wanted);
     let size = [usize::from(info.height), usize::from(info.width)];
-    Ok(Opened { decoder, bytes, size, components: wanted.num_components() })
+    Ok(Opened { bytes, options, size, components: wanted.num_components() })
 }
 
 impl Opened<'_> {
     /// Decodes all of it to samples, pixel after pixel. What lies behind the picture is not looked at.
-    pub(crate) fn decode(mut self) -> Result<Vec<u8>, Reason> {
-        if !reaches_its_end(self.bytes) {
+    ///
+    /// JPEG has no checksum, and the decoder fills up what is missing. But a sound scan ends where its
+    /// pixels do: bytes behind it change nothing, and its own last bytes do.
+    pub(crate) fn decode(self) -> Result<Vec<u8>, Reason> {
+        let Some(scan) = last_scan(self.bytes) else {
             return Err("the picture ends before its end-of-image marker".into());
-        }
-        let samples = self.decoder.decode()?;
+        };
+        let samples = self.decode_bytes(self.bytes)?;
         let [height, width] = self.size;
         if samples.len() != height * width * self.components {
             return Err(format!("it has {} samples for {width}x{height} pixels", samples.len()).into());
         }
+        let with_noise =
+            |end: usize| self.decode_bytes(&[&self.bytes[..end], &NOISE, &[0xff, 0xd9]].concat()).ok();
+        if with_noise(scan.end).is_none_or(|other| other != samples) {
+            return Err("its scan ends before the last row".into());
+        }
+        let shorter = scan.end.saturating_sub(MOST_LEFT);
+        if shorter > scan.start + MOST_LEFT && with_noise(shorter).is_some_and(|other| other == samples) {
+            return Err("its scan is damaged: it goes on behind the last row".into());
+        }
         Ok(samples)
+    }
+
+    fn decode_bytes(&self, bytes: &[u8]) -> Result<Vec<u8>, Reason> {
+        Ok(JpegDecoder::new_with_options(ZCursor::new(bytes), self.options).decode()?)
     }
 }
 
-/// Follows the markers to that of the end of the image (ITU-T T.81, annex B).
-fn reaches_its_end(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
+/// Follows the markers to that of the end of the image (ITU-T T.81, annex B), and returns the
+/// place of what lies between it and the last segment: the last scan.
+fn last_scan(bytes: &[u8]) -> Option<Range<usize>> {
+    let mut start = 0;
     loop {
         // Segments tell their length; within a scan, 0xff 0x00 is a byte and 0xd0 to 0xd7 go on.
-        let Some(at) = rest
-            .windows(2)
-            .position(|pair| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0x01 | 0xff | 0xd0..=0xd8))
-        else {
-            return false;
-        };
-        if rest[at + 1] == 0xd9 {
-            return true;
+        let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0x01 | 0xff | 0xd0..=0xd8);
+        let at = start + bytes.get(start..)?.windows(2).position(is_marker)?;
+        if bytes[at + 1] == 0xd9 {
+            return Some(start..at);
         }
-        let &[high, low, ..] = &rest[at + 2..] else {
-            return false;
+        let &[high, low] = bytes.get(at + 2..at + 4)? else {
+            return None;
         };
-        let Some(behind) = rest.get(at + 2 + usize::from(u16::from_be_bytes([high, low]))..) else {
-            return false;
-        };
-        rest = behind;
+        start = at + 2 + usize::from(u16::from_be_bytes([high, low]));
     }
 }

@@ -88,6 +88,7 @@ fn check_error(error: &Error, path: &Path, what: &str) {
         Error::UnknownFormat { .. }
         | Error::NotBuiltIn { .. }
         | Error::NotAStack { .. }
+        | Error::SeveralPages { .. }
         | Error::SeveralParts { .. }
         | Error::TooManySections { .. }
         | Error::OutOfMemory { .. }

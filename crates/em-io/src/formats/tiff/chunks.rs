@@ -21,6 +21,8 @@ const MAX_OVERHEAD: u64 = 1 << 20;
 pub(super) struct Chunks {
     /// Height and width of a whole part.
     chunk: [usize; 2],
+    /// The rows that a part may have in all: a strip that is longer than its page may be filled up.
+    most_rows: usize,
     /// Parts in a row of parts.
     across: usize,
     /// The parts of one plane, where samples are stored apart, or of all.
@@ -48,12 +50,13 @@ impl Chunks {
         };
         let is_tiled = directory.has(tag::TILE_OFFSETS);
         let [height, width] = page.size;
-        let chunk = if is_tiled {
-            [number(tiff, directory, tag::TILE_LENGTH, 0)?, number(tiff, directory, tag::TILE_WIDTH, 0)?]
+        let (most_rows, columns) = if is_tiled {
+            (number(tiff, directory, tag::TILE_LENGTH, 0)?, number(tiff, directory, tag::TILE_WIDTH, 0)?)
         } else {
-            // A strip that claims more rows than the page has ends with the page.
-            [number(tiff, directory, tag::ROWS_PER_STRIP, height)?.min(height), width]
+            (number(tiff, directory, tag::ROWS_PER_STRIP, height)?.min(2 * height), width)
         };
+        // A strip that claims more rows than the page has ends with the page.
+        let chunk = [if is_tiled { most_rows } else { most_rows.min(height) }, columns];
         if chunk.contains(&0) {
             return Err(tiff.damaged(directory.page, "the size of its tiles is missing or 0".into()));
         }
@@ -61,6 +64,7 @@ impl Chunks {
         let reversed = tiff.number(directory, tag::FILL_ORDER)? == Some(2) && packing.has_bit_order();
         let mut chunks = Self {
             chunk,
+            most_rows,
             across,
             in_plane: down * across,
             places: Vec::new(),
@@ -193,7 +197,7 @@ impl Reader<'_> {
         let wanted = Wanted {
             size: stored,
             samples: self.page.samples_in_chunk(),
-            whole_bytes: chunks.bytes(self.page, chunks.chunk),
+            whole_bytes: chunks.bytes(self.page, [chunks.most_rows, chunks.chunk[1]]),
         };
         let filled = self.unpacker.fill(&self.packed, out, wanted);
         filled.map_err(|reason| self.damaged(index, reason))

@@ -91,7 +91,7 @@ impl Metadata {
                 Some(images) => Some(description.axes(&tiff.path, images)?),
                 None => None,
             },
-            Words::Tifffile(shaped) if shaped.truncate => shaped.planes(page).map(|planes| planes.axes),
+            Words::Tifffile(shaped) if shaped.truncated => shaped.planes(page).map(|planes| planes.axes),
             _ => None,
         };
         Ok(axes.filter(|axes| axes.planes() > 1))

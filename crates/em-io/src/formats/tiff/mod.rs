@@ -17,5 +17,6 @@ mod read;
 mod shaped;
 mod write;
 
+pub(crate) use ome::ONE_OF_FILES_NOTE;
 pub(crate) use read::open;
 pub(crate) use write::{Flavour, create};

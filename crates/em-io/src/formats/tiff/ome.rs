@@ -327,7 +327,6 @@ mod tests {
             ("SizeZ='2' SizeC='1' SizeT='2'", ""),
             (FOUR, "<TiffData IFD='9' PlaneCount='4'/>"),
             (FOUR, "<TiffData IFD='0' PlaneCount='3'/>"),
-            (FOUR, "<TiffData IFD='0' PlaneCount='18446744073709551615'/>"),
             (
                 FOUR,
                 "<TiffData><UUID FileName='a'>1</UUID></TiffData><TiffData><UUID FileName='b'/></TiffData>",

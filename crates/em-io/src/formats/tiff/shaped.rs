@@ -16,7 +16,7 @@ pub(super) struct Shaped {
     axes: Option<String>,
     /// Whether one directory stands for all planes, which lie behind each other.
     #[serde(default)]
-    pub truncate: bool,
+    pub truncated: bool,
 }
 
 /// The axes of an array's planes, and whether the samples of a page are the last of them.
@@ -37,7 +37,7 @@ impl Shaped {
         Some(Self {
             shape: shape.map(str::parse).collect::<Result<_, _>>().ok()?,
             axes: None,
-            truncate: false,
+            truncated: false,
         })
     }
 
