@@ -9,7 +9,7 @@ mod directory;
 mod fax;
 mod metadata;
 mod ome;
-mod ome_text;
+mod ome_xml;
 mod page;
 mod pages;
 mod pixels;

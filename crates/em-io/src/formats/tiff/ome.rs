@@ -3,19 +3,14 @@
 //! The elements are those of the OME data model 2016-06. Of several images the first is read.
 
 use super::axes::{Axes, Axis, not_a_stack};
-use super::description::unit_nm;
+use super::ome_xml;
 use crate::error::{Error, Result};
-use crate::formats::{DOUBLE_DIGITS, damaged, voxel_size};
+use crate::formats::damaged;
 use crate::{OpenOptions, limits};
-use quick_xml::XmlVersion;
-use quick_xml::events::{BytesStart, Event};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-
-/// The unit of a length that names none.
-const DEFAULT_UNIT: &str = "µm";
 
 /// The most bytes of a companion file that are read.
 const COMPANION_BYTES: u64 = 1 << 24;
@@ -27,30 +22,30 @@ pub(crate) const ONE_OF_FILES_NOTE: &str =
 /// What OME-XML says of the first image.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ome {
-    sections: usize,
-    channels: usize,
-    frames: usize,
+    pub sections: usize,
+    pub channels: usize,
+    pub frames: usize,
     /// The axes behind x and y as letters, the fastest first.
-    order: String,
+    pub order: String,
     /// The samples of a pixel that make one channel: 3 for colour.
-    samples_per_pixel: usize,
+    pub samples_per_pixel: usize,
     pub voxel_size_nm: Option<[f64; 3]>,
-    planes: Vec<Planes>,
+    pub planes: Vec<Planes>,
     /// The names of the files that the planes are in; a single one may have been renamed.
-    files: BTreeSet<String>,
-    images: usize,
+    pub files: BTreeSet<String>,
+    pub images: usize,
     /// The name of the file that has the metadata instead.
-    companion: Option<String>,
+    pub companion: Option<String>,
 }
 
 /// An element `TiffData`: planes in a row, in pages in a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Planes {
-    page: usize,
+pub(super) struct Planes {
+    pub page: usize,
     /// The z, the channel and the time of the first plane.
-    first: [usize; 3],
+    pub first: [usize; 3],
     /// `None` for all planes of the image.
-    count: Option<usize>,
+    pub count: Option<usize>,
 }
 
 impl Ome {
@@ -77,7 +72,7 @@ impl Ome {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self> {
-        parse(text.trim_end_matches('\0')).map_err(|error| Error::Damaged {
+        ome_xml::parse(text.trim_end_matches('\0')).map_err(|error| Error::Damaged {
             path: path.to_path_buf(),
             page: 0,
             // The error quotes the file, and an error is one line.
@@ -216,41 +211,6 @@ impl Ome {
         }
         Some(plane)
     }
-
-    fn take(&mut self, element: &BytesStart<'_>) -> Result<(), quick_xml::Error> {
-        match element.local_name().as_ref() {
-            "BinaryOnly" => self.companion = attribute(element, "MetadataFile")?,
-            "Image" => self.images += 1,
-            // Only what belongs to the first image.
-            _ if self.images != 1 => {}
-            "Pixels" => self.take_pixels(element)?,
-            "Channel" => {
-                self.samples_per_pixel = number(element, "SamplesPerPixel")?.unwrap_or(1).max(1);
-            }
-            "TiffData" => {
-                let page = number(element, "IFD")?;
-                let count = number(element, "PlaneCount")?.or(page.map(|_| 1));
-                let [z, c, t] = ["FirstZ", "FirstC", "FirstT"].map(|name| number(element, name));
-                let first = [z?.unwrap_or(0), c?.unwrap_or(0), t?.unwrap_or(0)];
-                self.planes.push(Planes { page: page.unwrap_or(0), first, count });
-            }
-            "UUID" => self.files.extend(attribute(element, "FileName")?),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn take_pixels(&mut self, element: &BytesStart<'_>) -> Result<(), quick_xml::Error> {
-        let size = |name| number(element, name).map(|size| size.unwrap_or(0));
-        (self.sections, self.channels, self.frames) = (size("SizeZ")?, size("SizeC")?, size("SizeT")?);
-        self.order = attribute(element, "DimensionOrder")?.unwrap_or_default();
-        let [z, y, x] = ["Z", "Y", "X"].map(|axis| length_nm(element, axis));
-        self.voxel_size_nm = match (z?, y?, x?) {
-            (Some(z), Some(y), Some(x)) => voxel_size([z, y, x], DOUBLE_DIGITS),
-            _ => None,
-        };
-        Ok(())
-    }
 }
 
 /// Reads a companion file, `None` where there is none that is text.
@@ -258,38 +218,6 @@ fn text_of(path: &Path) -> Option<String> {
     let mut text = String::new();
     File::open(path).ok()?.take(COMPANION_BYTES).read_to_string(&mut text).ok()?;
     Some(text)
-}
-
-fn parse(text: &str) -> Result<Ome, quick_xml::Error> {
-    let mut ome = Ome { samples_per_pixel: 1, ..Ome::default() };
-    let mut reader = quick_xml::Reader::from_str(text);
-    loop {
-        match reader.read_event()? {
-            Event::Start(element) | Event::Empty(element) => ome.take(&element)?,
-            Event::Eof => return Ok(ome),
-            _ => {}
-        }
-    }
-}
-
-fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<String>, quick_xml::Error> {
-    let Some(attribute) = element.try_get_attribute(name)? else {
-        return Ok(None);
-    };
-    Ok(Some(attribute.normalized_value(XmlVersion::Implicit1_0)?.into_owned()))
-}
-
-/// Reads a count; what is none is left out.
-fn number(element: &BytesStart<'_>, name: &str) -> Result<Option<usize>, quick_xml::Error> {
-    Ok(attribute(element, name)?.and_then(|text| text.trim().parse().ok()))
-}
-
-/// Reads `PhysicalSizeX` with `PhysicalSizeXUnit`.
-fn length_nm(element: &BytesStart<'_>, axis: &str) -> Result<Option<f64>, quick_xml::Error> {
-    let length = attribute(element, &format!("PhysicalSize{axis}"))?;
-    let unit = attribute(element, &format!("PhysicalSize{axis}Unit"))?;
-    let unit_nm = unit_nm(unit.as_deref().unwrap_or(DEFAULT_UNIT));
-    Ok(length.and_then(|text| Some(text.trim().parse::<f64>().ok()? * unit_nm?)))
 }
 
 #[cfg(test)]
