@@ -98,6 +98,19 @@ pub enum Error {
         expected: &'static str,
     },
 
+    /// The pixels are packed in a way that is not read.
+    #[error("page {page} of `{}` is compressed with {found}, expected {expected}", path.display())]
+    Compression {
+        /// The file.
+        path: PathBuf,
+        /// The page, counted from 0.
+        page: usize,
+        /// The name or number of the compression.
+        found: String,
+        /// Those that are read.
+        expected: &'static str,
+    },
+
     /// The pages are not one stack of sections.
     #[error("`{}` holds {found}, expected {expected}", path.display())]
     NotAStack {
@@ -107,6 +120,15 @@ pub enum Error {
         found: String,
         /// What would be a stack.
         expected: String,
+    },
+
+    /// A file in a folder of sections is a stack by itself.
+    #[error("`{}` holds {pages} pages, expected one page per file in a folder of sections", path.display())]
+    SeveralPages {
+        /// The file.
+        path: PathBuf,
+        /// Its number of pages.
+        pages: usize,
     },
 
     /// The file holds several stacks, and none was picked.
@@ -133,6 +155,15 @@ pub enum Error {
         index: usize,
         /// How many there are.
         count: usize,
+    },
+
+    /// Values were to be turned, of a type that has no white.
+    #[error("{} {found}, expected unsigned integers to turn black into white", voxels_of(path))]
+    CannotInvert {
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+        /// The type of the voxels.
+        found: crate::VoxelType,
     },
 
     /// A section has another size than the first one.

@@ -36,6 +36,23 @@ impl Error {
             Self::Unsupported { .. } => {
                 Some("convert it in Fiji: Image > Type > 8-bit, 16-bit or 32-bit, then save as TIFF".into())
             }
+            Self::EmptyFolder { found, .. } if found == "nothing" => {
+                Some("name a folder with one image per section, or a file".into())
+            }
+            Self::EmptyFolder { .. } => Some(
+                "save its images as PNG or TIFF, or name the file or folder that has them: Fiji's File > Import > \
+                 Image Sequence reads most kinds"
+                    .into(),
+            ),
+            Self::SeveralPages { path, .. } => {
+                Some(format!("name one file, if each is a stack of its own: `{}`", path.display()))
+            }
+            Self::CannotInvert { .. } => Some("read the values as they are stored".into()),
+            Self::Compression { .. } => Some(
+                "save it without compression or with deflate: in Fiji File > Save As > Tiff, in Python \
+                 tifffile.imwrite('new.tif', tifffile.imread('old.tif'), compression='zlib')"
+                    .into(),
+            ),
             Self::NotAStack { .. } => {
                 Some("save one channel of one time point as a stack: Image > Duplicate in Fiji".into())
             }

@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | multipage TIFF, BigTIFF | 8- to 64-bit integers, 16- to 64-bit float, strips and tiles | `.tif`: deflate, with ImageJ metadata |
 //! | ImageJ, Fiji | voxel size; stacks above 4 GB with one directory | as `.tif` |
-//! | OME-TIFF | one file, one channel; voxel size; pages where the XML says | `.ome.tif`: up to 32-bit integers, 32-bit float |
+//! | OME-TIFF | one file, or a folder of files of one page; a channel and time; voxel size | `.ome.tif`: up to 32-bit integers, 32-bit float |
 //! | MRC | modes 0, 1, 2, 6; both byte orders; voxel size | `.mrc`, `.rec`, `.map`, `.st`: modes 0, 1, 2, 6 |
 //! | NIfTI-1, NIfTI-2 | `.nii`, `.nii.gz`; voxel size; scaled values | no |
 //! | PNG, JPEG, with the feature `images` | one section | PNG, 8/16-bit unsigned |

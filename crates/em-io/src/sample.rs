@@ -61,9 +61,6 @@ pub trait Sample: Copy + Default + bytemuck::Pod {
     /// Replaces differences by values, each the sum of all up to it; integers wrap.
     fn add_up(voxels: &mut [Self]);
 
-    /// Takes what the decoder of TIFF delivers, where it is of this type.
-    fn from_tiff(decoded: tiff::decoder::DecodingResult) -> Option<Vec<Self>>;
-
     /// Takes the array out, where it is of this type.
     fn from_voxels(voxels: Voxels) -> Option<Array3<Self>>;
 
@@ -234,13 +231,6 @@ macro_rules! integer {
                 });
             }
 
-            fn from_tiff(decoded: tiff::decoder::DecodingResult) -> Option<Vec<Self>> {
-                match decoded {
-                    tiff::decoder::DecodingResult::$variant(samples) => Some(samples),
-                    _ => None,
-                }
-            }
-
             fn luma(red: Self, green: Self, blue: Self) -> Self {
                 $luma(red, green, blue)
             }
@@ -300,18 +290,6 @@ impl Sample for f32 {
             *voxel += sum;
             *voxel
         });
-    }
-
-    fn from_tiff(decoded: tiff::decoder::DecodingResult) -> Option<Vec<Self>> {
-        use tiff::decoder::DecodingResult;
-        match decoded {
-            DecodingResult::F32(samples) => Some(samples),
-            // All 16-bit floats are 32-bit ones, too.
-            DecodingResult::F16(samples) => Some(samples.into_iter().map(f32::from).collect()),
-            // The volume has a note of it.
-            DecodingResult::F64(samples) => Some(samples.into_iter().map(|v| v as f32).collect()),
-            _ => None,
-        }
     }
 
     fn luma(red: Self, green: Self, blue: Self) -> Self {

@@ -77,6 +77,12 @@ impl Volume {
         Self { info, source: Box::new(source) }
     }
 
+    /// Adds what a user should know.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        self.info.notes.push(note.to_owned());
+        self
+    }
+
     /// Returns all that is known of the volume before it is read.
     pub fn info(&self) -> &VolumeInfo {
         &self.info

@@ -111,6 +111,84 @@ fn white_is_zero_is_inverted_and_said_aloud() {
 }
 
 #[test]
+fn white_is_zero_changes_no_number_but_those_of_pictures() {
+    check("mask-of-tifffile.tif", &of(SHAPE, |z, y, x| if u8_at(z, y, x) > 127 { 255_u8 } else { 0 }));
+    check("white-is-zero-float.tif", &of(SHAPE, f32_at));
+    for name in ["mask-of-tifffile.tif", "white-is-zero-float.tif"] {
+        let last = open(name).notes().last().cloned().unwrap_or_default();
+        assert_eq!(last, "not inverted, though the file shows 0 as white: values are as stored", "{name}");
+    }
+}
+
+#[test]
+fn who_asks_decides_whether_values_are_turned() {
+    let with = |name, invert| {
+        let options = em_io::OpenOptions { invert: Some(invert), ..em_io::OpenOptions::default() };
+        options.open(fixture(name)).and_then(|volume| volume.read_all())
+    };
+    let (stored, turned) = (of(SHAPE, |z, y, x| 255 - u8_at(z, y, x)), of(SHAPE, u8_at));
+    assert_eq!(with("white-is-zero.tif", false).unwrap(), stored);
+    assert_eq!(with("white-is-zero.tif", true).unwrap(), turned);
+    assert_eq!(with("plain.tif", true).unwrap(), stored);
+    assert!(matches!(with("float.tif", true), Err(em_io::Error::CannotInvert { .. })));
+    assert!(matches!(with("float.mrc", true), Err(em_io::Error::CannotInvert { .. })));
+}
+
+#[test]
+fn bits_that_are_stored_in_reverse_are_reversed_before_they_are_unpacked() {
+    for name in ["fill-order.tif", "fill-order-lzw.tif", "fill-order-deflate.tif"] {
+        check(name, &of([1, SHAPE[1], SHAPE[2]], u16_at));
+    }
+}
+
+#[test]
+fn masks_of_fax_machines_are_what_pillow_was_given() {
+    let expected = of([1, 61, 75], |z, y, x| if u8_at(z, y, x) > 127 { 255_u8 } else { 0 });
+    for name in ["rle", "group-3", "group-3-2d", "group-4", "group-4-reversed", "rle-white"] {
+        check(&format!("fax-{name}.tif"), &expected);
+    }
+}
+
+#[test]
+fn palettes_give_indices_where_they_are_no_scale_of_greys() {
+    let note = "a palette's indices are read, not its colours";
+    check("palette.tif", &of([1, SHAPE[1], SHAPE[2]], u8_at));
+    assert_eq!(open("palette.tif").notes(), [note]);
+    #[cfg(feature = "images")]
+    {
+        check("labels-with-palette.png", &of([1, SHAPE[1], SHAPE[2]], |z, y, x| u8_at(z, y, x) % 5));
+        assert_eq!(open("labels-with-palette.png").notes(), [note]);
+        assert!(open("palette.png").notes().is_empty());
+    }
+}
+
+#[test]
+fn axes_that_tifffile_tells_are_followed() {
+    check("sections-of-tifffile.tif", &of(SHAPE, u16_at));
+    check("one-directory-of-tifffile.tif", &of(SHAPE, u16_at));
+    let of_channel = |name, channel| {
+        let options = em_io::OpenOptions { channel, ..em_io::OpenOptions::default() };
+        options.open(fixture(name)).and_then(|volume| volume.read_all())
+    };
+    assert_eq!(of_channel("channels-of-tifffile.tif", Some(0)).unwrap(), of(SHAPE, u8_at));
+    assert_eq!(
+        of_channel("channels-of-tifffile.tif", Some(1)).unwrap(),
+        of(SHAPE, |z, y, x| 255 - u8_at(z, y, x))
+    );
+    assert_eq!(
+        of_channel("samples-of-tifffile.tif", Some(5)).unwrap(),
+        of([1, SHAPE[1], SHAPE[2]], |_, y, x| u8_at(5, y, x))
+    );
+    for name in ["channels-of-tifffile.tif", "samples-of-tifffile.tif"] {
+        let refused = of_channel(name, None).unwrap_err();
+        assert!(
+            matches!(refused, em_io::Error::SeveralParts { part: em_io::Part::Channel, .. }),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn colour_is_read_as_grey_and_said_aloud() {
     let expected = of(SHAPE, |z, y, x| luma(u8_at)(z, y, x) as u8);
     for name in ["rgb.tif", "rgb-planar.tif", "rgba.tif"] {

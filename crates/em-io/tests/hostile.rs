@@ -8,9 +8,10 @@
 mod common;
 mod damage;
 
-use common::fixture;
+use common::{fixture, tiff, u8_at};
 use damage::{random, survive};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::tempdir;
@@ -116,6 +117,63 @@ fn spliced_bytes() {
             }
         }
     });
+}
+
+/// A file and the part of it that a checksum covers.
+fn files_with_checksums() -> Vec<(&'static str, Vec<u8>, std::ops::Range<usize>)> {
+    let pixels: Vec<u8> = (0..1200).map(|at| u8_at(0, at / 40, at % 40)).collect();
+    let strip_of = |packed: Vec<u8>, compression| {
+        let page = tiff::page(40, 30, &packed, &[(259, tiff::Value::Long(compression))]);
+        // The strip is behind the header.
+        (tiff::file(&[page]), 8..8 + packed.len())
+    };
+    let mut deflate = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    deflate.write_all(&pixels).unwrap();
+    let mut zstandard = zstd::Encoder::new(Vec::new(), 3).unwrap();
+    zstandard.include_checksum(true).unwrap();
+    zstandard.write_all(&pixels).unwrap();
+    let (deflated, deflate_strip) = strip_of(deflate.finish().unwrap(), 8);
+    let (zstandard, zstandard_strip) = strip_of(zstandard.finish().unwrap(), 50000);
+    let gzip = fs::read(fixture("grey.nii.gz")).unwrap();
+    let gzip_part = 0..gzip.len();
+    let mut files = vec![
+        ("a.tif", deflated, deflate_strip),
+        ("b.tif", zstandard, zstandard_strip),
+        ("c.nii.gz", gzip, gzip_part),
+    ];
+    if cfg!(feature = "images") {
+        for (name, fixture_name) in
+            [("d.png", "grey.png"), ("e.png", "rgb.png"), ("f.png", "labels-with-palette.png")]
+        {
+            let png = fs::read(fixture(fixture_name)).unwrap();
+            let part = 0..png.len();
+            files.push((name, png, part));
+        }
+    }
+    files
+}
+
+#[test]
+fn what_a_checksum_covers_is_read_as_it_was_or_not_at_all() {
+    let folder = tempdir().unwrap();
+    for (name, bytes, part) in files_with_checksums() {
+        let path = folder.path().join(name);
+        fs::write(&path, &bytes).unwrap();
+        let sound = em_io::open(&path).unwrap().read_all().unwrap();
+        for at in part {
+            for bit in [0, 3, 7] {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= 1 << bit;
+                fs::write(&path, &damaged).unwrap();
+                if let Ok(voxels) = em_io::open(&path).and_then(|volume| volume.read_all()) {
+                    assert!(
+                        voxels == sound,
+                        "bit {bit} of byte {at} of {name} changes voxels without an error"
+                    );
+                }
+            }
+        }
+    }
 }
 
 /// The voxels, or the error without the name of the file, which differs.

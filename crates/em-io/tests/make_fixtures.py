@@ -7,6 +7,7 @@ voxels from the formulas of `voxels` below, so that a file and its test cannot d
 """
 
 import gzip
+import struct
 from pathlib import Path
 
 import h5py
@@ -14,7 +15,7 @@ import mrcfile
 import nibabel
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 OUT = Path(__file__).resolve().parents[3] / "fixtures" / "em-io"
 SHAPE = (3, 13, 17)
@@ -93,14 +94,58 @@ def tiffs():
     half = (grey * 0.25 - 20).astype(np.float16)
     write("half.tif", half, photometric="minisblack", byteorder=">")
     write("half-predictor.tif", half, photometric="minisblack", tile=(16, 16), compression="deflate", predictor=3)
+    colours = np.random.default_rng(0).integers(0, 2**16, (3, 256)).astype(np.uint16)
+    write("palette.tif", grey[:1], photometric="palette", colormap=colours)
     # What is refused, each with its own message.
-    write("palette.tif", grey[:1], photometric="palette", colormap=np.zeros((3, 256), np.uint16))
     with tifffile.TiffWriter(OUT / "sizes.tif") as tif:
         for page in (grey[0], grey[1], grey[2, :5]):
             tif.write(page, photometric="minisblack", metadata=None, software=False)
     with tifffile.TiffWriter(OUT / "pyramid.tif") as tif:
         tif.write(grey[0], photometric="minisblack", metadata=None, software=False)
         tif.write(grey[0, ::2, ::2], photometric="minisblack", subfiletype=1, metadata=None, software=False)
+
+
+def stored_as_said():
+    """Files whose stored numbers, bits or axes are not what a first look takes them for."""
+    grey, wide = voxels(), voxels(dtype=np.uint16)
+    # The description and the name of the program tell that tifffile wrote these.
+    tifffile.imwrite(OUT / "mask-of-tifffile.tif", grey > 127)
+    tifffile.imwrite(OUT / "sections-of-tifffile.tif", wide)
+    tifffile.imwrite(OUT / "channels-of-tifffile.tif", np.stack([grey, 255 - grey], 1), photometric="minisblack", metadata={"axes": "ZCYX"})
+    tifffile.imwrite(OUT / "samples-of-tifffile.tif", np.moveaxis(voxels((6, 13, 17)), 0, -1), photometric="minisblack", planarconfig="contig", compression="deflate", predictor=True)
+    tifffile.imwrite(OUT / "one-directory-of-tifffile.tif", wide, photometric="minisblack", truncate=True)
+    write("white-is-zero-float.tif", voxels(dtype=np.float32), photometric="miniswhite")
+    for name, options in {"": {}, "-lzw": {"compression": "lzw"}, "-deflate": {"compression": "deflate"}}.items():
+        write(f"fill-order{name}.tif", wide[:1], photometric="minisblack", software="replaced", **options)
+        reverse_bits(OUT / f"fill-order{name}.tif")
+    mask = voxels((1, 61, 75))[0] > 127
+    for name, compression, tags in [
+        ("rle", "tiff_ccitt", {}),
+        ("group-3", "group3", {}),
+        ("group-3-2d", "group3", {292: 5}),
+        ("group-4", "group4", {}),
+        ("group-4-reversed", "group4", {266: 2}),
+        ("rle-white", "tiff_ccitt", {262: 0, 266: 2}),
+    ]:
+        directory = TiffImagePlugin.ImageFileDirectory_v2()
+        for tag, value in tags.items():
+            directory[tag] = value
+        Image.fromarray(mask).save(OUT / f"fax-{name}.tif", compression=compression, tiffinfo=directory)
+    labels = Image.fromarray(grey[0] % 5, "P")
+    labels.putpalette([0, 0, 0, 200, 0, 0, 0, 200, 0, 0, 0, 200, 255, 255, 255])
+    labels.save(OUT / "labels-with-palette.png")
+
+
+def reverse_bits(path):
+    """Turns the bits of the strip round, and puts FillOrder 2 in the place of the tag Software, as tifffile writes none."""
+    contents = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tif:
+        page = tif.pages[0]
+        strip = slice(page.dataoffsets[0], page.dataoffsets[0] + page.databytecounts[0])
+        software = page.tags["Software"].offset
+    contents[strip] = (int(f"{byte:08b}"[::-1], 2) for byte in contents[strip])
+    contents[software : software + 12] = struct.pack("<HHIHH", 266, 3, 1, 2, 0)
+    path.write_bytes(contents)
 
 
 def imagej_in_one_piece():
@@ -230,6 +275,7 @@ def hdf5s():
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     tiffs()
+    stored_as_said()
     imagej_in_one_piece()
     ome()
     images()

@@ -5,8 +5,9 @@ use crate::Volume;
 use crate::error::{Error, Result};
 use crate::formats::open::open_file;
 use crate::formats::source::{Source, VolumeInfo};
+use crate::formats::tiff::ONE_OF_FILES_NOTE;
 use crate::sample::{Voxel, match_voxel_type};
-use crate::{OpenOptions, Roi, VoxelType, Voxels, limits};
+use crate::{OpenOptions, Roi, VoxelSize, VoxelType, Voxels, limits};
 use ndarray::Array3;
 use rayon::prelude::*;
 use std::cmp::Ordering;
@@ -20,19 +21,18 @@ const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "tif", "tiff"];
 const NAMED_FILES: usize = 3;
 
 /// Opens a folder of images as a volume, one section per file.
-pub(crate) fn open(path: &Path) -> Result<Volume> {
+///
+/// What is picked is picked from each file.
+pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Volume> {
     let (images, others) = list(path)?;
     let sections = images
         .par_iter()
-        .map(|image| open_section(image))
+        .map(|image| open_section(image, options))
         .collect::<Vec<_>>()
         .into_iter()
         .collect::<Result<Vec<_>>>()?;
     let [first, ..] = sections.as_slice() else {
-        return Err(Error::EmptyFolder {
-            path: path.to_path_buf(),
-            found: if others.is_empty() { "nothing".into() } else { summary(&others) },
-        });
+        return Err(Error::EmptyFolder { path: path.to_path_buf(), found: what_else(&others) });
     };
     for (section, image) in sections.iter().zip(&images) {
         check_alike(image, section, first)?;
@@ -44,7 +44,7 @@ pub(crate) fn open(path: &Path) -> Result<Volume> {
         voxel_type: first.voxel_type(),
         voxel_size_nm: first.voxel_size_nm(),
         format: "image folder",
-        notes: notes(&sections, &others),
+        notes: notes(&sections, &images, &others),
         orientation: None,
         section_names: Some(images.iter().map(|image| stem_of(image)).collect()),
     };
@@ -85,15 +85,11 @@ fn stem_of(path: &Path) -> String {
     stem.strip_suffix(".ome").map_or(stem.clone(), str::to_owned)
 }
 
-fn open_section(path: &Path) -> Result<Volume> {
-    let section = open_file(path, OpenOptions::default())?;
+fn open_section(path: &Path, options: OpenOptions) -> Result<Volume> {
+    let section = open_file(path, options)?;
     match section.shape()[0] {
         1 => Ok(section),
-        pages => Err(Error::NotAStack {
-            path: path.to_path_buf(),
-            found: format!("{pages} pages"),
-            expected: "one page per file in a folder of sections".into(),
-        }),
+        pages => Err(Error::SeveralPages { path: path.to_path_buf(), pages }),
     }
 }
 
@@ -117,17 +113,62 @@ fn check_type(path: &Path, found: VoxelType, expected: VoxelType) -> Result<()> 
 }
 
 /// One note for all skipped files, and each note of the sections once.
-fn notes(sections: &[Volume], others: &[String]) -> Vec<String> {
+fn notes(sections: &[Volume], images: &[PathBuf], others: &[String]) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     if !others.is_empty() {
         notes.push(format!("skipped {}", summary(others)));
     }
+    notes.extend(other_size(sections, images));
     for note in sections.iter().flat_map(Volume::notes) {
-        if !notes.contains(note) {
+        // What one file lacks, the others have.
+        if note != ONE_OF_FILES_NOTE && !notes.contains(note) {
             notes.push(note.clone());
         }
     }
     notes
+}
+
+/// Says which sections were written in another voxel size than the first.
+fn other_size(sections: &[Volume], images: &[PathBuf]) -> Option<String> {
+    let first = sections.first()?.voxel_size();
+    let differs = |section: &Volume| match (first, section.voxel_size()) {
+        (Some(first), Some(size)) => !first.is_same_as(size),
+        (first, size) => first.is_some() != size.is_some(),
+    };
+    let odd: Vec<_> = sections.iter().zip(images).filter(|(section, _)| differs(section)).collect();
+    let (section, image) = *odd.first()?;
+    let shown = |size: Option<VoxelSize>| size.map_or("unknown".into(), |size| size.to_string());
+    let others = if odd.len() > 1 { format!(" and {} others", odd.len() - 1) } else { String::new() };
+    let (size, name) = (shown(section.voxel_size()), name_of(image));
+    Some(format!(
+        "the voxel size of `{name}`{others} is {size}, that of the first file is taken: {}",
+        shown(first)
+    ))
+}
+
+/// Kinds of images that are not read, by their extensions.
+const OTHER_KINDS: [(&str, &str); 10] = [
+    ("bmp", "Windows bitmaps"),
+    ("gif", "GIF images"),
+    ("webp", "WebP images"),
+    ("jp2", "JPEG 2000 images"),
+    ("jxl", "JPEG XL images"),
+    ("dm3", "files of DigitalMicrograph"),
+    ("dm4", "files of DigitalMicrograph"),
+    ("ser", "files of TIA"),
+    ("czi", "files of ZEN"),
+    ("heic", "HEIC images"),
+];
+
+/// Says what a folder without images holds.
+fn what_else(others: &[String]) -> String {
+    let extension = |name: &String| name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
+    let known = |name| OTHER_KINDS.iter().find(|(kind, _)| extension(name).as_deref() == Some(*kind));
+    match others.iter().find_map(known) {
+        _ if others.is_empty() => "nothing".into(),
+        Some((_, kind)) => format!("{kind}, which are not read ({})", summary(others)),
+        None => summary(others),
+    }
 }
 
 /// Counts and names files: `2 other files: .DS_Store, Thumbs.db`.

@@ -1,19 +1,24 @@
 //! The file formats, one module each, and what they share.
 
 mod absent;
+pub(crate) mod bits;
 pub(crate) mod folder;
 pub(crate) mod hdf5;
 #[cfg(feature = "images")]
 pub(crate) mod image_file;
+#[cfg_attr(not(feature = "images"), expect(dead_code, reason = "only PNG and JPEG files use all of it"))]
+pub(crate) mod jpeg;
 pub(crate) mod mrc;
 pub(crate) mod nifti;
 mod open;
+pub(crate) mod palette;
 #[cfg(feature = "images")]
 pub(crate) mod png;
 pub(crate) mod raw;
 pub(crate) mod sink;
 pub(crate) mod source;
 pub(crate) mod tiff;
+pub(crate) mod values;
 #[cfg(feature = "zarr")]
 pub(crate) mod zarr;
 pub(crate) mod zarr_paths;

@@ -1,8 +1,9 @@
 //! Opens a volume: it picks the reader by the path and by the file's first bytes.
 
+use super::values::invert;
 use super::{folder, hdf5, image_file, mrc, nifti, tiff, zarr, zarr_paths};
 use crate::error::{Error, Result};
-use crate::{OpenOptions, Volume, limits};
+use crate::{OpenOptions, Part, Volume, limits};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -31,26 +32,42 @@ pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
 pub(crate) fn open_with(path: &Path, options: OpenOptions) -> Result<Volume> {
     if path.is_dir() {
         if zarr_paths::is_zarr(path) {
-            return zarr::open(path);
+            check_parts(path, options, &[])?;
+            return inverted_if_asked(zarr::open(path)?, options);
         }
-        return folder::open(path);
+        return folder::open(path, options);
     }
     if let Some((file, dataset)) = hdf5::split(path) {
-        return hdf5::open(&file, Some(&dataset));
+        check_parts(path, options, &[])?;
+        return inverted_if_asked(hdf5::open(&file, Some(&dataset))?, options);
     }
     open_file(path, options)
 }
 
 /// Opens a single file.
-pub(super) fn open_file(path: &Path, _options: OpenOptions) -> Result<Volume> {
-    match signature(path)? {
-        Signature::Tiff => tiff::open(path),
+pub(super) fn open_file(path: &Path, options: OpenOptions) -> Result<Volume> {
+    let signature = signature(path)?;
+    check_parts(path, options, signature.parts())?;
+    let volume = match signature {
+        // It may turn values by itself, and is told whether to.
+        Signature::Tiff => return tiff::open(path, options),
         Signature::Image(kind) => image_file::open(path, kind),
         Signature::Mrc => mrc::open(path),
         Signature::Nifti => nifti::open(path),
         Signature::CompressedNifti => nifti::open_compressed(path),
         Signature::Hdf5 => hdf5::open(path, None),
-    }
+    };
+    inverted_if_asked(volume?, options)
+}
+
+/// Refuses all but the first of the parts of which the format has one, those that are not among `several`.
+fn check_parts(path: &Path, options: OpenOptions, several: &[Part]) -> Result<()> {
+    let single = Part::ALL.into_iter().filter(|part| !several.contains(part));
+    single.into_iter().try_for_each(|part| options.pick(path, part, 1, String::new).map(drop))
+}
+
+fn inverted_if_asked(volume: Volume, options: OpenOptions) -> Result<Volume> {
+    if options.invert == Some(true) { invert(volume, "values turned, as asked for") } else { Ok(volume) }
 }
 
 /// The two kinds of images that are one section.
@@ -78,6 +95,16 @@ enum Signature {
     Nifti,
     CompressedNifti,
     Hdf5,
+}
+
+impl Signature {
+    /// The parts of which a file of this kind may hold several.
+    fn parts(self) -> &'static [Part] {
+        match self {
+            Self::Tiff => &[Part::Channel, Part::Time],
+            _ => &[],
+        }
+    }
 }
 
 /// The first bytes that tell the kind of a file: NIfTI has its letters at the end of a header.

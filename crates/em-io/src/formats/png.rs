@@ -6,8 +6,7 @@ use crate::atomic::{AtomicFile, AtomicFolder};
 use crate::error::{Error, Result};
 use crate::formats::sink::{Sink, cannot_write};
 use crate::{VoxelType, Voxels};
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder};
+use png::{BitDepth, ColorType, Compression, Encoder, Filter};
 use rayon::prelude::*;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -97,12 +96,20 @@ impl Sink for PngFolder {
 fn encode(path: &Path, sections: &Voxels, z: usize) -> Result<Vec<u8>> {
     let [_, height, width] = sections.shape();
     // `check_type` has let only these two pass.
-    let color =
-        if sections.voxel_type() == VoxelType::U16 { ExtendedColorType::L16 } else { ExtendedColorType::L8 };
+    let depth = if sections.voxel_type() == VoxelType::U16 { BitDepth::Sixteen } else { BitDepth::Eight };
+    let mut bytes = bytes_of_rows(sections, z, 0..height);
+    if depth == BitDepth::Sixteen && cfg!(target_endian = "little") {
+        // PNG stores the high byte first.
+        bytes.as_chunks_mut::<2>().0.iter_mut().for_each(|sample| sample.reverse());
+    }
     let side = |side| u32::try_from(side).unwrap_or(u32::MAX);
     let mut png = Vec::new();
-    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Sub)
-        .write_image(&bytes_of_rows(sections, z, 0..height), side(width), side(height), color)
-        .map_err(|error| Error::io("encode", path)(std::io::Error::other(error)))?;
+    let mut encoder = Encoder::new(&mut png, side(width), side(height));
+    encoder.set_color(ColorType::Grayscale);
+    encoder.set_depth(depth);
+    encoder.set_compression(Compression::Fast);
+    encoder.set_filter(Filter::Sub);
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&bytes));
+    written.map_err(|error| Error::io("encode", path)(std::io::Error::other(error)))?;
     Ok(png)
 }

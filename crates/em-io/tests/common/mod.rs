@@ -1,6 +1,8 @@
 //! The formulas of `make_fixtures.py`, and where its files are.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod tiff;
+
 use em_io::{Volume, Voxels};
 use ndarray::Array3;
 use std::path::{Path, PathBuf};

@@ -72,9 +72,10 @@ fn check_error(error: &Error, path: &Path, what: &str) {
     let reason = |words: &str| words.chars().filter(|letter| letter.is_alphabetic()).count() > 8;
     let is_clear = match error {
         Error::Damaged { .. } => text.contains("page ") && source.as_deref().is_some_and(reason),
-        Error::Truncated { .. } | Error::TooLarge { .. } | Error::Unsupported { .. } => {
-            text.contains("page ")
-        }
+        Error::Truncated { .. }
+        | Error::TooLarge { .. }
+        | Error::Unsupported { .. }
+        | Error::Compression { .. } => text.contains("page "),
         // The path is that of the metadata or of the chunk, in the folder.
         Error::Metadata { path: at, found, expected } => {
             at.starts_with(path) && !found.is_empty() && !expected.is_empty()
@@ -87,6 +88,8 @@ fn check_error(error: &Error, path: &Path, what: &str) {
         Error::UnknownFormat { .. }
         | Error::NotBuiltIn { .. }
         | Error::NotAStack { .. }
+        | Error::SeveralPages { .. }
+        | Error::SeveralParts { .. }
         | Error::TooManySections { .. }
         | Error::OutOfMemory { .. }
         | Error::SizeMismatch { .. }

@@ -1,60 +1,71 @@
-//! Stacks that ImageJ writes with a single directory: above 4 GB, the sections follow the first one.
+//! Voxels that lie in the file as they are, one after another: uncompressed pages, and the stacks
+//! of one directory that ImageJ writes above 4 GB and tifffile with `truncate`.
 
-use super::page::{Page, Pixels};
+use super::directory::{Directory, Tiff, tag};
+use super::page::{Page, Pixels, number};
 use crate::VoxelType;
+use crate::error::Result;
 use crate::formats::raw::{RawVoxels, Stored};
-use crate::sample::Endian;
-use std::io::{Read, Seek};
-use std::path::Path;
-use tiff::decoder::Decoder;
-use tiff::tags::{ByteOrder, CompressionMethod, PhotometricInterpretation, Tag};
 
-/// Returns where the `sections` are, if the decoder's page is uncompressed and lies in one piece.
-pub(super) fn sections<R: Read + Seek>(
-    path: &Path,
-    decoder: &mut Decoder<R>,
+/// Returns where the voxels of a page are, if it is uncompressed and its strips follow each other.
+pub(super) fn page(tiff: &mut Tiff, directory: &Directory, page: &Page) -> Result<Option<RawVoxels>> {
+    let raw = sections(tiff, directory, page, 1)?;
+    let lengths = tiff.numbers(directory, tag::STRIP_BYTE_COUNTS)?.unwrap_or_default();
+    let sum = lengths.iter().fold(0_u64, |sum, &length| sum.saturating_add(length));
+    // Strips that say that they are shorter than their rows are for `Chunks` to refuse.
+    Ok(raw.filter(|raw| lengths == [0] || sum >= raw.end() - raw.start))
+}
+
+/// Returns where `sections` are of which the directory describes the first.
+pub(super) fn sections(
+    tiff: &mut Tiff,
+    directory: &Directory,
     page: &Page,
     sections: usize,
-) -> Option<RawVoxels> {
-    let mut tag = |tag| decoder.find_tag_unsigned::<u16>(tag).ok().flatten();
+) -> Result<Option<RawVoxels>> {
     let is_half = page.bits == 16 && page.voxel_type == VoxelType::F32;
-    let plain = page.pixels == Pixels::Grey
+    let is_plain = page.pixels == Pixels::Grey
         && !is_half
-        && tag(Tag::Predictor).is_none_or(|value| value == 1)
-        && tag(Tag::Compression).is_none_or(|value| value == CompressionMethod::None.to_u16())
-        && tag(Tag::PhotometricInterpretation) == Some(PhotometricInterpretation::BlackIsZero.to_u16());
-    let raw = RawVoxels {
-        path: path.to_path_buf(),
-        start: one_piece(decoder, page)?,
+        && number(tiff, directory, tag::PREDICTOR, 1)? == 1
+        && number(tiff, directory, tag::COMPRESSION, 1)? == 1
+        && number(tiff, directory, tag::FILL_ORDER, 1)? == 1;
+    if !is_plain {
+        return Ok(None);
+    }
+    let Some(start) = one_piece(tiff, directory, page)? else {
+        return Ok(None);
+    };
+    Ok(Some(RawVoxels {
+        path: tiff.path.clone(),
+        start,
         shape: [sections, page.size[0], page.size[1]],
         stored: if page.is_double() { Stored::F64 } else { Stored::As(page.voxel_type) },
-        endian: match decoder.byte_order() {
-            ByteOrder::LittleEndian => Endian::Little,
-            ByteOrder::BigEndian => Endian::Big,
-        },
+        endian: tiff.endian,
         rescale: None,
-    };
-    (plain && raw.voxel_type() == page.voxel_type).then_some(raw)
+    }))
 }
 
 /// Returns the start of the page's strips, if they follow each other and are as long as their rows.
-fn one_piece<R: Read + Seek>(decoder: &mut Decoder<R>, page: &Page) -> Option<u64> {
-    let mut values = |tag| decoder.find_tag_unsigned_vec::<u64>(tag).ok().flatten();
-    let (starts, lengths) = (values(Tag::StripOffsets)?, values(Tag::StripByteCounts)?);
-    let first = starts.first().copied();
+fn one_piece(tiff: &mut Tiff, directory: &Directory, page: &Page) -> Result<Option<u64>> {
+    let starts = tiff.numbers(directory, tag::STRIP_OFFSETS)?.unwrap_or_default();
+    let lengths = tiff.numbers(directory, tag::STRIP_BYTE_COUNTS)?.unwrap_or_default();
+    let Some(&first) = starts.first() else {
+        return Ok(None);
+    };
     if starts.len() == 1 {
-        // ImageJ's stacks state the length of a section, of all, or what is left of it in 32 bits.
-        return first;
+        // Stacks of one directory state the length of a section, of all, or what is left of it in 32 bits.
+        return Ok(Some(first));
     }
-    let row_bytes = page.size[1].checked_mul(usize::from(page.bits) / 8)? as u64;
-    let strip_bytes = u64::from(decoder.chunk_dimensions().1).checked_mul(row_bytes)?;
-    let mut left = (page.size[0] as u64).checked_mul(row_bytes)?;
-    let mut next = first?;
+    let row_bytes = page.size[1].saturating_mul(page.bits / 8) as u64;
+    let rows = number(tiff, directory, tag::ROWS_PER_STRIP, page.size[0])?;
+    let strip_bytes = row_bytes.saturating_mul(rows as u64);
+    let mut left = row_bytes.saturating_mul(page.size[0] as u64);
+    let mut next = first;
     for (start, length) in starts.into_iter().zip(lengths) {
         if start != next || length != strip_bytes.min(left) {
-            return None;
+            return Ok(None);
         }
-        (next, left) = (start.checked_add(length)?, left - length);
+        (next, left) = (start.saturating_add(length), left - length);
     }
-    first
+    Ok((left == 0).then_some(first))
 }

@@ -1,44 +1,51 @@
 //! OME-XML in the tag `ImageDescription`: how pages make a stack, and the voxel size.
 //!
-//! The elements are those of the OME data model 2016-06. Of several images the first is read. Only
-//! z (or only time) may be longer than 1, so that `DimensionOrder` changes nothing.
+//! The elements are those of the OME data model 2016-06. Of several images the first is read.
 
-use super::description::{not_a_stack, unit_nm};
-use crate::VolumeSpec;
+use super::axes::{Axes, Axis, not_a_stack};
+use super::ome_xml;
 use crate::error::{Error, Result};
-use crate::formats::{DOUBLE_DIGITS, damaged, voxel_size};
-use crate::{VoxelType, limits};
-use quick_xml::XmlVersion;
-use quick_xml::events::{BytesStart, Event};
+use crate::formats::damaged;
+use crate::{OpenOptions, limits};
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-/// The unit of a length that names none.
-const DEFAULT_UNIT: &str = "µm";
+/// The most bytes of a companion file that are read.
+const COMPANION_BYTES: u64 = 1 << 24;
+
+/// A note on a file of one page that is one of several; a folder has the others.
+pub(crate) const ONE_OF_FILES_NOTE: &str =
+    "one file of an OME-TIFF in several: only its own page is read, and a folder of them is a stack";
 
 /// What OME-XML says of the first image.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ome {
-    sections: usize,
-    channels: usize,
-    frames: usize,
+    pub sections: usize,
+    pub channels: usize,
+    pub frames: usize,
+    /// The axes behind x and y as letters, the fastest first.
+    pub order: String,
     /// The samples of a pixel that make one channel: 3 for colour.
-    samples_per_pixel: usize,
+    pub samples_per_pixel: usize,
     pub voxel_size_nm: Option<[f64; 3]>,
-    planes: Vec<Planes>,
+    pub planes: Vec<Planes>,
     /// The names of the files that the planes are in; a single one may have been renamed.
-    files: BTreeSet<String>,
-    images: usize,
+    pub files: BTreeSet<String>,
+    pub images: usize,
+    /// The name of the file that has the metadata instead.
+    pub companion: Option<String>,
 }
 
 /// An element `TiffData`: planes in a row, in pages in a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Planes {
-    page: usize,
-    /// The z, or the time, of the first plane.
-    section: usize,
+pub(super) struct Planes {
+    pub page: usize,
+    /// The z, the channel and the time of the first plane.
+    pub first: [usize; 3],
     /// `None` for all planes of the image.
-    count: Option<usize>,
+    pub count: Option<usize>,
 }
 
 impl Ome {
@@ -48,200 +55,169 @@ impl Ome {
         (start.starts_with("<?xml") || start.starts_with("<OME")) && text.contains("OME")
     }
 
-    /// Reads OME-XML. Entities that it defines are not followed.
-    pub(super) fn parse(path: &Path, text: &str) -> Result<Self> {
-        let ome = read(text.trim_end_matches('\0')).map_err(|error| Error::Damaged {
-            path: path.to_path_buf(),
-            page: 0,
-            // The error quotes the file, and an error is one line.
-            source: format!("its OME-XML is not sound: {error}").replace(char::is_control, " ").into(),
-        })?;
-        if [ome.sections, ome.channels, ome.frames].contains(&0) {
+    /// Reads OME-XML, and the companion file that it names. Entities that it defines are not followed.
+    pub(super) fn read(path: &Path, text: &str) -> Result<Self> {
+        let mut ome = Self::parse(path, text)?;
+        if let Some(name) = ome.companion.as_deref() {
+            // A name, not a path: nothing outside the folder is opened.
+            let beside = Path::new(name).file_name().map(|name| path.with_file_name(name));
+            let companion = beside.and_then(|beside| text_of(&beside)).filter(|text| Self::is(text));
+            if let Some(whole) = companion.and_then(|text| Self::parse(path, &text).ok()) {
+                ome.voxel_size_nm = whole.voxel_size_nm;
+            }
+        } else if [ome.sections, ome.channels, ome.frames].contains(&0) {
             return Err(damaged(path, "its OME-XML has no Pixels with SizeZ, SizeC and SizeT".into()));
         }
         Ok(ome)
     }
 
+    fn parse(path: &Path, text: &str) -> Result<Self> {
+        ome_xml::parse(text.trim_end_matches('\0')).map_err(|error| Error::Damaged {
+            path: path.to_path_buf(),
+            page: 0,
+            // The error quotes the file, and an error is one line.
+            source: format!("its OME-XML is not sound: {error}").replace(char::is_control, " ").into(),
+        })
+    }
+
+    /// Tells whether it says where planes are: not where that is in a companion file.
+    pub(super) fn has_planes(&self) -> bool {
+        self.companion.is_none()
+    }
+
     /// Returns what a user should know of the way the file is read.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.frames > 1 {
-            notes.push("time points read as sections".into());
-        }
         match self.images {
             0 | 1 => {}
             2 => notes.push("a second image of the OME-TIFF left out".into()),
             images => notes.push(format!("{} further images of the OME-TIFF left out", images - 1)),
         }
+        if let Some(companion) = &self.companion {
+            let size =
+                if self.voxel_size_nm.is_some() { "the voxel size is from" } else { "no voxel size from" };
+            notes.push(format!("the pages are read as sections, {size} the companion file `{companion}`"));
+        }
         notes
     }
 
-    /// Returns the page of each section, of a file that has so many pages.
-    pub(super) fn pages(&self, path: &Path, pages: usize) -> Result<Vec<usize>> {
-        let sections = self.sections(path)?;
-        if sections > pages {
-            return Err(not_a_stack(
-                path,
-                format!("{pages} TIFF pages"),
-                format!("{sections}, as its OME-XML says"),
-            ));
-        }
-        let whole = [Planes { page: 0, section: 0, count: None }];
-        let planes = if self.planes.is_empty() { &whole } else { self.planes.as_slice() };
-        let mut page_of = vec![None; sections];
-        let mut named = 0_usize;
-        for planes in planes {
-            let count = planes.count.unwrap_or(sections);
-            named = named.saturating_add(count);
-            // Each page is one plane, so that the work is bounded by the file.
-            if named > pages {
-                return Err(damaged(path, format!("its OME-XML names {named} planes in {pages} pages")));
-            }
-            for plane in 0..count {
-                let (section, page) =
-                    (planes.section.saturating_add(plane), planes.page.saturating_add(plane));
-                if let Some(place) = page_of.get_mut(section) {
-                    *place = (page < pages).then_some(page);
-                }
-            }
-        }
-        let missing = page_of.iter().position(Option::is_none);
-        match missing {
-            Some(section) => {
-                let found = format!("no page for section {section} of its OME-XML");
-                Err(not_a_stack(path, found, format!("{sections} pages")))
-            }
-            None => Ok(page_of.into_iter().flatten().collect()),
-        }
-    }
-
-    /// Counts the sections of the one stack that there is.
-    fn sections(&self, path: &Path) -> Result<usize> {
-        let channels = self.channels.div_ceil(self.samples_per_pixel.max(1));
-        if channels > 1 || (self.frames > 1 && self.sections > 1) {
-            let (sections, frames) = (self.sections, self.frames);
-            return Err(not_a_stack(
-                path,
-                format!("{channels} channels, {sections} slices and {frames} frames"),
-                "slices only".into(),
-            ));
-        }
+    /// Returns the page of each section, of a file that has so many pages, and what a user should know.
+    pub(super) fn pages(
+        &self,
+        path: &Path,
+        pages: usize,
+        options: OpenOptions,
+    ) -> Result<(Vec<usize>, Vec<String>)> {
         if self.files.len() > 1 {
+            if pages == 1 {
+                return Ok((vec![0], vec![ONE_OF_FILES_NOTE.into()]));
+            }
             let found = format!("one part of an OME-TIFF in {} files", self.files.len());
             return Err(not_a_stack(path, found, "all planes in one file".into()));
         }
-        let sections = self.sections.max(self.frames);
-        limits::check_sections(path, sections)?;
-        Ok(sections)
-    }
-
-    fn take(&mut self, element: &BytesStart<'_>) -> Result<(), quick_xml::Error> {
-        match element.local_name().as_ref() {
-            "Image" => self.images += 1,
-            // Only what belongs to the first image.
-            _ if self.images != 1 => {}
-            "Pixels" => self.take_pixels(element)?,
-            "Channel" => {
-                self.samples_per_pixel = number(element, "SamplesPerPixel")?.unwrap_or(1).max(1);
+        let axes = self.axes();
+        limits::check_sections(path, axes.planes())?;
+        // Samples of a pixel are picked where they are no channels of OME-XML.
+        let asked =
+            if self.colour_channels() == 1 { OpenOptions { channel: None, ..options } } else { options };
+        let picked = axes.pick(path, asked)?;
+        let (page_of, beyond) = self.page_of_planes(path, axes.planes(), pages)?;
+        let mut found: Vec<Option<usize>> = picked.planes.iter().map(|&plane| page_of[plane]).collect();
+        let mut notes = picked.notes;
+        let sections = found.len();
+        if let Some(missing) = found.iter().position(Option::is_none) {
+            let is_rest = found[missing..].iter().all(Option::is_none);
+            if !(is_rest && beyond && missing > 0) {
+                let found = format!("no page for section {missing} of its OME-XML, and {pages} pages");
+                return Err(not_a_stack(path, found, format!("{sections} sections")));
             }
-            "TiffData" => {
-                let page = number(element, "IFD")?;
-                let count = number(element, "PlaneCount")?.or(page.map(|_| 1));
-                let [z, t] = [number(element, "FirstZ")?, number(element, "FirstT")?];
-                let section = z.unwrap_or(0).max(t.unwrap_or(0));
-                self.planes.push(Planes { page: page.unwrap_or(0), section, count });
-            }
-            "UUID" => self.files.extend(attribute(element, "FileName")?),
-            _ => {}
+            found.truncate(missing);
+            notes.push(format!(
+                "{missing} of the {sections} sections that were planned are in the file: the acquisition was perhaps stopped"
+            ));
         }
-        Ok(())
+        let used = page_of.iter().flatten().count();
+        if used < pages && self.images <= 1 {
+            let left = pages - used;
+            let noun = if left == 1 { "page" } else { "pages" };
+            notes.push(format!("{left} {noun} left out, which OME-XML does not count to the stack"));
+        }
+        Ok((found.into_iter().flatten().collect(), notes))
     }
 
-    fn take_pixels(&mut self, element: &BytesStart<'_>) -> Result<(), quick_xml::Error> {
-        let size = |name| number(element, name).map(|size| size.unwrap_or(0));
-        (self.sections, self.channels, self.frames) = (size("SizeZ")?, size("SizeC")?, size("SizeT")?);
-        let [z, y, x] = ["Z", "Y", "X"].map(|axis| length_nm(element, axis));
-        self.voxel_size_nm = match (z?, y?, x?) {
-            (Some(z), Some(y), Some(x)) => voxel_size([z, y, x], DOUBLE_DIGITS),
-            _ => None,
+    /// Finds the page of each plane; tells, too, whether planes reach beyond the last page.
+    fn page_of_planes(&self, path: &Path, planes: usize, pages: usize) -> Result<(Vec<Option<usize>>, bool)> {
+        let whole = [Planes { page: 0, first: [0; 3], count: None }];
+        let described = if self.planes.is_empty() { &whole } else { self.planes.as_slice() };
+        let (mut page_of, mut named, mut beyond) = (vec![None; planes], 0_usize, false);
+        for described in described {
+            let Some(first) = self.plane(described.first) else {
+                continue;
+            };
+            let count = described.count.unwrap_or(planes).min(planes - first);
+            let there = count.min(pages.saturating_sub(described.page));
+            beyond |= there < count;
+            named += there;
+            // Each page is one plane, so that the work is bounded by the file.
+            if named > pages {
+                return Err(damaged(
+                    path,
+                    format!("its OME-XML names more than {pages} planes in {pages} pages"),
+                ));
+            }
+            (0..there).for_each(|plane| page_of[first + plane] = Some(described.page + plane));
+        }
+        Ok((page_of, beyond))
+    }
+
+    /// The channels, colour counting as one.
+    fn colour_channels(&self) -> usize {
+        self.channels.div_ceil(self.samples_per_pixel.max(1))
+    }
+
+    fn axes(&self) -> Axes {
+        let axis = |letter| match letter {
+            'Z' => (Axis::Section, self.sections),
+            'C' => (Axis::Channel, self.colour_channels()),
+            _ => (Axis::Time, self.frames),
         };
-        Ok(())
+        Axes(self.letters().into_iter().rev().map(axis).collect())
     }
-}
 
-fn read(text: &str) -> Result<Ome, quick_xml::Error> {
-    let mut ome = Ome { samples_per_pixel: 1, ..Ome::default() };
-    let mut reader = quick_xml::Reader::from_str(text);
-    loop {
-        match reader.read_event()? {
-            Event::Start(element) | Event::Empty(element) => ome.take(&element)?,
-            Event::Eof => return Ok(ome),
-            _ => {}
+    /// The axes of planes, the fastest first: all three, whatever the file says.
+    fn letters(&self) -> [char; 3] {
+        match self.order.as_str() {
+            "XYZTC" => ['Z', 'T', 'C'],
+            "XYCZT" => ['C', 'Z', 'T'],
+            "XYCTZ" => ['C', 'T', 'Z'],
+            "XYTZC" => ['T', 'Z', 'C'],
+            "XYTCZ" => ['T', 'C', 'Z'],
+            _ => ['Z', 'C', 'T'],
         }
     }
-}
 
-fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<String>, quick_xml::Error> {
-    let Some(attribute) = element.try_get_attribute(name)? else {
-        return Ok(None);
-    };
-    Ok(Some(attribute.normalized_value(XmlVersion::Implicit1_0)?.into_owned()))
-}
-
-/// Reads a count; what is none is left out.
-fn number(element: &BytesStart<'_>, name: &str) -> Result<Option<usize>, quick_xml::Error> {
-    Ok(attribute(element, name)?.and_then(|text| text.trim().parse().ok()))
-}
-
-/// Reads `PhysicalSizeX` with `PhysicalSizeXUnit`.
-fn length_nm(element: &BytesStart<'_>, axis: &str) -> Result<Option<f64>, quick_xml::Error> {
-    let length = attribute(element, &format!("PhysicalSize{axis}"))?;
-    let unit = attribute(element, &format!("PhysicalSize{axis}Unit"))?;
-    let unit_nm = unit_nm(unit.as_deref().unwrap_or(DEFAULT_UNIT));
-    Ok(length.and_then(|text| Some(text.trim().parse::<f64>().ok()? * unit_nm?)))
-}
-
-/// Returns what OME calls a type, `None` for 64-bit integers, which it does not have.
-pub(super) fn pixel_type(voxel_type: VoxelType) -> Option<&'static str> {
-    match voxel_type {
-        VoxelType::U8 => Some("uint8"),
-        VoxelType::I8 => Some("int8"),
-        VoxelType::U16 => Some("uint16"),
-        VoxelType::I16 => Some("int16"),
-        VoxelType::U32 => Some("uint32"),
-        VoxelType::I32 => Some("int32"),
-        VoxelType::F32 => Some("float"),
-        VoxelType::U64 | VoxelType::I64 => None,
+    /// The number of the plane at a z, channel and time; `None` where the image has none there.
+    fn plane(&self, [z, c, t]: [usize; 3]) -> Option<usize> {
+        let c = c / self.samples_per_pixel.max(1);
+        let (mut plane, mut step) = (0, 1);
+        for letter in self.letters() {
+            let (index, length) = match letter {
+                'Z' => (z, self.sections),
+                'C' => (c, self.colour_channels()),
+                _ => (t, self.frames),
+            };
+            (index < length).then_some(())?;
+            (plane, step) = (plane + index * step, step * length);
+        }
+        Some(plane)
     }
 }
 
-/// Writes OME-XML for a stack of one channel, whose sections are the pages of one file.
-pub(super) fn text(spec: &VolumeSpec) -> String {
-    let [z, y, x] = spec.shape;
-    let kind = pixel_type(spec.voxel_type).unwrap_or_default();
-    let lengths = spec.voxel_size_nm.map_or(String::new(), |[z, y, x]| {
-        [("X", x), ("Y", y), ("Z", z)]
-            .map(|(axis, nm)| format!(r#" PhysicalSize{axis}="{nm}" PhysicalSize{axis}Unit="nm""#))
-            .concat()
-    });
-    let schema = "http://www.openmicroscopy.org/Schemas/OME/2016-06";
-    format!(
-        concat!(
-            r#"<?xml version="1.0" encoding="UTF-8"?>"#,
-            r#"<OME xmlns="{schema}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" "#,
-            r#"xsi:schemaLocation="{schema} {schema}/ome.xsd" Creator="em-io">"#,
-            r#"<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="{kind}" "#,
-            r#"SizeX="{x}" SizeY="{y}" SizeZ="{z}" SizeC="1" SizeT="1"{lengths}>"#,
-            r#"<Channel ID="Channel:0:0" SamplesPerPixel="1"/>"#,
-            r#"<TiffData IFD="0" PlaneCount="{z}"/></Pixels></Image></OME>"#,
-        ),
-        schema = schema,
-        kind = kind,
-        x = x,
-        y = y,
-        z = z,
-        lengths = lengths,
-    )
+/// Reads a companion file, `None` where there is none that is text.
+fn text_of(path: &Path) -> Option<String> {
+    let mut text = String::new();
+    File::open(path).ok()?.take(COMPANION_BYTES).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 #[cfg(test)]
@@ -252,13 +228,14 @@ mod tests {
         let xml =
             format!("<?xml version=\"1.0\"?><OME><Image><Pixels {pixels}>{rest}</Pixels></Image></OME>");
         assert!(Ome::is(&xml));
-        Ome::parse(Path::new("a.ome.tif"), &xml)
+        Ome::read(Path::new("a.ome.tif"), &xml)
     }
 
     const FOUR: &str = "SizeZ='4' SizeC='1' SizeT='1'";
 
     fn pages(pixels: &str, rest: &str, pages: usize) -> Result<Vec<usize>> {
-        parse(pixels, rest)?.pages(Path::new("a.ome.tif"), pages)
+        let found = parse(pixels, rest)?.pages(Path::new("a.ome.tif"), pages, OpenOptions::default())?;
+        Ok(found.0)
     }
 
     #[test]
@@ -278,12 +255,11 @@ mod tests {
             ("SizeZ='2' SizeC='1' SizeT='2'", ""),
             (FOUR, "<TiffData IFD='9' PlaneCount='4'/>"),
             (FOUR, "<TiffData IFD='0' PlaneCount='3'/>"),
-            (FOUR, "<TiffData IFD='0' PlaneCount='18446744073709551615'/>"),
             (
                 FOUR,
                 "<TiffData><UUID FileName='a'>1</UUID></TiffData><TiffData><UUID FileName='b'/></TiffData>",
             ),
-            ("SizeZ='5' SizeC='1' SizeT='1'", ""),
+            ("SizeZ='5' SizeC='1' SizeT='1'", "<TiffData FirstZ='1'/>"),
             ("SizeZ='99999999999' SizeC='1' SizeT='1'", ""),
         ] {
             assert!(pages(pixels, rest, 4).is_err(), "{pixels} {rest}");
@@ -306,8 +282,43 @@ mod tests {
             [0, 1]
         );
         let time = parse("SizeZ='1' SizeC='1' SizeT='3'", "").unwrap();
-        assert_eq!(time.pages(Path::new("a"), 3).unwrap(), [0, 1, 2]);
-        assert_eq!(time.notes(), ["time points read as sections"]);
+        let found = time.pages(Path::new("a"), 3, OpenOptions::default()).unwrap();
+        assert_eq!(found, (vec![0, 1, 2], vec!["time points read as sections".into()]));
+    }
+
+    #[test]
+    fn a_channel_is_picked_in_the_order_of_planes() {
+        let second = OpenOptions { channel: Some(1), ..OpenOptions::default() };
+        for (order, expected) in [("XYZCT", [3, 4, 5]), ("XYCZT", [1, 3, 5])] {
+            let pixels = format!("DimensionOrder='{order}' SizeZ='3' SizeC='2' SizeT='1'");
+            let ome = parse(&pixels, "<TiffData/>").unwrap();
+            assert_eq!(ome.pages(Path::new("a"), 6, second).unwrap().0, expected, "{order}");
+        }
+        let ome = parse(
+            "SizeZ='2' SizeC='2' SizeT='1'",
+            "<TiffData FirstC='1' IFD='0' PlaneCount='2'/><TiffData IFD='2' PlaneCount='2'/>",
+        );
+        assert_eq!(ome.unwrap().pages(Path::new("a"), 4, second).unwrap().0, [0, 1]);
+    }
+
+    #[test]
+    fn an_acquisition_that_was_stopped_gives_the_sections_that_were_taken() {
+        let each: String = (0..6).map(|z| format!("<TiffData FirstZ='{z}' IFD='{z}'/>")).collect();
+        for planes in ["", "<TiffData IFD='0' PlaneCount='6'/>", &each] {
+            let ome = parse("SizeZ='6' SizeC='1' SizeT='1'", planes).unwrap();
+            let (pages, notes) = ome.pages(Path::new("a"), 4, OpenOptions::default()).unwrap();
+            assert_eq!(pages, [0, 1, 2, 3]);
+            assert!(notes[0].starts_with("4 of the 6 sections that were planned"), "{notes:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_a_channel_that_the_image_has_not_is_left_out() {
+        let planes = "<TiffData FirstC='0' IFD='0'/><TiffData FirstC='1' IFD='1'/>";
+        let ome = parse("SizeZ='1' SizeC='1' SizeT='1'", planes).unwrap();
+        let (pages, notes) = ome.pages(Path::new("a"), 2, OpenOptions::default()).unwrap();
+        assert_eq!(pages, [0]);
+        assert_eq!(notes, ["1 page left out, which OME-XML does not count to the stack"]);
     }
 
     #[test]
@@ -318,17 +329,5 @@ mod tests {
         assert_eq!(size("PhysicalSizeX='4' PhysicalSizeY='4'"), None);
         assert_eq!(size(&all.replace("'mm'", "'pixel'")), None);
         assert_eq!(size(&all.replace("'nm'", "'&#181;m'")), Some([50.0, 4.6, 4600.0]));
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        let spec = VolumeSpec {
-            shape: [4, 3, 2],
-            voxel_type: VoxelType::I16,
-            voxel_size_nm: Some([50.0, 4.6, 4.6]),
-        };
-        let ome = Ome::parse(Path::new("a"), &text(&spec)).unwrap();
-        assert_eq!(ome.voxel_size_nm, spec.voxel_size_nm);
-        assert_eq!(ome.pages(Path::new("a"), 4).unwrap(), [0, 1, 2, 3]);
     }
 }

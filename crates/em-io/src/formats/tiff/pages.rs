@@ -1,103 +1,141 @@
 //! The pages of a file that are the sections of its stack.
 
-use super::at_page::decoder_at;
-use super::failure;
+use super::directory::{Directory, Tiff, tag};
+use super::metadata::{Metadata, Words};
 use super::ome::Ome;
-use super::page::Page;
+use super::page::{Others, Page, Pixels};
 use crate::error::{Error, Result};
-use crate::limits;
-use std::fs::File;
-use std::io::{BufReader, Read, Seek};
-use std::path::Path;
-use tiff::decoder::Decoder;
-use tiff::tags::Tag;
+use crate::{OpenOptions, Part, limits};
+use std::collections::HashSet;
 
-/// The pages that are sections, all of one size and type.
+/// Where a section is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plane {
+    /// The number of its page.
+    pub page: usize,
+    /// Where the directory of its page is in the file.
+    pub offset: u64,
+    /// Which sample of each pixel it is, where samples are planes.
+    pub sample: Option<usize>,
+}
+
+/// The planes that are sections, all of one size and type.
 pub(super) struct Stack {
     pub first: Page,
-    /// Where the directory of each section is in the file.
-    pub offsets: Vec<u64>,
-    /// The number of pages that are only smaller copies of others.
-    pub reduced: usize,
+    pub planes: Vec<Plane>,
+    /// What a user should know of what was picked and left out.
+    pub notes: Vec<String>,
 }
 
 impl Stack {
-    /// Takes all pages for sections, in their order in the file.
-    pub(super) fn of_all<R: Read + Seek>(
-        path: &Path,
-        file_bytes: u64,
-        decoder: &mut Decoder<R>,
-    ) -> Result<Self> {
-        let first = Page::describe(path, 0, file_bytes, decoder)?;
-        let mut stack = Self { first, offsets: Vec::new(), reduced: 0 };
-        walk(path, decoder, |page, decoder| {
-            if page > 0 && is_reduced(decoder) {
-                stack.reduced += 1;
-                return Ok(());
+    /// Finds the sections of a file whose pages are its planes, in the order of the pages.
+    pub(super) fn of_all(tiff: &mut Tiff, metadata: &Metadata, options: OpenOptions) -> Result<Self> {
+        let (mut pages, mut first) = (Vec::new(), None);
+        let (mut reduced, mut masks) = (0, 0);
+        walk(tiff, |tiff, directory, offset| {
+            let kind = tiff.number(directory, tag::NEW_SUBFILE_TYPE)?.unwrap_or(0);
+            // TIFF 6.0, NewSubfileType: a smaller copy of another page, or its transparency.
+            match kind {
+                kind if kind & 1 == 1 && directory.page > 0 => reduced += 1,
+                kind if kind & 4 == 4 && directory.page > 0 => masks += 1,
+                _ => {
+                    let page = Page::describe(tiff, directory)?;
+                    check_alike(tiff, directory.page, &page, first.get_or_insert_with(|| page.clone()))?;
+                    pages.push((directory.page, offset));
+                }
             }
-            let described = Page::describe(path, page, file_bytes, decoder)?;
-            check_alike(path, page, described, first)?;
-            stack.offsets.extend(decoder.ifd_pointer().map(|pointer| pointer.0));
             Ok(())
         })?;
-        Ok(stack)
+        let Some(first) = first else {
+            return Err(Error::Truncated { path: tiff.path.clone(), page: 0 });
+        };
+        let (planes, mut notes) = metadata.planes(tiff, &first, pages.len())?;
+        let picked = planes.axes.pick(&tiff.path, options)?;
+        notes.extend(picked.notes);
+        notes.extend(left_out(reduced, "reduced-resolution page"));
+        notes.extend(left_out(masks, "transparency page"));
+        let of_page = if planes.samples_are_planes { first.samples } else { 1 };
+        let planes = picked.planes.into_iter().map(|plane| {
+            let (page, offset) = pages[plane / of_page];
+            Plane { page, offset, sample: planes.samples_are_planes.then_some(plane % of_page) }
+        });
+        Ok(Self { first, planes: planes.collect(), notes }.of_samples())
     }
 
-    /// Takes the pages that OME-XML names. Others, of other images, may be of any size.
-    pub(super) fn of_ome<R: Read + Seek>(
-        path: &Path,
-        file_bytes: u64,
-        decoder: &mut Decoder<R>,
-        ome: &Ome,
-    ) -> Result<Self> {
-        let mut all = Vec::new();
-        walk(path, decoder, |_, decoder| {
-            all.extend(decoder.ifd_pointer().map(|pointer| pointer.0));
+    /// Finds the pages that OME-XML names. Others, of other images, may be of any size.
+    pub(super) fn of_ome(tiff: &mut Tiff, ome: &Ome, options: OpenOptions) -> Result<Self> {
+        let mut offsets = Vec::new();
+        walk(tiff, |_, _, offset| {
+            offsets.push(offset);
             Ok(())
         })?;
-        let pages = ome.pages(path, all.len())?;
-        let mut first = None;
-        for &page in &pages {
-            let described = describe_at(path, page, file_bytes, all[page])?;
-            check_alike(path, page, described, *first.get_or_insert(described))?;
+        let (pages, mut notes) = ome.pages(&tiff.path, offsets.len(), options)?;
+        let (mut first, mut planes) = (None, Vec::new());
+        for page in pages {
+            let directory = tiff.directory(page, offsets[page])?;
+            let described = Page::describe(tiff, &directory)?;
+            check_alike(tiff, page, &described, first.get_or_insert_with(|| described.clone()))?;
+            planes.push(Plane { page, offset: offsets[page], sample: None });
         }
-        match first {
-            Some(first) => {
-                Ok(Self { first, offsets: pages.iter().map(|&page| all[page]).collect(), reduced: 0 })
-            }
-            None => Err(Error::Truncated { path: path.to_path_buf(), page: 0 }),
+        let Some(first) = first else {
+            return Err(Error::Truncated { path: tiff.path.clone(), page: 0 });
+        };
+        if first.pixels == (Pixels::One { index: 0, others: Others::Planes }) {
+            let count = first.samples;
+            let sample = options.pick(&tiff.path, Part::Channel, count, || format!("{count} channels"))?;
+            notes.push(format!("channel {sample} of {count} (0 to {}) read", count - 1));
+            planes.iter_mut().for_each(|plane| plane.sample = Some(sample));
+        }
+        Ok(Self { first, planes, notes }.of_samples())
+    }
+
+    /// Describes the pages by the samples that are read of them.
+    fn of_samples(mut self) -> Self {
+        if let Some(Plane { sample: Some(sample), .. }) = self.planes.first() {
+            self.first = self.first.with_sample(*sample);
+        }
+        self
+    }
+}
+
+impl Metadata {
+    /// Finds the sections of a file.
+    pub(super) fn stack(&self, tiff: &mut Tiff, options: OpenOptions) -> Result<Stack> {
+        match &self.words {
+            Words::Ome(ome) if ome.has_planes() => Stack::of_ome(tiff, ome, options),
+            _ => Stack::of_all(tiff, self, options),
         }
     }
 }
 
 /// Goes over the pages, from the first to the last.
-fn walk<R: Read + Seek>(
-    path: &Path,
-    decoder: &mut Decoder<R>,
-    mut visit: impl FnMut(usize, &mut Decoder<R>) -> Result<()>,
-) -> Result<()> {
-    for page in 0.. {
-        visit(page, decoder)?;
-        if !decoder.more_images() {
-            break;
+fn walk(tiff: &mut Tiff, mut visit: impl FnMut(&mut Tiff, &Directory, u64) -> Result<()>) -> Result<()> {
+    let mut seen = HashSet::new();
+    let mut next = Some(tiff.first);
+    while let Some(offset) = next {
+        let page = seen.len();
+        limits::check_sections(&tiff.path, page + 1)?;
+        if !seen.insert(offset) {
+            return Err(tiff.damaged(page, "its pages follow each other in a circle".into()));
         }
-        limits::check_sections(path, page + 2)?;
-        decoder.next_image().map_err(|error| failure(path, page + 1, error))?;
+        let directory = tiff.directory(page, offset)?;
+        visit(tiff, &directory, offset)?;
+        next = directory.next;
     }
     Ok(())
 }
 
-/// Describes the page whose directory is at `offset`.
-fn describe_at(path: &Path, page: usize, file_bytes: u64, offset: u64) -> Result<Page> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let mut decoder =
-        decoder_at(BufReader::new(file), file_bytes, offset).map_err(|error| failure(path, page, error))?;
-    Page::describe(path, page, file_bytes, &mut decoder)
+fn left_out(count: usize, what: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {what} left out")),
+        _ => Some(format!("{count} {what}s left out")),
+    }
 }
 
 /// Checks that a page has the size and type of the first one.
-pub(super) fn check_alike(path: &Path, page: usize, found: Page, expected: Page) -> Result<()> {
-    let section = || format!("page {page} of `{}`", path.display());
+pub(super) fn check_alike(tiff: &Tiff, page: usize, found: &Page, expected: &Page) -> Result<()> {
+    let section = || format!("page {page} of `{}`", tiff.path.display());
     if found.size != expected.size {
         return Err(Error::SizeMismatch { section: section(), found: found.size, expected: expected.size });
     }
@@ -109,10 +147,4 @@ pub(super) fn check_alike(path: &Path, page: usize, found: Page, expected: Page)
         });
     }
     Ok(())
-}
-
-/// Tells whether a page is a smaller copy of another (TIFF 6.0, NewSubfileType, bit 0).
-fn is_reduced<R: Read + Seek>(decoder: &mut Decoder<R>) -> bool {
-    let kind = decoder.find_tag_unsigned::<u32>(Tag::NewSubfileType);
-    kind.ok().flatten().is_some_and(|kind| kind & 1 == 1)
 }

@@ -1,119 +1,155 @@
 //! Opens a TIFF file as a stack, and reads blocks of it.
 
-use super::at_page::{decoder_at, limits as decoder_limits};
-use super::chunks::read_block;
+use super::chunks::Chunks;
 use super::contiguous;
-use super::direct;
-use super::failure;
-use super::metadata::Metadata;
+use super::description::Values;
+use super::directory::{Directory, Tiff};
+use super::metadata::{Metadata, Words};
 use super::page::{Page, Pixels};
-use super::pages::{Stack, check_alike};
-use crate::Volume;
+use super::pages::{Plane, check_alike};
 use crate::error::{Error, Result};
 use crate::formats::raw::RawVoxels;
 use crate::formats::read_sections;
 use crate::formats::source::{Source, VolumeInfo};
+use crate::formats::values;
 use crate::sample::Voxel;
 use crate::sample::match_voxel_type;
-use crate::{Roi, Voxels};
+use crate::{OpenOptions, Roi, Volume, VoxelType, Voxels};
 use ndarray::Array3;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
-use tiff::decoder::Decoder;
 
 /// Opens a TIFF file: walks over its pages, decoding none.
-pub(crate) fn open(path: &Path) -> Result<Volume> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let file_bytes = file.metadata().map_err(Error::io("open", path))?.len();
-    let mut decoder = Decoder::new(BufReader::new(file))
-        .map_err(|error| failure(path, 0, error))?
-        .with_limits(decoder_limits(file_bytes));
-    let metadata = Metadata::read(path, file_bytes, &mut decoder)?;
-    if let Some((page, raw)) = one_directory(path, file_bytes, &mut decoder, &metadata)? {
-        let info = info(path, raw.shape[0], page, &metadata)?;
-        return Ok(Volume::new(info, raw));
+pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Volume> {
+    let mut tiff = Tiff::open(path)?;
+    let directory = tiff.directory(0, tiff.first)?;
+    let metadata = Metadata::read(&mut tiff, &directory)?;
+    if let Some((page, planes, notes)) = one_directory(&mut tiff, &directory, &metadata, options)? {
+        let info = info(path, planes.planes.len(), &page, &metadata, notes);
+        return with_meant_values(Volume::new(info, planes), &page, &metadata, options);
     }
-    let stack = match &metadata {
-        Metadata::Ome(ome) => Stack::of_ome(path, file_bytes, &mut decoder, ome)?,
-        _ => Stack::of_all(path, file_bytes, &mut decoder)?,
-    };
-    let mut info = info(path, stack.offsets.len(), stack.first, &metadata)?;
-    match stack.reduced {
-        0 => {}
-        1 => info.notes.push("1 reduced-resolution page left out".into()),
-        pages => info.notes.push(format!("{pages} reduced-resolution pages left out")),
-    }
-    let source =
-        TiffFile { path: path.to_path_buf(), file_bytes, first: stack.first, offsets: stack.offsets };
-    Ok(Volume::new(info, source))
+    let stack = metadata.stack(&mut tiff, options)?;
+    // What is packed in a way that is not read is told before anything is read.
+    let plane = stack.planes.first().map_or(tiff.first, |plane| plane.offset);
+    let directory = tiff.directory(stack.planes.first().map_or(0, |plane| plane.page), plane)?;
+    Chunks::of(&mut tiff, &directory, &stack.first)?;
+    let info = info(path, stack.planes.len(), &stack.first, &metadata, stack.notes);
+    let first = stack.first.clone();
+    let source = TiffFile { path: path.to_path_buf(), first: stack.first, planes: stack.planes };
+    with_meant_values(Volume::new(info, source), &first, &metadata, options)
 }
 
 /// Some programs write a stack of 3 or 4 sections as the colours of one page: `tifffile.imwrite` of
-/// shape `(3, y, x)`, unless told otherwise. A file does not tell which of both it is.
+/// shape `(3, y, x)`, unless told otherwise. A file without its description does not tell which it is.
 const PLANES_NOTE: &str =
     "if its colours are sections, save them as grey pages (tifffile: photometric='minisblack')";
 
-fn info(path: &Path, sections: usize, first: Page, metadata: &Metadata) -> Result<VolumeInfo> {
-    let mut notes = first.notes();
-    if sections == 1 && first.planar && matches!(first.pixels, Pixels::Colour { .. }) {
+fn info(path: &Path, sections: usize, page: &Page, metadata: &Metadata, more: Vec<String>) -> VolumeInfo {
+    let mut notes = page.notes();
+    if sections == 1 && page.planar && page.pixels == Pixels::Colour {
         notes.push(PLANES_NOTE.into());
     }
-    let format = match metadata {
-        Metadata::Unknown => "TIFF",
-        Metadata::ImageJ(description, _) => {
-            notes.extend(description.check(path, sections)?);
-            "TIFF"
-        }
-        Metadata::Ome(ome) => {
-            notes.extend(ome.notes());
-            "OME-TIFF"
-        }
-    };
-    let [height, width] = first.size;
-    Ok(VolumeInfo {
+    notes.extend(more);
+    match &metadata.words {
+        Words::ImageJ(description, resolution) => notes.extend(description.notes(*resolution)),
+        Words::Ome(ome) => notes.extend(ome.notes()),
+        Words::Unknown | Words::Tifffile(_) => {}
+    }
+    let [height, width] = page.size;
+    VolumeInfo {
         path: Some(path.to_path_buf()),
         shape: [sections, height, width],
-        voxel_type: first.voxel_type,
+        voxel_type: page.voxel_type,
         voxel_size_nm: metadata.voxel_size_nm(),
-        format,
+        format: metadata.format(),
         notes,
         orientation: None,
         section_names: None,
-    })
+    }
 }
 
-/// Finds the sections of an ImageJ stack that has one page for all of them.
-fn one_directory<R: Read + Seek>(
-    path: &Path,
-    file_bytes: u64,
-    decoder: &mut Decoder<R>,
+/// The number of the widest samples that pictures come in. Wider ones are measurements or labels.
+const PICTURE_BITS: usize = 16;
+
+/// Turns values that are shown the other way round, and gives ImageJ's signed numbers their sign.
+///
+/// "White is zero" is how a picture is shown. Stored numbers are values where the file's own program
+/// takes them so: ImageJ turns the look-up table only, and tifffile nothing. They are, too, where
+/// there is no white: in floats, signed numbers and labels.
+fn with_meant_values(
+    volume: Volume,
+    page: &Page,
     metadata: &Metadata,
-) -> Result<Option<(Page, RawVoxels)>> {
-    let Metadata::ImageJ(description, _) = metadata else {
-        return Ok(None);
-    };
-    let Some(sections) = description.images().filter(|&images| images > 1) else {
-        return Ok(None);
-    };
-    if decoder.more_images() {
+    options: OpenOptions,
+) -> Result<Volume> {
+    if let (Words::ImageJ(description, _), VoxelType::U16) = (&metadata.words, volume.voxel_type())
+        && description.values() == Values::Signed
+        && options.invert != Some(true)
+    {
+        return Ok(values::signed(volume));
+    }
+    let is_picture = values::has_white(page.voxel_type) && page.bits <= PICTURE_BITS;
+    let is_shown = is_picture && !metadata.is_imagej() && !metadata.is_tifffile;
+    match (options.invert, page.white_is_zero) {
+        (Some(true), _) => values::invert(volume, "values turned, as asked for"),
+        (None, true) if is_shown => values::invert(volume, "inverted: the file stores 0 for white"),
+        (_, true) => {
+            Ok(volume.with_note("not inverted, though the file shows 0 as white: values are as stored"))
+        }
+        _ => Ok(volume),
+    }
+}
+
+/// Finds the sections of a stack that has one directory for all of them.
+fn one_directory(
+    tiff: &mut Tiff,
+    directory: &Directory,
+    metadata: &Metadata,
+    options: OpenOptions,
+) -> Result<Option<(Page, Contiguous, Vec<String>)>> {
+    if directory.next.is_some() {
         return Ok(None);
     }
-    let page = Page::describe(path, 0, file_bytes, decoder)?;
-    let Some(raw) = contiguous::sections(path, decoder, &page, sections) else {
+    let page = Page::describe(tiff, directory)?;
+    let Some(axes) = metadata.planes_of_one_directory(tiff, &page)? else {
         return Ok(None);
     };
-    raw.check(Some(file_bytes))?;
-    Ok(Some((page, raw)))
+    let Some(raw) = contiguous::sections(tiff, directory, &page, axes.planes())? else {
+        return Ok(None);
+    };
+    raw.check(Some(tiff.bytes))?;
+    let picked = axes.pick(&tiff.path, options)?;
+    Ok(Some((page, Contiguous { raw, planes: picked.planes }, picked.notes)))
+}
+
+/// Planes that lie one after another, some of which are sections.
+#[derive(Debug)]
+struct Contiguous {
+    raw: RawVoxels,
+    planes: Vec<usize>,
+}
+
+impl Source for Contiguous {
+    fn read(&self, roi: Roi) -> Result<Voxels> {
+        match_voxel_type!(self.raw.voxel_type(), T => self.read_as::<T>(roi).map(Voxels::from))
+    }
+}
+
+impl Contiguous {
+    fn read_as<T: Voxel>(&self, roi: Roi) -> Result<Array3<T>> {
+        let path = &self.raw.path;
+        read_sections(roi, |z, out| {
+            let mut file = File::open(path).map_err(Error::io("open", path))?;
+            self.raw.read_section(&mut file, self.planes[z], roi, out)
+        })
+    }
 }
 
 #[derive(Debug)]
 struct TiffFile {
     path: PathBuf,
-    file_bytes: u64,
     first: Page,
-    /// Where each section's directory is in the file.
-    offsets: Vec<u64>,
+    planes: Vec<Plane>,
 }
 
 impl Source for TiffFile {
@@ -124,25 +160,25 @@ impl Source for TiffFile {
 
 impl TiffFile {
     fn read_as<T: Voxel>(&self, roi: Roi) -> Result<Array3<T>> {
-        read_sections(roi, |z, out| self.read_page(z, roi, out))
+        read_sections(roi, |z, out| self.read_plane(self.planes[z], roi, out))
     }
 
-    /// Reads the block's part of one page. The page is described again: the file may have changed.
-    fn read_page<T: Voxel>(&self, z: usize, roi: Roi, out: &mut [T]) -> Result<()> {
-        let path = &self.path;
-        let failure = |error| failure(path, z, error);
-        let mut file = File::open(path).map_err(Error::io("open", path))?;
-        let tags = BufReader::new(file.try_clone().map_err(Error::io("open", path))?);
-        let mut decoder = decoder_at(tags, self.file_bytes, self.offsets[z]).map_err(failure)?;
-        let page = Page::describe(path, z, self.file_bytes, &mut decoder)?;
-        check_alike(path, z, page, self.first)?;
-        if direct::read_block(&mut decoder, &mut file, &page, roi, out) {
-            return Ok(());
+    /// Reads the block's part of one plane. Its page is described again: the file may have changed.
+    fn read_plane<T: Voxel>(&self, plane: Plane, roi: Roi, out: &mut [T]) -> Result<()> {
+        let mut tiff = Tiff::open(&self.path)?;
+        let directory = tiff.directory(plane.page, plane.offset)?;
+        let mut page = Page::describe(&mut tiff, &directory)?;
+        check_alike(&tiff, plane.page, &page, &self.first)?;
+        if let Some(sample) = plane.sample.filter(|&sample| sample < page.samples) {
+            page = page.with_sample(sample);
         }
-        // Both handles share one place in the file, which the decoder has lost by now.
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let mut decoder =
-            decoder_at(BufReader::new(file), self.file_bytes, self.offsets[z]).map_err(failure)?;
-        read_block(&mut decoder, &page, roi, out).map_err(failure)
+        let Some(raw) = contiguous::page(&mut tiff, &directory, &page)? else {
+            return Chunks::of(&mut tiff, &directory, &page)?.read(&mut tiff, plane.page, &page, roi, out);
+        };
+        let roi = Roi { start: [0, roi.start[1], roi.start[2]], ..roi };
+        raw.read_section(&mut tiff.into_file()?, 0, roi, out).map_err(|error| match error {
+            Error::Truncated { path, .. } => Error::Truncated { path, page: plane.page },
+            error => error,
+        })
     }
 }

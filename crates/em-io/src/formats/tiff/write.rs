@@ -1,6 +1,6 @@
 //! Writes a stack as TIFF pages, deflate-compressed or plain, with ImageJ's or OME's metadata.
 
-use super::{description, ome};
+use super::{description, ome_xml};
 use crate::VolumeSpec;
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
@@ -53,7 +53,7 @@ pub(crate) fn create(
     flavour: Flavour,
     compression: TiffCompression,
 ) -> Result<Box<dyn Sink>> {
-    if flavour == Flavour::Ome && ome::pixel_type(spec.voxel_type).is_none() {
+    if flavour == Flavour::Ome && ome_xml::pixel_type(spec.voxel_type).is_none() {
         let what = format!("{} voxels", spec.voxel_type);
         let expected = "8- to 32-bit integers or 32-bit float for OME-TIFF, or a path that ends in .tif";
         return Err(cannot_write(path, what, expected));
@@ -96,7 +96,7 @@ impl<K: TiffKind + Send + 'static> TiffSink<K> {
         if self.pages == 0 {
             let text = match self.flavour {
                 Flavour::ImageJ => description::text(depth, self.spec.voxel_size_nm),
-                Flavour::Ome => ome::text(&self.spec),
+                Flavour::Ome => ome_xml::text(&self.spec),
             };
             page.write_tag(Tag::ImageDescription, text.as_str())?;
         }
