@@ -58,7 +58,7 @@ fn what_h5py_wrote_is_read() {
     let exported = Array3::from_shape_fn((z, y, x), |(z, y, x)| f32_at(z, y, x));
     assert_eq!(read("chunked.h5/exported_data").read_all().unwrap(), exported.into());
     let two = em_io::open(fixture("hdf5/chunked.h5")).unwrap_err().to_string();
-    assert!(two.contains("2 datasets") && two.ends_with("of: /exported_data, /raw"), "{two}");
+    assert!(two.contains("2 volumes") && two.ends_with("of: /exported_data, /raw"), "{two}");
 }
 
 #[test]

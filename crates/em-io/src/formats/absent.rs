@@ -53,8 +53,9 @@ pub(crate) mod png {
 #[cfg(not(feature = "zarr"))]
 pub(crate) mod zarr {
     use super::*;
+    use crate::OpenOptions;
 
-    pub(crate) fn open(path: &Path) -> Result<Volume> {
+    pub(crate) fn open(path: &Path, _: OpenOptions) -> Result<Volume> {
         absent(path, "OME-Zarr", "zarr")
     }
 

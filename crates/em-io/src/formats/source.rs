@@ -52,7 +52,15 @@ pub struct VolumeInfo {
 impl VolumeInfo {
     /// Describes a volume without a path, a voxel size or notes.
     pub fn new(format: &'static str, shape: [usize; 3], voxel_type: VoxelType) -> Self {
-        Self { path: None, shape, voxel_type, voxel_size_nm: None, format, notes: Vec::new(), orientation: None }
+        Self {
+            path: None,
+            shape,
+            voxel_type,
+            voxel_size_nm: None,
+            format,
+            notes: Vec::new(),
+            orientation: None,
+        }
     }
 
     /// Adds the file or folder, which errors and users of the volume name.

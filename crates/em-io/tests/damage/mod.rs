@@ -87,6 +87,8 @@ fn check_error(error: &Error, path: &Path, what: &str) {
         Error::UnknownFormat { .. }
         | Error::NotBuiltIn { .. }
         | Error::NotAStack { .. }
+        | Error::SeveralParts { .. }
+        | Error::SeveralVolumes { .. }
         | Error::TooManySections { .. }
         | Error::OutOfMemory { .. }
         | Error::SizeMismatch { .. }

@@ -20,6 +20,14 @@ use std::path::{Path, PathBuf};
 /// The first bytes of a file.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 
+/// Where else the first bytes may be, behind a block that is the user's (HDF5 file format, superblock).
+const BEHIND_BLOCKS: [usize; 3] = [512, 1024, 2048];
+
+/// Tells whether a file begins with a block of the user's, by the bytes up to the third place.
+pub(crate) fn is_behind_a_block(first: &[u8]) -> bool {
+    BEHIND_BLOCKS.iter().any(|&at| first.get(at..).is_some_and(|rest| rest.starts_with(&MAGIC)))
+}
+
 /// The endings by which a file is known in the middle of a path.
 const ENDINGS: [&str; 3] = ["h5", "hdf5", "hdf"];
 

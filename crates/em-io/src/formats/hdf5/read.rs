@@ -4,6 +4,7 @@
 
 use crate::Volume;
 use crate::error::{Error, Result};
+use crate::formats::axes::Axes;
 use crate::formats::source::{Source, VolumeInfo};
 use crate::formats::{DOUBLE_DIGITS, DOUBLE_NOTE, voxel_size};
 use crate::sample::match_voxel_type;
@@ -36,19 +37,16 @@ pub(crate) fn open(path: &Path, dataset: Option<&str>) -> Result<Volume> {
         found: format!("stored as {:?}", dataset.dtype().and_then(|dtype| dtype.to_descriptor()).ok()),
         expected: "8- to 64-bit integers or 32- or 64-bit float",
     })?;
-    let axes = Axes::of(&dataset.shape())
+    let axes = Axes::by_length(&dataset.shape())
         .ok_or_else(|| not_a_stack(&shown, format!("an array of {:?}", dataset.shape()), &file))?;
-    check_size(&shown, axes.shape, voxel_type, &dataset)?;
-    let mut notes = Vec::new();
-    if axes.all.len() > 3 {
-        notes.push(format!("axes of length 1 left out of {:?}", axes.all));
-    }
+    check_size(&shown, axes.shape(), voxel_type, &dataset)?;
+    let mut notes: Vec<String> = axes.note().into_iter().collect();
     if is_double {
         notes.push(DOUBLE_NOTE.into());
     }
     let info = VolumeInfo {
         path: Some(shown.clone()),
-        shape: axes.shape,
+        shape: axes.shape(),
         voxel_type,
         voxel_size_nm: voxel_size_nm(&dataset),
         format: "HDF5",
@@ -85,52 +83,12 @@ impl Hdf5 {
         let failed = || damaged(&self.shown);
         let file = File::open(&self.path).map_err(failed())?;
         let dataset = file.dataset(&self.name).map_err(failed())?;
-        let place = Hyperslab::from(self.axes.place(roi));
+        let place =
+            Hyperslab::from(self.axes.ranges(roi).into_iter().map(SliceOrIndex::from).collect::<Vec<_>>());
         let read: ArrayD<T> = dataset.read_slice::<T, _, ndarray::IxDyn>(place).map_err(failed())?;
         let (voxels, _) = read.into_raw_vec_and_offset();
         Array3::from_shape_vec((depth, height, width), voxels)
             .map_err(|_| Error::Truncated { path: self.shown.clone(), page: roi.start[0] })
-    }
-}
-
-/// Which axes of an array are z, y and x.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Axes {
-    /// The lengths of all axes.
-    all: Vec<usize>,
-    /// The axis that z is, `None` for a single section; y and x follow it.
-    first: usize,
-    has_z: bool,
-    shape: [usize; 3],
-}
-
-impl Axes {
-    /// Takes two or three axes as they are; of more, those of length 1 at the end (a channel) and
-    /// at the start (time) are left out.
-    fn of(all: &[usize]) -> Option<Self> {
-        let (mut start, mut end) = (0, all.len());
-        while end - start > 3 && all[end - 1] == 1 {
-            end -= 1;
-        }
-        while end - start > 3 && all[start] == 1 {
-            start += 1;
-        }
-        let shape = match all[start..end] {
-            [z, y, x] => [z, y, x],
-            [y, x] => [1, y, x],
-            _ => return None,
-        };
-        Some(Self { all: all.to_vec(), first: start, has_z: end - start == 3, shape })
-    }
-
-    /// A block as the library wants it: a range per axis.
-    fn place(&self, roi: Roi) -> Vec<SliceOrIndex> {
-        let mut ranges: Vec<_> = vec![0..1; self.all.len()];
-        let skipped = usize::from(!self.has_z);
-        for axis in skipped..3 {
-            ranges[self.first + axis - skipped] = roi.start[axis]..roi.end()[axis];
-        }
-        ranges.into_iter().map(SliceOrIndex::from).collect()
     }
 }
 
@@ -201,7 +159,7 @@ fn only_volume(path: &Path, file: &File) -> Result<String> {
     match volumes(file).as_slice() {
         [only] => Ok(only.clone()),
         [] => Err(not_a_stack(path, "no dataset of two axes or more".into(), file)),
-        several => Err(not_a_stack(path, format!("{} datasets", several.len()), file)),
+        _ => Err(Error::SeveralVolumes { path: path.to_path_buf(), names: volumes(file) }),
     }
 }
 
@@ -234,21 +192,5 @@ fn damaged(path: &Path) -> impl FnOnce(hdf5_metno::Error) -> Error {
         let text = error.to_string();
         let reason = text.lines().next().unwrap_or_default().to_owned();
         Error::Damaged { path, page: 0, source: reason.into() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn axes_of_length_one_are_left_out_from_the_end_and_the_start() {
-        let shape = |all: &[usize]| Axes::of(all).map(|axes| (axes.first, axes.shape));
-        assert_eq!(shape(&[7, 8, 9]), Some((0, [7, 8, 9])));
-        assert_eq!(shape(&[1, 7, 8, 9, 1]), Some((1, [7, 8, 9])));
-        assert_eq!(shape(&[1, 1, 8, 9]), Some((1, [1, 8, 9])));
-        assert_eq!(shape(&[8, 9]), Some((0, [1, 8, 9])));
-        assert_eq!(shape(&[2, 7, 8, 9]), None);
-        assert_eq!(shape(&[8]), None);
     }
 }
