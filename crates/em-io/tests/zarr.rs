@@ -188,12 +188,14 @@ fn volumes_of_a_group_are_found_by_their_names() {
 #[test]
 fn a_changed_byte_of_a_chunk_with_a_checksum_is_an_error() {
     let folder = tempdir().unwrap();
-    for (name, chunk) in [
-        ("v3-gzip", "c/0/0/0"),
-        ("v2-gzip-big-endian", "0.0.0"),
-        ("v2-zlib", "0.0.0"),
-        ("v3-zstd", "c/0/0/0"),
-        ("v3-crc32c", "c/0/0/0"),
+    for (name, chunk, last) in [
+        ("v3-gzip", "c/0/0/0", usize::MAX),
+        ("v2-gzip-big-endian", "0.0.0", usize::MAX),
+        ("v2-zlib", "0.0.0", usize::MAX),
+        ("v3-zstd", "c/0/0/0", usize::MAX),
+        ("v3-crc32c", "c/0/0/0", usize::MAX),
+        // The index of 2 x 2 x 3 chunks has one.
+        ("v3-sharded", "c/0/0/0", 16 * 12 + 4),
     ] {
         let path = folder.path().join(name);
         let file = path.join(chunk);
@@ -205,11 +207,11 @@ fn a_changed_byte_of_a_chunk_with_a_checksum_is_an_error() {
             }
         }
         let sound = fs::read(common::fixture(&format!("zarr/{name}/{chunk}"))).unwrap();
-        let roi = Roi::from([0..2, 0..SHAPE[1], 0..12]);
+        let roi = Roi::from([0..2, 0..8, 0..12]);
         fs::write(&file, &sound).unwrap();
         let expected = em_io::open(&path).unwrap().read(roi).unwrap();
         let mut unnoticed = 0;
-        for at in 0..sound.len() {
+        for at in sound.len().saturating_sub(last)..sound.len() {
             let mut damaged = sound.clone();
             damaged[at] ^= 1 << (at % 8);
             fs::write(&file, damaged).unwrap();

@@ -32,6 +32,16 @@ pub(crate) fn start(path: &Path, bytes: u64) -> Result<Vec<u8>> {
     Ok(unpacked)
 }
 
+/// Unpacks the first bytes of a file as far as that goes, to see what kind of file is inside.
+pub(crate) fn look_inside(path: &Path, bytes: u64) -> Vec<u8> {
+    let mut unpacked = Vec::new();
+    if let Ok(file) = File::open(path) {
+        // What was unpacked before it went wrong stays; whoever reads the file meets the error again.
+        let _ = MultiGzDecoder::new(BufReader::new(file)).take(bytes).read_to_end(&mut unpacked);
+    }
+    unpacked
+}
+
 /// The voxels, and the uncompressed copy of the file once there is one.
 #[derive(Debug)]
 pub(crate) struct Compressed {

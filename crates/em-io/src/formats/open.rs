@@ -146,9 +146,7 @@ fn plain_signature(first: &[u8]) -> Option<Signature> {
 
 /// Looks into a gzip-compressed file.
 fn packed_signature(path: &Path, first: &[u8]) -> Result<Signature> {
-    // What cannot be unpacked from the start on is no file of ours.
-    let inside = gzip::start(path, SIGNATURE_BYTES).ok();
-    match inside.as_deref().and_then(plain_signature) {
+    match plain_signature(&gzip::look_inside(path, SIGNATURE_BYTES)) {
         Some(Signature::Nifti) => Ok(Signature::CompressedNifti),
         Some(Signature::Mrc) => Ok(Signature::CompressedMrc),
         _ => Err(foreign::of_file(first).error(path)),

@@ -1,6 +1,6 @@
 //! The bytes of one chunk or shard on disk, and the chain of codecs that decodes them.
 
-use super::array::{ArrayMeta, Packing};
+use super::array::ArrayMeta;
 use super::unpack::{Unpacker, packed_limit};
 use crate::VoxelType;
 use crate::formats::stored::Stored;
@@ -103,12 +103,10 @@ fn inner_chain(meta: &ArrayMeta) -> Option<Arc<CodecChain>> {
     }
     let bytes: Arc<dyn ArrayToBytesCodecTraits> =
         Arc::new(if meta.big_endian { BytesCodec::big() } else { BytesCodec::little() });
-    let packing = meta.packing.iter().map(|&packing| -> Arc<dyn BytesToBytesCodecTraits> {
-        match packing {
-            Packing::Crc32c => Arc::new(Crc32cCodec::new()),
-            packing => Arc::new(Unpacker(packing)),
-        }
-    });
+    let packing = meta
+        .packing
+        .iter()
+        .map(|&packing| -> Arc<dyn BytesToBytesCodecTraits> { Arc::new(Unpacker(packing)) });
     Some(Arc::new(CodecChain::new(order, bytes, packing.collect())))
 }
 
