@@ -24,7 +24,11 @@ impl Error {
                 ))
             }
             Self::NotBuiltIn { feature: "hdf5", .. } => Some(
-                "build the program with `hdf5` (needs libhdf5), or convert the dataset to OME-Zarr or TIFF"
+                "build the program with the feature `hdf5`, or convert the dataset to OME-Zarr or TIFF"
+                    .into(),
+            ),
+            Self::NotBuiltIn { feature: "hdf5-write", .. } => Some(
+                "build the program with the feature `hdf5-write` (needs libhdf5), or write OME-Zarr or TIFF"
                     .into(),
             ),
             Self::NotBuiltIn { feature, .. } => {

@@ -1,7 +1,7 @@
 //! Formats that are not built in are named with the feature that they need. With all features there
 //! is nothing to see here: run it with `--no-default-features`.
 
-#![cfg(not(all(feature = "images", feature = "zarr", feature = "hdf5")))]
+#![cfg(not(all(feature = "images", feature = "zarr", feature = "hdf5-write")))]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 #![allow(dead_code, reason = "each choice of features uses a part of it")]
 
@@ -57,6 +57,16 @@ fn zarr_needs_a_feature() {
 #[test]
 fn hdf5_needs_a_feature() {
     let file = fixture("hdf5/chunked.h5");
-    check_both(&file, "a.h5", "HDF5", "hdf5");
+    check(&em_io::open(&file).unwrap_err(), &file, "HDF5", "hdf5");
     check(&em_io::open(file.join("raw")).unwrap_err(), &file, "HDF5", "hdf5");
+}
+
+#[cfg(not(feature = "hdf5-write"))]
+#[test]
+fn writing_hdf5_needs_another_feature() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("a.h5");
+    let error = em_io::write_volume(&path, &of([1, 4, 5], u8_at), None).unwrap_err();
+    check(&error, &path, "HDF5", "hdf5-write");
+    assert!(!path.exists());
 }

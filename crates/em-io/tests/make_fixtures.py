@@ -261,6 +261,25 @@ def hdf5s():
         raw.attrs["element_size_um"] = np.array([50, 4.6, 4.6]) / 1000
         # ilastik keeps time and channel as axes of length 1.
         file.create_dataset("exported_data", data=voxels(dtype=np.float32)[None, ..., None])
+    grey = voxels()
+    with h5py.File(OUT / "hdf5" / "stored.h5", "w") as file:
+        file["half"] = (grey * 0.25 - 20).astype(np.float16)
+        file["double"] = voxels(dtype=np.float32).astype(np.float64)
+        file["double"].attrs["resolution"] = [40, 4, 4]
+        file["mask"] = grey > 127
+        file.create_dataset("checked", data=voxels(dtype=np.int16), chunks=(1, 13, 17), fletcher32=True)
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_layout(h5py.h5d.COMPACT)
+        compact = h5py.h5d.create(file.id, b"compact", h5py.h5t.NATIVE_UINT8, h5py.h5s.create_simple(SHAPE[1:]), layout)
+        compact.write(h5py.h5s.ALL, h5py.h5s.ALL, grey[0].copy())
+        filled = file.create_dataset("filled", SHAPE, np.uint16, chunks=(2, 8, 8), fillvalue=7, compression="gzip")
+        filled[:2, :8, :8] = voxels(dtype=np.uint16)[:2, :8, :8]
+        # What is refused, each with its own message.
+        file["complex"] = grey.astype(np.complex64)
+        file["numbers"] = np.arange(7)
+        file.create_dataset("lzf", data=grey, compression="lzf")
+    with h5py.File(OUT / "hdf5" / "newest-behind-a-block.h5", "w", libver="latest", userblock_size=512) as file:
+        file.create_dataset("raw", data=voxels(dtype=np.uint16), chunks=(2, 8, 8), compression="gzip", shuffle=True)
 
 
 if __name__ == "__main__":

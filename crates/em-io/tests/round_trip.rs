@@ -51,7 +51,7 @@ const FORMATS: &[Format] = &[
     Format { path: "v04.zarr", name: "OME-Zarr 0.4", options: v04, stored: as_it_is, tolerance: Some(0.0) },
     #[cfg(feature = "zarr")]
     Format { path: "v05.zarr", name: "OME-Zarr 0.5", options: v05, stored: as_it_is, tolerance: Some(0.0) },
-    #[cfg(feature = "hdf5")]
+    #[cfg(feature = "hdf5-write")]
     // Lengths are read to nine digits.
     Format { path: "volume.h5", name: "HDF5", options: usual, stored: as_it_is, tolerance: Some(1e-8) },
 ];

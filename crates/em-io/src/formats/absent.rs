@@ -1,7 +1,7 @@
 //! Formats that are not built in: an error names the feature that they need.
 
 #![cfg_attr(
-    all(feature = "hdf5", feature = "images", feature = "zarr"),
+    all(feature = "hdf5-write", feature = "images", feature = "zarr"),
     expect(dead_code, unused_imports, reason = "every format is built in")
 )]
 
@@ -14,16 +14,17 @@ fn absent<T>(path: &Path, format: &'static str, feature: &'static str) -> Result
     Err(Error::NotBuiltIn { path: path.to_path_buf(), format, feature })
 }
 
-#[cfg(not(feature = "hdf5"))]
+#[cfg(not(feature = "hdf5-write"))]
 pub(crate) mod hdf5 {
     use super::*;
 
+    #[cfg(not(feature = "hdf5"))]
     pub(crate) fn open(path: &Path, _: Option<&str>) -> Result<Volume> {
         absent(path, "HDF5", "hdf5")
     }
 
     pub(crate) fn create(path: &Path, _: VolumeSpec, _: WriteOptions) -> Result<Box<dyn Sink>> {
-        absent(path, "HDF5", "hdf5")
+        absent(path, "HDF5", "hdf5-write")
     }
 }
 

@@ -1,18 +1,22 @@
-//! HDF5, through the system's library: `volume.h5`, or `volume.h5/path/to/dataset`.
+//! HDF5: `volume.h5`, or `volume.h5/path/to/dataset`.
 //!
-//! The library is only linked with the cargo feature `hdf5`. It is written in C, and a damaged file
-//! may bring it down, which nothing here can prevent; so it is left out unless it is asked for.
+//! It is read with the crate `hdf5-reader`, with the cargo feature `hdf5`, and written with the
+//! system's library libhdf5, which is written in C and only linked with the feature `hdf5-write`.
 
 #[cfg(feature = "hdf5")]
 mod read;
 #[cfg(feature = "hdf5")]
+mod stored;
+#[cfg(feature = "hdf5-write")]
 mod write;
 
+#[cfg(not(feature = "hdf5-write"))]
+pub(crate) use super::absent::hdf5::create;
 #[cfg(not(feature = "hdf5"))]
-pub(crate) use super::absent::hdf5::{create, open};
+pub(crate) use super::absent::hdf5::open;
 #[cfg(feature = "hdf5")]
 pub(crate) use read::open;
-#[cfg(feature = "hdf5")]
+#[cfg(feature = "hdf5-write")]
 pub(crate) use write::create;
 
 use std::path::{Path, PathBuf};
