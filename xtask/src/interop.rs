@@ -16,7 +16,7 @@ pub fn run() -> Result<()> {
     let mut build = cargo(["build", "--release", "--package", "em-io", "--example", "interop"]);
     let with_hdf5 = has_hdf5();
     if with_hdf5 {
-        build.args(["--features", "hdf5"]);
+        build.args(["--features", "hdf5-write"]);
     } else {
         println!("skipped: HDF5, since pkg-config finds no libhdf5");
     }

@@ -44,7 +44,7 @@ fn write(folder: &Path) -> em_io::Result<()> {
         endings.extend((!["u64", "i64"].contains(&kind)).then_some(".ome.tif"));
         endings.extend((!["u32", "i32", "u64", "i64"].contains(&kind)).then_some(".mrc"));
         endings.extend(["u8", "u16"].contains(&kind).then_some("-png"));
-        endings.extend(cfg!(feature = "hdf5").then_some(".h5"));
+        endings.extend(cfg!(feature = "hdf5-write").then_some(".h5"));
         for ending in endings {
             em_io::write_volume(folder.join(format!("{kind}{ending}")), &voxels, SIZE_NM)?;
         }

@@ -34,12 +34,21 @@ pub enum Error {
     },
 
     /// The file's first bytes belong to no format that is read.
-    #[error("`{}` is {found}, expected a TIFF, MRC, NIfTI, PNG or JPEG file", path.display())]
+    #[error("`{}` is {found}, expected a TIFF, MRC, NIfTI, NumPy, HDF5, PNG or JPEG file", path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
         /// What it looks like.
         found: &'static str,
+        /// What makes it a file that is read.
+        hint: &'static str,
+    },
+
+    /// The path is an address, such as `https://...`.
+    #[error("`{}` is an address, expected a file or folder of this machine", path.display())]
+    Address {
+        /// The address.
+        path: PathBuf,
     },
 
     /// The format is known, but this crate was built without it.
@@ -142,6 +151,15 @@ pub enum Error {
         found: String,
         /// How many there are.
         count: usize,
+    },
+
+    /// The file or group holds several volumes, each with a name.
+    #[error("`{}` holds {} volumes, expected one of: {}", path.display(), names.len(), names.join(", "))]
+    SeveralVolumes {
+        /// The file or group.
+        path: PathBuf,
+        /// The name of each within it, such as `volumes/raw`.
+        names: Vec<String>,
     },
 
     /// The file has no such channel, time point or volume.

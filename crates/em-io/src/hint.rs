@@ -1,6 +1,7 @@
 //! What a user can do about an error.
 
 use crate::Error;
+use crate::formats::foreign;
 use std::io;
 use std::path::Path;
 
@@ -12,16 +13,25 @@ impl Error {
                 similar.as_ref().map(|similar| format!("did you mean `{}`?", similar.display()))
             }
             Self::Io { source, path, .. } => io_hint(source.kind(), path),
-            Self::UnknownFormat { found: "empty", .. } => Some("copy or download it again".into()),
+            Self::UnknownFormat { hint, .. } => Some((*hint).into()),
+            Self::Address { path } => Some(address_hint(path)),
+            Self::SeveralVolumes { path, names } => {
+                let first = names.first().map_or("NAME", String::as_str);
+                Some(format!(
+                    "write the name of one behind the path, such as `{}`",
+                    path.join(first).display()
+                ))
+            }
             Self::NotBuiltIn { feature: "hdf5", .. } => Some(
-                "build the program with `hdf5` (needs libhdf5), or convert the dataset to OME-Zarr or TIFF"
+                "build the program with the feature `hdf5`, or convert the dataset to OME-Zarr or TIFF"
+                    .into(),
+            ),
+            Self::NotBuiltIn { feature: "hdf5-write", .. } => Some(
+                "build the program with the feature `hdf5-write` (needs libhdf5), or write OME-Zarr or TIFF"
                     .into(),
             ),
             Self::NotBuiltIn { feature, .. } => {
                 Some(format!("build the program with `{feature}` among the features of em-io"))
-            }
-            Self::UnknownFormat { .. } => {
-                Some("save it as TIFF from Fiji or the microscope's software".into())
             }
             Self::Truncated { .. } => {
                 Some("the file is truncated or damaged: copy or download it again".into())
@@ -39,9 +49,12 @@ impl Error {
             Self::EmptyFolder { found, .. } if found == "nothing" => {
                 Some("name a folder with one image per section, or a file".into())
             }
-            Self::EmptyFolder { .. } => Some(
-                "save its images as PNG or TIFF, or name the file or folder that has them: Fiji's File > Import > \
-                 Image Sequence reads most kinds"
+            Self::EmptyFolder { found, .. } => Some(
+                foreign::hint_of_names(found)
+                    .unwrap_or(
+                        "save its images as PNG or TIFF, or name the file or folder that has them: Fiji's File > Import > \
+                         Image Sequence reads most kinds",
+                    )
                     .into(),
             ),
             Self::SeveralPages { path, .. } => {
@@ -74,6 +87,18 @@ impl Error {
             _ => None,
         }
     }
+}
+
+fn address_hint(path: &Path) -> String {
+    let address = path.display();
+    let command = match path.to_str().and_then(|text| text.split_once("://")).map_or("", |(scheme, _)| scheme)
+    {
+        "http" | "https" | "ftp" => format!("curl -LO {address}"),
+        "s3" => format!("aws s3 cp --no-sign-request --recursive {address} ."),
+        "gs" => format!("gcloud storage cp --recursive {address} ."),
+        _ => return "download it first, and name the file or folder".into(),
+    };
+    format!("download it first, such as with `{command}`, and name the file or folder")
 }
 
 fn io_hint(kind: io::ErrorKind, path: &Path) -> Option<String> {

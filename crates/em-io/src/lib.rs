@@ -12,12 +12,13 @@
 //! | multipage TIFF, BigTIFF | 8- to 64-bit integers, 16- to 64-bit float, strips and tiles | `.tif`: deflate, with ImageJ metadata |
 //! | ImageJ, Fiji | voxel size; stacks above 4 GB with one directory | as `.tif` |
 //! | OME-TIFF | one file, or a folder of files of one page; a channel and time; voxel size | `.ome.tif`: up to 32-bit integers, 32-bit float |
-//! | MRC | modes 0, 1, 2, 6; both byte orders; voxel size | `.mrc`, `.rec`, `.map`, `.st`: modes 0, 1, 2, 6 |
-//! | NIfTI-1, NIfTI-2 | `.nii`, `.nii.gz`; voxel size; scaled values | no |
+//! | MRC | modes 0, 1, 2, 6, 12, 101, gzip; one volume of a row; voxel size | `.mrc`, `.rec`, `.map`, `.st`: modes 1, 2, 6 |
+//! | NIfTI-1, NIfTI-2 | `.nii`, `.nii.gz`; one time point; voxel size; orientation; scaled values | no |
+//! | NumPy | `.npy`; 2 or 3 axes, or more of length 1; bool, 16- to 64-bit float | no |
 //! | PNG, JPEG, with the feature `images` | one section | PNG, 8/16-bit unsigned |
 //! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG, 8/16-bit unsigned |
-//! | HDF5, with the feature `hdf5` | one dataset; 2 or 3 axes, or more of length 1; voxel size | `.h5`: dataset `volume`, deflated chunks |
-//! | OME-Zarr 0.4 and 0.5, local folder, with the feature `zarr` | full level; blosc, zstd, gzip, shards | `.zarr`: with a pyramid; labels |
+//! | HDF5, with the features `hdf5` and `hdf5-write` | one dataset; 2 or 3 axes, or more of length 1; voxel size | `.h5`: dataset `volume`, deflated chunks |
+//! | OME-Zarr 0.1 to 0.5, local folder, with the feature `zarr` | full level; any order of axes; one channel and time point; arrays of a group by name; blosc, zstd, gzip, shards | `.zarr`: with a pyramid; labels |
 //!
 //! The features `images` and `zarr` are on by default. [`Volume::blocks`] and [`read_compute_write`]
 //! walk volumes larger than memory, [`Volume::from_source`] brings in other sources.

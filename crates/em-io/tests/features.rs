@@ -1,13 +1,13 @@
 //! Formats that are not built in are named with the feature that they need. With all features there
 //! is nothing to see here: run it with `--no-default-features`.
 
-#![cfg(not(all(feature = "images", feature = "zarr", feature = "hdf5")))]
+#![cfg(not(all(feature = "images", feature = "zarr", feature = "hdf5-write")))]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 #![allow(dead_code, reason = "each choice of features uses a part of it")]
 
 mod common;
 
-use common::{fixture, of, u8_at};
+use common::{of, u8_at};
 use em_io::Error;
 use std::path::Path;
 use tempfile::tempdir;
@@ -33,8 +33,8 @@ fn check_both(read: &Path, write: &str, format: &str, feature: &str) {
 #[cfg(not(feature = "images"))]
 #[test]
 fn images_need_a_feature() {
-    check_both(&fixture("grey.png"), "a.png", "PNG", "images");
-    let jpeg = fixture("grey.jpg");
+    check_both(&common::fixture("grey.png"), "a.png", "PNG", "images");
+    let jpeg = common::fixture("grey.jpg");
     check(&em_io::open(&jpeg).unwrap_err(), &jpeg, "JPEG", "images");
     let folder = tempdir().unwrap();
     let path = folder.path().join("sections");
@@ -49,14 +49,24 @@ fn images_need_a_feature() {
 #[cfg(not(feature = "zarr"))]
 #[test]
 fn zarr_needs_a_feature() {
-    check_both(&fixture("zarr/v05.zarr"), "a.zarr", "OME-Zarr", "zarr");
-    check_both(&fixture("zarr/v3-raw"), "a.zarr/labels/mito", "OME-Zarr", "zarr");
+    check_both(&common::fixture("zarr/v05.zarr"), "a.zarr", "OME-Zarr", "zarr");
+    check_both(&common::fixture("zarr/v3-raw"), "a.zarr/labels/mito", "OME-Zarr", "zarr");
 }
 
 #[cfg(not(feature = "hdf5"))]
 #[test]
 fn hdf5_needs_a_feature() {
-    let file = fixture("hdf5/chunked.h5");
-    check_both(&file, "a.h5", "HDF5", "hdf5");
+    let file = common::fixture("hdf5/chunked.h5");
+    check(&em_io::open(&file).unwrap_err(), &file, "HDF5", "hdf5");
     check(&em_io::open(file.join("raw")).unwrap_err(), &file, "HDF5", "hdf5");
+}
+
+#[cfg(not(feature = "hdf5-write"))]
+#[test]
+fn writing_hdf5_needs_another_feature() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("a.h5");
+    let error = em_io::write_volume(&path, &of([1, 4, 5], u8_at), None).unwrap_err();
+    check(&error, &path, "HDF5", "hdf5-write");
+    assert!(!path.exists());
 }

@@ -176,6 +176,36 @@ fn what_a_checksum_covers_is_read_as_it_was_or_not_at_all() {
     }
 }
 
+#[test]
+fn a_changed_byte_of_a_packed_file_is_an_error_or_changes_nothing() {
+    let folder = tempdir().unwrap();
+    for name in ["grey.nii.gz", "float.mrc.gz", "times.nii.gz"] {
+        let open = |path: &Path| {
+            em_io::OpenOptions { time: name.starts_with("times").then_some(0), ..Default::default() }
+                .open(path)
+                .and_then(|volume| volume.read_all())
+        };
+        let expected = open(&fixture(name)).unwrap();
+        let path = folder.path().join(name);
+        let sound = fs::read(fixture(name)).unwrap();
+        let mut refused = 0;
+        for at in 10..sound.len() {
+            let mut damaged = sound.clone();
+            damaged[at] ^= 1 << (at % 8);
+            fs::write(&path, damaged).unwrap();
+            match open(&path) {
+                Ok(found) => assert_eq!(found, expected, "{name} changed at {at}"),
+                Err(_) => refused += 1,
+            }
+        }
+        // A few bits of the stream stand for nothing.
+        assert!(refused > sound.len() - 20, "{name}: {refused} of {}", sound.len());
+        // What follows the compressed part is no part of it.
+        fs::write(&path, [sound.as_slice(), &[0; 40]].concat()).unwrap();
+        assert_eq!(open(&path).unwrap(), expected, "{name}");
+    }
+}
+
 /// The voxels, or the error without the name of the file, which differs.
 fn outcome(path: &Path) -> String {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();

@@ -208,15 +208,26 @@ def mrcs():
         mrc.set_extended_header(np.zeros(100, "S1"))
         mrc.header.label[:] = b""
         mrc.header.nlabl = 0
+    write_mrc("half.mrc", (voxels() * 0.25 - 20).astype(np.float16), voxel_size=(46.0, 46.0, 500.0))
+    # A row of two volumes of three sections, and a stack of images.
+    write_mrc("row-of-volumes.mrc", voxels((6,) + SHAPE[1:], np.int16), {28 + 8: 3, 88: 401, 48: 1500.0}, voxel_size=(46.0, 46.0, 500.0))
+    write_mrc("images.mrcs", voxels(dtype=np.int16), {28 + 8: 1, 88: 0}, voxel_size=(46.0, 46.0, 500.0))
+    # Four bits, as IMOD writes them: mode 101, and a flag that halves the columns of mode 0.
+    four = voxels() % 16
+    padded = np.pad(four, ((0, 0), (0, 0), (0, 1)))
+    write_mrc("four-bits.mrc", (padded[..., ::2] | padded[..., 1::2] << 4).view(np.int8), {0: SHAPE[2], 12: 101, 28: SHAPE[2]})
+    write_mrc("four-bits-by-flag.mrc", (four[..., :16:2] | four[..., 1:16:2] << 4).view(np.int8), {152: imod, 156: 16})
+    for name in ("float.mrc", "four-bits.mrc"):
+        (OUT / (name + ".gz")).write_bytes(gzip.compress((OUT / name).read_bytes(), mtime=0))
     # What is refused.
     write_mrc("complex.mrc", voxels((1, 4, 5), np.float32).astype(np.complex64))
     write_mrc("axes.mrc", voxels((2, 4, 5), np.float32), {64: 3, 72: 1})
 
 
-def write_nifti(name, array, kind=nibabel.Nifti1Image, unit="micron", zooms=(0.0046, 0.0046, 0.05), endianness="<", scale=None):
+def write_nifti(name, array, kind=nibabel.Nifti1Image, unit="micron", zooms=(0.0046, 0.0046, 0.05), endianness="<", scale=None, affine=None):
     header = kind.header_class(endianness=endianness)
     header.set_data_dtype(array.dtype)
-    image = kind(np.moveaxis(array, (0, 1, 2), (2, 1, 0)), None, header)
+    image = kind(np.moveaxis(array, (0, 1, 2), (2, 1, 0)), affine, header)
     image.header.set_xyzt_units(unit)
     image.header.set_zooms(zooms + (1.0,) * (array.ndim - 3))
     contents = bytearray(image.to_bytes())
@@ -238,9 +249,34 @@ def niftis():
     write_nifti("signed-64.nii", voxels(dtype=np.int64))
     write_nifti("unsigned-64-big-endian.nii.gz", voxels(dtype=np.uint64), endianness=">")
     write_nifti("version-2-big-endian.nii.gz", voxels(dtype=np.int32), nibabel.Nifti2Image, endianness=">")
-    # What is refused.
+    # The axes point to the left, up and to the front.
+    affine = np.array([[-0.0046, 0, 0, 1], [0, 0, 0.05, 2], [0, 0.0046, 0, 3], [0, 0, 0, 1]])
+    write_nifti("oriented.nii", voxels(dtype=np.int16), affine=affine)
+    write_nifti("oriented-version-2.nii.gz", voxels(dtype=np.int16), nibabel.Nifti2Image, endianness=">", affine=affine)
     write_nifti("time.nii", voxels((3, 4, 5)).reshape(3, 4, 5, 1).repeat(2, axis=3))
+    times = np.stack([voxels(dtype=np.uint16), voxels(dtype=np.uint16, shift=1)], axis=3)
+    write_nifti("times.nii", times)
+    write_nifti("times.nii.gz", times)
+    # What is refused.
     write_nifti("complex.nii", voxels((1, 4, 5), np.float32).astype(np.complex64))
+
+
+def npys():
+    grey, real = voxels(), voxels(dtype=np.float32)
+    np.save(OUT / "grey.npy", grey)
+    np.save(OUT / "fortran-big-endian.npy", np.asfortranarray(voxels(dtype=np.int16).astype(">i2")))
+    np.save(OUT / "half.npy", (grey * 0.25 - 20).astype(np.float16)[None, ..., None])
+    np.save(OUT / "double.npy", real.astype(np.float64))
+    np.save(OUT / "labels-64.npy", np.asfortranarray(voxels(dtype=np.uint64)))
+    np.save(OUT / "mask.npy", grey > 127)
+    np.save(OUT / "section.npy", grey[0])
+    for version in (2, 3):
+        with open(OUT / f"version-{version}.npy", "wb") as file:
+            np.lib.format.write_array(file, voxels(dtype=np.uint32), (version, 0))
+    # What is refused, each with its own message.
+    np.save(OUT / "complex.npy", grey.astype(np.complex64))
+    np.save(OUT / "channels.npy", np.stack([grey, grey]))
+    np.save(OUT / "objects.npy", np.array([None, "a"], object), allow_pickle=True)
 
 
 def images():
@@ -270,6 +306,25 @@ def hdf5s():
         raw.attrs["element_size_um"] = np.array([50, 4.6, 4.6]) / 1000
         # ilastik keeps time and channel as axes of length 1.
         file.create_dataset("exported_data", data=voxels(dtype=np.float32)[None, ..., None])
+    grey = voxels()
+    with h5py.File(OUT / "hdf5" / "stored.h5", "w") as file:
+        file["half"] = (grey * 0.25 - 20).astype(np.float16)
+        file["double"] = voxels(dtype=np.float32).astype(np.float64)
+        file["double"].attrs["resolution"] = [40, 4, 4]
+        file["mask"] = grey > 127
+        file.create_dataset("checked", data=voxels(dtype=np.int16), chunks=(1, 13, 17), fletcher32=True)
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_layout(h5py.h5d.COMPACT)
+        compact = h5py.h5d.create(file.id, b"compact", h5py.h5t.NATIVE_UINT8, h5py.h5s.create_simple(SHAPE[1:]), layout)
+        compact.write(h5py.h5s.ALL, h5py.h5s.ALL, grey[0].copy())
+        filled = file.create_dataset("filled", SHAPE, np.uint16, chunks=(2, 8, 8), fillvalue=7, compression="gzip")
+        filled[:2, :8, :8] = voxels(dtype=np.uint16)[:2, :8, :8]
+        # What is refused, each with its own message.
+        file["complex"] = grey.astype(np.complex64)
+        file["numbers"] = np.arange(7)
+        file.create_dataset("lzf", data=grey, compression="lzf")
+    with h5py.File(OUT / "hdf5" / "newest-behind-a-block.h5", "w", libver="latest", userblock_size=512) as file:
+        file.create_dataset("raw", data=voxels(dtype=np.uint16), chunks=(2, 8, 8), compression="gzip", shuffle=True)
 
 
 if __name__ == "__main__":
@@ -281,5 +336,6 @@ if __name__ == "__main__":
     images()
     mrcs()
     niftis()
+    npys()
     hdf5s()
     print(sum(file.stat().st_size for file in OUT.iterdir()), "bytes in", OUT)

@@ -96,10 +96,53 @@ def arrays():
     write("v2-uint64-big-endian", voxels(np.uint64).astype(">u8"), zarr_format=2, compressors=numcodecs.Blosc(cname="zstd", shuffle=1))
     large = zarr.create_array(OUT / "v3-uint64-missing", shape=SHAPE, chunks=(2, 8, 12), dtype="u8", fill_value=2**64 - 1)
     large[:2, :8, :12] = voxels(np.uint64)[:2, :8, :12]
-    # What is refused, each with its own message.
     write("v3-float64", real.astype(np.float64), zarr_format=3)
+    half = (grey * 0.25 - 20).astype(np.float16)
+    write("v3-float16-sharded", half, zarr_format=3, chunks=(1, 4, 4), shards=(2, 8, 12), compressors=ZstdCodec())
+    write("v2-float16-big-endian", half.astype(">f2"), zarr_format=2, compressors=numcodecs.Blosc(cname="lz4", shuffle=1))
+    doubles = zarr.create_array(OUT / "v3-float64-missing", shape=SHAPE, chunks=(2, 8, 12), dtype="f8", fill_value=-1.5)
+    doubles[:2, :8, :12] = real[:2, :8, :12]
+    write("v3-xyz", grey.T, (8, 8, 2), zarr_format=3, dimension_names=("x", "y", "z"))
+    # What is refused, each with its own message.
+    write("v3-complex64", grey.astype(np.complex64), zarr_format=3)
+    write("v3-two-of-four", np.stack([grey, grey]), (1, 2, 13, 12), zarr_format=3)
     write("v2-delta", wide, zarr_format=2, filters=[numcodecs.Delta(dtype="<u2")], compressors=None)
     write("v3-4d", grey[None], (1, 2, 13, 12), zarr_format=3)
+
+
+def named(names, shape, array, chunks, version=4, **options):
+    """An image whose axes have these names, 4.6 nm along y and x and 50 nm along z."""
+    kinds, nm = {"t": "time", "c": "channel"}, {"z": 50.0, "y": 4.6, "x": 4.6}
+    axes = [{"name": n, "type": kinds.get(n, "space"), **({"unit": "nanometer"} if n in nm else {})} for n in names]
+    write_image_of = image_v2 if version == 4 else image_v3
+    write_image_of(f"v0{version}-{names}.zarr", array.reshape(shape), axes, [nm.get(n, 1.0) for n in names], chunks, **options)
+
+
+def others():
+    """Axes in other orders and numbers, older versions, and groups of arrays."""
+    grey, wide = voxels(), voxels(np.uint16)
+    z, y, x = SHAPE
+    named("tyx", SHAPE, grey, (2, 8, 8))
+    named("cyx", (1, y, x), grey[:1], (1, 8, 8))
+    named("zyxc", (z, y, x, 1), wide, (2, 8, 8, 1), 5)
+    named("xyz", (x, y, z), np.ascontiguousarray(wide.T), (8, 8, 2), 5, shards=(16, 8, 2))
+    both = np.stack([grey, 255 - grey], axis=1)
+    named("zcyx", both.shape, both, (2, 2, 8, 8))
+    image_v2("v04-negative.zarr", grey, space(), [50.0, -4.6, 4.6], (2, 8, 8))
+    for version, axes in (("0.1", None), ("0.3", ["t", "c", "z", "y", "x"])):
+        name = f"v0{version[2]}.zarr"
+        group = zarr.create_group(OUT / name, zarr_format=2)
+        multiscale = {"version": version, "datasets": [{"path": "0"}], **({"axes": axes} if axes else {})}
+        group.attrs["multiscales"] = [multiscale]
+        keys = {"name": "v2", "separator": "." if version == "0.1" else "/"}
+        write(f"{name}/0", grey[None, None], (1, 1, 2, 8, 8), zarr_format=2, chunk_key_encoding=keys)
+    for name, version in (("group-2.zarr", 2), ("group-3.zarr", 3)):
+        group = zarr.create_group(OUT / name, zarr_format=version)
+        group.create_group("volumes")
+        write(f"{name}/volumes/raw", grey, (2, 8, 8), zarr_format=version)
+        if version == 2:
+            write(f"{name}/volumes/labels", wide, (2, 8, 8), zarr_format=version)
+        write(f"{name}/scales", np.arange(3.0), (3,), zarr_format=version)
 
 
 def images():
@@ -112,6 +155,7 @@ def images():
     five = [{"name": "t", "type": "time"}, {"name": "c", "type": "channel"}, *space()]
     image_v3("v05-5d.zarr", grey[None, None], five, [1.0, 1.0, 50.0, 4.6, 4.6], (1, 1, 2, 8, 8))
     image_v2("v04-channels.zarr", np.stack([grey, grey])[None], five, [1.0, 1.0, 50.0, 4.6, 4.6], (1, 1, 2, 8, 8))
+    others()
     # ome-zarr-py, which makes a pyramid and labels of its own.
     for name, format in (("ome-zarr-py-04.zarr", FormatV04()), ("ome-zarr-py-05.zarr", FormatV05())):
         group = zarr.open_group(OUT / name, mode="w", zarr_format=format.zarr_format)

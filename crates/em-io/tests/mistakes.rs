@@ -43,23 +43,35 @@ fn files_that_are_refused() {
         ),
         (
             "complex.mrc",
-            "page 0 of `complex.mrc` is MRC mode 4, \
-             expected mode 0, 1, 2 or 6 (8- or 16-bit integers, 32-bit float)",
+            "page 0 of `complex.mrc` is MRC mode 4, complex numbers (a Fourier transform), \
+             expected mode 0, 1, 2, 6, 12 or 101 (4- to 16-bit integers, 16- or 32-bit float)",
         ),
         (
             "axes.mrc",
             "page 0 of `axes.mrc` is stored with columns, rows and sections along the axes [3, 2, 1], \
              expected [1, 2, 3] (x, y, z)",
         ),
-        (
-            "time.nii",
-            "`time.nii` holds [5, 4, 3, 2] voxels along x, y, z and further axes, \
-             expected one volume at one time",
-        ),
+        ("time.nii", "`time.nii` holds 2 time points, expected one time point"),
         (
             "complex.nii",
-            "page 0 of `complex.nii` is of NIfTI data type 32, \
+            "page 0 of `complex.nii` is stored as complex numbers, \
              expected 8- to 64-bit integers or 32- or 64-bit float in one .nii file",
+        ),
+        ("row-of-volumes.mrc", "`row-of-volumes.mrc` holds 2 volumes of 3 sections, expected one volume"),
+        (
+            "complex.npy",
+            "page 0 of `complex.npy` is stored as `<c8`, \
+             expected 8- to 64-bit integers, 16- to 64-bit float or bool",
+        ),
+        (
+            "channels.npy",
+            "`channels.npy` holds an array of [2, 3, 13, 17], \
+             expected two or three axes (z, y, x), and further ones of length 1",
+        ),
+        (
+            "objects.npy",
+            "`objects.npy` is a NumPy array of Python objects (a pickle), \
+             expected a TIFF, MRC, NIfTI, NumPy, HDF5, PNG or JPEG file",
         ),
         (
             "imagej-channels.tif",
@@ -108,7 +120,16 @@ fn a_page_cut_short_is_named_when_it_is_read() {
 #[test]
 fn files_without_pages_name_the_first_section_that_is_missing() {
     let folder = tempdir().unwrap();
-    for name in ["float.mrc", "grey.nii", "grey.nii.gz", "imagej-one-directory.tif"] {
+    for name in [
+        "float.mrc",
+        "float.mrc.gz",
+        "grey.nii",
+        "grey.nii.gz",
+        "grey.npy",
+        "half.mrc",
+        "four-bits.mrc",
+        "imagej-one-directory.tif",
+    ] {
         let path = folder.path().join(name);
         let bytes = fs::read(fixture(name)).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 20]).unwrap();
@@ -119,6 +140,24 @@ fn files_without_pages_name_the_first_section_that_is_missing() {
         );
         if !name.ends_with(".gz") {
             assert!(found.starts_with("page 2"), "{found}");
+        }
+    }
+}
+
+#[test]
+fn a_part_that_is_not_there_is_refused() {
+    use em_io::{OpenOptions, Part};
+    let none = OpenOptions::default();
+    for (name, options, part, count) in [
+        ("row-of-volumes.mrc", OpenOptions { volume: Some(2), ..none }, Part::Volume, 2),
+        ("float.mrc", OpenOptions { volume: Some(1), ..none }, Part::Volume, 1),
+        ("times.nii.gz", OpenOptions { time: Some(2), ..none }, Part::Time, 2),
+    ] {
+        match options.open(fixture(name)).unwrap_err() {
+            Error::NoSuchPart { part: found, count: of, .. } => {
+                assert_eq!((found, of), (part, count), "{name}")
+            }
+            other => panic!("{name}: {other}"),
         }
     }
 }
@@ -189,7 +228,7 @@ fn a_wrong_extension_does_not_matter_and_a_wrong_file_is_described() {
         fs::write(&path, bytes).unwrap();
         assert_eq!(
             message(&path),
-            format!("`b.tif` is {found}, expected a TIFF, MRC, NIfTI, PNG or JPEG file")
+            format!("`b.tif` is {found}, expected a TIFF, MRC, NIfTI, NumPy, HDF5, PNG or JPEG file")
         );
     }
 }

@@ -51,7 +51,7 @@ const FORMATS: &[Format] = &[
     Format { path: "v04.zarr", name: "OME-Zarr 0.4", options: v04, stored: as_it_is, tolerance: Some(0.0) },
     #[cfg(feature = "zarr")]
     Format { path: "v05.zarr", name: "OME-Zarr 0.5", options: v05, stored: as_it_is, tolerance: Some(0.0) },
-    #[cfg(feature = "hdf5")]
+    #[cfg(feature = "hdf5-write")]
     // Lengths are read to nine digits.
     Format { path: "volume.h5", name: "HDF5", options: usual, stored: as_it_is, tolerance: Some(1e-8) },
 ];
@@ -86,11 +86,12 @@ fn in_ome(voxels: &Voxels) -> Option<Voxels> {
     (!matches!(voxels, Voxels::U64(_) | Voxels::I64(_))).then(|| voxels.clone())
 }
 
-/// MRC has no mode for unsigned bytes, and none for 32- and 64-bit integers.
+/// MRC has no mode for bytes that all programs read alike, and none for 32- and 64-bit integers.
 fn in_mrc(voxels: &Voxels) -> Option<Voxels> {
     match voxels {
         Voxels::U32(_) | Voxels::I32(_) | Voxels::U64(_) | Voxels::I64(_) => None,
         Voxels::U8(array) => Some(array.mapv(u16::from).into()),
+        Voxels::I8(array) => Some(array.mapv(i16::from).into()),
         other => Some(other.clone()),
     }
 }

@@ -7,7 +7,8 @@ mod common;
 
 use common::{SHAPE, f32_at, i64_at, of, open, u8_at, u16_at, u64_at};
 use em_io::{
-    Content, Error, Mask, OmeZarrVersion, Roi, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions,
+    Content, Error, Mask, OmeZarrVersion, OpenOptions, Roi, VolumeSpec, VolumeWriter, VoxelType, Voxels,
+    WriteOptions,
 };
 use ndarray::{Array3, s};
 use proptest::prelude::*;
@@ -103,14 +104,127 @@ fn labels_of_ome_zarr_py_are_masks() {
 #[test]
 fn what_is_not_read_says_so() {
     for (name, words) in [
-        ("v3-float64", "data type \"float64\", expected"),
+        ("v3-complex64", "data type \"complex64\", expected"),
         ("v2-delta", "a filter"),
-        ("v3-4d", "4 axes without a name"),
-        ("v04-channels.zarr", "2 channels, expected 1"),
+        ("v3-two-of-four", "4 axes without a name"),
     ] {
         let error = em_io::open(common::fixture(&format!("zarr/{name}"))).unwrap_err();
         assert!(matches!(error, Error::Metadata { .. }), "{name}: {error}");
         assert!(error.to_string().contains(words), "{name}: {error}");
+    }
+}
+
+#[test]
+fn floats_of_16_and_64_bits_are_32_bit_ones_with_a_note() {
+    let half = of(SHAPE, |z, y, x| f32::from(u8_at(z, y, x)) * 0.25 - 20.0);
+    for name in ["v3-float16-sharded", "v2-float16-big-endian"] {
+        check(name, &half);
+        assert_eq!(open(&format!("zarr/{name}")).notes()[1], "16-bit float widened to 32-bit float");
+    }
+    check("v3-float64", &of(SHAPE, f32_at));
+    assert_eq!(open("zarr/v3-float64").notes()[1], "64-bit float rounded to 32-bit float");
+    check(
+        "v3-float64-missing",
+        &of(SHAPE, |z, y, x| if z < 2 && y < 8 && x < 12 { f32_at(z, y, x) } else { -1.5 }),
+    );
+}
+
+#[test]
+fn images_of_any_axes_are_read() {
+    let size = Some([50.0, 4.6, 4.6]);
+    for (name, expected, nm, note) in [
+        ("v04-tyx", of(SHAPE, u8_at), None, Some("time points read as sections")),
+        ("v04-cyx", of([1, SHAPE[1], SHAPE[2]], u8_at), None, None),
+        ("v05-zyxc", of(SHAPE, u16_at), size, None),
+        ("v05-xyz", of(SHAPE, u16_at), size, None),
+        ("v04-negative", of(SHAPE, u8_at), size, Some("a negative scale is taken for a length")),
+        ("v01", of(SHAPE, u8_at), None, None),
+        ("v03", of(SHAPE, u8_at), None, None),
+    ] {
+        check(&format!("{name}.zarr"), &expected);
+        let volume = open(&format!("zarr/{name}.zarr"));
+        assert_eq!(volume.voxel_size_nm(), nm, "{name}");
+        assert_eq!(volume.notes().first().map(String::as_str), note, "{name}");
+    }
+    assert_eq!(open("zarr/v01.zarr").format(), "OME-Zarr 0.1");
+    assert_eq!(open("zarr/v03.zarr").format(), "OME-Zarr 0.3");
+    check("v3-4d", &of(SHAPE, u8_at));
+    check("v3-xyz", &of(SHAPE, u8_at));
+}
+
+#[test]
+fn one_of_several_channels_is_picked() {
+    for (name, second) in [("v04-channels.zarr", false), ("v04-zcyx.zarr", true)] {
+        let path = common::fixture(&format!("zarr/{name}"));
+        let error = em_io::open(&path).unwrap_err();
+        assert!(error.to_string().ends_with("holds 2 channels, expected one channel"), "{error}");
+        let open = |channel| OpenOptions { channel: Some(channel), ..OpenOptions::default() }.open(&path);
+        assert_eq!(open(0).unwrap().read_all().unwrap(), of(SHAPE, u8_at), "{name}");
+        let expected = of(SHAPE, |z, y, x| if second { 255 - u8_at(z, y, x) } else { u8_at(z, y, x) });
+        let volume = open(1).unwrap();
+        assert_eq!(volume.read_all().unwrap(), expected, "{name}");
+        assert_eq!(volume.voxel_size_nm(), Some([50.0, 4.6, 4.6]));
+        assert!(matches!(open(2), Err(Error::NoSuchPart { count: 2, .. })));
+    }
+}
+
+#[test]
+fn volumes_of_a_group_are_found_by_their_names() {
+    let error = em_io::open(common::fixture("zarr/group-2.zarr")).unwrap_err();
+    assert!(
+        error.to_string().ends_with("holds 2 volumes, expected one of: volumes/labels, volumes/raw"),
+        "{error}"
+    );
+    assert!(error.hint().unwrap().contains("group-2.zarr/volumes/labels"));
+    check("group-2.zarr/volumes/labels", &of(SHAPE, u16_at));
+    check("group-3.zarr", &of(SHAPE, u8_at));
+    let folder = tempdir().unwrap();
+    let empty = folder.path().join("empty.zarr");
+    fs::create_dir(&empty).unwrap();
+    assert!(matches!(em_io::open(&empty), Err(Error::Metadata { .. })));
+}
+
+/// Chunks with a checksum, or packed by what has one.
+#[test]
+fn a_changed_byte_of_a_chunk_with_a_checksum_is_an_error() {
+    let folder = tempdir().unwrap();
+    for (name, chunk, last) in [
+        ("v3-gzip", "c/0/0/0", usize::MAX),
+        ("v2-gzip-big-endian", "0.0.0", usize::MAX),
+        ("v2-zlib", "0.0.0", usize::MAX),
+        ("v3-zstd", "c/0/0/0", usize::MAX),
+        ("v3-crc32c", "c/0/0/0", usize::MAX),
+        // The index of 2 x 2 x 3 chunks has one.
+        ("v3-sharded", "c/0/0/0", 16 * 12 + 4),
+    ] {
+        let path = folder.path().join(name);
+        let file = path.join(chunk);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        for metadata in ["zarr.json", ".zarray"] {
+            let from = common::fixture(&format!("zarr/{name}/{metadata}"));
+            if from.exists() {
+                fs::copy(from, path.join(metadata)).unwrap();
+            }
+        }
+        let sound = fs::read(common::fixture(&format!("zarr/{name}/{chunk}"))).unwrap();
+        let roi = Roi::from([0..2, 0..8, 0..12]);
+        fs::write(&file, &sound).unwrap();
+        let expected = em_io::open(&path).unwrap().read(roi).unwrap();
+        let mut unnoticed = 0;
+        for at in sound.len().saturating_sub(last)..sound.len() {
+            let mut damaged = sound.clone();
+            damaged[at] ^= 1 << (at % 8);
+            fs::write(&file, damaged).unwrap();
+            match em_io::open(&path).unwrap().read(roi) {
+                // Some bits of a header say nothing of the voxels, such as the time of day.
+                Ok(found) => {
+                    assert_eq!(found, expected, "{name} changed at {at}");
+                    unnoticed += 1;
+                }
+                Err(error) => assert!(matches!(error, Error::DamagedChunk { .. }), "{error}"),
+            }
+        }
+        assert!(unnoticed < 12, "{name}: {unnoticed}");
     }
 }
 

@@ -6,9 +6,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-const TARGETS: [&str; 12] = [
-    "tiff", "imagej", "ome_xml", "mrc", "nifti", "nifti_gz", "image", "folder", "zarr", "mask", "config",
-    "hdf5",
+const TARGETS: [&str; 13] = [
+    "tiff", "imagej", "ome_xml", "mrc", "npy", "nifti", "nifti_gz", "image", "folder", "zarr", "mask",
+    "config", "hdf5",
 ];
 
 fn main() -> io::Result<()> {
@@ -58,7 +58,8 @@ fn seeds(path: &Path) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
             seeds.push(("folder", [folder::entry(4, &bytes), folder::entry(5, &bytes)].concat()));
             seeds.push(("tiff", bytes));
         }
-        "mrc" | "rec" | "st" | "map" => seeds.push(("mrc", bytes)),
+        "mrc" | "mrcs" | "rec" | "st" | "map" => seeds.push(("mrc", bytes)),
+        "npy" => seeds.push(("npy", bytes)),
         "nii" => seeds.extend([("nifti_gz", bytes.clone()), ("nifti", bytes)]),
         "gz" => {
             let mut unpacked = Vec::new();

@@ -1,29 +1,30 @@
 //! Formats that are not built in: an error names the feature that they need.
 
 #![cfg_attr(
-    all(feature = "hdf5", feature = "images", feature = "zarr"),
+    all(feature = "hdf5-write", feature = "images", feature = "zarr"),
     expect(dead_code, unused_imports, reason = "every format is built in")
 )]
 
 use super::sink::Sink;
 use crate::error::{Error, Result};
-use crate::{Volume, VolumeSpec, WriteOptions};
+use crate::{VolumeSpec, WriteOptions};
 use std::path::Path;
 
 fn absent<T>(path: &Path, format: &'static str, feature: &'static str) -> Result<T> {
     Err(Error::NotBuiltIn { path: path.to_path_buf(), format, feature })
 }
 
-#[cfg(not(feature = "hdf5"))]
+#[cfg(not(feature = "hdf5-write"))]
 pub(crate) mod hdf5 {
     use super::*;
 
-    pub(crate) fn open(path: &Path, _: Option<&str>) -> Result<Volume> {
+    #[cfg(not(feature = "hdf5"))]
+    pub(crate) fn open(path: &Path, _: Option<&str>) -> Result<crate::Volume> {
         absent(path, "HDF5", "hdf5")
     }
 
     pub(crate) fn create(path: &Path, _: VolumeSpec, _: WriteOptions) -> Result<Box<dyn Sink>> {
-        absent(path, "HDF5", "hdf5")
+        absent(path, "HDF5", "hdf5-write")
     }
 }
 
@@ -32,7 +33,7 @@ pub(crate) mod image_file {
     use super::*;
     use crate::formats::open::ImageKind;
 
-    pub(crate) fn open(path: &Path, kind: ImageKind) -> Result<Volume> {
+    pub(crate) fn open(path: &Path, kind: ImageKind) -> Result<crate::Volume> {
         absent(path, kind.name(), "images")
     }
 }
@@ -53,8 +54,9 @@ pub(crate) mod png {
 #[cfg(not(feature = "zarr"))]
 pub(crate) mod zarr {
     use super::*;
+    use crate::OpenOptions;
 
-    pub(crate) fn open(path: &Path) -> Result<Volume> {
+    pub(crate) fn open(path: &Path, _: OpenOptions) -> Result<crate::Volume> {
         absent(path, "OME-Zarr", "zarr")
     }
 

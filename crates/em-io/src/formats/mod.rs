@@ -1,8 +1,15 @@
 //! The file formats, one module each, and what they share.
 
 mod absent;
+#[cfg_attr(
+    not(any(feature = "hdf5", feature = "zarr")),
+    expect(dead_code, reason = "NumPy's arrays have their axes in one order")
+)]
+mod axes;
 pub(crate) mod bits;
 pub(crate) mod folder;
+pub(crate) mod foreign;
+pub(crate) mod gzip;
 pub(crate) mod hdf5;
 #[cfg(feature = "images")]
 pub(crate) mod image_file;
@@ -10,6 +17,7 @@ pub(crate) mod image_file;
 pub(crate) mod jpeg;
 pub(crate) mod mrc;
 pub(crate) mod nifti;
+mod npy;
 mod open;
 pub(crate) mod palette;
 #[cfg(feature = "images")]
@@ -17,6 +25,7 @@ pub(crate) mod png;
 pub(crate) mod raw;
 pub(crate) mod sink;
 pub(crate) mod source;
+mod stored;
 pub(crate) mod tiff;
 pub(crate) mod values;
 #[cfg(feature = "zarr")]

@@ -1,7 +1,7 @@
 //! Opens a volume: it picks the reader by the path and by the file's first bytes.
 
 use super::values::invert;
-use super::{folder, hdf5, image_file, mrc, nifti, tiff, zarr, zarr_paths};
+use super::{folder, foreign, gzip, hdf5, image_file, mrc, nifti, npy, tiff, zarr, zarr_paths};
 use crate::error::{Error, Result};
 use crate::{OpenOptions, Part, Volume, limits};
 use std::fs::File;
@@ -10,18 +10,20 @@ use std::path::Path;
 
 /// Opens a volume without reading its voxels.
 ///
-/// The path is a multipage TIFF (also OME-TIFF), an MRC or NIfTI file, a PNG or JPEG (one section),
+/// The path is a multipage TIFF (also OME-TIFF), an MRC, NIfTI or NumPy file, a PNG or JPEG (one section),
 /// or a folder with one image per section. Files are told apart by their first bytes, not by their names. In a folder the images
 /// are taken in natural order (`s9.png` before `s10.png`); other files are skipped with a note.
 /// A folder with Zarr metadata is OME-Zarr: an image, of which the full level is read, a label in
-/// it (`volume.zarr/labels/mitochondria`), or a bare array, which has no voxel size.
+/// it (`volume.zarr/labels/mitochondria`), a bare array, which has no voxel size, or the only one of
+/// these in a group.
 /// With the feature `hdf5`, an HDF5 file is the only dataset in it, or the one whose path follows
 /// that of the file: `volume.h5/volumes/raw`.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`], [`Error::Io`], [`Error::UnknownFormat`], [`Error::NotBuiltIn`] and
-/// [`Error::EmptyFolder`] for the path; [`Error::Truncated`], [`Error::Damaged`], [`Error::Unsupported`], [`Error::NotAStack`],
+/// [`Error::NotFound`], [`Error::Address`], [`Error::Io`], [`Error::UnknownFormat`], [`Error::NotBuiltIn`]
+/// and [`Error::EmptyFolder`] for the path; [`Error::SeveralParts`] and [`Error::SeveralVolumes`] where
+/// one has to be picked; [`Error::Truncated`], [`Error::Damaged`], [`Error::Unsupported`], [`Error::NotAStack`],
 /// [`Error::SizeMismatch`], [`Error::TypeMismatch`], [`Error::TooLarge`] and
 /// [`Error::TooManySections`] for what it holds, and [`Error::Metadata`] for Zarr. Damage inside a page shows only when it is read.
 pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
@@ -30,10 +32,14 @@ pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
 
 /// Opens a volume, and of several stacks in a file the one that was picked.
 pub(crate) fn open_with(path: &Path, options: OpenOptions) -> Result<Volume> {
+    let path = without_scheme(path)?;
     if path.is_dir() {
         if zarr_paths::is_zarr(path) {
-            check_parts(path, options, &[])?;
-            return inverted_if_asked(zarr::open(path)?, options);
+            check_parts(path, options, &[Part::Channel, Part::Time])?;
+            return inverted_if_asked(zarr::open(path, options)?, options);
+        }
+        if let Some(foreign) = foreign::of_folder(path) {
+            return Err(foreign.error(path));
         }
         return folder::open(path, options);
     }
@@ -44,6 +50,18 @@ pub(crate) fn open_with(path: &Path, options: OpenOptions) -> Result<Volume> {
     open_file(path, options)
 }
 
+/// Takes `file://` from the front of a path, and refuses other addresses.
+fn without_scheme(path: &Path) -> Result<&Path> {
+    let Some((scheme, rest)) = path.to_str().and_then(|text| text.split_once("://")) else { return Ok(path) };
+    let is_scheme =
+        scheme.len() > 1 && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '+');
+    match scheme {
+        _ if !is_scheme || path.exists() => Ok(path),
+        "file" => Ok(Path::new(rest)),
+        _ => Err(Error::Address { path: path.to_path_buf() }),
+    }
+}
+
 /// Opens a single file.
 pub(super) fn open_file(path: &Path, options: OpenOptions) -> Result<Volume> {
     let signature = signature(path)?;
@@ -52,9 +70,11 @@ pub(super) fn open_file(path: &Path, options: OpenOptions) -> Result<Volume> {
         // It may turn values by itself, and is told whether to.
         Signature::Tiff => return tiff::open(path, options),
         Signature::Image(kind) => image_file::open(path, kind),
-        Signature::Mrc => mrc::open(path),
-        Signature::Nifti => nifti::open(path),
-        Signature::CompressedNifti => nifti::open_compressed(path),
+        Signature::Mrc => mrc::open(path, options),
+        Signature::CompressedMrc => mrc::open_compressed(path, options),
+        Signature::Nifti => nifti::open(path, options),
+        Signature::CompressedNifti => nifti::open_compressed(path, options),
+        Signature::Npy => npy::open(path),
         Signature::Hdf5 => hdf5::open(path, None),
     };
     inverted_if_asked(volume?, options)
@@ -92,8 +112,10 @@ enum Signature {
     Tiff,
     Image(ImageKind),
     Mrc,
+    CompressedMrc,
     Nifti,
     CompressedNifti,
+    Npy,
     Hdf5,
 }
 
@@ -102,13 +124,16 @@ impl Signature {
     fn parts(self) -> &'static [Part] {
         match self {
             Self::Tiff => &[Part::Channel, Part::Time],
-            _ => &[],
+            Self::Mrc | Self::CompressedMrc => &[Part::Volume],
+            Self::Nifti | Self::CompressedNifti => &[Part::Time],
+            Self::Image(_) | Self::Npy | Self::Hdf5 => &[],
         }
     }
 }
 
-/// The first bytes that tell the kind of a file: NIfTI has its letters at the end of a header.
-const SIGNATURE_BYTES: u64 = 348;
+/// The first bytes that tell the kind of a file: NIfTI has its letters at the end of a header, and
+/// HDF5 may begin behind a block of the user's.
+const SIGNATURE_BYTES: u64 = 2048 + 8;
 
 /// Reads the kind of a file, or tells what it looks like instead.
 fn signature(path: &Path) -> Result<Signature> {
@@ -118,7 +143,7 @@ fn signature(path: &Path) -> Result<Signature> {
     })?;
     // A pipe would be waited on for ever.
     if !metadata.is_file() {
-        return Err(Error::UnknownFormat { path: path.to_path_buf(), found: "no regular file" });
+        return Err(foreign::IRREGULAR.error(path));
     }
     let mut first = Vec::new();
     File::open(path)
@@ -131,23 +156,29 @@ fn signature(path: &Path) -> Result<Signature> {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Ok(Signature::Image(ImageKind::Png)),
         [0xff, 0xd8, 0xff, ..] => Ok(Signature::Image(ImageKind::Jpeg)),
         first if first.starts_with(&hdf5::MAGIC) => Ok(Signature::Hdf5),
-        // Their letters are further on, where other formats may have anything.
-        first if nifti::is_nifti(first) => Ok(Signature::Nifti),
-        first if mrc::is_mrc(first) => Ok(Signature::Mrc),
-        [0x1f, 0x8b, ..] if nifti::is_compressed(path) => Ok(Signature::CompressedNifti),
-        other => Err(Error::UnknownFormat { path: path.to_path_buf(), found: look_of(other) }),
+        first if first.starts_with(&npy::MAGIC) => Ok(Signature::Npy),
+        first if first.starts_with(&gzip::MAGIC) => packed_signature(path, first),
+        first => plain_signature(first).ok_or_else(|| foreign::of_file(first).error(path)),
     }
 }
 
-fn look_of(first: &[u8]) -> &'static str {
+/// Looks for letters that are further on, where other formats may have anything.
+fn plain_signature(first: &[u8]) -> Option<Signature> {
     match first {
-        [] => "empty",
-        [b'P', b'K', ..] => "a ZIP archive",
-        [0x1f, 0x8b, ..] => "a gzip archive",
-        [b'B', b'M', ..] => "a Windows bitmap",
-        [b'G', b'I', b'F', b'8', ..] => "a GIF image",
-        bytes if bytes.iter().all(u8::is_ascii) && !bytes.contains(&0) => "text",
-        _ => "of an unknown kind",
+        first if nifti::is_nifti(first) => Some(Signature::Nifti),
+        first if mrc::is_mrc(first) => Some(Signature::Mrc),
+        // The axes of MATLAB's are in another order.
+        first if hdf5::is_behind_a_block(first) && !first.starts_with(b"MATLAB") => Some(Signature::Hdf5),
+        _ => None,
+    }
+}
+
+/// Looks into a gzip-compressed file.
+fn packed_signature(path: &Path, first: &[u8]) -> Result<Signature> {
+    match plain_signature(&gzip::look_inside(path, SIGNATURE_BYTES)) {
+        Some(Signature::Nifti) => Ok(Signature::CompressedNifti),
+        Some(Signature::Mrc) => Ok(Signature::CompressedMrc),
+        _ => Err(foreign::of_file(first).error(path)),
     }
 }
 

@@ -1,11 +1,12 @@
-//! Voxels that lie in a file one after another, uncompressed: MRC, NIfTI, large ImageJ stacks.
+//! Voxels that lie in a file one after another, uncompressed: MRC, NIfTI, NumPy, large ImageJ stacks.
 //!
 //! It knows where they begin and how they are stored; the headers are read by the formats.
 
 use super::read_sections;
+pub(crate) use super::stored::Stored;
 use crate::error::{Error, Result};
 use crate::formats::source::Source;
-use crate::sample::{Endian, Sample, Voxel, match_voxel_type};
+use crate::sample::{Endian, Voxel, match_voxel_type};
 use crate::{Roi, VoxelType, Voxels, limits};
 use ndarray::Array3;
 use std::fs::File;
@@ -14,15 +15,6 @@ use std::path::{Path, PathBuf};
 
 /// About as many bytes are read at a time, by each thread.
 const PIECE_BYTES: usize = 1 << 20;
-
-/// How one voxel is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stored {
-    /// In a type that is kept.
-    As(VoxelType),
-    /// As a 64-bit float, which is rounded to 32 bits.
-    F64,
-}
 
 /// Turns a stored value into the one that is meant: `slope * stored + intercept`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,10 +39,7 @@ pub(crate) struct RawVoxels {
 impl RawVoxels {
     /// Returns the type that the voxels are read as.
     pub(crate) fn voxel_type(&self) -> VoxelType {
-        match (self.stored, self.rescale) {
-            (Stored::As(voxel_type), None) => voxel_type,
-            _ => VoxelType::F32,
-        }
+        self.rescale.map_or(self.stored.voxel_type(), |_| VoxelType::F32)
     }
 
     /// Checks that the shape is one that we read, and that `file_bytes` bytes hold all of it.
@@ -140,14 +129,9 @@ impl RawVoxels {
     }
 
     fn decode<T: Voxel>(&self, bytes: &[u8], out: &mut [T]) {
-        match (self.stored, self.rescale) {
-            (Stored::As(_), None) => T::decode(bytes, self.endian, out),
-            (Stored::As(voxel_type), Some(rescale)) => {
-                match_voxel_type!(voxel_type, S => convert::<S, T>(bytes, self.endian, rescale, out))
-            }
-            (Stored::F64, rescale) => {
-                convert_doubles(bytes, self.endian, rescale.unwrap_or(Rescale::IDENTITY), out);
-            }
+        match self.rescale {
+            None => self.stored.decode(bytes, self.endian, out),
+            Some(rescale) => self.stored.decode_with(bytes, self.endian, out, |v| rescale.apply(v)),
         }
     }
 }
@@ -158,36 +142,9 @@ impl Source for RawVoxels {
     }
 }
 
-impl Stored {
-    pub(crate) fn bytes(self) -> usize {
-        match self {
-            Self::As(voxel_type) => voxel_type.bytes(),
-            Self::F64 => 8,
-        }
-    }
-}
-
 impl Rescale {
-    const IDENTITY: Self = Self { slope: 1.0, intercept: 0.0 };
-
     fn apply(self, stored: f64) -> f64 {
         stored * self.slope + self.intercept
-    }
-}
-
-fn convert<S: Voxel, T: Voxel>(bytes: &[u8], endian: Endian, rescale: Rescale, out: &mut [T]) {
-    let mut stored = vec![S::default(); out.len()];
-    S::decode(bytes, endian, &mut stored);
-    for (out, stored) in out.iter_mut().zip(stored) {
-        *out = T::from_f64(rescale.apply(stored.to_f64()));
-    }
-}
-
-fn convert_doubles<T: Voxel>(bytes: &[u8], endian: Endian, rescale: Rescale, out: &mut [T]) {
-    let mut bits = vec![0_u64; out.len()];
-    u64::decode(bytes, endian, &mut bits);
-    for (out, bits) in out.iter_mut().zip(bits) {
-        *out = T::from_f64(rescale.apply(f64::from_bits(bits)));
     }
 }
 

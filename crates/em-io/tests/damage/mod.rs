@@ -90,6 +90,7 @@ fn check_error(error: &Error, path: &Path, what: &str) {
         | Error::NotAStack { .. }
         | Error::SeveralPages { .. }
         | Error::SeveralParts { .. }
+        | Error::SeveralVolumes { .. }
         | Error::TooManySections { .. }
         | Error::OutOfMemory { .. }
         | Error::SizeMismatch { .. }

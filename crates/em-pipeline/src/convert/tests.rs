@@ -38,6 +38,7 @@ fn kept(name: &str, voxel_type: VoxelType) -> Option<VoxelType> {
         ("out", U8 | U16) => Some(voxel_type),
         ("out", _) | ("out.mrc", U32 | I32 | U64 | I64) | ("out.ome.tif", U64 | I64) => None,
         ("out.mrc", U8) => Some(U16),
+        ("out.mrc", I8) => Some(I16),
         (_, I8 | U8 | I16 | U16 | U32 | I32 | U64 | I64 | F32) => Some(voxel_type),
     }
 }

@@ -105,12 +105,12 @@ fn a_truncated_tiff() {
 fn a_file_that_is_no_picture() {
     let lab = Lab::with_stacks();
     assert_snapshot!(lab.mistake("inspect run.toml"), @"
-    error: `run.toml` is text, expected a TIFF, MRC, NIfTI, PNG or JPEG file
+    error: `run.toml` is text, expected a TIFF, MRC, NIfTI, NumPy, HDF5, PNG or JPEG file
     hint: save it as TIFF from Fiji or the microscope's software
     ");
     lab.write("train.tif", "");
     assert_snapshot!(lab.mistake(TRAIN), @"
-    error: `[DIR]/train.tif` is empty, expected a TIFF, MRC, NIfTI, PNG or JPEG file
+    error: `[DIR]/train.tif` is empty, expected a TIFF, MRC, NIfTI, NumPy, HDF5, PNG or JPEG file
     hint: copy or download it again
     ");
 }

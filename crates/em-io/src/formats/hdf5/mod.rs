@@ -1,24 +1,36 @@
-//! HDF5, through the system's library: `volume.h5`, or `volume.h5/path/to/dataset`.
+//! HDF5: `volume.h5`, or `volume.h5/path/to/dataset`.
 //!
-//! The library is only linked with the cargo feature `hdf5`. It is written in C, and a damaged file
-//! may bring it down, which nothing here can prevent; so it is left out unless it is asked for.
+//! It is read with the crate `hdf5-reader`, with the cargo feature `hdf5`, and written with the
+//! system's library libhdf5, which is written in C and only linked with the feature `hdf5-write`.
 
 #[cfg(feature = "hdf5")]
 mod read;
 #[cfg(feature = "hdf5")]
+mod stored;
+#[cfg(feature = "hdf5-write")]
 mod write;
 
+#[cfg(not(feature = "hdf5-write"))]
+pub(crate) use super::absent::hdf5::create;
 #[cfg(not(feature = "hdf5"))]
-pub(crate) use super::absent::hdf5::{create, open};
+pub(crate) use super::absent::hdf5::open;
 #[cfg(feature = "hdf5")]
 pub(crate) use read::open;
-#[cfg(feature = "hdf5")]
+#[cfg(feature = "hdf5-write")]
 pub(crate) use write::create;
 
 use std::path::{Path, PathBuf};
 
 /// The first bytes of a file.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
+
+/// Where else the first bytes may be, behind a block that is the user's (HDF5 file format, superblock).
+const BEHIND_BLOCKS: [usize; 3] = [512, 1024, 2048];
+
+/// Tells whether a file begins with a block of the user's, by the bytes up to the third place.
+pub(crate) fn is_behind_a_block(first: &[u8]) -> bool {
+    BEHIND_BLOCKS.iter().any(|&at| first.get(at..).is_some_and(|rest| rest.starts_with(&MAGIC)))
+}
 
 /// The endings by which a file is known in the middle of a path.
 const ENDINGS: [&str; 3] = ["h5", "hdf5", "hdf"];

@@ -1,16 +1,16 @@
 //! Finds the dataset that is the volume, and reads blocks of it.
-//!
-//! The library has one lock for everything, so that blocks are read one after another.
 
+use super::stored::{Raw, stored};
 use crate::Volume;
 use crate::error::{Error, Result};
+use crate::formats::axes::Axes;
 use crate::formats::source::{Source, VolumeInfo};
-use crate::formats::{DOUBLE_DIGITS, DOUBLE_NOTE, voxel_size};
-use crate::sample::match_voxel_type;
-use crate::{Roi, VoxelType, Voxels, limits};
-use hdf5_metno::types::{FloatSize, IntSize, TypeDescriptor};
-use hdf5_metno::{Dataset, File, Group, Hyperslab, SliceOrIndex};
-use ndarray::{Array3, ArrayD};
+use crate::formats::stored::Stored;
+use crate::formats::{DOUBLE_DIGITS, voxel_size};
+use crate::sample::{Endian, Voxel, match_voxel_type};
+use crate::{Roi, Voxels, limits};
+use hdf5_reader::{Dataset, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem};
+use ndarray::Array3;
 use std::path::{Path, PathBuf};
 
 /// How deep groups within groups are searched for datasets, and how many are listed.
@@ -19,145 +19,129 @@ const MOST: usize = 64;
 
 /// Opens a dataset; without a name the only one that is a volume.
 pub(crate) fn open(path: &Path, dataset: Option<&str>) -> Result<Volume> {
-    hdf5_metno::silence_errors(true);
-    let file = File::open(path).map_err(damaged(path))?;
+    let file = open_file(path)?;
     let name = match dataset {
         Some(name) => name.to_owned(),
         None => only_volume(path, &file)?,
     };
     let shown = path.join(name.trim_start_matches('/'));
-    let Ok(dataset) = file.dataset(&name) else {
-        return Err(not_a_stack(&shown, "no such dataset".into(), &file));
+    let dataset = match file.dataset(&name) {
+        Ok(dataset) => dataset,
+        Err(_) if !volumes(path, &file)?.contains(&format!("/{}", name.trim_matches('/'))) => {
+            return Err(not_a_stack(&shown, "no such dataset".into(), path, &file));
+        }
+        Err(error) => return Err(damaged(&shown)(error)),
     };
-    check_own(path, &shown, &dataset)?;
-    let (voxel_type, is_double) = voxel_type(&dataset).ok_or_else(|| Error::Unsupported {
+    let (stored, endian) = stored(dataset.dtype()).ok_or_else(|| Error::Unsupported {
         path: shown.clone(),
         page: 0,
-        found: format!("stored as {:?}", dataset.dtype().and_then(|dtype| dtype.to_descriptor()).ok()),
-        expected: "8- to 64-bit integers or 32- or 64-bit float",
+        found: format!("stored as {:?}", dataset.dtype()).chars().take(80).collect(),
+        expected: "8- to 64-bit integers, 16- to 64-bit float or booleans",
     })?;
-    let axes = Axes::of(&dataset.shape())
-        .ok_or_else(|| not_a_stack(&shown, format!("an array of {:?}", dataset.shape()), &file))?;
-    check_size(&shown, axes.shape, voxel_type, &dataset)?;
-    let mut notes = Vec::new();
-    if axes.all.len() > 3 {
-        notes.push(format!("axes of length 1 left out of {:?}", axes.all));
-    }
-    if is_double {
-        notes.push(DOUBLE_NOTE.into());
-    }
+    let lengths = lengths(&dataset);
+    let axes = lengths
+        .as_deref()
+        .and_then(Axes::by_length)
+        .ok_or_else(|| not_a_stack(&shown, format!("an array of {:?}", dataset.shape()), path, &file))?;
+    check_size(&shown, axes.shape(), stored, &dataset)?;
+    let mut notes: Vec<String> = axes.note().into_iter().collect();
+    notes.extend(stored.note().map(str::to_owned));
     let info = VolumeInfo {
         path: Some(shown.clone()),
-        shape: axes.shape,
-        voxel_type,
+        shape: axes.shape(),
+        voxel_type: stored.voxel_type(),
         voxel_size_nm: voxel_size_nm(&dataset),
         format: "HDF5",
         notes,
         orientation: None,
         section_names: None,
     };
-    Ok(Volume::new(info, Hdf5 { path: path.to_path_buf(), shown, name, voxel_type, axes }))
+    Ok(Volume::new(info, Hdf5 { path: path.to_path_buf(), shown, name, stored, endian, axes }))
 }
 
+/// Opens a file. What is in other files, by links or as external voxels, is not looked for.
+fn open_file(path: &Path) -> Result<Hdf5File> {
+    let options = OpenOptions::default().with_max_chunk_bytes(limits::MAX_PIECE_BYTES);
+    Hdf5File::open_with_options(path, options).map_err(damaged(path))
+}
+
+/// A dataset, whose file is opened for every block.
 #[derive(Debug)]
 struct Hdf5 {
     path: PathBuf,
     /// File and dataset, for errors.
     shown: PathBuf,
     name: String,
-    voxel_type: VoxelType,
+    stored: Stored,
+    endian: Endian,
     axes: Axes,
 }
 
 impl Source for Hdf5 {
     fn read(&self, roi: Roi) -> Result<Voxels> {
-        match_voxel_type!(self.voxel_type, T => self.read_as::<T>(roi).map(Voxels::from))
+        match_voxel_type!(self.stored.voxel_type(), T => self.read_as::<T>(roi).map(Voxels::from))
     }
 }
 
 impl Hdf5 {
-    fn read_as<T: hdf5_metno::H5Type + Clone + Default>(&self, roi: Roi) -> Result<Array3<T>> {
+    fn read_as<T: Voxel>(&self, roi: Roi) -> Result<Array3<T>> {
         let [depth, height, width] = roi.shape;
-        // The library takes the memory itself: whether there is enough is asked before.
-        drop(limits::zeroed::<T>(roi.voxels())?);
-        if roi.voxels() == 0 {
-            return Ok(Array3::from_shape_simple_fn((depth, height, width), T::default));
+        let mut voxels = limits::zeroed::<T>(roi.voxels())?;
+        if !voxels.is_empty() {
+            match self.stored.bytes() {
+                1 => self.fill::<1, T>(roi, &mut voxels),
+                2 => self.fill::<2, T>(roi, &mut voxels),
+                4 => self.fill::<4, T>(roi, &mut voxels),
+                _ => self.fill::<8, T>(roi, &mut voxels),
+            }?;
         }
-        let failed = || damaged(&self.shown);
-        let file = File::open(&self.path).map_err(failed())?;
-        let dataset = file.dataset(&self.name).map_err(failed())?;
-        let place = Hyperslab::from(self.axes.place(roi));
-        let read: ArrayD<T> = dataset.read_slice::<T, _, ndarray::IxDyn>(place).map_err(failed())?;
-        let (voxels, _) = read.into_raw_vec_and_offset();
-        Array3::from_shape_vec((depth, height, width), voxels)
-            .map_err(|_| Error::Truncated { path: self.shown.clone(), page: roi.start[0] })
+        Ok(Array3::from_shape_vec((depth, height, width), voxels)
+            .expect("the buffer was made for this shape"))
     }
-}
 
-/// Which axes of an array are z, y and x.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Axes {
-    /// The lengths of all axes.
-    all: Vec<usize>,
-    /// The axis that z is, `None` for a single section; y and x follow it.
-    first: usize,
-    has_z: bool,
-    shape: [usize; 3],
-}
-
-impl Axes {
-    /// Takes two or three axes as they are; of more, those of length 1 at the end (a channel) and
-    /// at the start (time) are left out.
-    fn of(all: &[usize]) -> Option<Self> {
-        let (mut start, mut end) = (0, all.len());
-        while end - start > 3 && all[end - 1] == 1 {
-            end -= 1;
-        }
-        while end - start > 3 && all[start] == 1 {
-            start += 1;
-        }
-        let shape = match all[start..end] {
-            [z, y, x] => [z, y, x],
-            [y, x] => [1, y, x],
-            _ => return None,
+    /// Reads the bytes of a block, and from them the voxels.
+    fn fill<const N: usize, T: Voxel>(&self, roi: Roi, out: &mut [T]) -> Result<()> {
+        let failed = damaged(&self.shown);
+        let dataset = open_file(&self.path)?.dataset(&self.name);
+        // The file may be another one by now.
+        let dataset = dataset.ok().filter(|dataset| {
+            stored(dataset.dtype()) == Some((self.stored, self.endian))
+                && lengths(dataset).as_deref().and_then(Axes::by_length).as_ref() == Some(&self.axes)
+        });
+        let Some(dataset) = dataset else {
+            return Err(Error::Damaged {
+                path: self.shown.clone(),
+                page: roi.start[0],
+                source: "the dataset has changed since it was opened".into(),
+            });
         };
-        Some(Self { all: all.to_vec(), first: start, has_z: end - start == 3, shape })
-    }
-
-    /// A block as the library wants it: a range per axis.
-    fn place(&self, roi: Roi) -> Vec<SliceOrIndex> {
-        let mut ranges: Vec<_> = vec![0..1; self.all.len()];
-        let skipped = usize::from(!self.has_z);
-        for axis in skipped..3 {
-            ranges[self.first + axis - skipped] = roi.start[axis]..roi.end()[axis];
+        let slice = |range: std::ops::Range<usize>| SliceInfoElem::Slice {
+            start: range.start as u64,
+            end: range.end as u64,
+            step: 1,
+        };
+        let selections = self.axes.ranges(roi).into_iter().map(slice).collect();
+        let read = dataset.read_slice_parallel::<Raw<N>>(&SliceInfo { selections }).map_err(failed)?;
+        let bytes: Vec<[u8; N]> = read.into_raw_vec_and_offset().0.into_iter().map(|raw| raw.0).collect();
+        if bytes.len() != out.len() {
+            return Err(Error::Truncated { path: self.shown.clone(), page: roi.start[0] });
         }
-        ranges.into_iter().map(SliceOrIndex::from).collect()
+        self.stored.decode(bytes.as_flattened(), self.endian, out);
+        Ok(())
     }
 }
 
-/// Refuses datasets whose voxels are in other files.
-fn check_own(path: &Path, shown: &Path, dataset: &Dataset) -> Result<()> {
-    let is_here = || -> Option<bool> {
-        let external = dataset.create_plist().ok()?.external();
-        let same = Path::new(&dataset.filename()).canonicalize().ok()? == path.canonicalize().ok()?;
-        Some(external.is_empty() && same)
-    };
-    if is_here() == Some(true) {
-        return Ok(());
-    }
-    Err(Error::NotAStack {
-        path: shown.to_path_buf(),
-        found: "voxels that are in another file".into(),
-        expected: "a dataset of this file".into(),
-    })
+/// The lengths of all axes, `None` where one is beyond this machine.
+fn lengths(dataset: &Dataset) -> Option<Vec<usize>> {
+    dataset.shape().iter().map(|&side| usize::try_from(side).ok()).collect()
 }
 
-fn check_size(shown: &Path, shape: [usize; 3], voxel_type: VoxelType, dataset: &Dataset) -> Result<()> {
+fn check_size(shown: &Path, shape: [usize; 3], stored: Stored, dataset: &Dataset) -> Result<()> {
     limits::check_sections(shown, shape[0])?;
     // Chunks that were never written take no place, so that the file's length says nothing.
-    limits::check_section(shown, 0, [shape[1], shape[2]], 8 * voxel_type.bytes(), u64::MAX)?;
-    let chunk = dataset.chunk().unwrap_or_default();
-    let chunk_bytes = chunk.iter().fold(voxel_type.bytes(), |bytes, &side| bytes.saturating_mul(side));
+    limits::check_section(shown, 0, [shape[1], shape[2]], 8 * stored.bytes(), u64::MAX)?;
+    let chunk = dataset.chunks().unwrap_or_default();
+    let chunk_bytes = chunk.iter().fold(stored.bytes(), |bytes, &side| bytes.saturating_mul(side as usize));
     if chunk_bytes > limits::MAX_PIECE_BYTES || shape.contains(&0) {
         return Err(Error::NotAStack {
             path: shown.to_path_buf(),
@@ -168,88 +152,71 @@ fn check_size(shown: &Path, shape: [usize; 3], voxel_type: VoxelType, dataset: &
     Ok(())
 }
 
-/// The type that voxels are read as, and whether they are stored as 64-bit floats.
-fn voxel_type(dataset: &Dataset) -> Option<(VoxelType, bool)> {
-    let voxel_type = match dataset.dtype().and_then(|dtype| dtype.to_descriptor()).ok()? {
-        TypeDescriptor::Unsigned(IntSize::U1) => VoxelType::U8,
-        TypeDescriptor::Unsigned(IntSize::U2) => VoxelType::U16,
-        TypeDescriptor::Unsigned(IntSize::U4) => VoxelType::U32,
-        TypeDescriptor::Unsigned(IntSize::U8) => VoxelType::U64,
-        TypeDescriptor::Integer(IntSize::U1) => VoxelType::I8,
-        TypeDescriptor::Integer(IntSize::U2) => VoxelType::I16,
-        TypeDescriptor::Integer(IntSize::U4) => VoxelType::I32,
-        TypeDescriptor::Integer(IntSize::U8) => VoxelType::I64,
-        TypeDescriptor::Float(FloatSize::U4) => VoxelType::F32,
-        TypeDescriptor::Float(FloatSize::U8) => return Some((VoxelType::F32, true)),
-        _ => return None,
-    };
-    Some((voxel_type, false))
-}
-
 /// The voxel size of the attributes that are in use: `element_size_um` (BigDataViewer, PlantSeg) and
 /// `resolution` in nm (CREMI), both z, y, x.
 fn voxel_size_nm(dataset: &Dataset) -> Option<[f64; 3]> {
     let attribute = |name: &str, nm: f64| {
-        let values = dataset.attr(name).ok()?.read_1d::<f64>().ok()?.to_vec();
-        let size = <[f64; 3]>::try_from(values).ok()?;
+        let attribute = dataset.attribute(name).ok()?;
+        let values = attribute
+            .read_1d::<f64>()
+            .or_else(|_| Ok(attribute.read_1d::<f32>()?.into_iter().map(f64::from).collect()))
+            .or_else(|_: hdf5_reader::error::Error| {
+                Ok::<_, hdf5_reader::error::Error>(
+                    attribute.read_1d::<i64>()?.into_iter().map(|v| v as f64).collect(),
+                )
+            })
+            .or_else(|_| attribute.read_1d::<i32>().map(|all| all.into_iter().map(f64::from).collect()));
+        let size = <[f64; 3]>::try_from(values.ok()?).ok()?;
         voxel_size(size.map(|size| size * nm), DOUBLE_DIGITS)
     };
     attribute("element_size_um", 1000.0).or_else(|| attribute("resolution", 1.0))
 }
 
 /// The name of the one dataset with two axes or more.
-fn only_volume(path: &Path, file: &File) -> Result<String> {
-    match volumes(file).as_slice() {
+fn only_volume(path: &Path, file: &Hdf5File) -> Result<String> {
+    let names = volumes(path, file)?;
+    match names.as_slice() {
         [only] => Ok(only.clone()),
-        [] => Err(not_a_stack(path, "no dataset of two axes or more".into(), file)),
-        several => Err(not_a_stack(path, format!("{} datasets", several.len()), file)),
+        [] => Err(not_a_stack(path, "no dataset of two axes or more".into(), path, file)),
+        _ => Err(Error::SeveralVolumes { path: path.to_path_buf(), names }),
     }
 }
 
 /// All datasets with two axes or more, by their names.
-fn volumes(file: &File) -> Vec<String> {
+fn volumes(path: &Path, file: &Hdf5File) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    let mut groups: Vec<(Group, usize)> = file.as_group().ok().map(|root| (root, 0)).into_iter().collect();
-    while let Some((group, depth)) = groups.pop() {
-        let datasets = group.datasets().unwrap_or_default();
-        names.extend(datasets.iter().filter(|dataset| dataset.ndim() >= 2).map(|dataset| dataset.name()));
+    let mut groups = vec![(String::new(), 0)];
+    while let Some((within, depth)) = groups.pop() {
+        let group = if within.is_empty() { file.root_group() } else { file.group(&within) };
+        let group = group.map_err(damaged(path))?;
+        let (inner, datasets) = group.member_names().map_err(damaged(path))?;
+        for name in datasets.into_iter().take(MOST) {
+            // What cannot be opened is none of the volumes, and says why where it is named.
+            if group.dataset(&name).is_ok_and(|dataset| dataset.ndim() >= 2) {
+                names.push(format!("{within}/{name}"));
+            }
+        }
         if depth < DEPTH && names.len() < MOST {
-            groups.extend(group.groups().unwrap_or_default().into_iter().map(|group| (group, depth + 1)));
+            groups.extend(inner.into_iter().take(MOST).map(|name| (format!("{within}/{name}"), depth + 1)));
         }
     }
     names.sort();
     names.truncate(MOST);
-    names
+    Ok(names)
 }
 
-fn not_a_stack(path: &Path, found: String, file: &File) -> Error {
-    let names = volumes(file).join(", ");
-    let expected = format!("the path of one dataset of z, y, x behind that of the file, of: {names}");
-    Error::NotAStack { path: path.to_path_buf(), found, expected }
+fn not_a_stack(shown: &Path, found: String, path: &Path, file: &Hdf5File) -> Error {
+    match volumes(path, file) {
+        Ok(names) => {
+            let names = names.join(", ");
+            let expected = format!("the path of one dataset of z, y, x behind that of the file, of: {names}");
+            Error::NotAStack { path: shown.to_path_buf(), found, expected }
+        }
+        Err(error) => error,
+    }
 }
 
-fn damaged(path: &Path) -> impl FnOnce(hdf5_metno::Error) -> Error {
+fn damaged(path: &Path) -> impl FnOnce(hdf5_reader::error::Error) -> Error + use<> {
     let path = path.to_path_buf();
-    // The library's text has a line for each function that it went through; the first tells.
-    move |error| {
-        let text = error.to_string();
-        let reason = text.lines().next().unwrap_or_default().to_owned();
-        Error::Damaged { path, page: 0, source: reason.into() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn axes_of_length_one_are_left_out_from_the_end_and_the_start() {
-        let shape = |all: &[usize]| Axes::of(all).map(|axes| (axes.first, axes.shape));
-        assert_eq!(shape(&[7, 8, 9]), Some((0, [7, 8, 9])));
-        assert_eq!(shape(&[1, 7, 8, 9, 1]), Some((1, [7, 8, 9])));
-        assert_eq!(shape(&[1, 1, 8, 9]), Some((1, [1, 8, 9])));
-        assert_eq!(shape(&[8, 9]), Some((0, [1, 8, 9])));
-        assert_eq!(shape(&[2, 7, 8, 9]), None);
-        assert_eq!(shape(&[8]), None);
-    }
+    move |error| Error::decoding(&path, 0, error.to_string().into())
 }

@@ -1,12 +1,13 @@
-//! MRC, the format of electron tomography: `.mrc`, `.rec`, `.map`, `.st`.
+//! MRC, the format of electron tomography: `.mrc`, `.rec`, `.map`, `.st`, also packed with gzip.
 //!
 //! The header is that of MRC2014 (Cheng et al., J. Struct. Biol. 192, 2015), with what IMOD writes
 //! into it (`mrc_format.txt` of IMOD). It is 1024 bytes at fixed places, read and written by hand.
 
+mod nibbles;
 mod read;
 mod write;
 
-pub(crate) use read::open;
+pub(crate) use read::{open, open_compressed};
 pub(crate) use write::create;
 
 /// The length of the header; an extended header of any length may follow.
@@ -36,7 +37,7 @@ mod at {
     pub const AXES: usize = 64;
     /// Smallest, largest and mean value: 3 floats.
     pub const RANGE: usize = 76;
-    /// 0 for a stack of images, 1 for a volume.
+    /// 0 for a stack of images, 1 for a volume, 401 for a row of volumes.
     pub const SPACE_GROUP: usize = 88;
     /// Length of the extended header.
     pub const EXTENDED_BYTES: usize = 92;
@@ -44,7 +45,7 @@ mod at {
     pub const VERSION: usize = 108;
     /// Tells that `IMOD_FLAGS` holds.
     pub const IMOD_STAMP: usize = 152;
-    /// Bit 0: bytes are signed.
+    /// Bit 0: bytes are signed; bit 4: two voxels are in a byte of mode 0.
     pub const IMOD_FLAGS: usize = 156;
     /// The byte order.
     pub const MACHINE: usize = 212;

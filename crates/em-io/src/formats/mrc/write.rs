@@ -1,6 +1,6 @@
 //! Writes MRC, in the mode that IMOD, mrcfile and others read with the same values.
 
-use super::{HEADER_BYTES, IMOD_STAMP, MAGIC, VERSION, at};
+use super::{HEADER_BYTES, MAGIC, VERSION, at};
 use crate::VolumeSpec;
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
@@ -36,13 +36,12 @@ pub(crate) fn create(path: &Path, spec: VolumeSpec) -> Result<Box<dyn Sink>> {
 
 /// Returns the mode that holds a type.
 ///
-/// Unsigned bytes are widened to 16 bits (mode 6), as mrcfile does: mode 0 is signed by MRC2014 and
-/// to mrcfile, but unsigned to IMOD unless it finds its flag, so that no file with unsigned bytes
-/// is read alike by both.
+/// Bytes are widened to 16 bits, unsigned ones as mrcfile does: mode 0 is signed by MRC2014 and to
+/// mrcfile, but IMOD shows all bytes as unsigned, those of its own signed files with 128 added, so
+/// that no file of bytes is read alike by both.
 fn mode(path: &Path, voxel_type: VoxelType) -> Result<i32> {
     match voxel_type {
-        VoxelType::I8 => Ok(0),
-        VoxelType::I16 => Ok(1),
+        VoxelType::I8 | VoxelType::I16 => Ok(1),
         VoxelType::F32 => Ok(2),
         VoxelType::U8 | VoxelType::U16 => Ok(6),
         VoxelType::U32 | VoxelType::I32 | VoxelType::U64 | VoxelType::I64 => {
@@ -77,6 +76,9 @@ fn stored_bytes(sections: &Voxels, z: usize) -> Vec<u8> {
         Voxels::U8(array) => {
             array.index_axis(Axis(0), z).iter().flat_map(|&v| u16::from(v).to_ne_bytes()).collect()
         }
+        Voxels::I8(array) => {
+            array.index_axis(Axis(0), z).iter().flat_map(|&v| i16::from(v).to_ne_bytes()).collect()
+        }
         other => bytes_of_rows(other, z, 0..other.shape()[1]),
     }
 }
@@ -100,10 +102,6 @@ impl MrcSink {
         put(at::RANGE, &floats([self.summary.smallest(), self.summary.largest(), self.summary.mean()]));
         put(at::SPACE_GROUP, &1_i32.to_ne_bytes());
         put(at::VERSION, &VERSION.to_ne_bytes());
-        if self.mode == 0 {
-            put(at::IMOD_STAMP, &IMOD_STAMP.to_ne_bytes());
-            put(at::IMOD_FLAGS, &1_i32.to_ne_bytes());
-        }
         put(MAGIC.0, b"MAP ");
         put(at::MACHINE, &STAMP);
         put(at::DEVIATION, &(self.summary.deviation() as f32).to_ne_bytes());

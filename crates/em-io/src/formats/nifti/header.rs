@@ -1,10 +1,11 @@
 //! The header of NIfTI-1 and NIfTI-2.
 
-use crate::VoxelType;
+use super::orientation::{self, Affine};
 use crate::error::{Error, Result};
 use crate::formats::raw::{Fields, RawVoxels, Rescale, Stored};
-use crate::formats::{FLOAT_DIGITS, damaged, voxel_size};
+use crate::formats::{FLOAT_DIGITS, damaged, foreign, voxel_size};
 use crate::sample::Endian;
+use crate::{OpenOptions, Part, VoxelType};
 use std::path::Path;
 
 /// The longer of the two headers, that of NIfTI-2.
@@ -16,6 +17,8 @@ pub(super) struct Header {
     pub voxel_size_nm: Option<[f64; 3]>,
     /// Whether there is a voxel size but no unit.
     pub has_no_unit: bool,
+    /// The directions in which x, y and z rise.
+    pub orientation: Option<[char; 3]>,
 }
 
 /// The two versions, each with its byte order.
@@ -63,12 +66,16 @@ struct Raw {
     units: u8,
     /// Whether the voxels are in this file.
     single: bool,
+    /// How voxels lie in space.
+    affine: Affine,
 }
 
 impl Raw {
     fn of(version: Version, bytes: &[u8]) -> Self {
         let fields = Fields { bytes, endian: version.endian };
         let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+        let floats = |at: usize| [at, at + 4, at + 8].map(|at| fields.f32(at).into());
+        let doubles = |at: usize| [at, at + 8, at + 16].map(|at| fields.f64(at));
         match version.number {
             1 => Self {
                 dim: std::array::from_fn(|axis| fields.i16(40 + 2 * axis).into()),
@@ -79,6 +86,11 @@ impl Raw {
                 intercept: fields.f32(116).into(),
                 units: byte(123),
                 single: byte(345) == b'+',
+                affine: Affine {
+                    matrix: (fields.i16(254) != 0).then(|| std::array::from_fn(|row| floats(280 + 16 * row))),
+                    quaternion: (fields.i16(252) != 0).then(|| floats(256)),
+                    handedness: fields.f32(76).into(),
+                },
             },
             _ => Self {
                 dim: std::array::from_fn(|axis| fields.i64(16 + 8 * axis)),
@@ -90,54 +102,68 @@ impl Raw {
                 intercept: fields.f64(184),
                 units: fields.i32(500).to_le_bytes()[0],
                 single: byte(5) == b'+',
+                affine: Affine {
+                    matrix: (fields.i32(348) != 0)
+                        .then(|| std::array::from_fn(|row| doubles(400 + 32 * row))),
+                    quaternion: (fields.i32(344) != 0).then(|| doubles(352)),
+                    handedness: fields.f64(104),
+                },
             },
         }
     }
 }
 
 impl Header {
-    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+    /// Reads a header; of several points in time the one that was picked is the volume.
+    pub(super) fn parse(path: &Path, bytes: &[u8], options: OpenOptions) -> Result<Self> {
         let version =
             Version::of(bytes).ok_or_else(|| damaged(path, "its NIfTI header has changed".into()))?;
         let raw = Raw::of(version, bytes);
         if !raw.single {
-            return Err(unsupported(path, "a NIfTI header whose voxels are in another file".into()));
+            return Err(foreign::NIFTI_PAIR.error(path));
         }
         // Whole bytes that a file can hold; the comparison is false for NaN.
         if !(0.0..=9e15).contains(&raw.vox_offset) {
             return Err(damaged(path, format!("the header claims an offset of {}", raw.vox_offset)));
         }
         let (voxel_size_nm, has_no_unit) = size_of(&raw);
-        let voxels = RawVoxels {
+        let (shape, times) = shape(path, &raw)?;
+        let mut voxels = RawVoxels {
             path: path.to_path_buf(),
             // Some programs leave it at 0 and mean the place behind the header.
             start: (raw.vox_offset as u64).max(version.first_voxel()),
-            shape: shape(path, &raw)?,
+            shape,
             stored: stored(path, raw.datatype)?,
             endian: version.endian,
             rescale: rescale(&raw),
         };
-        Ok(Self { voxels, voxel_size_nm, has_no_unit })
+        let time = options.pick(path, Part::Time, times, || format!("{times} time points"))?;
+        // Checked first: the end of a volume within the limits is below 2^59.
+        voxels.check(None)?;
+        let volume_bytes = voxels.end() - voxels.start;
+        voxels.start = voxels.start.saturating_add(volume_bytes.saturating_mul(time as u64));
+        let orientation = orientation::of(raw.affine);
+        Ok(Self { voxels, voxel_size_nm, has_no_unit, orientation })
     }
 }
 
-/// Returns `[z, y, x]`, where there is nothing but a volume.
-fn shape(path: &Path, raw: &Raw) -> Result<[usize; 3]> {
+/// Returns `[z, y, x]` and the number of points in time.
+fn shape(path: &Path, raw: &Raw) -> Result<([usize; 3], usize)> {
     let axes = usize::try_from(raw.dim[0]).ok().filter(|axes| (1..=7).contains(axes));
     let axes = axes.ok_or_else(|| damaged(path, format!("the header claims {} axes", raw.dim[0])))?;
     let sides = &raw.dim[1..=axes];
-    if sides.iter().skip(3).any(|&side| side > 1) {
+    if sides.iter().skip(4).any(|&side| side > 1) {
         return Err(Error::NotAStack {
             path: path.to_path_buf(),
-            found: format!("{sides:?} voxels along x, y, z and further axes"),
-            expected: "one volume at one time".into(),
+            found: format!("{sides:?} voxels along x, y, z, time and further axes"),
+            expected: "one value per voxel and time".into(),
         });
     }
     let side = |axis: usize| {
         let side = sides.get(axis).copied().unwrap_or(1);
         usize::try_from(side).map_err(|_| damaged(path, format!("the header claims a side of {side} voxels")))
     };
-    Ok([side(2)?, side(1)?, side(0)?])
+    Ok(([side(2)?, side(1)?, side(0)?], side(3)?.max(1)))
 }
 
 /// The codes `DT_` of `nifti1.h`.
@@ -153,6 +179,10 @@ fn stored(path: &Path, datatype: i16) -> Result<Stored> {
         1024 => Stored::As(VoxelType::I64),
         16 => Stored::As(VoxelType::F32),
         64 => Stored::F64,
+        32 | 1792 | 2048 => return Err(unsupported(path, "stored as complex numbers".into())),
+        128 | 2304 => return Err(unsupported(path, "stored as colours".into())),
+        1 => return Err(unsupported(path, "stored as single bits".into())),
+        1536 => return Err(unsupported(path, "stored as 128-bit float".into())),
         other => return Err(unsupported(path, format!("of NIfTI data type {other}"))),
     })
 }

@@ -4,13 +4,13 @@
 //! `v3`, that of version 2 in `v2`.
 
 use super::metadata;
-use crate::VoxelType;
 use crate::error::Result;
-use crate::limits::{MAX_PIECE_BYTES, MAX_SECTIONS, MAX_SIDE};
+use crate::formats::stored::Stored;
+use crate::limits::{MAX_PIECE_BYTES, MAX_SECTIONS};
 use std::path::{Path, PathBuf};
 
-/// The most axes of an array: time, channel, z, y and x.
-const MAX_AXES: usize = 5;
+/// The most axes of an array: time, channel, z, y and x, and some of length 1.
+const MAX_AXES: usize = 8;
 
 /// The most chunks in one shard; their index takes 16 bytes each.
 const MAX_CHUNKS_PER_SHARD: u64 = 1 << 22;
@@ -28,12 +28,12 @@ pub(super) struct ArrayMeta {
     /// The metadata file, for error messages.
     pub file: PathBuf,
     /// The number of voxels along every axis.
-    pub shape: Vec<u64>,
+    pub shape: Vec<usize>,
     /// The shape of what one file holds: a chunk, or a shard of them.
     pub chunk: Vec<u64>,
     /// How chunks are laid out in a shard, where there are shards.
     pub shard: Option<Shard>,
-    pub voxel_type: VoxelType,
+    pub stored: Stored,
     pub big_endian: bool,
     /// The order in which axes are stored, where it is not the order of the shape.
     pub order: Option<Vec<usize>>,
@@ -92,7 +92,7 @@ impl ArrayMeta {
 
     /// Returns the bytes of one decoded chunk.
     pub(super) fn inner_bytes(&self) -> u64 {
-        self.inner_chunk().iter().product::<u64>() * self.voxel_type.bytes() as u64
+        self.inner_chunk().iter().product::<u64>() * self.stored.bytes() as u64
     }
 
     /// Counts the chunks in a file.
@@ -107,13 +107,10 @@ impl ArrayMeta {
         if !(2..=MAX_AXES).contains(&axes) {
             return Err(bad(format!("{axes} axes"), format!("2 to {MAX_AXES}")));
         }
-        let largest = [1, 1, MAX_SECTIONS as u64, MAX_SIDE as u64, MAX_SIDE as u64];
-        let largest = &largest[MAX_AXES - axes..];
-        for (side, largest) in self.shape.iter().zip(largest) {
-            if *largest > 1 && !(1..=*largest).contains(side) {
-                let expected = format!("a side of 1 to {largest}");
-                return Err(bad(format!("an array of shape {:?}", self.shape), expected));
-            }
+        // Which of them are z, y and x is known, and held to their own limits, only later.
+        if !self.shape.iter().all(|side| (1..=MAX_SECTIONS).contains(side)) {
+            let expected = format!("sides of 1 to {MAX_SECTIONS}");
+            return Err(bad(format!("an array of shape {:?}", self.shape), expected));
         }
         self.check_chunks()?;
         if let Some(order) = &self.order {
@@ -145,7 +142,7 @@ impl ArrayMeta {
         }
         let product =
             |sides: &[u64]| sides.iter().try_fold(1_u64, |product, &side| product.checked_mul(side));
-        let bytes = product(inner).and_then(|voxels| voxels.checked_mul(self.voxel_type.bytes() as u64));
+        let bytes = product(inner).and_then(|voxels| voxels.checked_mul(self.stored.bytes() as u64));
         if bytes.is_none_or(|bytes| bytes > MAX_PIECE_BYTES as u64) {
             return Err(bad(
                 format!("chunks of {inner:?} voxels"),
@@ -160,8 +157,12 @@ impl ArrayMeta {
             let found = format!("shards of {:?} with chunks of {inner:?}", self.chunk);
             return Err(bad(found, format!("at most {MAX_CHUNKS_PER_SHARD} chunks a shard")));
         }
-        let grid =
-            self.shape.iter().zip(inner).map(|(side, chunk)| side.div_ceil(*chunk)).collect::<Vec<_>>();
+        let grid = self
+            .shape
+            .iter()
+            .zip(inner)
+            .map(|(&side, &chunk)| (side as u64).div_ceil(chunk))
+            .collect::<Vec<_>>();
         let small = product(inner).is_some_and(|voxels| voxels < SMALL_CHUNK);
         if small && product(&grid).is_none_or(|count| count > MAX_SMALL_CHUNKS) {
             let found = format!("an array of shape {:?} in chunks of {inner:?}", self.shape);
@@ -174,14 +175,15 @@ impl ArrayMeta {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::VoxelType;
 
-    fn meta(shape: &[u64], chunk: &[u64]) -> ArrayMeta {
+    fn meta(shape: &[usize], chunk: &[u64]) -> ArrayMeta {
         ArrayMeta {
             file: "zarr.json".into(),
             shape: shape.to_vec(),
             chunk: chunk.to_vec(),
             shard: None,
-            voxel_type: VoxelType::U8,
+            stored: Stored::As(VoxelType::U8),
             big_endian: false,
             order: None,
             packing: Vec::new(),
@@ -193,7 +195,7 @@ mod tests {
     #[test]
     fn sizes_that_no_microscope_delivers_are_refused() {
         for (shape, chunk) in [
-            (vec![u64::MAX, 4, 4], vec![1, 4, 4]),
+            (vec![usize::MAX, 4, 4], vec![1, 4, 4]),
             (vec![4, 4, 4], vec![u64::MAX, u64::MAX, 2]),
             (vec![4, 4, 4], vec![1 << 20, 1 << 20, 1]),
             (vec![4, 4, 4], vec![0, 4, 4]),

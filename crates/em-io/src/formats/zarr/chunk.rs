@@ -1,8 +1,9 @@
 //! The bytes of one chunk or shard on disk, and the chain of codecs that decodes them.
 
-use super::array::{ArrayMeta, Packing};
+use super::array::ArrayMeta;
 use super::unpack::{Unpacker, packed_limit};
 use crate::VoxelType;
+use crate::formats::stored::Stored;
 use crate::limits;
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -56,17 +57,7 @@ impl Decoder {
         Some(Self {
             chain,
             shape: sides(&meta.chunk)?,
-            data_type: match meta.voxel_type {
-                VoxelType::U8 => data_type::uint8(),
-                VoxelType::I8 => data_type::int8(),
-                VoxelType::U16 => data_type::uint16(),
-                VoxelType::I16 => data_type::int16(),
-                VoxelType::U32 => data_type::uint32(),
-                VoxelType::I32 => data_type::int32(),
-                VoxelType::U64 => data_type::uint64(),
-                VoxelType::I64 => data_type::int64(),
-                VoxelType::F32 => data_type::float32(),
-            },
+            data_type: data_type(meta.stored),
             fill: FillValue::new(meta.fill.clone()),
             limit: packed_limit(meta.inner_bytes()).max(index_bytes),
         })
@@ -77,6 +68,22 @@ impl Decoder {
         let file = Arc::new(ChunkFile { path: path.to_path_buf(), limit: self.limit });
         let chain = Arc::clone(&self.chain);
         chain.partial_decoder(file, &self.shape, &self.data_type, &self.fill, &options())
+    }
+}
+
+fn data_type(stored: Stored) -> DataType {
+    match stored {
+        Stored::As(VoxelType::U8) | Stored::ShiftedByte => data_type::uint8(),
+        Stored::As(VoxelType::I8) => data_type::int8(),
+        Stored::As(VoxelType::U16) => data_type::uint16(),
+        Stored::As(VoxelType::I16) => data_type::int16(),
+        Stored::As(VoxelType::U32) => data_type::uint32(),
+        Stored::As(VoxelType::I32) => data_type::int32(),
+        Stored::As(VoxelType::U64) => data_type::uint64(),
+        Stored::As(VoxelType::I64) => data_type::int64(),
+        Stored::As(VoxelType::F32) => data_type::float32(),
+        Stored::F16 => data_type::float16(),
+        Stored::F64 => data_type::float64(),
     }
 }
 
@@ -96,12 +103,10 @@ fn inner_chain(meta: &ArrayMeta) -> Option<Arc<CodecChain>> {
     }
     let bytes: Arc<dyn ArrayToBytesCodecTraits> =
         Arc::new(if meta.big_endian { BytesCodec::big() } else { BytesCodec::little() });
-    let packing = meta.packing.iter().map(|&packing| -> Arc<dyn BytesToBytesCodecTraits> {
-        match packing {
-            Packing::Crc32c => Arc::new(Crc32cCodec::new()),
-            packing => Arc::new(Unpacker(packing)),
-        }
-    });
+    let packing = meta
+        .packing
+        .iter()
+        .map(|&packing| -> Arc<dyn BytesToBytesCodecTraits> { Arc::new(Unpacker(packing)) });
     Some(Arc::new(CodecChain::new(order, bytes, packing.collect())))
 }
 

@@ -1,8 +1,9 @@
 //! What is written beside the chunks: the levels of a pyramid, and the metadata of both versions.
 
-use super::sample::names;
+use super::sample::name;
 use super::{OmeZarrVersion, ZARR_JSON, ZARRAY, ZATTRS, ZGROUP};
 use crate::VoxelType;
+use crate::formats::stored::numpy_code;
 use serde_json::{Value, json};
 
 /// The most levels of a pyramid; the sides that the limits allow give fewer.
@@ -66,7 +67,7 @@ pub(super) fn array(
     match version {
         OmeZarrVersion::V0_4 => {
             let order = if voxel_type.bytes() == 1 { '|' } else { '<' };
-            let dtype = format!("{order}{}", names(voxel_type).0);
+            let dtype = format!("{order}{}", numpy_code(voxel_type));
             let json = json!({
                 "zarr_format": 2, "shape": shape, "chunks": chunk, "dtype": dtype, "fill_value": 0,
                 "order": "C", "filters": null, "dimension_separator": "/",
@@ -76,7 +77,7 @@ pub(super) fn array(
         }
         OmeZarrVersion::V0_5 => {
             let json = json!({
-                "zarr_format": 3, "node_type": "array", "shape": shape, "data_type": names(voxel_type).1,
+                "zarr_format": 3, "node_type": "array", "shape": shape, "data_type": name(voxel_type),
                 "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
                 "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
                 "fill_value": 0,

@@ -1,10 +1,11 @@
-//! OME-Zarr 0.4 (Zarr version 2) and 0.5 (version 3), in a local folder.
+//! OME-Zarr 0.1 to 0.4 (Zarr version 2) and 0.5 (version 3), in a local folder.
 //!
-//! `group` reads the metadata of images, `array` with `v2` and `v3` that of arrays; `read` brings
+//! `group` reads the metadata of images, `axes` finds z, y and x among their axes, `array` with `v2` and `v3` that of arrays; `read` brings
 //! blocks into memory through `chunk` and `unpack`, and `write` makes images and labels with a
 //! pyramid of levels, laid out by `layout`. Chunks in shards are decoded by the `zarrs` crate.
 
 mod array;
+mod axes;
 mod chunk;
 mod group;
 mod layout;
@@ -54,7 +55,7 @@ fn read_json(file: &Path) -> Result<Option<Value>> {
 /// Reads a part of the metadata into its type.
 fn parse<T: DeserializeOwned>(file: &Path, json: Value) -> Result<T> {
     serde_json::from_value(json)
-        .map_err(|error| metadata(file, format!("unusual metadata ({error})"), "that of OME-Zarr 0.4 or 0.5"))
+        .map_err(|error| metadata(file, format!("unusual metadata ({error})"), "that of OME-Zarr 0.1 to 0.5"))
 }
 
 /// Says what is wrong with metadata.

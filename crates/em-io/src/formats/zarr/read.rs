@@ -1,58 +1,80 @@
 //! Opens an image or an array, and reads blocks of it.
 
 use super::array::ArrayMeta;
+use super::axes::{Axis, Kind, Place, place, place_by_length};
 use super::chunk::{Decoder, options};
 use super::group::{self, Image, Node};
-use super::{ZARR_JSON, ZARRAY, metadata, read_json, v2, v3};
-use crate::Volume;
+use super::{ZARR_JSON, ZARRAY, ZATTRS, metadata, read_json, v2, v3};
 use crate::error::{Error, Result};
+use crate::formats::axes::Axes;
 use crate::formats::source::{Source, VolumeInfo};
+use crate::formats::stored::Stored;
 use crate::limits;
-use crate::sample::{Voxel, match_voxel_type};
-use crate::{Roi, Voxels};
-use ndarray::{Array3, ArrayViewMut3, Axis};
+use crate::sample::{Endian, Voxel, match_voxel_type};
+use crate::{OpenOptions, Roi, Volume, Voxels};
+use ndarray::{Array3, ArrayViewMut3, Axis as Side};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zarrs::array::{ArrayPartialDecoderTraits, ArraySubset, CodecError};
 
-/// Opens an image (level 0 of its pyramid), a label, or a bare array. No chunk is read.
-pub(crate) fn open(path: &Path) -> Result<Volume> {
-    match group::node(path)? {
-        Node::Image(image) => open_image(path, image),
-        Node::Array => open_array(path),
-    }
-}
+/// The names of the axes that images without any have (OME-NGFF 0.1 and 0.2).
+const OLD_AXES: [&str; 5] = ["t", "c", "z", "y", "x"];
 
-fn open_image(path: &Path, image: Image) -> Result<Volume> {
-    let meta = array(&image.folder)?;
-    if meta.shape.len() != image.axes.len() {
-        let found = format!("{} axes and an array of {}", image.axes.len(), meta.shape.len());
-        return Err(metadata(&image.file, found, "the same number"));
-    }
-    for (name, &len) in image.axes.iter().zip(&meta.shape[..leading(&meta)]) {
-        if len != 1 {
-            let kind = if name == "t" { "time points" } else { "channels" };
-            return Err(metadata(&image.file, format!("{len} {kind}"), "1: save one as an image of its own"));
+/// Opens an image (level 0 of its pyramid), a label, a bare array, or the only one of these in a
+/// group. No chunk is read.
+pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Volume> {
+    match group::node(path)? {
+        Node::Image(image) => open_image(path, image, options),
+        Node::Array => open_array(path, options),
+        Node::Group => {
+            let names = group::volumes(path)?;
+            match names.as_slice() {
+                [only] => open(&path.join(only), options),
+                [] => Err(metadata(
+                    path,
+                    "no Zarr image or array",
+                    "a file `zarr.json`, `.zattrs` or `.zarray`",
+                )),
+                _ => Err(Error::SeveralVolumes { path: path.to_path_buf(), names }),
+            }
         }
     }
-    volume(path, image.folder, meta, image.voxel_size_nm, image.format, Vec::new())
 }
 
-fn open_array(path: &Path) -> Result<Volume> {
+fn open_image(path: &Path, image: Image, options: OpenOptions) -> Result<Volume> {
+    let meta = array(&image.folder)?;
+    let place = match image.axes {
+        Some(axes) => place(path, &meta, &axes, options)?,
+        None if meta.shape.len() == OLD_AXES.len() => place(path, &meta, &Axis::of_names(OLD_AXES), options)?,
+        None => place_by_length(path, &meta, options)?,
+    };
+    volume(path, image.folder, meta, place, image.format)
+}
+
+fn open_array(path: &Path, options: OpenOptions) -> Result<Volume> {
     let meta = array(path)?;
-    if leading(&meta) > 0 {
-        let found = format!("an array of {} axes without a name", meta.shape.len());
-        return Err(metadata(&meta.file, found, "3 (z, y, x), or an OME-Zarr image"));
-    }
+    let mut place = match names(path, &meta)? {
+        Some(axes) => place(path, &meta, &axes, options)?,
+        None => place_by_length(path, &meta, options)?,
+    };
     let format = if meta.file.ends_with(ZARRAY) { "Zarr 2" } else { "Zarr 3" };
-    let notes = vec!["a bare Zarr array: it does not tell the voxel size".into()];
-    volume(path, path.to_path_buf(), meta, None, format, notes)
+    place.notes.insert(0, "a bare Zarr array: it does not tell the voxel size".into());
+    volume(path, path.to_path_buf(), meta, place, format)
 }
 
-/// Counts the axes before those of space.
-fn leading(meta: &ArrayMeta) -> usize {
-    meta.shape.len().saturating_sub(3)
+/// Returns the axes of a bare array, where all are named (in Zarr 3, or by xarray) and known.
+fn names(folder: &Path, meta: &ArrayMeta) -> Result<Option<Vec<Axis>>> {
+    let json = match read_json(&folder.join(ZARR_JSON))? {
+        Some(json) if json["dimension_names"].is_array() => json["dimension_names"].clone(),
+        Some(json) => json["attributes"]["_ARRAY_DIMENSIONS"].clone(),
+        None => read_json(&folder.join(ZATTRS))?.unwrap_or_default()["_ARRAY_DIMENSIONS"].clone(),
+    };
+    let names: Option<Vec<&str>> = json.as_array().into_iter().flatten().map(|name| name.as_str()).collect();
+    let axes = Axis::of_names(names.unwrap_or_default());
+    let is_known = axes.len() == meta.shape.len()
+        && [Kind::Space(1), Kind::Space(2)].iter().all(|kind| axes.iter().any(|axis| axis.kind == *kind));
+    Ok(is_known.then_some(axes))
 }
 
 fn array(folder: &Path) -> Result<ArrayMeta> {
@@ -71,36 +93,28 @@ fn volume(
     path: &Path,
     folder: PathBuf,
     meta: ArrayMeta,
-    voxel_size_nm: Option<[f64; 3]>,
+    place: Place,
     format: &'static str,
-    notes: Vec<String>,
 ) -> Result<Volume> {
     let decoder = Decoder::new(&meta)
         .ok_or_else(|| metadata(&meta.file, "contradictory codecs", "those of zarr-python"))?;
+    let Place { axes, voxel_size_nm, mut notes } = place;
+    notes.extend(meta.stored.note().map(str::to_owned));
     let info = VolumeInfo {
         path: Some(path.to_path_buf()),
-        shape: of_space(&meta.shape),
-        voxel_type: meta.voxel_type,
+        shape: axes.shape(),
+        voxel_type: meta.stored.voxel_type(),
         voxel_size_nm,
         format,
         notes,
         orientation: None,
         section_names: None,
     };
-    let cell = of_space(meta.inner_chunk());
-    let chunk = of_space(&meta.chunk);
-    Ok(Volume::new(info, ZarrArray { folder, meta, decoder, chunk, cell }))
-}
-
-/// Takes the last three numbers, with 1 for a missing z.
-fn of_space(sides: &[u64]) -> [usize; 3] {
-    let mut space = [1; 3];
-    for (space, &side) in space.iter_mut().rev().zip(sides.iter().rev()) {
-        // The sides of a volume are bounded by the limits; those of a chunk may pass a usize on a
-        // small machine, and are as good as endless then.
-        *space = usize::try_from(side).unwrap_or(usize::MAX);
-    }
-    space
+    // The sides of a chunk may pass a usize on a small machine, and are as good as endless then.
+    let sides: Vec<_> =
+        meta.inner_chunk().iter().map(|&side| usize::try_from(side).unwrap_or(usize::MAX)).collect();
+    let cell = axes.of_space(&sides);
+    Ok(Volume::new(info, ZarrArray { folder, meta, decoder, axes, cell }))
 }
 
 #[derive(Debug)]
@@ -108,20 +122,19 @@ struct ZarrArray {
     folder: PathBuf,
     meta: ArrayMeta,
     decoder: Decoder,
-    /// What a file holds, `[z, y, x]`.
-    chunk: [usize; 3],
+    axes: Axes,
     /// What is decoded at once, `[z, y, x]`: a chunk, where there are shards one within.
     cell: [usize; 3],
 }
 
 impl Source for ZarrArray {
     fn read(&self, roi: Roi) -> Result<Voxels> {
-        match_voxel_type!(self.meta.voxel_type, T => self.read_as::<T>(roi).map(Voxels::from))
+        match_voxel_type!(self.meta.stored.voxel_type(), T => self.read_as::<T>(roi).map(Voxels::from))
     }
 }
 
 /// One chunk's or shard's decoder, with its place in the grid.
-type Opened = ([usize; 3], Arc<dyn ArrayPartialDecoderTraits>);
+type Opened = (Vec<u64>, Arc<dyn ArrayPartialDecoderTraits>);
 
 impl ZarrArray {
     /// Cuts the block at the borders of the chunks along z and y, and fills the rows of chunks in
@@ -148,54 +161,56 @@ impl ZarrArray {
     /// Fills a part of the block that lies in one row of chunks along x.
     fn fill_row<T: Voxel>(&self, start: [usize; 3], row: ArrayViewMut3<'_, T>) -> Result<()> {
         let mut opened: Option<Opened> = None;
-        for (x, mut part) in split(row, 2, start[2], self.cell[2]) {
-            let start = [start[0], start[1], x];
-            let position: [usize; 3] = std::array::from_fn(|axis| start[axis] / self.chunk[axis]);
-            let path = self.path(position);
+        for (x, part) in split(row, 2, start[2], self.cell[2]) {
+            let (depth, height, width) = part.dim();
+            let roi = Roi { start: [start[0], start[1], x], shape: [depth, height, width] };
+            let (position, subset) = self.within_chunk(roi);
+            let path = self.meta.keys.path(&self.folder, &position);
             let failed = |error| damaged(&path, error);
             if opened.as_ref().is_none_or(|(at, _)| *at != position) {
                 opened = Some((position, self.decoder.chunk(&path).map_err(failed)?));
             }
             let Some((_, chunk)) = &opened else { continue };
-            let offset = std::array::from_fn(|axis| start[axis] % self.chunk[axis]);
-            let (depth, height, width) = part.dim();
-            let subset = self.subset(offset, [depth, height, width]);
             let bytes = chunk
                 .partial_decode(&subset, &options())
                 .and_then(|bytes| Ok(bytes.into_fixed()?))
                 .map_err(failed)?;
-            if bytes.len() != part.len() * size_of::<T>() {
-                return Err(failed(CodecError::Other(format!(
-                    "{} bytes for {} voxels",
-                    bytes.len(),
-                    part.len()
-                ))));
+            if bytes.len() != part.len() * self.meta.stored.bytes() {
+                let reason = format!("{} bytes for {} voxels", bytes.len(), part.len());
+                return Err(failed(CodecError::Other(reason)));
             }
-            for (voxel, bytes) in part.iter_mut().zip(bytes.chunks_exact(size_of::<T>())) {
-                *voxel = bytemuck::pod_read_unaligned(bytes);
-            }
+            // The bytes follow the axes of the array.
+            self.put(&bytes, part.permuted_axes(self.axes.order()))?;
         }
         Ok(())
     }
 
-    fn path(&self, position: [usize; 3]) -> PathBuf {
-        self.meta.keys.path(&self.folder, &self.all_axes(position, 0))
-    }
-
-    fn subset(&self, offset: [usize; 3], shape: [usize; 3]) -> ArraySubset {
-        let (start, shape) = (self.all_axes(offset, 0), self.all_axes(shape, 1));
-        let ranges: Vec<_> = start.iter().zip(shape).map(|(&start, len)| start..start + len).collect();
-        ArraySubset::new_with_ranges(&ranges)
-    }
-
-    /// Turns `[z, y, x]` into one number per axis of the array.
-    fn all_axes(&self, space: [usize; 3], leading: u64) -> Vec<u64> {
-        let axes = self.meta.shape.len();
-        let mut all = vec![leading; axes];
-        for (all, space) in all.iter_mut().rev().zip(space.iter().rev()) {
-            *all = *space as u64;
+    /// Puts decoded bytes, which are in the machine's order, into their place.
+    fn put<T: Voxel>(&self, bytes: &[u8], mut part: ArrayViewMut3<'_, T>) -> Result<()> {
+        if let Stored::As(_) = self.meta.stored {
+            for (voxel, bytes) in part.iter_mut().zip(bytes.chunks_exact(size_of::<T>())) {
+                *voxel = bytemuck::pod_read_unaligned(bytes);
+            }
+            return Ok(());
         }
-        all
+        let mut voxels = limits::zeroed::<T>(part.len())?;
+        self.meta.stored.decode(bytes, Endian::NATIVE, &mut voxels);
+        part.iter_mut().zip(voxels).for_each(|(out, voxel)| *out = voxel);
+        Ok(())
+    }
+
+    /// Returns the chunk that a block of one cell is in, by its place in the grid, and its part of it.
+    fn within_chunk(&self, roi: Roi) -> (Vec<u64>, ArraySubset) {
+        let ranges = self.axes.ranges(roi);
+        let pairs = || ranges.iter().zip(&self.meta.chunk);
+        let position = pairs().map(|(range, &chunk)| range.start as u64 / chunk).collect();
+        let subset: Vec<_> = pairs()
+            .map(|(range, &chunk)| {
+                let start = range.start as u64 % chunk;
+                start..start + range.len() as u64
+            })
+            .collect();
+        (position, ArraySubset::new_with_ranges(&subset))
     }
 }
 
@@ -209,12 +224,12 @@ fn split<T>(
     let mut rest = Some((start, part));
     std::iter::from_fn(move || {
         let (start, part) = rest.take()?;
-        let len = part.len_of(Axis(axis));
+        let len = part.len_of(Side(axis));
         if len == 0 {
             return None;
         }
         let first = (cell - start % cell).min(len);
-        let (head, tail) = part.split_at(Axis(axis), first);
+        let (head, tail) = part.split_at(Side(axis), first);
         rest = Some((start + first, tail));
         Some((start, head))
     })

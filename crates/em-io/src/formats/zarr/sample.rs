@@ -3,27 +3,39 @@
 use super::metadata;
 use crate::VoxelType;
 use crate::error::Result;
+use crate::formats::stored::Stored;
 use crate::sample::{Sample, Voxel, match_voxel_type};
 use serde_json::Value;
 use std::path::Path;
 
-/// Returns what a voxel type is called: in Zarr 2 (after the byte order) and in Zarr 3.
-pub(super) fn names(voxel_type: VoxelType) -> (&'static str, &'static str) {
+/// Returns what a voxel type is called in Zarr 3.
+pub(super) fn name(voxel_type: VoxelType) -> &'static str {
     match voxel_type {
-        VoxelType::U8 => ("u1", "uint8"),
-        VoxelType::I8 => ("i1", "int8"),
-        VoxelType::U16 => ("u2", "uint16"),
-        VoxelType::I16 => ("i2", "int16"),
-        VoxelType::U32 => ("u4", "uint32"),
-        VoxelType::I32 => ("i4", "int32"),
-        VoxelType::U64 => ("u8", "uint64"),
-        VoxelType::I64 => ("i8", "int64"),
-        VoxelType::F32 => ("f4", "float32"),
+        VoxelType::U8 => "uint8",
+        VoxelType::I8 => "int8",
+        VoxelType::U16 => "uint16",
+        VoxelType::I16 => "int16",
+        VoxelType::U32 => "uint32",
+        VoxelType::I32 => "int32",
+        VoxelType::U64 => "uint64",
+        VoxelType::I64 => "int64",
+        VoxelType::F32 => "float32",
+    }
+}
+
+/// Reads how voxels are stored, by the name of Zarr 3. Booleans are 0 and 1.
+pub(super) fn stored(name: &str) -> Option<Stored> {
+    match name {
+        "bool" => Some(Stored::As(VoxelType::U8)),
+        "float16" => Some(Stored::F16),
+        "float64" => Some(Stored::F64),
+        _ => VoxelType::ALL.into_iter().find(|&of| self::name(of) == name).map(Stored::As),
     }
 }
 
 /// Reads a fill value, `null` being 0, into the machine's byte order.
-pub(super) fn fill_bytes(file: &Path, voxel_type: VoxelType, json: &Value) -> Result<Vec<u8>> {
+pub(super) fn fill_bytes(file: &Path, stored: Stored, json: &Value) -> Result<Vec<u8>> {
+    let voxel_type = stored.voxel_type();
     let bad = || metadata(file, format!("fill value {json}"), format!("a {voxel_type} number"));
     // Integers are read as such: a 64-bit one may be none as a float.
     let whole = json.as_u64().map(i128::from).or_else(|| json.as_i64().map(i128::from));
@@ -47,6 +59,11 @@ pub(super) fn fill_bytes(file: &Path, voxel_type: VoxelType, json: &Value) -> Re
     if !fits {
         return Err(bad());
     }
+    match stored {
+        Stored::F16 => return Ok(half::f16::from_f64(value).to_ne_bytes().to_vec()),
+        Stored::F64 => return Ok(value.to_ne_bytes().to_vec()),
+        Stored::As(_) | Stored::ShiftedByte => {}
+    }
     Ok(match_voxel_type!(voxel_type, T => {
         let fill = whole.map_or_else(|| T::from_f64(value), T::nearest_to_whole);
         fill.to_ne_bytes().to_vec()
@@ -60,7 +77,7 @@ mod tests {
 
     #[test]
     fn fill_values_are_those_of_the_type() {
-        let fill = |voxel_type, json| fill_bytes(Path::new("zarr.json"), voxel_type, &json).ok();
+        let fill = |voxel_type, json| fill_bytes(Path::new("zarr.json"), Stored::As(voxel_type), &json).ok();
         assert_eq!(fill(VoxelType::U8, json!(null)), Some(vec![0]));
         assert_eq!(fill(VoxelType::U8, json!(true)), Some(vec![1]));
         assert_eq!(fill(VoxelType::U16, json!(700)), Some(700_u16.to_ne_bytes().to_vec()));
@@ -75,5 +92,8 @@ mod tests {
         // 2^64, which is what the largest 64-bit integer is as a float.
         assert_eq!(fill(VoxelType::U64, json!(last as f64)), None);
         assert_eq!(fill(VoxelType::U64, json!(7.0)), Some(7_u64.to_ne_bytes().to_vec()));
+        let float = |stored| fill_bytes(Path::new("zarr.json"), stored, &json!(-1.5)).ok();
+        assert_eq!(float(Stored::F16), Some(0xbe00_u16.to_ne_bytes().to_vec()));
+        assert_eq!(float(Stored::F64), Some((-1.5_f64).to_ne_bytes().to_vec()));
     }
 }

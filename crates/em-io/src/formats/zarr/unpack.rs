@@ -58,8 +58,20 @@ impl Unpacker {
             }
             Packing::Gzip => fill(MultiGzDecoder::new(packed), limit),
             Packing::Zlib => fill(ZlibDecoder::new(packed), limit),
-            Packing::Crc32c => Err(invalid("a checksum is no compression")),
+            Packing::Crc32c => checked(packed).map(<[u8]>::to_vec).map_err(invalid),
         }
+    }
+}
+
+/// Takes the checksum from the end, and holds it against the bytes before it.
+///
+/// The codec of the `zarrs` crate takes it off unseen where a part of a chunk is asked for.
+fn checked(packed: &[u8]) -> Result<&[u8], &'static str> {
+    let (bytes, checksum) = packed.split_last_chunk().ok_or("no checksum")?;
+    if crc32c::crc32c(bytes) == u32::from_le_bytes(*checksum) {
+        Ok(bytes)
+    } else {
+        Err("a checksum of other bytes")
     }
 }
 
@@ -168,6 +180,19 @@ mod tests {
         let packed = packed.finish().unwrap();
         assert!(decode(Packing::Gzip, &packed, 1000).is_err());
         assert_eq!(decode(Packing::Gzip, &packed, 1 << 20).unwrap().len(), 1 << 20);
+    }
+
+    // google_crc32c.value(b"123456789") is 0xe3069283 (the check value of the CRC catalogue).
+    #[test]
+    fn a_checksum_of_other_bytes_is_refused() {
+        let packed = [b"123456789".as_slice(), &[0x83, 0x92, 0x06, 0xe3]].concat();
+        assert_eq!(decode(Packing::Crc32c, &packed, 9).unwrap(), b"123456789");
+        for at in 0..packed.len() {
+            let mut changed = packed.clone();
+            changed[at] ^= 1;
+            assert!(decode(Packing::Crc32c, &changed, 9).is_err(), "{at}");
+        }
+        assert!(decode(Packing::Crc32c, &packed[..3], 9).is_err());
     }
 
     #[test]

@@ -1,18 +1,19 @@
 //! The metadata of an array in Zarr version 2: `.zarray`.
 
 use super::array::{ArrayMeta, Keys, Packing};
-use super::sample::{fill_bytes, names};
+use super::sample::fill_bytes;
 use super::v3::separator;
 use super::{metadata, parse};
-use crate::VoxelType;
 use crate::error::Result;
+use crate::formats::stored::Stored;
+use crate::sample::Endian;
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;
 
 #[derive(Deserialize)]
 struct Json {
-    shape: Vec<u64>,
+    shape: Vec<usize>,
     chunks: Vec<u64>,
     dtype: Value,
     #[serde(default)]
@@ -35,11 +36,11 @@ struct Compressor {
 /// Reads the array that a `.zarray` describes.
 pub(super) fn array(file: &Path, json: Value) -> Result<ArrayMeta> {
     let json: Json = parse(file, json)?;
-    let Some((voxel_type, big_endian)) = json.dtype.as_str().and_then(data_type) else {
+    let Some((stored, endian)) = json.dtype.as_str().and_then(Stored::of_numpy) else {
         return Err(metadata(
             file,
             format!("data type {}", json.dtype),
-            "u1, i1, u2, i2, u4, i4, u8, i8, f4 or b1",
+            "u1, i1, u2, i2, u4, i4, u8, i8, f2, f4, f8 or b1",
         ));
     };
     if let Some(filter) = json.filters.iter().flatten().next() {
@@ -65,25 +66,12 @@ pub(super) fn array(file: &Path, json: Value) -> Result<ArrayMeta> {
         shape: json.shape,
         chunk: json.chunks,
         shard: None,
-        voxel_type,
-        big_endian,
+        stored,
+        big_endian: endian == Endian::Big,
         order,
         packing,
-        fill: fill_bytes(file, voxel_type, &json.fill_value)?,
+        fill: fill_bytes(file, stored, &json.fill_value)?,
         keys: Keys { prefix: false, separator: separator(file, &json.dimension_separator, '.')? },
     }
     .check()
-}
-
-/// Reads a data type such as `<u2`, and whether it is big-endian.
-fn data_type(name: &str) -> Option<(VoxelType, bool)> {
-    let order = name.chars().next().filter(|order| "|<>".contains(*order))?;
-    // The byte order is one byte long.
-    let code = &name[1..];
-    if code == "b1" {
-        return Some((VoxelType::U8, false));
-    }
-    let voxel_type = VoxelType::ALL.into_iter().find(|&voxel_type| names(voxel_type).0 == code)?;
-    // `|` says that there is no order, which is so for one byte.
-    (voxel_type.bytes() == 1 || order != '|').then_some((voxel_type, order == '>'))
 }

@@ -1,23 +1,22 @@
 //! The metadata of an array in Zarr version 3: `zarr.json`.
 
 use super::array::{ArrayMeta, Keys, Packing, Shard};
-use super::sample::{fill_bytes, names};
+use super::sample::{self, fill_bytes};
 use super::{metadata, parse};
-use crate::VoxelType;
 use crate::error::Result;
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;
 
 /// The data types that are read, for error messages.
-pub(super) const TYPES: &str = "uint8 to uint64, int8 to int64, float32 or bool";
+pub(super) const TYPES: &str = "uint8 to uint64, int8 to int64, float16 to float64 or bool";
 
 /// The codecs that are read, for error messages.
 const CODECS: &str = "bytes, transpose, blosc, gzip, zstd, crc32c or sharding_indexed";
 
 #[derive(Deserialize)]
 struct Json {
-    shape: Vec<u64>,
+    shape: Vec<usize>,
     data_type: Value,
     chunk_grid: Named,
     chunk_key_encoding: Named,
@@ -59,13 +58,8 @@ impl Named {
 /// Reads the array that a `zarr.json` describes.
 pub(super) fn array(file: &Path, json: Value) -> Result<ArrayMeta> {
     let json: Json = parse(file, json)?;
-    let of_name = |name: &str| VoxelType::ALL.into_iter().find(|&voxel_type| names(voxel_type).1 == name);
-    let voxel_type = match json.data_type.as_str() {
-        Some("bool") => VoxelType::U8,
-        name => name
-            .and_then(of_name)
-            .ok_or_else(|| metadata(file, format!("data type {}", json.data_type), TYPES))?,
-    };
+    let stored = json.data_type.as_str().and_then(sample::stored);
+    let stored = stored.ok_or_else(|| metadata(file, format!("data type {}", json.data_type), TYPES))?;
     if let Some(transformer) = json.storage_transformers.first() {
         return Err(metadata(file, format!("a storage transformer {transformer}"), "none"));
     }
@@ -90,11 +84,11 @@ pub(super) fn array(file: &Path, json: Value) -> Result<ArrayMeta> {
         shape: json.shape,
         chunk,
         shard,
-        voxel_type,
+        stored,
         big_endian: pipeline.big_endian,
         order: pipeline.order,
         packing: pipeline.packing,
-        fill: fill_bytes(file, voxel_type, &json.fill_value)?,
+        fill: fill_bytes(file, stored, &json.fill_value)?,
         keys: keys(file, &json.chunk_key_encoding)?,
     }
     .check()

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::formats::sink::{Sink, cannot_write};
 use crate::limits::MAX_PIECE_BYTES;
 use crate::sample::{Voxel, match_voxel_type};
-use crate::{VolumeSpec, VoxelType, Voxels};
+use crate::{OpenOptions, VolumeSpec, VoxelType, Voxels};
 use ndarray::Axis;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -128,7 +128,7 @@ impl Label {
         };
         let Node::Image(group) = group::node(image)? else { return Err(without()) };
         let levels = group.levels;
-        let volume = super::open(image)?;
+        let volume = super::open(image, OpenOptions::default())?;
         let (shape, voxel_size_nm) = (volume.shape(), volume.voxel_size_nm());
         Ok(Self { image: image.to_path_buf(), name, version, shape, voxel_size_nm, levels })
     }
