@@ -17,7 +17,7 @@ impl Error {
             Self::Address { path } => Some(address_hint(path)),
             Self::EmptyFolder { found, .. } => foreign::hint_of_names(found).map(str::to_owned),
             Self::SeveralVolumes { path, names } => {
-                let first = names.first().map_or("NAME", String::as_str);
+                let first = names.first().map_or("NAME", |name| name.trim_start_matches('/'));
                 Some(format!(
                     "write the name of one behind the path, such as `{}`",
                     path.join(first).display()
