@@ -16,7 +16,7 @@ impl Error {
             Self::UnknownFormat { hint, .. } => Some((*hint).into()),
             Self::Address { path } => Some(address_hint(path)),
             Self::SeveralVolumes { path, names } => {
-                let first = names.first().map_or("NAME", String::as_str);
+                let first = names.first().map_or("NAME", |name| name.trim_start_matches('/'));
                 Some(format!(
                     "write the name of one behind the path, such as `{}`",
                     path.join(first).display()

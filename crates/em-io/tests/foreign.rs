@@ -1,7 +1,5 @@
 //! Files, folders and addresses that are not read, each named with what helps.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
-
 mod common;
 
 use common::fixture;

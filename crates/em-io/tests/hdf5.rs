@@ -65,8 +65,13 @@ fn what_h5py_wrote_is_read() {
     assert_eq!(raw.read(roi).unwrap(), expected.cut(roi));
     let exported = Array3::from_shape_fn((z, y, x), |(z, y, x)| f32_at(z, y, x));
     assert_eq!(read("chunked.h5/exported_data").read_all().unwrap(), exported.into());
-    let two = em_io::open(fixture("hdf5/chunked.h5")).unwrap_err().to_string();
-    assert!(two.contains("2 volumes") && two.ends_with("of: /exported_data, /raw"), "{two}");
+    let two = em_io::open(fixture("hdf5/chunked.h5")).unwrap_err();
+    assert!(two.to_string().ends_with("holds 2 volumes, expected one of: /exported_data, /raw"), "{two}");
+    assert!(
+        two.hint().is_some_and(|hint| hint.contains("hdf5/chunked.h5/exported_data")),
+        "{:?}",
+        two.hint()
+    );
 }
 
 #[test]
@@ -151,9 +156,12 @@ fn damaged_files_give_voxels_or_one_clear_error() {
                 };
             }
             std::fs::write(&path, &damaged).unwrap();
-            for dataset in ["", "raw", "volumes/raw", "double", "filled"] {
-                let path = if dataset.is_empty() { path.clone() } else { path.join(dataset) };
-                survive(&path, &format!("round {round} of {name}/{dataset}"));
+            survive(&path, &format!("round {round} of {name}"));
+            for dataset in ["raw", "volumes/raw", "double", "filled", "checked"] {
+                let volume = em_io::open(path.join(dataset));
+                // What was never written takes no place, so that damage may claim any size.
+                let small = volume.ok().filter(|volume| volume.shape().iter().product::<usize>() < 1 << 21);
+                drop(small.map(|volume| volume.read_all()));
             }
         }
     }

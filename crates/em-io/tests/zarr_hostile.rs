@@ -194,8 +194,8 @@ fn metadata_that_lies_is_named() {
         (image, "\"path\":\"0\"", "\"path\":\"../../secret\"", "dataset path"),
         (image, "\"path\":\"0\"", "\"path\":\"/etc\"", "dataset path"),
         (image, "\"path\":\"0\"", "\"path\":\"1\"", "no array"),
-        (image, "multiscales", "multiscale", "no `multiscales`"),
-        (image, "\"name\":\"z\"", "\"name\":\"c\"", "the axes c, y, x"),
+        (image, "\"multiscales\":[{", "\"multiscales\":[],\"other\":[{", "no image in `multiscales`"),
+        (image, "\"name\":\"z\"", "\"name\":\"depth\"", "the axes depth, y, x"),
         (image, "\"datasets\":[{", "\"datasets\":[],\"other\":[{", "without datasets"),
         (image, "{", "not JSON {", "no JSON"),
     ] {
@@ -221,7 +221,7 @@ fn a_folder_named_zarr_without_metadata_says_what_is_missing() {
     let path = folder.path().join("empty.zarr");
     fs::create_dir(&path).unwrap();
     let error = em_io::open(&path).unwrap_err();
-    assert!(error.to_string().contains("has no Zarr metadata, expected a file"), "{error}");
+    assert!(error.to_string().contains("has no Zarr image or array, expected a file"), "{error}");
 }
 
 #[test]

@@ -62,7 +62,12 @@ pub(crate) fn open(path: &Path, dataset: Option<&str>) -> Result<Volume> {
 /// Opens a file. What is in other files, by links or as external voxels, is not looked for.
 fn open_file(path: &Path) -> Result<Hdf5File> {
     let options = OpenOptions::default().with_max_chunk_bytes(limits::MAX_PIECE_BYTES);
-    Hdf5File::open_with_options(path, options).map_err(damaged(path))
+    let file = Hdf5File::open_with_options(path, options).map_err(damaged(path))?;
+    let file_bytes = std::fs::metadata(path).map_err(Error::io("open", path))?.len();
+    if file.superblock().eof_address > file_bytes {
+        return Err(Error::Truncated { path: path.to_path_buf(), page: 0 });
+    }
+    Ok(file)
 }
 
 /// A dataset, whose file is opened for every block.
