@@ -7,14 +7,13 @@ use em_io::{
 };
 
 pub use self::part::Part;
-use self::target::Target;
 use self::values::Change;
 pub use self::values::ValueRule;
 use crate::error::{Context, Error, Result, UserError};
+use crate::target::{self, Target};
 use crate::{Observer, Stage, open};
 
 mod part;
-mod target;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -82,7 +81,7 @@ pub struct Converted {
 /// [`Error::Stopped`], which the observer may ask for at each block. Then nothing is written.
 pub fn convert(request: &ConvertRequest, observer: &mut Observer<'_>) -> Result<Converted> {
     let volume = open(&request.input, observer)?;
-    let target = Target::new(&request.input, &request.output, request.overwrite)?;
+    let target = Target::new([&request.input], &request.output, request.overwrite)?;
     let part = match &request.part {
         Some(part) => part.within(volume.shape())?,
         None => Roi::whole(volume.shape()),
