@@ -64,7 +64,8 @@ pub fn run(args: &Args) -> Result<()> {
             .arg("-o")
             .arg(&mask)
             .arg("--probabilities")
-            .arg(&probabilities),
+            .arg(&probabilities)
+            .arg("--overwrite"),
     )?;
     for class in &classes {
         // Several classes are written beside each other, as `prediction_<class>.tif`.

@@ -16,7 +16,9 @@ impl FromStr for NamedFile {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, path) = match text.split_once('=') {
+        // A file that is there under the whole text is meant, as `mito_t=0.5.tif`.
+        let named = text.split_once('=').filter(|_| !Path::new(text).exists());
+        let (name, path) = match named {
             Some((name, path)) => (name.to_owned(), path),
             None => {
                 let stem = Path::new(text).file_stem().unwrap_or_default();
@@ -25,6 +27,21 @@ impl FromStr for NamedFile {
         };
         Ok(Self { name, path: path.into() })
     }
+}
+
+/// Returns the command that was given, as it could be given to a shell again.
+pub fn command_line() -> String {
+    let quoted = |argument: std::ffi::OsString| {
+        let text = argument.to_string_lossy().into_owned();
+        let is_plain = |c: char| c.is_alphanumeric() || "_-./=:,@%+".contains(c);
+        if !text.is_empty() && text.chars().all(is_plain) {
+            return text;
+        }
+        // One line, since reports keep it in one.
+        format!("'{}'", text.replace('\'', r"'\''").replace('\n', " "))
+    };
+    let arguments = std::env::args_os().skip(1).map(quoted);
+    std::iter::once("em-cli".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 
 /// Reads `N` numbers with commas between them.
@@ -124,5 +141,11 @@ mod tests {
         assert_eq!(named("m=a/b.tif"), ("m".into(), "a/b.tif".into()));
         assert_eq!(named("a/b.tif"), ("b".into(), "a/b.tif".into()));
         assert_eq!(named("m=a=b.tif"), ("m".into(), "a=b.tif".into()));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mito_t=0.5.tif");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(named(file.to_str().unwrap()), ("mito_t=0.5".into(), file.clone()));
+        let renamed = format!("m={}", file.display());
+        assert_eq!(named(&renamed), ("m".into(), file));
     }
 }

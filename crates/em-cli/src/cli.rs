@@ -1,5 +1,7 @@
 //! The commands and what they share.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Parser, Subcommand};
 use em_io::OpenOptions;
 use em_model::Device;
@@ -46,6 +48,39 @@ pub enum Command {
     Report(commands::report::ReportArgs),
     /// Make a phantom: an EM-like stack with labels, for trying things out.
     Phantom(commands::phantom::PhantomArgs),
+}
+
+impl Command {
+    /// Tells whether it runs a network, on many threads.
+    pub fn computes(&self) -> bool {
+        match self {
+            Self::Train(_) | Self::Predict(_) | Self::Tune(_) | Self::Report(_) => true,
+            Self::Check(args) => args.computes(),
+            _ => false,
+        }
+    }
+}
+
+/// The file of a configuration, by its place or as `--config`.
+#[derive(Debug, Args)]
+pub struct ConfigFile {
+    /// The configuration.
+    #[arg(value_name = "RUN.TOML", required_unless_present = "config", conflicts_with = "config")]
+    file: Option<PathBuf>,
+    /// The same, as an option.
+    #[arg(long, value_name = "RUN.TOML")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// Returns the path.
+    ///
+    /// # Panics
+    ///
+    /// Does not: one of the two is required.
+    pub fn path(&self) -> &Path {
+        self.file.as_ref().or(self.config.as_ref()).expect("clap requires one of the two")
+    }
 }
 
 /// `--device`, for every command that computes.

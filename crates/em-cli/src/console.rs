@@ -16,18 +16,28 @@ use em_pipeline::{Event, Observer, Stage, Unit};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
+use crate::arguments;
 use crate::error::UserError;
 use crate::interrupt;
 
 /// Why standard output lacks something that somebody waits for, such as a full disk.
 static FAILURE: OnceLock<String> = OnceLock::new();
 
-/// Prints text on standard output, where anybody reads it; another failure than a reader who left is
-/// kept for [`failure`].
+/// Whether somebody looked at standard output when the program started.
+static IS_SEEN: OnceLock<bool> = OnceLock::new();
+
+/// Looks who reads; later, a terminal that was closed is none any more.
+pub fn begin() {
+    let _ = IS_SEEN.set(std::io::stdout().is_terminal());
+}
+
+/// Prints text on standard output, where anybody reads it; another failure than a reader who left, or
+/// a terminal that was closed, is kept for [`failure`].
 pub fn print(text: fmt::Arguments<'_>) {
     let mut stdout = std::io::stdout().lock();
+    let was_seen = *IS_SEEN.get_or_init(|| false);
     match stdout.write_fmt(text).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe && !was_seen => {
             let _ = FAILURE.set(error.to_string());
         }
         _ => {}
@@ -65,10 +75,20 @@ pub fn json(value: &impl Serialize) -> Result<()> {
 
 /// Does a work, shows how it goes on, and lets Ctrl-C end it; the hint is for who ended it.
 pub fn observed<T>(hint: &str, work: impl FnOnce(&mut Observer<'_>) -> em_pipeline::Result<T>) -> Result<T> {
-    interrupt::watch()?;
+    observed_keeping("nothing is written", hint, work)
+}
+
+/// As [`observed`], for a work that keeps a part of what it has done where it is ended.
+pub fn observed_keeping<T>(
+    kept: &'static str,
+    hint: &str,
+    work: impl FnOnce(&mut Observer<'_>) -> em_pipeline::Result<T>,
+) -> Result<T> {
+    interrupt::watch(kept)?;
     let mut console = Console::default();
     let mut hear = |event: Event<'_>| console.hear(&event);
-    work(&mut Observer::new(&mut hear)).map_err(|error| match error {
+    let mut observer = Observer::new(&mut hear).for_command(arguments::command_line());
+    work(&mut observer).map_err(|error| match error {
         em_pipeline::Error::Stopped => UserError::new("interrupted before the end", hint).into(),
         error => error.into(),
     })
@@ -110,7 +130,7 @@ impl Console {
     fn begin(&mut self, plan: &TrainingPlan) {
         self.epochs = plan.epochs;
         say!(
-            "training {} on {}: {} parameters, {}",
+            "training {} on {}:\n{} parameters, {} voxels [z, y, x]",
             plan.classes.join(" and "),
             plan.device,
             plan.parameters,
@@ -125,11 +145,7 @@ impl Console {
             Progress::Step { epoch, tiles, of, loss } => {
                 let epochs = self.epochs;
                 let bar = self.bar.get_or_insert_with(|| {
-                    let bar = bar(
-                        *of as u64,
-                        "{prefix}{wide_bar} {pos}/{len} tiles {per_sec} ETA {eta} {msg}",
-                        None,
-                    );
+                    let bar = bar(*of as u64, "{prefix}{wide_bar} {pos}/{len} {rate} ETA {eta} {msg}", None);
                     bar.set_prefix(format!("epoch {epoch}/{epochs} "));
                     bar
                 });
@@ -155,17 +171,17 @@ impl Console {
     }
 }
 
+/// At most 60 columns; history.csv has the rest.
 fn epoch_line(record: &em_model::EpochRecord, epochs: usize, best: bool) -> String {
+    let width = epochs.to_string().len();
     format!(
-        "epoch {:>3}/{epochs}  loss {:.4}  val loss {:.4}  val IoU {}  val accuracy {}  {:.1} tiles/s  {}{}",
+        "epoch {:>width$}/{epochs}  loss {:.3} val {:.3}  IoU {}  {}{}",
         record.epoch,
         record.train.loss,
         record.validation.loss,
         display::score(record.validation.iou()),
-        display::score(record.validation.accuracy()),
-        record.tiles_per_second,
-        display::duration(record.seconds),
-        if best { "  best" } else { "" }
+        display::short_duration(record.seconds),
+        if best { " best" } else { "" }
     )
 }
 
@@ -194,7 +210,10 @@ fn bar(total: u64, template: &str, section_voxels: Option<u64>) -> ProgressBar {
             let voxels = state.per_sec() * section_voxels.unwrap_or_default() as f64;
             let _ = write!(out, "{:.2} Mvoxel/s", voxels / 1e6);
         };
-        bar.set_style(style.with_key("voxels_per_second", rate));
+        let tiles = |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = write!(out, "{:.1}/s", state.per_sec());
+        };
+        bar.set_style(style.with_key("voxels_per_second", rate).with_key("rate", tiles));
     }
     bar.enable_steady_tick(Duration::from_millis(500));
     bar

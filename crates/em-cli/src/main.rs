@@ -6,6 +6,8 @@ mod commands;
 mod console;
 mod error;
 mod interrupt;
+#[cfg(unix)]
+mod threads;
 
 use std::process::ExitCode;
 
@@ -19,6 +21,7 @@ use crate::cli::{Cli, Command};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    console::begin();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => {
@@ -27,6 +30,10 @@ fn main() -> ExitCode {
             return if answer.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
+    #[cfg(unix)]
+    if cli.command.computes() {
+        threads::let_sleep();
+    }
     let result = match cli.command {
         Command::Extract(args) => commands::extract::run(&args),
         Command::Convert(args) => commands::convert::run(&args),

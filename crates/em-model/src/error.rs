@@ -69,6 +69,15 @@ pub enum Error {
         difference: String,
     },
 
+    /// A run would go on with other data than those that it was trained on.
+    #[error("`{run}` was trained on other data: {difference}")]
+    OtherData {
+        /// The folder of the run.
+        run: PathBuf,
+        /// The first difference.
+        difference: String,
+    },
+
     /// A file of a run is missing or damaged.
     #[error("`{path}` {problem}")]
     RunFile {
@@ -148,6 +157,10 @@ impl Error {
             }
             Self::OtherArchitecture { .. } => {
                 "weights and model.json must come from one training: copy the run's folder again; to resume, use the settings that the run was started with"
+                    .into()
+            }
+            Self::OtherData { .. } => {
+                "resume with the data that the run was started with, or train on these into another folder"
                     .into()
             }
             Self::RunFile { .. } => "if the run's files are damaged, copy them again or train again".into(),

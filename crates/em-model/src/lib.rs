@@ -31,7 +31,7 @@ pub use run::{
 };
 pub use train::{
     LossConfig, LossKind, OptimizerConfig, OptimizerKind, Progress, SampleTile, ScheduleConfig, ScheduleKind,
-    TrainConfig, Training, TrainingSettings, resume, train,
+    TrainConfig, Training, TrainingSettings, resume, saved_epochs, train,
 };
 
 pub use {em_data, em_io, em_objects, ndarray};

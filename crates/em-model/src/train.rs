@@ -16,6 +16,7 @@ use crate::{EpochRecord, Error, Result, RunFolder, RunLock};
 
 mod average;
 mod config;
+mod data_digest;
 mod learner;
 pub(crate) mod loss;
 mod meter;
@@ -27,6 +28,7 @@ mod training;
 mod validation;
 
 pub use config::{BestBy, TrainConfig};
+use data_digest::DataDigest;
 use learner::Learner;
 pub use loss::{LossConfig, LossKind, Overlap};
 use meter::Meter;
@@ -57,7 +59,7 @@ pub enum Progress<'a> {
         /// Mean loss of this epoch so far, now and then.
         loss: Option<f64>,
     },
-    /// The validation regions are being scored.
+    /// The validation regions are being scored, some at a time.
     Validating,
     /// An epoch is done and saved.
     Epoch {
@@ -90,7 +92,8 @@ pub fn train(
 ) -> Result<Vec<EpochRecord>> {
     training.check()?;
     let learner = Learner::new(training)?;
-    Ok(run_epochs(training, lock.run(), learner, State::default(), observe)?)
+    let state = State::new(DataDigest::of(training));
+    Ok(run_epochs(training, lock.run(), learner, state, observe)?)
 }
 
 /// Goes on with a training after the last epoch that the folder holds, or from its start where it
@@ -98,7 +101,7 @@ pub fn train(
 ///
 /// # Errors
 ///
-/// As [`train`], and if the folder's state is damaged or of another network.
+/// As [`train`], and if the folder's state is damaged, of another network or of other data.
 pub fn resume(
     training: &Training<'_>,
     lock: &RunLock,
@@ -106,12 +109,29 @@ pub fn resume(
 ) -> Result<Vec<EpochRecord>> {
     training.check()?;
     let mut learner = Learner::new(training)?;
-    let mut state = State::default();
+    let data = DataDigest::of(training);
+    let mut state = State::new(data.clone());
     if lock.run().state().exists() {
         state = State::load(lock.run(), &mut learner)?;
+        state.expect(lock.run(), &data)?;
         tell(observe, Progress::Resumed { epochs: state.records.len() })?;
     }
     Ok(run_epochs(training, lock.run(), learner, state, observe)?)
+}
+
+/// Returns how many epochs a run has saved, from which this training can go on; 0 where there are
+/// none.
+///
+/// # Errors
+///
+/// Fails if the folder's state is damaged or of other data.
+pub fn saved_epochs(training: &Training<'_>, run: &RunFolder) -> Result<usize> {
+    if !run.state().exists() {
+        return Ok(0);
+    }
+    let mut state = State::read(run)?;
+    state.expect(run, &DataDigest::of(training))?;
+    Ok(state.records.len())
 }
 
 /// The training loop.
@@ -154,10 +174,9 @@ fn run_epochs(
         }
         let train = meter.scores(epoch, state.steps)?;
         let tiles_per_second = samples.len() as f64 / started.elapsed().as_secs_f64();
-        tell(observe, Progress::Validating)?;
         // Scored as it will predict.
         let folded = learner.kept().folded()?.with_features(predict.precision.kind(device));
-        let scores = validation.score(&folded, &loss, &volumes)?;
+        let scores = validation.score(&folded, &loss, &volumes, || tell(observe, Progress::Validating))?;
         let seconds = started.elapsed().as_secs_f64();
         let record =
             EpochRecord { epoch, learning_rate, train, validation: scores, seconds, tiles_per_second };

@@ -31,9 +31,10 @@ fn run() -> Result<(), Box<dyn Error>> {
     println!("object  voxels  volume/µm³  diameter/nm  sphericity");
     for object in measure(&objects, None, em_objects::unwatched)? {
         let size = object.physical.ok_or("the volume has no voxel size")?;
+        let sphericity = size.sphericity.map_or("unknown".into(), |value| format!("{value:.2}"));
         println!(
-            "{:6}  {:6}  {:10.5}  {:11.1}  {:10.2}",
-            object.id, object.voxels, size.volume_um3, size.equivalent_diameter_nm, size.sphericity
+            "{:6}  {:6}  {:10.5}  {:11.1}  {:>10}",
+            object.id, object.voxels, size.volume_um3, size.equivalent_diameter_nm, sphericity
         );
     }
     Ok(())

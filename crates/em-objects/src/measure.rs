@@ -66,8 +66,9 @@ pub struct Physical {
     pub flatness: Option<f64>,
     /// Surface of a ball of the same volume through the object's: 1 for a ball, less for the rest.
     ///
-    /// Objects of a few voxels can exceed 1, since their surface is estimated from few lines.
-    pub sphericity: f64,
+    /// `None` for objects of so few voxels that the estimate of their surface is too small by more
+    /// than a twentieth for any body of their volume, of which a ball has the least.
+    pub sphericity: Option<f64>,
 }
 
 /// Measures all objects in one pass, sections on all cores; the objects come in order of their numbers.
@@ -184,8 +185,17 @@ fn physical(sums: &Moments, spacing: [f64; 3], areas: &PairAreas, is_planar: boo
         directions,
         elongation: ratio(axes_nm[0], axes_nm[1]),
         flatness: ratio(axes_nm[1], axes_nm[2]),
-        sphericity: PI.cbrt() * (6.0 * volume).powf(2.0 / 3.0) / surface,
+        sphericity: sphericity(volume, surface),
     }
+}
+
+/// How far an estimated surface may be below that of a ball of its volume; estimates are good to 5 %.
+const SURFACE_ERROR: f64 = 0.05;
+
+/// The surface of a ball of a volume through an estimate of an object's, where there can be such one.
+fn sphericity(volume: f64, surface: f64) -> Option<f64> {
+    let ratio = PI.cbrt() * (6.0 * volume).powf(2.0 / 3.0) / surface;
+    (ratio <= 1.0 + SURFACE_ERROR).then_some(ratio.min(1.0))
 }
 
 /// The covariance of the places of the voxels' centres, in the square of the unit of `spacing`.

@@ -255,7 +255,7 @@ fn far_from_the_origin_a_ball_is_the_same() {
         (near.axes_nm, near.surface_um2, near.sphericity),
         (far.axes_nm, far.surface_um2, far.sphericity)
     );
-    assert!((near.equivalent_diameter_nm / 24.0 - 1.0).abs() < 0.05 && near.sphericity > 0.95);
+    assert!((near.equivalent_diameter_nm / 24.0 - 1.0).abs() < 0.05 && near.sphericity.unwrap() > 0.95);
     assert!((near.volume_um3 * 1e9 / (PI / 6.0 * 24_f64.powi(3)) - 1.0).abs() < 0.1);
 }
 

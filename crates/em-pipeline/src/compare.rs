@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use em_model::{History, ModelCard, RunFolder};
+use em_model::{History, ModelCard};
 use toml::{Table, Value};
 
 use crate::error::{Context, Result};
 use crate::report::RunScores;
 use crate::scores::{self, ClassScores, MEASURES, intervals};
-use crate::{RunConfig, display};
+use crate::{RunConfig, display, find_run};
 
 /// What is compared of a run.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ struct ComparedRun {
     epochs: usize,
     seconds: f64,
     scores: BTreeMap<String, ClassScores>,
+    /// Whether thresholds and cleaning were chosen on what is scored.
+    is_tuned: bool,
 }
 
 /// Runs that are compared; the first is what the others are compared with.
@@ -39,7 +41,7 @@ impl Comparison {
         Ok(Self { runs })
     }
 
-    /// Writes what differs, and the scores of each class, as tables of 80 columns.
+    /// Writes what differs, and the scores of each class, as tables of 60 columns.
     ///
     /// # Errors
     ///
@@ -65,7 +67,7 @@ impl Comparison {
 
 impl ComparedRun {
     fn read(path: &Path) -> Result<Self> {
-        let folder = RunFolder::new(path);
+        let folder = find_run(path)?;
         // The card is read first: its error says what a run is.
         let card = ModelCard::read(&folder)?;
         // As it is understood today, so that keys that a run did not know yet have their defaults.
@@ -74,11 +76,26 @@ impl ComparedRun {
         let scores = RunScores::read(&folder)?;
         let mut config = BTreeMap::new();
         flatten("", &table, &mut config);
+        flatten("", &masks(&scores), &mut config);
         let history = History::read(&folder)?;
         let seconds = history.rows.iter().filter_map(|row| row.seconds).sum();
         let epochs = history.rows.len();
-        Ok(Self { path: path.to_owned(), card, config, epochs, seconds, scores: scores.validation })
+        let (is_tuned, scores) = (scores.tuned_on_validation, scores.validation);
+        Ok(Self { path: path.to_owned(), card, config, epochs, seconds, scores, is_tuned })
     }
+}
+
+/// What made probabilities the masks that were scored, as a section `masks.CLASS` for each class.
+fn masks(scores: &RunScores) -> Table {
+    let of_class = |(class, threshold): (&String, &f32)| {
+        let mut keys = scores.cleaning.get(class).and_then(|c| Table::try_from(c).ok()).unwrap_or_default();
+        // As it was written, and not as the nearest of twice as many digits.
+        let threshold = threshold.to_string().parse().unwrap_or(f64::from(*threshold));
+        keys.insert("threshold".into(), threshold.into());
+        (class.clone(), Value::Table(keys))
+    };
+    let classes: Table = scores.thresholds.iter().map(of_class).collect();
+    Table::from_iter([("masks".to_owned(), Value::Table(classes))])
 }
 
 /// Puts every key in, with its sections and dots.
@@ -95,19 +112,17 @@ fn flatten(prefix: &str, table: &Table, into: &mut BTreeMap<String, Value>) {
 
 /// The runs with their numbers, which stand for them from here on.
 fn overview(runs: &[ComparedRun]) -> String {
-    let mut text =
-        format!("{:<5}{:>11}{:>8}{:>6}{:>15}  folder\n", "run", "parameters", "epochs", "best", "time");
+    let mut text = String::new();
     for (number, run) in (1..).zip(runs) {
-        let parameters = run.card.architecture.parameter_count();
-        let time = display::duration(run.seconds);
-        text += &format!(
-            "{number:<5}{parameters:>11}{:>8}{:>6}{time:>15}  {}\n",
-            run.epochs,
-            run.card.epoch,
-            run.path.display()
-        );
+        let (parameters, best) = (run.card.architecture.parameter_count(), run.card.epoch);
+        let (epochs, time) = (run.epochs, display::duration(run.seconds));
+        text += &format!("{number}: {}\n", run.path.display());
+        text += &format!("   {parameters} parameters, {epochs} epochs, best {best}, {time}\n");
         if run.card.leaking_split {
-            text += "     its validation leaks: tiles were split at random, so its scores are too good\n";
+            text += "   its validation leaks, tiles were split at random:\n   its scores are too good\n";
+        }
+        if run.is_tuned {
+            text += "   its masks were tuned on validation:\n   its scores are too good\n";
         }
     }
     text
@@ -136,13 +151,10 @@ fn differences(runs: &[ComparedRun]) -> String {
 /// The scores of a class on validation, a row for each score and run.
 fn table(runs: &[ComparedRun], class: &str) -> Result<String> {
     let mut text = format!(
-        "{:<26}{:<4}{:>9}{:>20}{:>20}\n",
-        format!("{class}, validation"),
-        "run",
-        "pooled",
-        "95 % interval",
-        "less run 1"
+        "{class}, validation\n{:<14}{:>3}{:>7}{:>17}{:>19}\n",
+        "", "run", "pooled", "95 % interval", "less run 1"
     );
+    let of_class = runs.iter().filter_map(|run| run.scores.get(class));
     for measure in &MEASURES {
         for (number, run) in (1..).zip(runs) {
             let Some(of_run) = run.scores.get(class) else { continue };
@@ -151,15 +163,19 @@ fn table(runs: &[ComparedRun], class: &str) -> Result<String> {
                 _ => None,
             };
             text += &format!(
-                "{:<26}{number:<4}{:>9}{:>20}{:>20}\n",
-                if number == 1 { scores::title(measure, of_run) } else { String::new() },
+                "{:<14}{number:>3}{:>7}{:>17}{:>19}\n",
+                if number == 1 { measure.title } else { "" },
                 scores::cell(measure, &of_run.pooled),
-                scores::interval(measure, of_run.intervals.get(measure.key)),
+                scores::interval(measure, of_run.interval(measure)),
                 difference.map_or(String::new(), |d| format!("{:+.4} to {:+.4}", d.low, d.high)),
             );
         }
     }
-    Ok(text)
+    let notes = of_class.flat_map(|of_run| {
+        [Some(scores::ruler(of_run)), intervals::missing(of_run.sections.len())].into_iter().flatten()
+    });
+    let notes: BTreeSet<String> = notes.collect();
+    Ok(notes.into_iter().fold(text, |text, note| text + &note + "\n"))
 }
 
 fn csv(runs: &[ComparedRun]) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
@@ -182,7 +198,7 @@ fn csv(runs: &[ComparedRun]) -> Result<String, Box<dyn std::error::Error + Send 
     for run in runs {
         for (class, of_run) in &run.scores {
             for measure in &MEASURES {
-                let interval = of_run.intervals.get(measure.key);
+                let interval = of_run.interval(measure);
                 let difference = match runs[0].scores.get(class) {
                     Some(first) => intervals::of_difference(first, of_run, measure)?,
                     None => None,

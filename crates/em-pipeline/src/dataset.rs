@@ -13,7 +13,7 @@ use crate::check::finding::Severity;
 use crate::config::{DataConfig, RunConfig, SourceConfig};
 use crate::error::{Result, UserError};
 use crate::grey_values::{self, Missing};
-use crate::{Observer, open, pairing};
+use crate::{Observer, open, pairing, voxel_size};
 
 /// Everything a training needs from disk.
 pub struct Dataset {
@@ -29,13 +29,17 @@ impl Dataset {
     /// Reads the training stacks, and the validation stacks if there are any.
     pub fn read(config: &RunConfig, observer: &mut Observer<'_>) -> Result<Self> {
         let sources = Sources::find(&config.data)?;
-        let mut voxel_size = config.data.voxel_size_nm;
-        let mut volumes = Vec::new();
-        for source in sources.train.iter().chain(&sources.validation) {
-            let stack = Stack::open(source, observer)?;
-            voxel_size = voxel_size.or(stack.raw.voxel_size());
-            volumes.push(stack.read(&sources.classes, &config.model)?);
-        }
+        let stacks = sources.train.iter().chain(&sources.validation);
+        let stacks = stacks.map(|source| Stack::open(source, observer)).collect::<Result<Vec<_>>>()?;
+        let voxel_size = match config.data.voxel_size_nm {
+            None => {
+                let files = stacks.iter().flat_map(Stack::files);
+                voxel_size::common(files, "data.voxel_size_nm")?.map(|(_, size)| size)
+            }
+            given => given,
+        };
+        let volumes = stacks.iter().map(|stack| stack.read(&sources.classes, &config.model));
+        let volumes = volumes.collect::<Result<Vec<_>>>()?;
         let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
         let split = if sources.validation.is_empty() {
             Split::new(&config.data.split, &shapes, config.tiling.tile_size, config.train.seed)?
@@ -202,9 +206,9 @@ impl Sources {
 }
 
 /// Endings of files that `data.folder` is searched for; a folder without any holds images.
-const ENDINGS: [&str; 14] = [
-    "tif", "tiff", "ome.tif", "ome.tiff", "btf", "mrc", "rec", "st", "nii", "nii.gz", "zarr", "ome.zarr",
-    "png", "jpg",
+const ENDINGS: [&str; 20] = [
+    "tif", "tiff", "ome.tif", "ome.tiff", "btf", "mrc", "mrcs", "rec", "st", "map", "mrc.gz", "map.gz", "nii",
+    "nii.gz", "npy", "zarr", "ome.zarr", "h5", "png", "jpg",
 ];
 
 /// The stack `{prefix}.tif` of a folder with all labels `{prefix}_{class}.tif`, in any format, if it is there.
@@ -306,6 +310,12 @@ impl Stack {
             labels.insert(class.clone(), label);
         }
         Ok(Self { path: source.raw.clone(), roi: Roi::sections(raw.shape(), start..end), raw, labels })
+    }
+
+    /// Returns the raw volume and the labels, with their files.
+    fn files(&self) -> impl Iterator<Item = (&Path, &Volume)> {
+        let volumes = std::iter::once(&self.raw).chain(self.labels.values());
+        volumes.map(|volume| (volume.path().unwrap_or(&self.path), volume))
     }
 
     /// Reads the stack, its masks in the order of `classes`, and the outlines of each where the

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::error::{Result, UserError};
 use crate::scores::{self, ClassScores, Collector, Labelled, Ruler};
-use crate::{Observer, Stage, open, write};
+use crate::{Observer, Stage, open, voxel_size, write};
 
 /// What is scored, and against what.
 #[derive(Clone, Debug)]
@@ -95,12 +95,12 @@ const BYTES_PER_VOXEL: f64 = 20.0;
 ///
 /// # Errors
 ///
-/// Fails if a file cannot be read, is no mask or has another shape than the label; and with
+/// Fails if a file cannot be read, is no mask, or has another shape or voxel size than the label; and with
 /// [`Error::Stopped`](crate::Error::Stopped), for which the observer is asked before the volume or
 /// after each section.
 pub fn evaluate(request: &EvaluateRequest, observer: &mut Observer<'_>) -> Result<Evaluation> {
     let volumes = Volumes::open(request, observer)?;
-    let size = request.voxel_size_nm.or(volumes.label.voxel_size_nm()).or(volumes.prediction.voxel_size_nm());
+    let size = volumes.voxel_size_nm(request, observer)?;
     let mut collector = Collector::new(Ruler::new(size, request.tolerance));
     let shape = volumes.label.shape();
     if !request.by_section {
@@ -148,6 +148,22 @@ impl Volumes {
             }
         }
         Ok(Self { prediction, label, probabilities, ignored })
+    }
+
+    /// The size of their voxels in nm, `[z, y, x]`, on which all have to agree.
+    fn voxel_size_nm(
+        &self,
+        request: &EvaluateRequest,
+        observer: &mut Observer<'_>,
+    ) -> Result<Option<[f64; 3]>> {
+        let files = [
+            (Some(&request.label), Some(&self.label)),
+            (Some(&request.prediction), Some(&self.prediction)),
+            (request.probabilities.as_ref(), self.probabilities.as_ref()),
+            (request.ignore.as_ref(), self.ignored.as_ref()),
+        ];
+        let files = files.into_iter().filter_map(|(path, volume)| Some((path?.as_path(), volume?)));
+        voxel_size::agreed(files, request.voxel_size_nm, observer)
     }
 
     fn add(&self, roi: Roi, collector: &mut Collector) -> Result<()> {

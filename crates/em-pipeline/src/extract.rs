@@ -6,6 +6,7 @@ use em_data::resize;
 use em_io::{Blocks, Roi, VolumeSpec, VolumeWriter, Voxels, match_voxels};
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 
+use crate::target::Target;
 use crate::{Observer, Result, Stage, open};
 
 /// About as many voxels are in memory at once.
@@ -21,6 +22,8 @@ pub struct ExtractRequest {
     pub output: PathBuf,
     /// How each section is resized; as it is if absent.
     pub resize: Option<Resize>,
+    /// Whether to replace what is at the output path.
+    pub overwrite: bool,
 }
 
 /// The size of a section, `[y, x]`, and how its voxels follow from those of another size.
@@ -35,7 +38,7 @@ pub enum Resize {
 impl ExtractRequest {
     /// Asks for all sections as they are.
     pub fn new(input: impl Into<PathBuf>, output: impl Into<PathBuf>) -> Self {
-        Self { input: input.into(), output: output.into(), resize: None }
+        Self { input: input.into(), output: output.into(), resize: None, overwrite: false }
     }
 }
 
@@ -44,10 +47,12 @@ impl ExtractRequest {
 ///
 /// # Errors
 ///
-/// Fails if the input cannot be read or the output not be written; and with
+/// Fails if the input cannot be read, if the output is the input, exists and is not to be replaced, or
+/// cannot be written; and with
 /// [`Error::Stopped`](crate::Error::Stopped), which leaves nothing behind.
 pub fn extract(request: &ExtractRequest, observer: &mut Observer<'_>) -> Result<[usize; 3]> {
     let volume = open(&request.input, observer)?;
+    let target = Target::new([&request.input], &request.output, request.overwrite)?;
     let [depth, height, width] = volume.shape();
     let [new_height, new_width] = request.resize.map_or([height, width], Resize::size);
     let voxel_size_nm = volume
@@ -55,7 +60,7 @@ pub fn extract(request: &ExtractRequest, observer: &mut Observer<'_>) -> Result<
         .map(|[z, y, x]| [z, y * height as f64 / new_height as f64, x * width as f64 / new_width as f64]);
     let shape = [depth, new_height, new_width];
     let spec = VolumeSpec { shape, voxel_type: volume.voxel_type(), voxel_size_nm };
-    let mut writer = VolumeWriter::create(&request.output, spec)?;
+    let mut writer = VolumeWriter::create(target.place(), spec)?;
     observer.stage(Stage::sections(volume.shape()), |observer| {
         for block in volume.blocks(Blocks::of_voxels(Roi::whole(volume.shape()), VOXELS_AT_ONCE)) {
             let (_, block) = block?;
@@ -69,6 +74,7 @@ pub fn extract(request: &ExtractRequest, observer: &mut Observer<'_>) -> Result<
         Ok(())
     })?;
     writer.finish()?;
+    target.finish()?;
     Ok(shape)
 }
 

@@ -68,6 +68,10 @@ pub fn of_model(error: &em_model::Error) -> Option<String> {
             "weights and model.json must come from one training: copy the run's folder again; to resume, use the run's own config.toml"
                 .into()
         }
+        Error::OtherData { .. } => {
+            "resume with the data that the run was started with; or start anew with --overwrite, or in another folder with --set output.folder=DIR"
+                .into()
+        }
         Error::RunFile { .. } => {
             "give a folder that `em-cli train` wrote; if its files are damaged, copy them again or train again"
                 .into()

@@ -13,6 +13,7 @@
 //! | [`convert`](mod@convert), [`extract`](mod@extract), [`tile`](mod@tile), [`inspect`](mod@inspect) | volumes into other formats, sections, tiles, numbers |
 //! | [`phantom`] | generated stacks with labels, for trying things out |
 //! | [`report`] | scores, curves, pictures and the page of a run |
+//! | [`voxel_size`] | the one size that the voxels of several files have |
 //!
 //! Long work tells an [`Observer`] how it goes on, who may end it.
 
@@ -29,6 +30,7 @@ pub mod evaluate;
 pub mod extract;
 mod grey_values;
 mod hints;
+mod inputs;
 pub mod inspect;
 mod mask_hint;
 pub mod measure;
@@ -38,12 +40,16 @@ mod pairing;
 pub mod phantom;
 pub mod predict;
 pub mod report;
+mod run_path;
 pub mod scores;
 pub mod settings;
+mod staged;
 pub mod suggested_config;
+mod target;
 pub mod tile;
 pub mod train;
 pub mod tune;
+pub mod voxel_size;
 mod write;
 
 pub use compare::Comparison;
@@ -58,6 +64,7 @@ pub use measure::{MeasureRequest, measure};
 pub use observer::{Event, Observer, Stage, Unit, silent};
 pub use phantom::{PhantomRequest, write_phantom};
 pub use predict::{PredictRequest, predict};
+pub use run_path::find_run;
 pub use tile::{TileRequest, tile};
 pub use train::{Start, train};
 pub use tune::tune;

@@ -78,6 +78,7 @@ impl Stage {
 /// ```
 pub struct Observer<'a> {
     hear: &'a mut (dyn FnMut(Event<'_>) -> ControlFlow<()> + Send),
+    command: Option<String>,
 }
 
 impl std::fmt::Debug for Observer<'_> {
@@ -89,7 +90,19 @@ impl std::fmt::Debug for Observer<'_> {
 impl<'a> Observer<'a> {
     /// Lets a function hear of what happens.
     pub fn new(hear: &'a mut (dyn FnMut(Event<'_>) -> ControlFlow<()> + Send)) -> Self {
-        Self { hear }
+        Self { hear, command: None }
+    }
+
+    /// Says by which command the work was asked for, which its reports keep.
+    #[must_use]
+    pub fn for_command(mut self, command: impl Into<String>) -> Self {
+        self.command = Some(command.into());
+        self
+    }
+
+    /// Returns the command that the work was asked for by.
+    pub fn command(&self) -> Option<&str> {
+        self.command.as_deref()
     }
 
     /// Tells of an event, and hands the answer on.

@@ -6,14 +6,14 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use em_data::TilingConfig;
+use em_data::{LabelledVolume, Split, TrainingSet};
 use em_io::VoxelSize;
 use em_model::{Architecture, Device, ModelConfig};
 use toml::Value;
 
-use crate::config::{DataConfig, RunConfig};
-use crate::dataset::Dataset;
-use crate::error::Result;
+use crate::config::DataConfig;
+use crate::dataset::{Sources, Stack};
+use crate::error::{Result, UserError};
 use crate::{Observer, display, memory};
 
 /// Foreground rarer than this is seldom met by tiles at random places.
@@ -33,7 +33,8 @@ const AVERAGE_DECAY: f64 = 0.99;
 ///
 /// # Errors
 ///
-/// Those of [`Dataset::read`].
+/// Fails if there is no such folder, or if its stacks cannot be read or do not fit together; and with
+/// [`Error::Stopped`](crate::Error::Stopped).
 pub fn suggested_for(folder: &Path, observer: &mut Observer<'_>) -> Result<String> {
     Ok(Suggestion::for_facts(folder, &Facts::of(folder, observer)?).to_toml())
 }
@@ -56,20 +57,43 @@ pub struct Facts {
 impl Facts {
     /// Reads what a folder holds.
     pub fn of(folder: &Path, observer: &mut Observer<'_>) -> Result<Self> {
+        if !folder.is_dir() {
+            let hint = "give the folder that holds train.tif and train_<class>.tif";
+            return Err(UserError::new(format!("`{}` is no folder", folder.display()), hint).into());
+        }
         let data = DataConfig { folder: Some(folder.to_path_buf()), ..Default::default() };
-        // The split must not fail on small data before there is a configuration to say so.
-        let tiling = TilingConfig { tile_size: 1, ..Default::default() };
-        let dataset = Dataset::read(&RunConfig { data, tiling, ..Default::default() }, observer)?;
-        let train: Vec<usize> = dataset.split.train.iter().map(|region| region.volume).collect();
-        let volumes = dataset.set.volumes();
-        let shares = dataset.foreground_shares(&dataset.split.train);
+        let (sources, model) = (Sources::find(&data)?, ModelConfig::default());
+        let mut voxel_size = None;
+        let mut volumes = Vec::new();
+        for source in &sources.train {
+            let stack = Stack::open(source, observer)?;
+            voxel_size = voxel_size.or(stack.raw.voxel_size());
+            volumes.push(stack.read(&sources.classes, &model)?);
+        }
+        for source in &sources.validation {
+            Stack::open(source, observer)?;
+        }
+        let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
+        let set = TrainingSet::new(model.learned(&sources.classes), volumes)?;
+        // All sections, since there is no split before there is a configuration.
+        let shares = set.foreground_shares(&Split::by_volume(&shapes, shapes.len()).train);
         Ok(Self {
-            shapes: train.iter().map(|&volume| volumes[volume].shape()).collect(),
-            voxel_size: dataset.voxel_size,
-            classes: dataset.set.classes().iter().cloned().zip(shares).collect(),
+            shapes,
+            voxel_size,
+            classes: set.classes().iter().cloned().zip(shares).collect(),
             device_bytes: memory::device_bytes(Device::auto()),
-            has_validation: dataset.split.validation.iter().any(|region| !train.contains(&region.volume)),
+            has_validation: !sources.validation.is_empty(),
         })
+    }
+
+    /// Sections of the thinnest stack.
+    fn sections(&self) -> usize {
+        self.shapes.iter().map(|shape| shape[0]).min().unwrap_or(0)
+    }
+
+    /// Whether a single section has to validate itself.
+    fn is_one_section(&self) -> bool {
+        !self.has_validation && self.sections() == 1
     }
 }
 
@@ -80,6 +104,8 @@ struct Decision {
     key: &'static str,
     value: Value,
     reason: String,
+    /// Whether the value is but an example.
+    is_example: bool,
 }
 
 /// A configuration as a list of decisions, in the order of the file.
@@ -111,7 +137,8 @@ impl Suggestion {
                 section = decision.section;
                 let _ = write!(text, "\n[{section}]\n");
             }
-            let _ = writeln!(text, "# {}\n{} = {}", decision.reason, decision.key, decision.value);
+            let example = if decision.is_example { "# " } else { "" };
+            let _ = writeln!(text, "# {}\n{example}{} = {}", decision.reason, decision.key, decision.value);
         }
         text
     }
@@ -123,7 +150,8 @@ impl Suggestion {
         value: impl Into<Value>,
         reason: impl Into<String>,
     ) {
-        self.decisions.push(Decision { section, key, value: value.into(), reason: reason.into() });
+        let (value, reason) = (value.into(), reason.into());
+        self.decisions.push(Decision { section, key, value, reason, is_example: false });
     }
 
     fn data(&mut self, facts: &Facts) {
@@ -136,14 +164,31 @@ impl Suggestion {
         if let Some(size) = facts.voxel_size {
             let size: Vec<Value> = size.nm().into_iter().map(Value::from).collect();
             self.decide("data", "voxel_size_nm", size, "As the files say, in nm, z y x.");
+        } else {
+            self.decisions.push(Decision {
+                section: "data",
+                key: "voxel_size_nm",
+                value: Value::Array([50.0, 5.0, 5.0].map(Value::Float).to_vec()),
+                reason: "The files tell none: in nm, z y x, the thickness of sections first.".into(),
+                is_example: true,
+            });
         }
-        if !facts.has_validation {
-            let sections: usize = facts.shapes.iter().map(|shape| shape[0]).min().unwrap_or(0);
+        if facts.is_one_section() {
+            let reason = "No val.tif, and one section: a fifth of its tiles validates. They are neighbours of those that train, so the scores are too good; a val.tif would tell.";
+            self.decide("data.split", "kind", "random-tiles", reason);
+        } else if !facts.has_validation {
+            let sections = facts.sections();
             // A fifth validates; the gap must leave sections to train on in a thin stack.
             let gap = (sections / 10).min(4);
-            let reason = format!(
-                "No val.tif: the last fifth of {sections} sections validates, behind a gap, since neighbours are nearly alike."
-            );
+            let last = match (sections as f64 / 5.0).round() {
+                0.0 | 1.0 => "the last section".to_owned(),
+                _ => "the last fifth".to_owned(),
+            };
+            let behind = match gap {
+                0 => "without a gap, for which they are too few",
+                _ => "behind a gap, since neighbours are nearly alike",
+            };
+            let reason = format!("No val.tif: {last} of {sections} sections validates, {behind}.");
             self.decide("data.split", "gap", gap as i64, reason);
         }
     }
@@ -151,7 +196,9 @@ impl Suggestion {
     fn tiling(&mut self, facts: &Facts) -> usize {
         let stride = default_architecture(facts).stride();
         let narrowest = facts.shapes.iter().map(|[_, height, width]| *height.min(width)).min().unwrap_or(256);
-        let tile_size = (narrowest.min(256) / stride * stride).max(stride);
+        // A section that validates itself has to hold several tiles.
+        let room = if facts.is_one_section() { narrowest / 2 } else { narrowest };
+        let tile_size = (room.min(256) / stride * stride).max(stride);
         let reason = if tile_size == 256 {
             "Large enough for whole mitochondria, small enough for batches.".into()
         } else {
@@ -231,6 +278,8 @@ fn default_architecture(facts: &Facts) -> Architecture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RunConfig;
+    use em_data::TilingConfig;
 
     fn facts() -> Facts {
         Facts {
@@ -294,7 +343,26 @@ mod tests {
         assert_eq!(config.data.split.gap, 3);
         let (text, config) = read(&Facts { has_validation: false, shapes: vec![[6, 512, 512]], ..facts() });
         assert_eq!(config.data.split.gap, 0);
-        assert!(text.contains("the last fifth of 6 sections"), "{text}");
+        assert!(text.contains("the last section of 6 sections validates, without a gap"), "{text}");
+    }
+
+    #[test]
+    fn any_number_of_sections_is_split() {
+        for sections in 1..=12 {
+            let shapes = vec![[sections, 96, 130]];
+            let (text, config) = read(&Facts { has_validation: false, shapes: shapes.clone(), ..facts() });
+            let split = Split::new(&config.data.split, &shapes, config.tiling.tile_size, 0)
+                .unwrap_or_else(|error| panic!("{sections} sections: {error}\n{text}"));
+            assert_eq!(split.leaks, sections == 1);
+            assert!(!split.train.is_empty() && !split.validation.is_empty(), "{sections}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_voxel_size_is_a_key_to_fill_in() {
+        let (text, config) = read(&Facts { voxel_size: None, ..facts() });
+        assert!(text.contains("\n# voxel_size_nm = [50.0, 5.0, 5.0]\n"), "{text}");
+        assert_eq!(config.data.voxel_size_nm, None);
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! A training from its configuration to a run's folder: read, checked, trained, reported.
 
-use std::collections::BTreeSet;
-
-use em_model::{Device, RunFolder, RunLock};
-use toml::{Table, Value};
+use em_model::{Device, RunFolder, RunLock, Training};
 
 use crate::error::{Result, UserError};
 use crate::report::{self, Report};
-use crate::{Dataset, Event, Observer, RunConfig, settings};
+use crate::{Dataset, Event, Observer, RunConfig, settings, voxel_size};
+
+mod resume;
 
 /// What becomes of a run that is in the folder already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,14 +51,20 @@ pub fn train(
     observer: &mut Observer<'_>,
 ) -> Result<Report> {
     settings::check(config)?;
+    let run = RunFolder::new(&config.output.folder);
+    if start == Start::Resume {
+        check_folder(&run, start)?;
+    }
+    if let Some(size) = config.data.voxel_size_nm {
+        voxel_size::warn_of_doubt("data.voxel_size_nm", size.nm(), observer)?;
+    }
     let dataset = Dataset::read(config, observer)?;
     let architecture = config.model.architecture(dataset.set.classes().len())?;
-    let run = RunFolder::new(&config.output.folder);
     let training = dataset.training(config, &dataset.split, &architecture, device)?;
     // Before the run's folder changes, so that a mistake costs no earlier run.
     training.check()?;
     let lock = run.lock()?;
-    prepare(&lock, config, start)?;
+    prepare(&lock, config, &training, start, observer)?;
 
     observer.tell(Event::Planned(&TrainingPlan {
         classes: dataset.set.classes().to_vec(),
@@ -78,58 +83,57 @@ pub fn train(
     report::write(&run, config, &dataset, device, observer)
 }
 
-/// Makes the run's folder and keeps the configuration in it, unless another run would be lost.
-fn prepare(lock: &RunLock, config: &RunConfig, start: Start) -> Result<()> {
-    let run = lock.run();
-    let text = config.to_toml()?;
-    let started = run.is_started();
-    let earlier = std::fs::read_to_string(run.config()).ok().map(with_all_keys);
-    match earlier {
-        Some(earlier) if start == Start::Resume && started && earlier != text => {
-            return Err(other_config(run, &earlier, &text).into());
-        }
-        _ if started && start == Start::Overwrite => lock.clear()?,
-        _ if started && start == Start::New => {
-            return Err(UserError::new(
-                format!("`{}` holds a run already", run.path().display()),
-                "go on with --resume, start anew with --overwrite, or take another folder with --set output.folder=DIR",
-            )
-            .into());
-        }
-        _ => {}
+/// Refuses a folder that holds a run which is to stay, or none that could go on.
+fn check_folder(run: &RunFolder, start: Start) -> Result<()> {
+    let folder = run.path().display();
+    match start {
+        Start::New if run.is_started() => Err(UserError::new(
+            format!("`{folder}` holds a run already"),
+            "go on with --resume, start anew with --overwrite, or take another folder with --set output.folder=DIR",
+        )
+        .into()),
+        Start::Resume if !run.is_started() && !run.config().exists() => Err(UserError::new(
+            format!("`{folder}` holds no run that could go on"),
+            "start one without --resume, or name the folder of a run with --set output.folder=DIR",
+        )
+        .into()),
+        _ => Ok(()),
     }
+}
+
+/// Makes the run's folder and keeps the configuration in it, unless another run would be lost.
+fn prepare(
+    lock: &RunLock,
+    config: &RunConfig,
+    training: &Training<'_>,
+    start: Start,
+    observer: &mut Observer<'_>,
+) -> Result<()> {
+    let run = lock.run();
+    check_folder(run, start)?;
+    let mut config = config.clone();
+    let (mut comments, mut trains) = (String::new(), true);
+    match start {
+        Start::New => {}
+        Start::Overwrite => lock.clear()?,
+        Start::Resume => {
+            let saved = em_model::saved_epochs(training, run)?;
+            let kept = resume::check(run, &config, saved, observer)?;
+            (comments, config.train.epochs) = (kept.comments, kept.epochs);
+            trains = saved < config.train.epochs;
+            if trains {
+                // It is that of weights which are about to be replaced.
+                run.clear_report()?;
+            }
+        }
+    }
+    // What makes no epoch has not made the run.
+    if let Some(command) = observer.command().filter(|_| trains) {
+        comments += &format!("# {command}\n");
+    }
+    let text = comments + &config.to_toml()?;
     for folder in [run.path(), &run.last()] {
         em_io::remove_unfinished(folder)?;
     }
     crate::write::bytes(&run.config(), text.as_bytes())
-}
-
-/// A configuration that an earlier version wrote lacks keys that are new, which had their defaults.
-fn with_all_keys(text: String) -> String {
-    let config: Option<RunConfig> = toml::from_str(&text).ok();
-    config.and_then(|config| config.to_toml().ok()).unwrap_or(text)
-}
-
-/// Names the first key in which the configuration of a resumed run differs.
-fn other_config(run: &RunFolder, earlier: &str, now: &str) -> UserError {
-    // A damaged file has no key, so that the first one of all is named.
-    let [earlier, now] = [earlier, now].map(|text| toml::from_str::<Table>(text).unwrap_or_default());
-    let (key, values) = first_difference(&earlier, &now).unwrap_or_default();
-    let [before, after] = values.map(|value| value.map_or("nothing".into(), |value| value.to_string()));
-    UserError::new(
-        format!("`{}` was started with `{key}` = {before}, and now it is {after}", run.path().display()),
-        format!("resume with --config {}, or start anew with --overwrite", run.config().display()),
-    )
-}
-
-/// The first key, with its sections and dots, whose values differ, and the two values.
-fn first_difference(a: &Table, b: &Table) -> Option<(String, [Option<Value>; 2])> {
-    let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-    keys.into_iter().find_map(|key| match (a.get(key), b.get(key)) {
-        (a, b) if a == b => None,
-        (Some(Value::Table(a)), Some(Value::Table(b))) => {
-            first_difference(a, b).map(|(rest, values)| (format!("{key}.{rest}"), values))
-        }
-        (a, b) => Some((key.clone(), [a.cloned(), b.cloned()])),
-    })
 }

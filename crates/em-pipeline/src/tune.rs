@@ -4,7 +4,6 @@
 //! only where it gains. Masks are cleaned section by section, or as a volume where that gains more.
 //! Nothing but validation is looked at.
 
-use em_data::probabilities::byte;
 use em_metrics::ConfusionCounts;
 use em_model::{ClassTuning, Device, ModelCard, Predictor, RunFolder, Tuning, TuningStep};
 use em_objects::{Extent, Postprocess};
@@ -24,15 +23,24 @@ const MEDIANS: [usize; 3] = [3, 5, 7];
 /// Sizes, in voxels of a section or of the volume, below which components are removed.
 const SMALLEST: [u64; 9] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
-/// Chooses thresholds and cleaning on the validation regions of a run, and writes them to its folder.
+/// Thresholds that are tried: 0.05 to 0.95, in steps of 0.05.
+const THRESHOLDS: usize = 19;
+
+/// Chooses thresholds and cleaning on the validation regions of a run, and writes them to its folder;
+/// `settings` are overrides of `data.*`, for data that were moved, and of `predict.*`.
 ///
 /// # Errors
 ///
 /// Fails if the run or its data are missing or damaged, or memory runs out.
-pub fn tune(run: &RunFolder, device: Device, observer: &mut Observer<'_>) -> Result<Tuning> {
+pub fn tune(
+    run: &RunFolder,
+    settings: &[String],
+    device: Device,
+    observer: &mut Observer<'_>,
+) -> Result<Tuning> {
     // The card is read first: its error says what a run is.
     let card = ModelCard::read(run)?;
-    let config = RunConfig::load(&run.config(), &[])?;
+    let config = RunConfig::of_run(run, settings)?;
     let dataset = Dataset::read(&config, observer)?;
     let predictor = Predictor::with_config(run, device, config.predict.clone())?;
     let mut sides: Vec<Vec<Scored<'_>>> = card.classes.iter().map(|_| Vec::new()).collect();
@@ -42,8 +50,8 @@ pub fn tune(run: &RunFolder, device: Device, observer: &mut Observer<'_>) -> Res
         let probabilities = region_probabilities(&predictor, &dataset.set, region)?;
         for (class, sides) in sides.iter_mut().enumerate() {
             let label = region.slice(volume.mask(class));
-            let bytes = probabilities.index_axis(Axis(0), class).mapv(byte);
-            sides.push(Scored { probabilities: bytes, label, ignored });
+            let above = above(probabilities.index_axis(Axis(0), class));
+            sides.push(Scored { above, label, ignored });
         }
     }
     let mut tuning = Tuning::new(run, &card)?;
@@ -54,9 +62,22 @@ pub fn tune(run: &RunFolder, device: Device, observer: &mut Observer<'_>) -> Res
     Ok(tuning)
 }
 
-/// One validation region: probabilities as 8 bit, 255 being 1, the label, and what does not count, `[z, y, x]`.
+fn thresholds() -> [f32; THRESHOLDS] {
+    std::array::from_fn(|number| ((number + 1) as f64 * 5.0 / 100.0) as f32)
+}
+
+/// How many of the thresholds each probability is above: a byte for each voxel, and yet exactly the
+/// masks that the report and `predict` make.
+fn above(probabilities: ArrayView3<'_, f32>) -> Array3<u8> {
+    let thresholds = thresholds();
+    // There are 19.
+    probabilities.mapv(|p| thresholds.partition_point(|&threshold| p > threshold) as u8)
+}
+
+/// One validation region: the number of thresholds that each voxel is above, the label, and what does
+/// not count, `[z, y, x]`.
 struct Scored<'a> {
-    probabilities: Array3<u8>,
+    above: Array3<u8>,
     label: ArrayView3<'a, bool>,
     ignored: Option<ArrayView3<'a, bool>>,
 }
@@ -79,9 +100,9 @@ fn choose_in(sides: &[Scored<'_>], extent: Extent) -> Result<ClassTuning> {
     let none = Postprocess { extent, ..Default::default() };
     let mut chosen = ClassTuning { threshold: 0.5, postprocess: none, steps: Vec::new() };
     let mut best = iou(sides, chosen.threshold, none)?;
-    let percents = (1..20).map(|step| step * 5);
-    let thresholds = percents.map(|percent| (f64::from(percent) / 100.0) as f32);
-    let tried = thresholds.map(|t| (format!("above {t}"), ClassTuning { threshold: t, ..chosen.clone() }));
+    let tried = thresholds()
+        .into_iter()
+        .map(|t| (format!("above {t}"), ClassTuning { threshold: t, ..chosen.clone() }));
     step("threshold", tried.collect(), &mut chosen, &mut best, sides)?;
     let window = |n: usize| match extent {
         Extent::Section => format!("{n} x {n}"),
@@ -140,9 +161,9 @@ fn step(
 /// The IoU of all regions pooled; `None` where there is no foreground at all.
 fn iou(sides: &[Scored<'_>], threshold: f32, postprocess: Postprocess) -> Result<Option<f64>> {
     let mut counts = ConfusionCounts::default();
+    let number = thresholds().partition_point(|&lower| lower < threshold);
     for side in sides {
-        let above = threshold * f32::from(u8::MAX);
-        let mask = postprocess.apply(side.probabilities.mapv(|p| f32::from(p) > above))?;
+        let mask = postprocess.apply(side.above.mapv(|above| usize::from(above) > number))?;
         counts += match side.ignored {
             None => ConfusionCounts::of(mask.view(), side.label)?,
             Some(ignored) => {
@@ -159,21 +180,40 @@ mod tests {
     use super::*;
 
     /// A block of 16 x 16 that is predicted at 0.3, with a hole, and specks of 4 voxels at 0.9.
-    fn predicted() -> (Array3<u8>, Array3<bool>) {
+    fn predicted() -> (Array3<f32>, Array3<bool>) {
         let mut label = Array3::from_elem((1, 40, 40), false);
         label.slice_mut(ndarray::s![0, 4..20, 4..20]).fill(true);
-        let mut probabilities = label.mapv(|inside| if inside { byte(0.32) } else { 0 });
-        probabilities.slice_mut(ndarray::s![0, 10..14, 10..14]).fill(0);
+        let mut probabilities = label.mapv(|inside| if inside { 0.32 } else { 0.0 });
+        probabilities.slice_mut(ndarray::s![0, 10..14, 10..14]).fill(0.0);
         for place in [24, 30, 36] {
-            probabilities.slice_mut(ndarray::s![0, place..place + 2, place..place + 2]).fill(byte(0.9));
+            probabilities.slice_mut(ndarray::s![0, place..place + 2, place..place + 2]).fill(0.9);
         }
         (probabilities, label)
+    }
+
+    fn scored<'a>(probabilities: &Array3<f32>, label: &'a Array3<bool>) -> Scored<'a> {
+        Scored { above: above(probabilities.view()), label: label.view(), ignored: None }
+    }
+
+    #[test]
+    fn masks_are_exactly_those_of_the_rule_that_is_chosen() {
+        use em_model::MaskRule;
+        // Each threshold, the float before it and the one behind it: rounded to bytes, two would be one.
+        let near = thresholds().map(|t| [t.next_down(), t, t.next_up()]);
+        let probabilities = Array3::from_shape_fn((1, THRESHOLDS, 3), |(_, y, x)| near[y][x]);
+        let label = Array3::from_elem((1, THRESHOLDS, 3), true);
+        for threshold in thresholds() {
+            let mask = MaskRule { threshold, ..Default::default() }.mask(probabilities.view()).unwrap();
+            let expected = ConfusionCounts::of(mask.view(), label.view()).unwrap().iou();
+            let found = iou(&[scored(&probabilities, &label)], threshold, Postprocess::default()).unwrap();
+            assert_eq!(found, expected, "{threshold}");
+        }
     }
 
     #[test]
     fn each_step_is_chosen_by_what_it_gains() {
         let (probabilities, label) = predicted();
-        let chosen = choose(&[Scored { probabilities, label: label.view(), ignored: None }]).unwrap();
+        let chosen = choose(&[scored(&probabilities, &label)]).unwrap();
         assert!(chosen.threshold < 0.32, "{}", chosen.threshold);
         // The specks go with the median or by their size, the hole of 4 x 4 by filling only.
         assert!(chosen.postprocess.median_size > 1 || chosen.postprocess.minimum_voxels > 4);
@@ -191,8 +231,8 @@ mod tests {
         for (z, place) in [(0, 20), (2, 26), (3, 32), (4, 38)] {
             mask.slice_mut(ndarray::s![z, place..place + 2, place..place + 2]).fill(true);
         }
-        let probabilities = mask.mapv(|inside| if inside { 255 } else { 0 });
-        let chosen = choose(&[Scored { probabilities, label: label.view(), ignored: None }]).unwrap();
+        let probabilities = mask.mapv(|inside| if inside { 1.0 } else { 0.0 });
+        let chosen = choose(&[scored(&probabilities, &label)]).unwrap();
         assert_eq!(chosen.postprocess.extent, Extent::Volume);
         assert_eq!(chosen.steps.iter().rev().find(|step| step.kept).unwrap().iou, Some(1.0));
     }
@@ -200,14 +240,14 @@ mod tests {
     #[test]
     fn voxels_that_do_not_count_choose_nothing() {
         let label = Array3::from_shape_fn((1, 40, 40), |(_, y, x)| y > 5 && y < 30 && x > 5 && x < 30);
-        let mut probabilities = label.mapv(|inside| if inside { 255 } else { 0 });
+        let mut probabilities = label.mapv(|inside| if inside { 1.0 } else { 0.0 });
         let mut ignored = Array3::from_elem((1, 40, 40), false);
         // Specks that would be removed, were they not in the part that does not count.
         for place in [31, 34, 37] {
-            probabilities.slice_mut(ndarray::s![0, place..place + 2, place..place + 2]).fill(255);
+            probabilities.slice_mut(ndarray::s![0, place..place + 2, place..place + 2]).fill(1.0);
         }
         ignored.slice_mut(ndarray::s![0, 31.., 31..]).fill(true);
-        let side = |ignored| Scored { probabilities: probabilities.clone(), label: label.view(), ignored };
+        let side = |ignored| Scored { ignored, ..scored(&probabilities, &label) };
         assert!(choose(&[side(None)]).unwrap().steps.iter().any(|step| step.kept));
         let chosen = choose(&[side(Some(ignored.view()))]).unwrap();
         assert!(chosen.steps.iter().all(|step| !step.kept), "{:?}", chosen.steps);
@@ -217,8 +257,8 @@ mod tests {
     #[test]
     fn what_gains_nothing_is_left_out() {
         let label = Array3::from_shape_fn((1, 40, 40), |(_, y, x)| y > 5 && y < 30 && x > 5 && x < 30);
-        let probabilities = label.mapv(|inside| if inside { 255 } else { 0 });
-        let chosen = choose(&[Scored { probabilities, label: label.view(), ignored: None }]).unwrap();
+        let probabilities = label.mapv(|inside| if inside { 1.0 } else { 0.0 });
+        let chosen = choose(&[scored(&probabilities, &label)]).unwrap();
         assert_eq!((chosen.threshold, chosen.postprocess.is_none()), (0.5, true));
         assert!(chosen.steps.iter().all(|step| !step.kept), "{:?}", chosen.steps);
     }

@@ -33,7 +33,7 @@ pub fn run(args: &Args) -> Result<()> {
     run_command(Command::new(&args.python).args(["-c", MASK]).arg(label).arg(&mask))?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..args.runs {
-        let mut command = em_cli(["measure", "--voxel-size", "5,5,5", "-o"]);
+        let mut command = em_cli(["measure", "--overwrite", "--voxel-size", "5,5,5", "-o"]);
         command.arg(scratch.path().join("objects")).arg(named(&mask));
         ours.push(measured(&mut command)?);
         let labels = scratch.path().join("labels.tif");

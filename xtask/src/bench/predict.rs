@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..args.runs {
         let mask = scratch.path().join("mask.tif");
-        let mut command = em_cli(["predict", "--model"]);
+        let mut command = em_cli(["predict", "--overwrite", "--model"]);
         command.arg(model).arg(&stack).arg("-o").arg(&mask);
         let (seconds, memory) = measured(&mut command)?;
         ours.push((voxels / 1e6 / seconds, memory));

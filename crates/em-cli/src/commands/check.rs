@@ -1,6 +1,6 @@
 //! `em-cli check`: what would make a training fail or go wrong, before it starts.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ::console::Term;
 use anyhow::Result;
@@ -10,15 +10,14 @@ use em_pipeline::check::finding::{Finding, Severity, counts};
 use em_pipeline::{RunConfig, check};
 use serde::Serialize;
 
-use crate::cli::DeviceArgs;
+use crate::cli::{ConfigFile, DeviceArgs};
 use crate::console::{self, observed, say};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The configuration.
-    #[arg(long, value_name = "RUN.TOML")]
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
     /// Override a key, as in train.epochs=5.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -32,6 +31,13 @@ pub struct CheckArgs {
     device: DeviceArgs,
 }
 
+impl CheckArgs {
+    /// Tells whether steps are measured.
+    pub fn computes(&self) -> bool {
+        self.time
+    }
+}
+
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Report {
@@ -42,7 +48,7 @@ struct Report {
 /// Runs the command; returns whether a training can start.
 pub fn run(args: &CheckArgs) -> Result<bool> {
     let device = if args.time { Some(args.device.get()?) } else { None };
-    let findings = find(&args.config, &args.set, device)?;
+    let findings = find(args.config.path(), &args.set, device)?;
     if args.json {
         let is_good = is_good(&findings);
         console::json(&Report { format_version: 1, findings })?;

@@ -22,12 +22,16 @@ pub struct ExtractArgs {
     /// Resize by the nearest voxel instead: for labels.
     #[arg(long, requires = "resize")]
     nearest: bool,
+    /// Replace what is at the output path.
+    #[arg(long)]
+    overwrite: bool,
 }
 
 /// Runs the command.
 pub fn run(args: &ExtractArgs) -> Result<()> {
     let mut request = ExtractRequest::new(&args.input, &args.output);
     request.resize = args.resize.map(if args.nearest { Resize::Nearest } else { Resize::Bilinear });
+    request.overwrite = args.overwrite;
     let hint = "nothing was written: start the command again";
     let [depth, height, width] = observed(hint, |observer| extract(&request, observer))?;
     say!("{depth} sections of {height} x {width} in `{}`", args.output.display());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use em_objects::{Connectivity, Extent, FindConfig, Foreground};
+use em_pipeline::display;
 use em_pipeline::measure::{ClassFiles, ClassSummary, MeasureRequest, measure};
 
 use crate::arguments::{NamedFile, distance, neck, voxel_size};
@@ -14,7 +15,7 @@ use crate::error::UserError;
 /// Arguments of `measure`.
 #[derive(Debug, Args)]
 pub struct MeasureArgs {
-    /// A mask of each class, as CLASS=FILE, of values 0 and 255 or 0 and 1; FILE alone is named after the file.
+    /// A mask of each class, as CLASS=FILE, of values 0 and 255 or 0 and 1; FILE alone is named after the file. A file whose own name holds a `=` is meant where it is there.
     #[arg(required = true, value_name = "CLASS=MASK")]
     masks: Vec<NamedFile>,
     /// The folder to write objects.csv, objects.parquet, summary.json, histograms.png, report.html and the labels to.
@@ -53,6 +54,9 @@ pub struct MeasureArgs {
     /// Where to write the label volumes, in any format that is written; several classes as {name}_{class}. DIR/labels.tif if absent.
     #[arg(long, value_name = "OUT")]
     labels: Option<PathBuf>,
+    /// Replace the results that are in the folder, and the label volumes.
+    #[arg(long)]
+    overwrite: bool,
 }
 
 fn connectivity(text: &str) -> Result<Connectivity, String> {
@@ -99,6 +103,7 @@ impl MeasureArgs {
         request.voxel_size_nm = self.voxel_size;
         request.nearest_within_nm = self.nearest_within;
         request.labels.clone_from(&self.labels);
+        request.overwrite = self.overwrite;
         Ok(request)
     }
 }
@@ -130,14 +135,19 @@ fn attach(
 
 /// Prints a class as a few lines.
 fn print(class: &str, summary: &ClassSummary) {
-    let of = |value: Option<f64>, unit: &str| value.map_or("unknown".into(), |v| format!("{v:.4} {unit}"));
+    let of = |value: Option<f64>, unit: &str| {
+        value.map_or("unknown".into(), |value| format!("{} {unit}", display::four_digits(value)))
+    };
     say!("{class}: {} objects, {} at the border", summary.objects, summary.touching_border);
     let interval = summary.volume_fraction_interval.map_or(String::new(), |interval| {
         format!(" ({:.3} to {:.3} %)", interval.low * 100.0, interval.high * 100.0)
     });
     say!("  volume fraction   {:.3} %{interval}", summary.volume_fraction * 100.0);
     say!("  density           {}", of(summary.objects_per_um3, "objects per µm³"));
-    say!("  median volume     {}", of(summary.volume_um3.map(|s| s.median), "µm³"));
+    say!(
+        "  median volume     {}",
+        summary.volume_um3.map_or("unknown".into(), |s| display::volume(s.median))
+    );
     say!("  median diameter   {}", of(summary.equivalent_diameter_nm.map(|s| s.median), "nm"));
     for (other, spread) in &summary.nearest_nm {
         let (median, with, all) = (spread.median, spread.objects, summary.objects);

@@ -9,12 +9,12 @@ use em_pipeline::predict::{OutputKind, PredictPlan, PredictRequest};
 
 use crate::arguments::{probability, voxel_size};
 use crate::cli::{DeviceArgs, ReadingArgs};
-use crate::console::{observed, say};
+use crate::console::{observed_keeping, say};
 
 /// Arguments of `predict`.
 #[derive(Debug, Args)]
 pub struct PredictArgs {
-    /// The folder of a run; given several times, the probabilities of all runs are averaged.
+    /// The folder of a run, or a file in it; given several times, the probabilities of all runs are averaged.
     #[arg(long, value_name = "RUN", required = true)]
     model: Vec<PathBuf>,
     /// The raw stack: TIFF, MRC, NIfTI, OME-Zarr, an image, or a folder of images.
@@ -42,6 +42,12 @@ pub struct PredictArgs {
     /// Write only this class.
     #[arg(long)]
     class: Option<String>,
+    /// Override a key of the run's settings, as in predict.tile_size=512.
+    #[arg(long, value_name = "predict.KEY=VALUE")]
+    set: Vec<String>,
+    /// Replace what is at the output paths.
+    #[arg(long)]
+    overwrite: bool,
     /// Go on with a prediction of the same input, model and settings that was interrupted.
     #[arg(long)]
     resume: bool,
@@ -52,7 +58,7 @@ pub struct PredictArgs {
 /// Runs the command.
 pub fn run(args: &PredictArgs) -> Result<()> {
     let request = args.request()?;
-    let prediction = observed("go on with --resume", |observer| {
+    let prediction = observed_keeping("finished blocks are kept", "go on with --resume", |observer| {
         let plan = PredictPlan::new(&request, observer)?;
         say!("memory: {}", plan.memory());
         plan.run(observer)
@@ -78,6 +84,8 @@ impl PredictArgs {
         request.cleaning = !self.no_cleaning;
         request.class.clone_from(&self.class);
         request.resume = self.resume;
+        request.overwrite = self.overwrite;
+        request.settings.clone_from(&self.set);
         Ok(request)
     }
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use em_model::RunFolder;
 use em_pipeline::report::Report;
 use em_pipeline::{report, scores};
 
@@ -16,6 +15,9 @@ use crate::console::{self, observed, say};
 pub struct ReportArgs {
     /// The folder of a run.
     run: PathBuf,
+    /// Override a key of data.* or predict.*, as in data.folder=DIR for data that were moved.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -23,8 +25,9 @@ pub struct ReportArgs {
 /// Runs the command.
 pub fn run(args: &ReportArgs) -> Result<()> {
     let device = args.device.get()?;
+    let run = em_pipeline::find_run(&args.run)?;
     let report = observed("start the command again", |observer| {
-        report::write_again(&RunFolder::new(&args.run), device, observer)
+        report::write_again(&run, &args.set, device, observer)
     })?;
     print_scores(&report);
     say!("report: {}", report.page.display());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use em_model::{ClassTuning, RunFolder};
+use em_model::ClassTuning;
 use em_objects::Extent;
 use em_pipeline::display;
 
@@ -16,6 +16,9 @@ use crate::console::{observed, say};
 pub struct TuneArgs {
     /// The folder of a run.
     run: PathBuf,
+    /// Override a key of data.* or predict.*, as in data.folder=DIR for data that were moved.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -23,9 +26,9 @@ pub struct TuneArgs {
 /// Runs the command.
 pub fn run(args: &TuneArgs) -> Result<()> {
     let device = args.device.get()?;
-    let run = RunFolder::new(&args.run);
+    let run = em_pipeline::find_run(&args.run)?;
     let tuning = observed("nothing was chosen: start the command again", |observer| {
-        em_pipeline::tune(&run, device, observer)
+        em_pipeline::tune(&run, &args.set, device, observer)
     })?;
     for (class, chosen) in &tuning.classes {
         print(class, chosen);

@@ -4,12 +4,14 @@
 
 mod check;
 mod choosing;
+mod configuring;
 mod evaluate;
 mod lab;
 mod measure;
 mod mistakes;
 mod pipeline;
 mod predict;
+mod readers;
 mod resume;
 mod sources;
 mod suitability;

@@ -78,7 +78,7 @@ fn touching_objects_are_split_and_holes_filled() {
     write_volume(lab.path("m.tif"), &Voxels::U8(mask.clone()), Some([10.0; 3])).unwrap();
     lab.ok("measure m.tif -o out");
     assert_eq!(column(&lab, "voxels").len(), 1);
-    let told = lab.ok("measure m.tif -o out --fill-holes --split 20");
+    let told = lab.ok("measure m.tif -o out --fill-holes --split 20 --overwrite");
     assert!(told.contains("m: 1 of 1 objects were split, into 2"), "{told}");
     let voxels: u64 = column(&lab, "voxels").iter().map(|v| v.parse::<u64>().unwrap()).sum();
     assert_eq!(voxels, 5 * (24 * 26 + 4 * 14 + 24 * 30));
@@ -88,6 +88,131 @@ fn touching_objects_are_split_and_holes_filled() {
     let refused = lab.em_cli("measure unknown.tif -o other --split 20").output().unwrap();
     let message = String::from_utf8(refused.stderr).unwrap();
     assert!(message.contains("`unknown` has no voxel size, so that --split 20 nm"), "{message}");
+}
+
+#[test]
+fn earlier_results_are_replaced_as_a_whole_and_only_where_that_is_asked_for() {
+    let lab = with_masks();
+    lab.ok("measure mito.tif -o out");
+    lab.write("out/notes.txt", "mine");
+    let one: Vec<String> = lab.files().into_keys().filter(|name| name.starts_with("out/")).collect();
+    assert!(one.contains(&"out/labels.tif".to_owned()), "{one:?}");
+    assert_snapshot!(lab.mistake("measure mito.tif synapse.tif -o out"), @"
+    error: `out` holds results already: `out/objects.csv`
+    hint: take another folder, or replace them with --overwrite
+    ");
+    lab.ok("measure mito.tif synapse.tif -o out --overwrite");
+    let several: Vec<String> = lab.files().into_keys().filter(|name| name.starts_with("out/")).collect();
+    assert_eq!(
+        several,
+        [
+            "out/histograms.png",
+            "out/labels_mito.tif",
+            "out/labels_synapse.tif",
+            "out/notes.txt",
+            "out/objects.csv",
+            "out/objects.parquet",
+            "out/report.html",
+            "out/summary.json"
+        ]
+    );
+    lab.ok("measure mito.tif -o out --overwrite");
+    assert_eq!(lab.files().into_keys().filter(|name| name.starts_with("out/")).collect::<Vec<_>>(), one);
+    // A measurement that fails leaves what was there.
+    let mut grey = Array3::<u8>::zeros((4, 30, 40));
+    grey[[3, 0, 0]] = 7;
+    write_volume(lab.path("grey.tif"), &Voxels::U8(grey), SIZE_NM).unwrap();
+    lab.mistake("measure mito.tif grey.tif -o out --overwrite");
+    assert_snapshot!(lab.mistake("measure out/labels.tif --instances -o out --overwrite"), @"
+    error: `out/labels.tif` is the input and would be replaced
+    hint: take another folder for the results
+    ");
+    lab.ok("measure mito.tif -o other --labels labels.zarr");
+    let message = lab.mistake("measure mito.tif -o third --labels labels.zarr");
+    assert!(message.starts_with("error: `labels.zarr` exists already"), "{message}");
+}
+
+#[test]
+fn results_tell_how_they_were_made() {
+    let lab = with_masks();
+    lab.ok("measure mito=mito.tif -o out --min-voxels 2 --voxel-size 50,10,10");
+    let summary: serde_json::Value = serde_json::from_str(&lab.read("out/summary.json")).unwrap();
+    assert_eq!(
+        summary["command"],
+        "em-cli measure mito=mito.tif -o out --min-voxels 2 --voxel-size 50,10,10"
+    );
+    let input = &summary["inputs"][0];
+    assert_eq!(input["role"], "mito, mask");
+    assert!(input["path"].as_str().unwrap().ends_with("/mito.tif"), "{input}");
+    assert_eq!(input["bytes"].as_u64().unwrap(), lab.bytes("mito.tif").len() as u64);
+    assert_eq!(summary["settings"]["minimum_voxels"], 2);
+    assert_eq!(summary["settings"]["voxel_size_nm"], serde_json::json!([50.0, 10.0, 10.0]));
+    // Four sections tell no interval.
+    assert_eq!(summary["classes"]["mito"]["volume_fraction_interval"], serde_json::Value::Null);
+    let page = lab.read("out/report.html");
+    assert!(page.contains("em-cli measure mito=mito.tif") && page.contains("/mito.tif</td>"), "{page}");
+}
+
+#[test]
+fn files_of_other_voxel_sizes_are_not_measured_together() {
+    let lab = with_masks();
+    let Voxels::U8(mask) = em_io::open(lab.path("mito.tif")).unwrap().read_all().unwrap() else {
+        panic!("masks are 8-bit")
+    };
+    write_volume(lab.path("large.tif"), &Voxels::U8(mask.clone()), Some([400.0, 100.0, 100.0])).unwrap();
+    write_volume(lab.path("unknown.tif"), &Voxels::U8(mask), None).unwrap();
+    assert_snapshot!(lab.mistake("measure a=mito.tif b=large.tif -o out"), @"
+    error: `large.tif` has voxels of 400 x 100 x 100 nm, and `mito.tif` of 40 x 10 x 10 nm [z, y, x]
+    hint: give the size that is right with --voxel-size Z,Y,X
+    ");
+    assert_snapshot!(lab.mistake("evaluate --prediction mito.tif --label large.tif"), @"
+    error: `mito.tif` has voxels of 40 x 10 x 10 nm, and `large.tif` of 400 x 100 x 100 nm [z, y, x]
+    hint: give the size that is right with --voxel-size Z,Y,X
+    ");
+    lab.ok("measure a=mito.tif b=large.tif -o out --voxel-size 40,10,10");
+    let volumes = column(&lab, "volume_um3");
+    assert_eq!(volumes[..3], volumes[3..]);
+    lab.ok("measure a=unknown.tif b=mito.tif -o out --overwrite");
+    assert_eq!(column(&lab, "volume_um3"), volumes, "a file without a size has that of the others");
+    let output = lab.em_cli("measure mito.tif -o third --voxel-size 10,10,40").output().unwrap();
+    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"
+    warning: --voxel-size: 10,10,40 nm makes pixels that are not square: the order is z,y,x, the thickness of sections first
+    ");
+}
+
+#[test]
+fn small_objects_have_volumes_that_can_be_read_and_spheres_are_the_roundest() {
+    let lab = Lab::new();
+    // A ball of 20 nm radius, a line, a plate and a single voxel.
+    let mut mask = Array3::from_shape_fn((12, 48, 48), |(z, y, x)| {
+        let [z, y, x] = [(z as f64 - 6.0) * 10.0, (y as f64 - 12.0) * 5.0, (x as f64 - 12.0) * 5.0];
+        u8::from(z * z + y * y + x * x <= 400.0)
+    });
+    mask[[1, 1, 1]] = 1;
+    mask.slice_mut(s![10, 40, 10..40]).fill(1);
+    mask.slice_mut(s![10..12, 20..36, 30..46]).fill(1);
+    write_volume(lab.path("m.tif"), &Voxels::U8(mask), Some([10.0, 5.0, 5.0])).unwrap();
+    let told = lab.ok("measure m.tif -o out");
+    assert!(told.contains(" nm³"), "{told}");
+    let voxels = column(&lab, "voxels");
+    let sphericity = column(&lab, "sphericity");
+    let of = |count: &str| sphericity[voxels.iter().position(|v| v == count).unwrap()].clone();
+    assert_eq!(of("1"), "", "no body has as little surface as is estimated of one voxel");
+    assert_eq!(of("125"), "1", "a ball is the roundest there is");
+    assert!(of("512").parse::<f64>().unwrap() < 0.8);
+    let longest =
+        lab.read("out/objects.csv").split([',', '\n']).map(|cell| cell.trim_matches('-').len()).max();
+    assert!(longest.unwrap() <= "equivalent_diameter_nm".len(), "seven digits are enough");
+}
+
+#[test]
+fn a_name_with_an_equals_sign_is_a_file_where_it_is_there() {
+    let lab = with_masks();
+    std::fs::rename(lab.path("mito.tif"), lab.path("mito_t=0.5.tif")).unwrap();
+    let told = lab.ok("measure mito_t=0.5.tif -o out");
+    assert!(told.starts_with("mito_t=0.5: 3 objects"), "{told}");
+    let told = lab.ok("measure m=mito_t=0.5.tif -o again");
+    assert!(told.starts_with("m: 3 objects"), "{told}");
 }
 
 #[test]

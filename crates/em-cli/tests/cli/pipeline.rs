@@ -36,12 +36,16 @@ fn trained() -> &'static Lab {
     static TRAINED: OnceLock<Lab> = OnceLock::new();
     TRAINED.get_or_init(|| {
         let lab = with_phantom();
-        lab.ok(&format!("train --config phantom/run.toml {TINY}"));
+        let printed = lab.ok(&format!("train --config phantom/run.toml {TINY}"));
+        for line in printed.lines().filter(|line| !line.starts_with("report: ")) {
+            assert!(line.chars().count() <= 60, "{line}");
+        }
         lab
     })
 }
 
-fn json(text: &str) -> Value {
+/// Reads JSON that is known to be some.
+pub fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
@@ -139,7 +143,10 @@ fn evaluate_counts_as_this_test_does() {
     let iou = format!("{:.4}", scores["pooled"]["iou"].as_f64().unwrap());
     let line = printed.lines().find(|line| line.starts_with("IoU")).unwrap();
     assert!(line.contains(&iou), "{printed}");
-    assert!(printed.lines().all(|line| line.chars().count() <= 80), "{printed}");
+    let per_section = lab.ok(&format!("{evaluate} --per-section"));
+    for line in printed.lines().chain(per_section.lines()) {
+        assert!(line.chars().count() <= 60, "{line}");
+    }
 
     // The same numbers as in the run's own files.
     let run = json(&lab.read("phantom/run/scores.json"));
@@ -233,6 +240,15 @@ fn extract_and_back_is_the_identity() {
     assert_eq!(std::fs::read_dir(out.path("sections")).unwrap().count(), 4);
     lab.ok(&format!("extract {} {}", place("sections"), place("again.tif")));
     assert_eq!(out.volume("again.tif"), lab.volume("phantom/train.tif"));
+    let again = format!("extract {} {}", place("sections"), place("again.tif"));
+    let message = lab.mistake(&again);
+    assert!(
+        message.contains("exists already\nhint: take another path, or replace it with --overwrite"),
+        "{message}"
+    );
+    lab.ok(&format!("{again} --overwrite"));
+    lab.ok(&format!("extract phantom/val.tif {} --overwrite", place("sections")));
+    assert_eq!(std::fs::read_dir(out.path("sections")).unwrap().count(), 2, "no older section is left");
 
     lab.ok(&format!("extract phantom/train.tif {} --resize 64x32", place("small.tif")));
     let small = em_io::open(out.path("small.tif")).unwrap();
@@ -270,28 +286,6 @@ fn tiles_are_named_by_their_place() {
     let (folder, names) = tile("--size 100 --stride 28 --border pad");
     assert_eq!(names.len(), 4 * 5 * 5);
     assert_eq!(em_io::open(folder.join("train0-112_112.png")).unwrap().shape(), [1, 100, 100]);
-}
-
-#[test]
-fn a_configuration_can_be_made_checked_and_described() {
-    let lab = with_phantom();
-    lab.ok("config init new.toml");
-    assert_eq!(lab.ok("config init"), lab.read("new.toml"));
-    let printed = lab.ok("config check new.toml --set data.folder=phantom --set tiling.tile_size=64");
-    assert!(printed.contains("note: network: ") && printed.contains("\n0 errors, "), "{printed}");
-    let check = "check --config new.toml --set data.folder=phantom --set tiling.tile_size=64";
-    let same = |text: String| -> Vec<String> {
-        // The memory that is left is not the same twice.
-        text.lines().filter(|line| !line.contains("are left")).map(str::to_owned).collect()
-    };
-    assert_eq!(same(printed), same(lab.ok(check)), "they are one command");
-    assert!(!lab.path("runs").exists(), "a check makes nothing");
-    let schema = json(&lab.ok("config schema"));
-    for section in
-        ["data", "normalization", "tiling", "augmentation", "model", "loss", "train", "predict", "output"]
-    {
-        assert!(schema["properties"][section].is_object(), "{section}");
-    }
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! A prediction that is killed at any moment, and what it refuses to go on with.
+//! Predictions: killed at any moment, what they refuse to go on with, to replace or to make up.
 
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use insta::assert_snapshot;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -82,6 +83,82 @@ fn another_input_model_or_threshold_is_not_resumed() {
     assert!(message.contains("the model's"), "{message}");
 }
 
+#[test]
+fn an_output_is_replaced_only_where_that_is_asked_for() {
+    let lab = lab_with_run();
+    lab.write_volume("few.tif", lab::raw([3, 96, 96]));
+    let predict = "predict --model run few.tif -o mask.tif --probabilities p";
+    lab.ok(predict);
+    let first = lab.bytes("mask.tif");
+    for again in [predict.to_owned(), format!("{predict} --resume")] {
+        let expected =
+            "error: `mask.tif` exists already\nhint: take another path, or replace it with --overwrite\n";
+        assert_eq!(lab.mistake(&again), expected);
+    }
+    lab.ok(&format!("{predict} --overwrite --threshold 0.9"));
+    assert_ne!(lab.bytes("mask.tif"), first);
+    assert_eq!(std::fs::read_dir(lab.path("p")).unwrap().count(), 3, "a folder is replaced as a whole");
+    lab.write("p/notes.txt", "");
+    let message = lab.mistake(&format!("{predict} --overwrite"));
+    assert!(message.starts_with("error: `p` exists already and holds something else"), "{message}");
+}
+
+#[test]
+fn a_run_is_named_by_its_folder_or_anything_in_it() {
+    let lab = lab_with_run();
+    lab.write_volume("few.tif", lab::raw([2, 96, 96]));
+    let with = |model: &str, out: &str| format!("predict --model {model} few.tif -o {out}");
+    for (number, model) in
+        ["run", "run/model.safetensors", "run/last", "run/last/state.safetensors"].iter().enumerate()
+    {
+        lab.ok(&with(model, &format!("{number}.tif")));
+        assert_eq!(lab.bytes(&format!("{number}.tif")), lab.bytes("0.tif"), "{model}");
+    }
+    std::fs::create_dir(lab.path("runs")).unwrap();
+    std::fs::rename(lab.path("run"), lab.path("runs/first")).unwrap();
+    std::fs::create_dir(lab.path("stacks")).unwrap();
+    assert_snapshot!(lab.mistake(&with("runs", "m.tif")), @"
+    error: `runs` is no run, but holds runs: `runs/first`
+    hint: name one of them, as in `runs/first`
+    ");
+    assert_snapshot!(lab.mistake(&with("stacks", "m.tif")), @"
+    error: `stacks` has no model.json, expected the folder of a run
+    hint: name a folder that `em-cli train` wrote
+    ");
+    assert_snapshot!(lab.mistake(&with("few.tif", "m.tif")), @"
+    error: `few.tif` is a file, expected the folder of a run
+    hint: name a folder that `em-cli train` wrote
+    ");
+}
+
+#[test]
+fn settings_of_the_run_are_changed_for_one_prediction() {
+    let lab = lab_with_run();
+    lab.write_volume("few.tif", lab::raw([2, 96, 96]));
+    let predict = "predict --model run few.tif --probabilities";
+    lab.ok(&format!("{predict} a.tif"));
+    lab.ok(&format!("{predict} b.tif --set predict.views=8 --set predict.block_voxels=100000"));
+    assert_ne!(lab.bytes("a.tif"), lab.bytes("b.tif"));
+    assert_snapshot!(lab.mistake(&format!("{predict} c.tif --set train.epochs=3")), @"
+    error: --set `train.epochs=3` changes nothing here, expected a key of predict.*
+    hint: the network is as it was trained; `em-cli train` takes every key
+    ");
+}
+
+#[test]
+fn a_voxel_size_that_the_input_does_not_tell_is_not_made_up() {
+    let lab = crate::pipeline::with_phantom();
+    let tiny = crate::pipeline::TINY;
+    lab.ok(&format!("train phantom/run.toml {tiny} --set train.epochs=1 --set data.classes=synapses"));
+    let size = |name: &str| em_io::open(lab.path(name)).unwrap().voxel_size_nm();
+    assert!(size("phantom/val.tif").is_some());
+    lab.write_volume("unknown.tif", lab::raw([2, 64, 64]));
+    let output = lab.em_cli("predict --model phantom/run unknown.tif -o mask.tif").output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("note: `unknown.tif` tells no voxel size, and neither do the outputs"), "{told}");
+    assert_eq!(size("mask.tif"), None);
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_with_a_message_and_can_be_resumed() {
@@ -91,7 +168,11 @@ fn ctrl_c_ends_with_a_message_and_can_be_resumed() {
     let id = child.id().to_string();
     assert!(lab.command("kill", &["-INT", &id]).status().unwrap().success());
     let message = lab.message(child.wait_with_output().unwrap());
-    assert_eq!(message, "error: interrupted before the end\nhint: go on with --resume\n");
+    assert_eq!(
+        message,
+        "note: stopping after this step; finished blocks are kept; Ctrl-C once more ends at once\n\
+         error: interrupted before the end\nhint: go on with --resume\n"
+    );
     assert!(!lab.path("killed.tif").exists() && blocks(&lab) >= 2);
     lab.ok("predict --model run stack.tif -o killed.tif --probabilities killed.ome.tif --resume");
     assert_eq!(lab.volume("killed.tif").dim(), (120, 96, 96));

@@ -1,10 +1,12 @@
-//! A training that is killed at any moment ends as one that was never stopped.
+//! A training that is killed at any moment ends as one that was never stopped, and one that goes on
+//! for more epochs, or where its data lie now, as one long run.
 
 use std::io::{BufRead, BufReader};
 use std::process::{ChildStdout, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use insta::assert_snapshot;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use safetensors::SafeTensors;
@@ -48,8 +50,9 @@ fn a_killed_training_ends_with_the_same_bytes() {
 
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut saved_at_kill = Vec::new();
-    for _ in 0..KILLS {
-        kill_after(&lab, rng.random_range(0..3), Duration::from_millis(rng.random_range(0..150)));
+    for kill in 0..KILLS {
+        let start = if kill == 0 { "" } else { "--resume" };
+        kill_after(&lab, start, rng.random_range(0..3), Duration::from_millis(rng.random_range(0..150)));
         saved_at_kill.push(finished_epochs(&lab));
     }
     assert!(
@@ -69,9 +72,123 @@ fn a_killed_training_ends_with_the_same_bytes() {
     assert_eq!(unfinished, Vec::<String>::new(), "left behind by the kills");
 }
 
+/// A schedule whose rates do not follow the number of epochs.
+const STEADY: &str = "--set train.schedule.warmup_fraction=0 --set train.schedule.kind=constant";
+
+/// Runs the program, which has to succeed; returns what it prints on standard error.
+fn told(lab: &Lab, arguments: &str) -> String {
+    let output = lab.em_cli(arguments).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "em-cli {arguments}: {told}");
+    told
+}
+
+#[test]
+fn a_finished_run_goes_on_for_more_epochs_as_one_long_run_would() {
+    let lab = Lab::with_stacks();
+    let train = format!("train run.toml --device cpu {STEADY}");
+    lab.ok(&format!("{train} --set train.epochs=4 --set output.folder=long"));
+    lab.ok(&format!("{train} --set train.epochs=2"));
+    let resume = format!("{train} --resume --set train.epochs=4");
+    assert_eq!(told(&lab, &resume), "", "nothing is to be warned of");
+    for file in ["model.safetensors", "model.json", "scores.json", "last/state.safetensors"] {
+        let same = |run: &str| lab.bytes(&format!("{run}/{file}"));
+        if file == "last/state.safetensors" {
+            // Beside the tensors it holds the seconds of each epoch.
+            assert_same_tensors(&same("run"), &same("long"));
+        } else {
+            assert!(same("run") == same("long"), "{file}");
+        }
+    }
+    assert_eq!(without_timings(&lab, "run"), without_timings(&lab, "long"));
+    // Where more are done than are asked for, nothing is left to do.
+    let weights = lab.bytes("run/model.safetensors");
+    assert_snapshot!(told(&lab, &resume.replace("epochs=4", "epochs=3")).replace(&lab.path("").display().to_string(), ""), @"
+    note: `run` has 4 epochs already, more than train.epochs = 3
+    ");
+    assert!(
+        lab.bytes("run/model.safetensors") == weights && lab.read("run/config.toml").contains("epochs = 4")
+    );
+}
+
+#[test]
+fn more_epochs_under_a_rate_that_follows_them_are_said_to_be_another_run() {
+    let lab = Lab::with_stacks();
+    lab.ok("train run.toml --device cpu");
+    let warning = told(&lab, "train run.toml --device cpu --resume --set train.epochs=2");
+    assert_snapshot!(warning, @"
+    warning: after epoch 1, train.epochs became 2 instead of 1: the learning rate follows it, so that the result is not that of one run of 2 epochs
+    ");
+    assert_eq!(lab.read("run/history.csv").lines().count(), 3);
+    // The run itself says so, and how it was made.
+    let config = lab.read("run/config.toml");
+    let comments: Vec<&str> = config.lines().take_while(|line| line.starts_with('#')).collect();
+    assert_eq!(comments.len(), 3, "{config}");
+    assert_eq!(comments[0], "# em-cli train run.toml --device cpu");
+    assert!(comments[1].contains("not that of one run of 2 epochs"), "{config}");
+    assert!(lab.read("run/report.html").contains("not that of one run of 2 epochs"));
+    // It goes on as it is.
+    assert_eq!(told(&lab, "train run/config.toml --device cpu --resume"), "");
+}
+
+#[test]
+fn data_that_moved_are_the_same_data_and_others_are_not() {
+    let lab = Lab::with_stacks();
+    let train = format!("train run.toml --device cpu {STEADY}");
+    lab.ok(&format!("{train} --set train.epochs=1"));
+    lab.ok(&format!("{train} --set train.epochs=2 --set output.folder=long"));
+    std::fs::create_dir(lab.path("moved")).unwrap();
+    for name in ["train", "val", "train_mitochondria", "val_mitochondria"] {
+        std::fs::rename(lab.path(&format!("{name}.tif")), lab.path(&format!("moved/{name}.tif"))).unwrap();
+    }
+    let resume = format!("{train} --resume --set data.folder=moved --set train.epochs=2");
+    lab.ok(&resume);
+    assert!(lab.bytes("run/model.safetensors") == lab.bytes("long/model.safetensors"));
+    // The same voxels in files of another format are the same data.
+    lab.ok("convert moved/train.tif moved/train.zarr");
+    std::fs::remove_file(lab.path("moved/train.tif")).unwrap();
+    lab.ok(&resume.replace("epochs=2", "epochs=3"));
+    let mut other = lab.mask("moved/val_mitochondria.tif");
+    other[[1, 0, 0]] = true;
+    lab.write_mask("moved/val_mitochondria.tif", other);
+    assert_snapshot!(lab.mistake(&resume.replace("epochs=2", "epochs=4")), @"
+    error: `[DIR]/run` was trained on other data: the label of `mitochondria` of stack 2 is another one
+    hint: resume with the data that the run was started with; or start anew with --overwrite, or in another folder with --set output.folder=DIR
+    ");
+}
+
+#[test]
+fn where_there_is_no_run_nothing_is_resumed() {
+    let lab = Lab::with_stacks();
+    assert_snapshot!(lab.mistake("train run.toml --device cpu --resume"), @"
+    error: `[DIR]/run` holds no run that could go on
+    hint: start one without --resume, or name the folder of a run with --set output.folder=DIR
+    ");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_is_answered_at_once_and_the_training_goes_on_later() {
+    let lab = Lab::with_stacks();
+    lab.write("run.toml", CONFIG);
+    let mut command = lab.em_cli("train run.toml --device cpu --set output.folder=killed");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut printed = BufReader::new(child.stdout.take().unwrap()).lines();
+    wait_for(&mut printed, "epoch ");
+    assert!(lab.command("kill", &["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_snapshot!(lab.message(child.wait_with_output().unwrap()), @"
+    note: stopping after this step; whole epochs are kept; Ctrl-C once more ends at once
+    error: interrupted before the end
+    hint: go on after the last whole epoch with --resume
+    ");
+    let printed = lab.ok("train run.toml --device cpu --set output.folder=killed --resume");
+    assert!(printed.contains("resumed after epoch"), "{printed}");
+}
+
 /// Trains on, and kills the training `wait` after it has printed so many epochs (or has started).
-fn kill_after(lab: &Lab, epochs: usize, wait: Duration) {
-    let mut command = lab.em_cli("train --config run.toml --device cpu --set output.folder=killed --resume");
+fn kill_after(lab: &Lab, start: &str, epochs: usize, wait: Duration) {
+    let train = "train --config run.toml --device cpu --set output.folder=killed";
+    let mut command = lab.em_cli(&format!("{train} {start}"));
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut printed = BufReader::new(child.stdout.take().unwrap()).lines();
     wait_for(&mut printed, "training ");

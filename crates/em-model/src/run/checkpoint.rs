@@ -68,6 +68,17 @@ pub(crate) fn read_state(run: &RunFolder, device: tch::Device) -> Computed<(Tens
     Ok((tensors, text))
 }
 
+/// Reads the text of a training state, without its tensors.
+pub(crate) fn read_state_text(run: &RunFolder) -> Result<String> {
+    let path = run.state();
+    let bytes = read_bytes(&path)?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&path, &error));
+    let header = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(&path, &error));
+    let (_, (_, header)) = (file?, header?);
+    let text = header.metadata().as_ref().and_then(|texts| texts.get(STATE)).cloned();
+    text.ok_or_else(|| Error::RunFile { path, problem: "holds no training state".into() })
+}
+
 /// Returns the SHA-256 of a file in hexadecimal digits.
 pub(crate) fn sha256_of_file(path: &Path) -> Result<String> {
     Ok(hex(&Sha256::digest(read_bytes(path)?)))

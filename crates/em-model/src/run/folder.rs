@@ -84,9 +84,14 @@ impl RunFolder {
         self.0.join("curves.png")
     }
 
+    /// Returns the folder of the panels.
+    pub fn panels(&self) -> PathBuf {
+        self.0.join("panels")
+    }
+
     /// Returns where the panel of that name lies.
     pub fn panel(&self, name: &str) -> PathBuf {
-        self.0.join("panels").join(format!("{name}.png"))
+        self.panels().join(format!("{name}.png"))
     }
 
     /// Returns where the lock lies while a training holds the folder.

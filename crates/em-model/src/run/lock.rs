@@ -23,7 +23,8 @@ impl RunLock {
         &self.run
     }
 
-    /// Removes what a training and what was chosen for it wrote, so that a new one starts from nothing.
+    /// Removes what a training wrote, with what was chosen and reported of it, so that a new one
+    /// starts from nothing.
     ///
     /// The state goes first: without it nothing is resumed, whenever this ends.
     ///
@@ -32,16 +33,50 @@ impl RunLock {
     /// [`Error::RunFile`] where a file cannot be removed.
     pub fn clear(&self) -> Result<()> {
         let run = &self.run;
-        for path in [run.state(), run.weights(), run.card(), run.tuning(), run.history()] {
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::RunFile { path, problem: format!("cannot be removed: {error}") });
-                }
-                _ => {}
-            }
-        }
+        remove([run.state(), run.weights(), run.card(), run.tuning(), run.history(), run.samples()])?;
+        run.clear_report()
+    }
+}
+
+impl RunFolder {
+    /// Removes the scores, the curves, the panels and the page, which are those of weights that a
+    /// training is about to replace.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RunFile`] where a file cannot be removed.
+    pub fn clear_report(&self) -> Result<()> {
+        remove([self.scores(), self.report(), self.curves()])?;
+        self.clear_panels()
+    }
+
+    /// Removes the panels.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RunFile`] where a file cannot be removed.
+    pub fn clear_panels(&self) -> Result<()> {
+        let folder = self.panels();
+        let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(()) };
+        let pictures = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        remove(pictures.filter(|path| path.extension().is_some_and(|ending| ending == "png")))?;
+        // What somebody else put there keeps the folder.
+        let _ = std::fs::remove_dir(&folder);
         Ok(())
     }
+}
+
+/// Removes files; one that is not there is fine.
+fn remove(paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
+    for path in paths {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::RunFile { path, problem: format!("cannot be removed: {error}") });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 impl Drop for RunLock {

@@ -84,6 +84,15 @@ impl ScheduleConfig {
         Ok(settings::first(self.problems())?)
     }
 
+    /// Tells whether the learning rate of a step depends on how many steps there are in all, so that
+    /// a training that goes on for more epochs is another one than one that was begun for as many.
+    pub fn follows_length(&self) -> bool {
+        match self.kind {
+            ScheduleKind::Cosine | ScheduleKind::OneCycle | ScheduleKind::Poly => true,
+            ScheduleKind::Constant | ScheduleKind::Plateau => self.warmup_fraction > 0.0,
+        }
+    }
+
     /// Returns the factor on the learning rate at `step` of `total` steps, after `drops` drops of
     /// `plateau`.
     pub fn factor(&self, step: usize, total: usize, drops: usize) -> f64 {
@@ -167,6 +176,24 @@ mod tests {
         for (step, expected) in ONE_CYCLE {
             let factor = schedule(ScheduleKind::OneCycle).factor(step, 50, 0);
             assert!((factor - expected).abs() < 1e-9, "step {step}: {factor}, expected {expected}");
+        }
+    }
+
+    #[test]
+    fn only_rates_that_do_not_follow_the_length_are_the_same_for_any_length() {
+        for kind in [
+            ScheduleKind::Constant,
+            ScheduleKind::Cosine,
+            ScheduleKind::OneCycle,
+            ScheduleKind::Poly,
+            ScheduleKind::Plateau,
+        ] {
+            for warmup_fraction in [0.0, 0.1] {
+                let schedule = ScheduleConfig { kind, warmup_fraction, ..Default::default() };
+                let differs =
+                    (0..50).any(|step| schedule.factor(step, 50, 1) != schedule.factor(step, 100, 1));
+                assert_eq!(schedule.follows_length(), differs, "{kind:?} {warmup_fraction}");
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::average::tensors;
+use super::data_digest::DataDigest;
 use super::learner::Learner;
 use super::{TrainConfig, Training};
 use crate::error::Computed;
@@ -20,6 +21,9 @@ const AVERAGE: &str = "average.";
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct State {
+    /// What is trained on; states of earlier versions do not know.
+    #[serde(default)]
+    data: Option<DataDigest>,
     pub records: Vec<EpochRecord>,
     pub steps: usize,
     /// Times that the plateau schedule has lowered the learning rate.
@@ -33,6 +37,30 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Starts with no epoch.
+    pub fn new(data: DataDigest) -> Self {
+        Self { data: Some(data), ..Self::default() }
+    }
+
+    /// Reads the state of a run, but for its tensors.
+    pub fn read(run: &RunFolder) -> Result<Self> {
+        Self::parse(run, &checkpoint::read_state_text(run)?)
+    }
+
+    fn parse(run: &RunFolder, text: &str) -> Result<Self> {
+        serde_json::from_str(text)
+            .map_err(|error| Error::RunFile { path: run.state(), problem: format!("is damaged: {error}") })
+    }
+
+    /// Checks that the run was trained on these data.
+    pub fn expect(&mut self, run: &RunFolder, data: &DataDigest) -> Result<()> {
+        let before = self.data.get_or_insert_with(|| data.clone());
+        match before.difference(data) {
+            Some(difference) => Err(Error::OtherData { run: run.path().to_owned(), difference }),
+            None => Ok(()),
+        }
+    }
+
     /// Adds an epoch. Returns whether it is the best so far.
     ///
     /// Fails if a class has not been predicted for too long.
@@ -77,10 +105,7 @@ impl State {
         let path = run.state();
         let device = learner.net.parameters().device();
         let (tensors, text) = checkpoint::read_state(run, device)?;
-        let mut state: Self = serde_json::from_str(&text).map_err(|error| Error::RunFile {
-            path: path.clone(),
-            problem: format!("is damaged: {error}"),
-        })?;
+        let mut state = Self::parse(run, &text)?;
         let (mut weights, mut moments, mut averaged) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (name, tensor) in tensors {
             if let Some(moment) = name.strip_prefix(MOMENT) {

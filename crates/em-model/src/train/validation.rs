@@ -12,7 +12,7 @@ use crate::error::Computed;
 use crate::infer::sections::{self, SectionConfig};
 use crate::infer::volumes::{self, VolumePlan};
 use crate::network::FoldedUNet;
-use crate::{Architecture, EpochScores, PredictConfig};
+use crate::{Architecture, EpochScores, PredictConfig, Result};
 
 /// About as many voxels go through the network at once: small regions are taken together.
 const VOXELS_AT_ONCE: usize = 1 << 20;
@@ -66,12 +66,20 @@ impl ValidationSet {
         Self { pieces: pieces.collect(), context_sections, plan, config }
     }
 
-    /// Pools loss and counts at the probability 0.5 over all sections.
-    pub fn score(&self, net: &FoldedUNet, loss: &Loss, volumes: &DeviceVolumes) -> Computed<EpochScores> {
+    /// Pools loss and counts at the probability 0.5 over all sections; `go_on` is asked before each
+    /// piece of them.
+    pub fn score(
+        &self,
+        net: &FoldedUNet,
+        loss: &Loss,
+        volumes: &DeviceVolumes,
+        mut go_on: impl FnMut() -> Result<()>,
+    ) -> Computed<EpochScores> {
         let _guard = tch::no_grad_guard();
         let (mut weighted, mut voxels) = (0.0, 0);
         let mut tally: Option<Tensor> = None;
         for piece in &self.pieces {
+            go_on()?;
             let (logits, targets) = self.logits(net, piece, volumes)?;
             let size = targets.masks.numel() / targets.masks.size()[1] as usize;
             weighted += loss.of(&logits, &targets)?.double_value(&[]) * size as f64;

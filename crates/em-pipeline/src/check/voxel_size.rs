@@ -6,10 +6,7 @@ use em_io::VoxelSize;
 
 use super::facts::StackFacts;
 use super::finding::Finding;
-use crate::RunConfig;
-
-/// Sizes that differ by less are the same: microscopes are calibrated to a per cent.
-const CALIBRATION: f64 = 0.01;
+use crate::{RunConfig, voxel_size};
 
 /// Compares the voxel sizes of the configuration and of all files.
 pub fn check(config: &RunConfig, stacks: &[StackFacts], findings: &mut Vec<Finding>) {
@@ -18,6 +15,8 @@ pub fn check(config: &RunConfig, stacks: &[StackFacts], findings: &mut Vec<Findi
     let labels = labels.map(|(_, label)| (label.path.as_path(), label.voxel_size));
     let known: Vec<(&Path, VoxelSize)> =
         raw.chain(labels).filter_map(|(path, size)| Some((path, size?))).collect();
+    let doubt = config.data.voxel_size_nm.and_then(|size| voxel_size::doubt(size.nm()));
+    findings.extend(doubt.map(|doubt| Finding::warning(format!("data.voxel_size_nm: {doubt}"))));
     let size = config.data.voxel_size_nm.or(known.first().map(|(_, size)| *size));
     let Some(size) = size else {
         let hint = "set data.voxel_size_nm, or write it with `em-cli convert --voxel-size Z,Y,X`";
@@ -26,10 +25,16 @@ pub fn check(config: &RunConfig, stacks: &[StackFacts], findings: &mut Vec<Findi
     };
     let of =
         if config.data.voxel_size_nm.is_some() { "data.voxel_size_nm says" } else { "the first file has" };
-    for (path, other) in known.iter().filter(|(_, other)| !size.differs_by_at_most(CALIBRATION, *other)) {
-        let finding = Finding::warning(format!("voxels of {other} [z, y, x]"));
-        let finding = finding.file(path).expected(format!("{size}, as {of}"));
-        findings.push(finding.hint("a network learns the size of objects in voxels: use stacks of one size"));
+    for (path, other) in
+        known.iter().filter(|(_, other)| !size.differs_by_at_most(voxel_size::TOLERANCE, *other))
+    {
+        let found = format!("voxels of {other} [z, y, x]");
+        let finding = match config.data.voxel_size_nm {
+            Some(_) => Finding::warning(found)
+                .hint("a network learns the size of objects in voxels: use stacks of one size"),
+            None => Finding::error(found).hint("set data.voxel_size_nm to the size that is right"),
+        };
+        findings.push(finding.file(path).expected(format!("{size}, as {of}")));
     }
     if size.is_anisotropic() {
         let ratio = size.anisotropy();

@@ -14,20 +14,39 @@ pub fn of(path: &Path, text: &str, error: &toml::de::Error) -> UserError {
         Some(line) => format!("`{}`, line {line}", path.display()),
         None => format!("`{}`", path.display()),
     };
-    let shown = line.and_then(|line| text.lines().nth(line - 1)).map(|line| format!(" (`{}`)", line.trim()));
+    let section = line.map(|line| section_of(text, line)).unwrap_or_default();
+    let shown = line.and_then(|line| text.lines().nth(line - 1)).map(|line| {
+        let within = if section.is_empty() { String::new() } else { format!(" in [{section}]") };
+        format!(" (`{}`{within})", line.trim())
+    });
     let message = format!("{place}{}: {}", shown.unwrap_or_default(), tidy(error.message()));
-    UserError::new(message, hint(error.message()))
+    UserError::new(message, hint(error.message(), &section))
 }
 
-/// The hint for a message of serde: the nearest key, or where all keys stand.
-pub fn hint(message: &str) -> String {
+/// The section that a line stands in, as its header names it; for a header, the section around its own.
+fn section_of(text: &str, line: usize) -> String {
+    let header = |line: &str| {
+        let name = line.trim().strip_prefix('[')?.split(']').next()?;
+        Some(name.trim_start_matches('[').trim().to_owned())
+    };
+    let mut lines = text.lines().take(line).collect::<Vec<_>>().into_iter().rev();
+    match lines.next().and_then(header) {
+        Some(own) => own.rsplit_once('.').map(|(around, _)| around.to_owned()).unwrap_or_default(),
+        None => lines.find_map(header).unwrap_or_default(),
+    }
+}
+
+/// The hint for a message of serde about a key in a section: the nearest key, or where all keys stand.
+pub fn hint(message: &str, section: &str) -> String {
     let names = between_backticks(message);
     let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
     if let [unknown, known @ ..] = names.as_slice()
         && is_unknown
         && let Some(nearest) = nearest(unknown, known.iter().copied())
     {
-        return format!("did you mean `{nearest}`?");
+        let is_key = message.starts_with("unknown field") && !section.is_empty();
+        let section = if is_key { format!("{section}.") } else { String::new() };
+        return format!("did you mean `{section}{nearest}`?");
     }
     "`em-cli config init` writes every key with its meaning".into()
 }
@@ -46,7 +65,7 @@ fn between_backticks(message: &str) -> Vec<&str> {
 /// serde's message on one line, in the words of who writes a configuration instead of Rust's. Where
 /// the hint names what was meant, all that could have been meant is left out.
 pub fn tidy(message: &str) -> String {
-    let is_meant = hint(message).starts_with("did you mean");
+    let is_meant = hint(message, "").starts_with("did you mean");
     let message =
         if is_meant { message.split(", expected one of").next().unwrap_or(message) } else { message };
     let words = [
@@ -70,9 +89,19 @@ mod tests {
     fn a_misspelled_key_offers_the_nearest() {
         let text = "[train]\nepocs = 3\n";
         let error = toml::from_str::<RunConfig>(text).unwrap_err();
-        assert_eq!(hint(error.message()), "did you mean `epochs`?");
+        assert_eq!(hint(error.message(), "train"), "did you mean `train.epochs`?");
         let shown = of(Path::new("run.toml"), text, &error).to_string();
-        assert!(shown.starts_with("`run.toml`, line 2 (`epocs = 3`): unknown key `epocs`"), "{shown}");
+        assert!(
+            shown.starts_with("`run.toml`, line 2 (`epocs = 3` in [train]): unknown key `epocs`"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_key_stands_in_the_section_of_the_header_before_it() {
+        let text = "a = 1\n[data.split]\n# gap\ngap = 1\n[[data.train]]\nraw = \"a\"\n";
+        let sections: Vec<String> = (1..=6).map(|line| section_of(text, line)).collect();
+        assert_eq!(sections, ["", "data", "data.split", "data.split", "data", "data.train"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `run.toml`: each crate's section, composed, read, overridden and checked.
 
 mod misspelling;
-mod overrides;
+pub(crate) mod overrides;
 mod sources;
 pub mod template;
 
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use em_data::{AugmentationConfig, NormalizationConfig, SplitConfig, TilingConfig};
 use em_io::VoxelSize;
-use em_model::{LossConfig, ModelConfig, PredictConfig, TrainConfig, TrainingSettings};
+use em_model::{LossConfig, ModelConfig, PredictConfig, RunFolder, TrainConfig, TrainingSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +114,17 @@ impl RunConfig {
         let folder = absolute.parent().map(Path::to_owned).unwrap_or_default();
         let config = config.with_paths_from(&folder);
         overrides::apply(config, overrides)
+    }
+
+    /// Reads the configuration of a run, with overrides of where its data lie (`data.*`) and of how it
+    /// predicts (`predict.*`).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load`](Self::load), and if an override is of another section.
+    pub fn of_run(run: &RunFolder, settings: &[String]) -> Result<Self> {
+        overrides::check_sections(settings, &["data", "predict"])?;
+        Self::load(&run.config(), settings)
     }
 
     /// Returns what em-model is told of a training.

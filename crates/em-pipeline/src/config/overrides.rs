@@ -16,34 +16,78 @@ pub fn apply(config: RunConfig, overrides: &[String]) -> Result<RunConfig> {
     overrides.iter().try_fold(config, |config, text| apply_one(config, text, &folder))
 }
 
-fn apply_one(config: RunConfig, text: &str, folder: &Path) -> Result<RunConfig> {
+/// Checks that overrides are `key=value` of some sections only, where no other is read.
+pub fn check_sections(overrides: &[String], sections: &[&str]) -> Result<()> {
+    for text in overrides {
+        let (key, _) = split(text)?;
+        let section = key.split('.').next().unwrap_or_default();
+        if !sections.contains(&section) {
+            let all: Vec<String> = sections.iter().map(|section| format!("{section}.*")).collect();
+            return Err(UserError::new(
+                format!("--set `{text}` changes nothing here, expected a key of {}", all.join(" or ")),
+                "the network is as it was trained; `em-cli train` takes every key",
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+fn split(text: &str) -> Result<(&str, &str), UserError> {
     let (key, value) = text.split_once('=').ok_or_else(|| {
         UserError::new(
             format!("--set `{text}` has no `=`"),
             "write --set key=value, as in --set train.epochs=5",
         )
     })?;
-    let (key, value) = (key.trim(), parse(value.trim()));
-    let mut table = Table::try_from(&config).context(UNWRITABLE)?;
-    let value = if is_path(key) { absolute(value, folder) } else { value };
-    insert(&mut table, key, value).map_err(|part| {
-        UserError::new(
-            format!("--set `{text}`: `{part}` is a value, not a section"),
-            "`em-cli config init` writes every key with its meaning",
-        )
-    })?;
-    // Through text, since messages about text name the field at fault.
-    let whole = toml::to_string(&table).context(UNWRITABLE)?;
-    toml::from_str(&whole).map_err(|error| {
-        let reason = misspelling::tidy(error.message());
-        UserError::new(format!("--set `{text}`: {reason}"), misspelling::hint(error.message())).into()
-    })
+    Ok((key.trim(), value.trim()))
+}
+
+fn apply_one(config: RunConfig, text: &str, folder: &Path) -> Result<RunConfig> {
+    let (key, value) = split(text)?;
+    let table = Table::try_from(&config).context(UNWRITABLE)?;
+    let with = |value: Value| -> Result<Result<RunConfig, toml::de::Error>> {
+        let mut table = table.clone();
+        let value = if is_path(key) { absolute(value, folder) } else { value };
+        insert(&mut table, key, value).map_err(|part| {
+            UserError::new(
+                format!("--set `{text}`: `{part}` is a value, not a section"),
+                "`em-cli config init` writes every key with its meaning",
+            )
+        })?;
+        // Through text, since messages about text name the field at fault.
+        Ok(toml::from_str(&toml::to_string(&table).context(UNWRITABLE)?))
+    };
+    let failed = match with(parse(value))? {
+        Ok(config) => return Ok(config),
+        Err(error) => error,
+    };
+    // Brackets may be left out, as quotes may: `50,4.6,4.6`.
+    let failed = match with(list(value))? {
+        Ok(config) => return Ok(config),
+        Err(error) if value.contains(',') => error,
+        Err(_) => failed,
+    };
+    let reason = misspelling::tidy(failed.message());
+    let hint = misspelling::hint(failed.message(), &around(key, failed.message()));
+    Err(UserError::new(format!("--set `{text}`: {reason}"), hint).into())
+}
+
+/// The sections of a key around the part that a message is about.
+fn around(key: &str, message: &str) -> String {
+    let part = message.split('`').nth(1).unwrap_or_default();
+    key.split('.').take_while(|name| *name != part).collect::<Vec<_>>().join(".")
 }
 
 /// A TOML value, or the text itself where it is none, so that quotes may be left out.
 fn parse(text: &str) -> Value {
     let parsed: Option<Table> = toml::from_str(&format!("value = {text}")).ok();
     parsed.and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.into()))
+}
+
+/// Values with commas between them.
+fn list(text: &str) -> Value {
+    Value::Array(text.split(',').map(|part| parse(part.trim())).collect())
 }
 
 fn is_path(key: &str) -> bool {
@@ -98,6 +142,35 @@ mod tests {
         assert_eq!(set("data.folder=../d").unwrap().data.folder.unwrap(), Path::new("/work/d"));
         assert_eq!(set("loss.class_weights.synapses=5.0").unwrap().loss.class_weights["synapses"], 5.0);
         assert_eq!(set("model.filters=[8,16]").unwrap().model.filters.unwrap(), [8, 16]);
+    }
+
+    #[test]
+    fn lists_need_no_brackets() {
+        let size = set("data.voxel_size_nm=50, 4.6,4.6").unwrap().data.voxel_size_nm.unwrap();
+        assert_eq!(size.nm(), [50.0, 4.6, 4.6]);
+        assert_eq!(set("model.filters=8,16").unwrap().model.filters.unwrap(), [8, 16]);
+        assert_eq!(set("data.classes=a,b").unwrap().data.classes, ["a", "b"]);
+        assert_eq!(set("data.classes=synapses").unwrap().data.classes, ["synapses"]);
+        // A path with a comma is a path.
+        assert_eq!(set("data.folder=a,b").unwrap().data.folder.unwrap(), Path::new("/work/here/a,b"));
+        let message = set("data.voxel_size_nm=50,4.6").unwrap_err().to_string();
+        assert!(message.contains("invalid length 2"), "{message}");
+    }
+
+    #[test]
+    fn a_nearest_key_is_named_with_its_section() {
+        let hint = |text| set(text).unwrap_err().hint().unwrap();
+        assert_eq!(hint("data.split.gpa=3"), "did you mean `data.split.gap`?");
+        assert_eq!(hint("data.splt.gap=3"), "did you mean `data.split`?");
+        assert_eq!(hint("trian.epochs=3"), "did you mean `train`?");
+    }
+
+    #[test]
+    fn keys_that_would_change_nothing_are_refused() {
+        let check = |text: &str| check_sections(&[text.to_owned()], &["data", "predict"]);
+        check("predict.tile_size=64").unwrap();
+        let message = check("train.epochs=3").unwrap_err().to_string();
+        assert!(message.ends_with("expected a key of data.* or predict.*"), "{message}");
     }
 
     #[test]

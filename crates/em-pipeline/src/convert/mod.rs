@@ -8,14 +8,13 @@ use em_io::{
 };
 
 pub use self::part::Part;
-use self::target::Target;
 use self::values::Change;
 pub use self::values::ValueRule;
 use crate::error::{Context, Error, Result, UserError};
-use crate::{Observer, Stage, open_with};
+use crate::target::{self, Target};
+use crate::{Observer, Stage, open_with, voxel_size};
 
 mod part;
-mod target;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -86,7 +85,10 @@ pub struct Converted {
 /// [`Error::Stopped`], which the observer may ask for at each block. Then nothing is written.
 pub fn convert(request: &ConvertRequest, observer: &mut Observer<'_>) -> Result<Converted> {
     let volume = open_with(&request.input, request.reading, observer)?;
-    let target = Target::new(&request.input, &request.output, request.overwrite)?;
+    let target = Target::new([&request.input], &request.output, request.overwrite)?;
+    if let Some(nm) = request.voxel_size_nm {
+        voxel_size::warn_of_doubt("--voxel-size", nm, observer)?;
+    }
     let part = match &request.part {
         Some(part) => part.within(volume.shape())?,
         None => Roi::whole(volume.shape()),

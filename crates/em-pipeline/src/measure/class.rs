@@ -9,6 +9,7 @@ use em_objects::{LARGEST_BOX, Object, Objects, SplitCounts};
 
 use super::{Distances, MeasureRequest};
 use crate::error::{Result, UserError};
+use crate::staged::Staged;
 use crate::{Event, Observer, Stage};
 
 /// The open files of a class.
@@ -48,11 +49,18 @@ impl fmt::Display for SplitSummary {
 
 impl OpenClass<'_> {
     /// Finds the objects of the class, measures them, and drops the small ones.
-    pub fn measure(&self, request: &MeasureRequest, observer: &mut Observer<'_>) -> Result<Found> {
-        let (name, folder, find) = (self.name, &request.folder, request.find);
+    pub fn measure(
+        &self,
+        request: &MeasureRequest,
+        voxel_size_nm: Option<[f64; 3]>,
+        staged: &Staged,
+        observer: &mut Observer<'_>,
+    ) -> Result<Found> {
+        // Temporary files go where the results do, whose disk has the room.
+        let (name, folder, find) = (self.name, staged.folder(), request.find);
         let shape = self.mask.shape();
         let mut objects = pass(shape, observer, |advance| Objects::find(&self.mask, find, folder, advance))?;
-        objects.set_voxel_size_nm(request.voxel_size_nm.or(self.mask.voxel_size_nm()));
+        objects.set_voxel_size_nm(voxel_size_nm);
         if objects.voxel_size_nm().is_none() {
             observer.warn(&format!(
                 "`{name}` has no voxel size, so that nothing is measured in nm; give --voxel-size"

@@ -6,6 +6,7 @@
 //! | `measure/class.rs` | the objects of a class: found, split, measured, and near to others |
 //! | `measure/table.rs` | objects.csv and objects.parquet |
 //! | `measure/summary.rs` | what the objects of a class come to |
+//! | `measure/results.rs` | which files an earlier measurement has left |
 //! | `measure/page.rs` | report.html |
 
 use std::collections::BTreeMap;
@@ -16,15 +17,19 @@ use em_objects::{FindConfig, Nearest, Objects};
 
 pub use self::class::SplitSummary;
 use self::class::{Found, OpenClass};
-use self::summary::Summary;
 pub use self::summary::{ClassSummary, Spread};
+use self::summary::{Settings, Summary};
 use crate::class_path::class_path;
 use crate::drawing::{Histogram, histograms, png};
-use crate::error::{Context, Result, UserError};
-use crate::{Observer, Stage, display, open, write};
+use crate::error::{Result, UserError};
+use crate::inputs::Input;
+use crate::staged::Staged;
+use crate::target::Target;
+use crate::{Observer, Stage, display, open, voxel_size, write};
 
 mod class;
 mod page;
+mod results;
 mod summary;
 mod table;
 
@@ -71,6 +76,8 @@ pub struct MeasureRequest {
     pub nearest_within_nm: f64,
     /// Where label volumes go, several classes as `{name}_{class}`; `labels.tif` in the folder if absent.
     pub labels: Option<PathBuf>,
+    /// Whether to replace the results that are in the folder, and the label volumes.
+    pub overwrite: bool,
 }
 
 impl MeasureRequest {
@@ -85,7 +92,30 @@ impl MeasureRequest {
             voxel_size_nm: None,
             nearest_within_nm: 1000.0,
             labels: None,
+            overwrite: false,
         }
+    }
+
+    /// Returns all files that are read, each with what it is.
+    fn inputs(&self) -> Vec<Input> {
+        let of_class = |class: &ClassFiles| {
+            let others = [("probabilities", &class.probabilities), ("boundary", &class.boundary)];
+            let others = others.into_iter().filter_map(|(role, path)| Some((role, path.as_ref()?)));
+            let files = std::iter::once(("mask", &class.mask)).chain(others);
+            let named = files.map(|(role, path)| Input::new(format!("{}, {role}", class.name), path));
+            named.collect::<Vec<_>>()
+        };
+        self.classes.iter().flat_map(of_class).collect()
+    }
+
+    /// Returns where the labels of a class go, and whether that is in the folder of the results.
+    fn labels_of(&self, class: &str) -> (PathBuf, bool) {
+        let (path, within) = match &self.labels {
+            Some(path) => (path.clone(), false),
+            None => ("labels.tif".into(), true),
+        };
+        let several = self.classes.len() > 1;
+        (if several { class_path(&path, class) } else { path }, within)
     }
 }
 
@@ -118,17 +148,34 @@ pub struct MeasuredClass {
 ///
 /// # Errors
 ///
-/// Fails if a file cannot be read, is no mask, or has another shape than the others, if a result
-/// cannot be written; and with [`Error::Stopped`](crate::Error::Stopped), for which the observer is
-/// asked again after each pass over a volume.
+/// Fails if a file cannot be read, is no mask, or has another shape or voxel size than the others, if
+/// the folder holds results that are not to be replaced, if a result cannot be written; and with
+/// [`Error::Stopped`](crate::Error::Stopped), for which the observer is asked again after each pass
+/// over a volume. The folder is then as it was.
 pub fn measure(request: &MeasureRequest, observer: &mut Observer<'_>) -> Result<Measurement> {
-    let classes = open_classes(&request.classes, observer)?;
     let folder = &request.folder;
+    let earlier = results::earlier(folder);
+    if let Some(there) = earlier.iter().find(|path| path.exists()).filter(|_| !request.overwrite) {
+        let message = format!("`{}` holds results already: `{}`", folder.display(), there.display());
+        return Err(UserError::new(message, "take another folder, or replace them with --overwrite").into());
+    }
+    let (classes, voxel_size_nm) = open_classes(request, observer)?;
+    for class in &request.classes {
+        results::refuse_input(&class.mask, &earlier)?;
+    }
     let is_new = !folder.exists();
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create folder `{}`", folder.display()))?;
-    em_io::remove_unfinished(folder)?;
-    let result = measure_all(request, &classes, observer);
+    if folder.is_dir() {
+        em_io::remove_unfinished(folder)?;
+    }
+    let result = Staged::new(folder).and_then(|staged| {
+        let names = classes.iter().map(|class| class.name);
+        let targets =
+            names.map(|name| LabelTarget::new(request, name, &staged)).collect::<Result<Vec<_>>>()?;
+        let measurement = measure_all(request, &classes, voxel_size_nm, (&staged, &targets), observer)?;
+        targets.into_iter().try_for_each(LabelTarget::finish)?;
+        staged.commit(earlier)?;
+        Ok(measurement)
+    });
     if result.is_err() && is_new {
         // An empty folder goes; one that holds results stays.
         let _ = std::fs::remove_dir(folder);
@@ -139,20 +186,43 @@ pub fn measure(request: &MeasureRequest, observer: &mut Observer<'_>) -> Result<
 fn measure_all(
     request: &MeasureRequest,
     classes: &[OpenClass<'_>],
+    voxel_size_nm: Option<[f64; 3]>,
+    (staged, targets): (&Staged, &[LabelTarget]),
     observer: &mut Observer<'_>,
 ) -> Result<Measurement> {
     let mut found = Vec::new();
     for class in classes {
-        found.push(class.measure(request, observer)?);
+        found.push(class.measure(request, voxel_size_nm, staged, observer)?);
     }
     let nearest = class::nearest_of_all(&found, request.nearest_within_nm, observer)?;
-    table::write(&request.folder, &found, &nearest)?;
-    for class in &found {
-        let path = request.labels.clone().unwrap_or_else(|| request.folder.join("labels.tif"));
-        let path = if found.len() > 1 { class_path(&path, &class.name) } else { path };
-        write_labels(&class.objects, &path, observer)?;
+    table::write(staged, &found, &nearest)?;
+    for (class, target) in found.iter().zip(targets) {
+        write_labels(&class.objects, &target.place, observer)?;
     }
-    write_summary(&request.folder, found, &nearest)
+    write_summary(request, staged, found, &nearest, observer.command())
+}
+
+/// Where the label volume of a class is written.
+struct LabelTarget {
+    place: PathBuf,
+    /// Where it is not among the other results.
+    elsewhere: Option<Target>,
+}
+
+impl LabelTarget {
+    fn new(request: &MeasureRequest, class: &str, staged: &Staged) -> Result<Self> {
+        let (path, within) = request.labels_of(class);
+        if within {
+            return Ok(Self { place: staged.path(path), elsewhere: None });
+        }
+        let inputs = request.classes.iter().map(|class| &class.mask);
+        let target = Target::new(inputs, &path, request.overwrite)?;
+        Ok(Self { place: target.place(), elsewhere: Some(target) })
+    }
+
+    fn finish(self) -> Result<()> {
+        self.elsewhere.map_or(Ok(()), Target::finish)
+    }
 }
 
 /// For each class, the nearest object of each other class, object by object.
@@ -161,8 +231,12 @@ type Distances = Vec<BTreeMap<String, Vec<Option<Nearest>>>>;
 /// A volume and the class that it belongs to.
 type OfClass<'a> = (&'a str, Volume);
 
-/// Opens the files of all classes, which must have one shape.
-fn open_classes<'a>(classes: &'a [ClassFiles], observer: &mut Observer<'_>) -> Result<Vec<OpenClass<'a>>> {
+/// Classes with their open files, and the size of their voxels in nm, `[z, y, x]`.
+type Opened<'a> = (Vec<OpenClass<'a>>, Option<[f64; 3]>);
+
+/// Opens the files of all classes, which must have one shape and one voxel size.
+fn open_classes<'a>(request: &'a MeasureRequest, observer: &mut Observer<'_>) -> Result<Opened<'a>> {
+    let classes = &request.classes;
     let names: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
     if let Some(twice) = (1..names.len()).find(|&n| names[..n].contains(&names[n])) {
         let message = format!("two files are given for the class `{}`", names[twice]);
@@ -177,6 +251,10 @@ fn open_classes<'a>(classes: &'a [ClassFiles], observer: &mut Observer<'_>) -> R
     check_shape(&probabilities, "probabilities", shape)?;
     let boundaries = open_alike(classes, |class| class.boundary.as_ref(), observer)?;
     check_shape(&boundaries, "boundary", shape)?;
+    let files = masks.iter().chain(&probabilities).chain(&boundaries);
+    // A volume in memory is named as its class.
+    let sizes = files.map(|(name, volume)| (volume.path().unwrap_or(Path::new(name)), volume));
+    let voxel_size_nm = voxel_size::agreed(sizes, request.voxel_size_nm, observer)?;
     let [mut probabilities, mut boundaries] =
         [probabilities, boundaries].map(|volumes| volumes.into_iter().collect::<BTreeMap<_, _>>());
     let open = masks.into_iter().map(|(name, mask)| OpenClass {
@@ -185,7 +263,7 @@ fn open_classes<'a>(classes: &'a [ClassFiles], observer: &mut Observer<'_>) -> R
         probabilities: probabilities.remove(name),
         boundary: boundaries.remove(name),
     });
-    Ok(open.collect())
+    Ok((open.collect(), voxel_size_nm))
 }
 
 /// Opens one file of each class that has it; all must have one shape.
@@ -242,7 +320,13 @@ fn write_labels(objects: &Objects, path: &Path, observer: &mut Observer<'_>) -> 
 }
 
 /// Writes the summary, its pictures and its page.
-fn write_summary(folder: &Path, found: Vec<Found>, nearest: &Distances) -> Result<Measurement> {
+fn write_summary(
+    request: &MeasureRequest,
+    staged: &Staged,
+    found: Vec<Found>,
+    nearest: &Distances,
+    command: Option<&str>,
+) -> Result<Measurement> {
     let objects = &found[0].objects;
     let (shape, voxel_size_nm) = (objects.shape(), objects.voxel_size_nm());
     let voxels: f64 = shape.iter().map(|&edge| edge as f64).product();
@@ -255,13 +339,21 @@ fn write_summary(folder: &Path, found: Vec<Found>, nearest: &Distances) -> Resul
         classes.push(MeasuredClass { name: class.name, split: class.split, summary });
     }
     let of_classes = classes.iter().map(|class| (class.name.as_str(), &class.summary)).collect();
-    let summary = Summary { format_version: 1, shape, voxel_size_nm, volume_um3, classes: of_classes };
-    write::json(&folder.join("summary.json"), &summary)?;
+    let summary = Summary {
+        format_version: 1,
+        command,
+        inputs: request.inputs(),
+        settings: Settings::of(request),
+        shape,
+        voxel_size_nm,
+        volume_um3,
+        classes: of_classes,
+    };
+    write::json(&staged.path("summary.json"), &summary)?;
     let picture = png(&histograms(&drawn)?)?;
-    write::bytes(&folder.join("histograms.png"), &picture)?;
-    let report = folder.join("report.html");
-    write::bytes(&report, page::of_objects(&summary, &picture).as_bytes())?;
-    Ok(Measurement { classes, report })
+    write::bytes(&staged.path("histograms.png"), &picture)?;
+    write::bytes(&staged.path("report.html"), page::of_objects(&summary, &picture).as_bytes())?;
+    Ok(Measurement { classes, report: request.folder.join("report.html") })
 }
 
 /// The histograms of a class: diameters, or voxels where the voxel size is not known, and distances.

@@ -2,7 +2,7 @@
 
 use super::summary::{Spread, Summary};
 use crate::display;
-use crate::report::page::{escape, figure, html, table};
+use crate::report::page::{escape, figure, html, made_by, table};
 
 /// Writes the page: the summary of each class, and the histograms as a PNG.
 pub fn of_objects(summary: &Summary<'_>, histograms: &[u8]) -> String {
@@ -29,7 +29,7 @@ pub fn of_objects(summary: &Summary<'_>, histograms: &[u8]) -> String {
         body += &format!("<h2>{}</h2>\n", escape(class));
         body += &table(&[], facts.map(|(name, value)| vec![name.to_owned(), value]));
         let measures = [
-            ("volume, µm³".to_owned(), of_class.volume_um3),
+            volume_row(of_class.volume_um3),
             ("surface, µm²".to_owned(), of_class.surface_um2),
             ("equivalent diameter, nm".to_owned(), of_class.equivalent_diameter_nm),
         ];
@@ -40,12 +40,20 @@ pub fn of_objects(summary: &Summary<'_>, histograms: &[u8]) -> String {
     }
     body +=
         &figure("Sizes of the objects, and distances to the nearest object of each other class", histograms);
+    body += &made_by(summary.command, &summary.inputs);
+    let settings = serde_json::to_string_pretty(&summary.settings).unwrap_or_default();
+    body += &format!("<h2>Settings</h2>\n<pre>{}</pre>\n", escape(&settings));
     html(&summary.classes.keys().copied().collect::<Vec<_>>().join(" and "), &body)
+}
+
+/// Volumes in the unit in which their median can be read.
+fn volume_row(volume_um3: Option<Spread>) -> (String, Option<Spread>) {
+    let (factor, unit) = display::volume_unit(volume_um3.map_or(0.0, |spread| spread.median));
+    (format!("volume, {unit}"), volume_um3.map(|spread| spread.times(factor)))
 }
 
 fn row(name: String, spread: Spread) -> Vec<String> {
     let numbers = [spread.mean, spread.lower_quartile, spread.median, spread.upper_quartile];
-    let digits = if name.ends_with("nm") { 0 } else { 4 };
-    let numbers = numbers.map(|number| format!("{number:.digits$}"));
+    let numbers = numbers.map(|number| display::four_digits(number));
     [name, spread.objects.to_string()].into_iter().chain(numbers).collect()
 }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use em_metrics::{Bootstrap, Interval, quantile};
-use em_objects::{Nearest, Object, Objects};
+use em_objects::{Connectivity, Extent, FindConfig, Foreground, Nearest, Object, Objects};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::Serialize;
 
+use super::MeasureRequest;
 use crate::Result;
+use crate::inputs::Input;
+use crate::scores::intervals::FEWEST_SECTIONS;
 
 const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 1000, confidence: 0.95 };
 
@@ -17,6 +20,12 @@ const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 1000, confidence: 0.95 };
 pub struct Summary<'a> {
     /// Version of this layout.
     pub format_version: u32,
+    /// The command that asked for it, where there was one.
+    pub command: Option<&'a str>,
+    /// The files that were measured.
+    pub inputs: Vec<Input>,
+    /// How they were measured.
+    pub settings: Settings,
     /// `[z, y, x]` in voxels.
     pub shape: [usize; 3],
     /// `[z, y, x]` in nm.
@@ -25,6 +34,49 @@ pub struct Summary<'a> {
     pub volume_um3: Option<f64>,
     /// Each class by its name.
     pub classes: BTreeMap<&'a str, &'a ClassSummary>,
+}
+
+/// How masks were measured, as the fields of [`MeasureRequest`] say.
+#[derive(Serialize)]
+pub struct Settings {
+    foreground: String,
+    extent: &'static str,
+    connectivity: u8,
+    fill_holes: bool,
+    split_nm: Option<f64>,
+    minimum_voxels: u64,
+    /// The size that was given, whatever the files tell.
+    voxel_size_nm: Option<[f64; 3]>,
+    nearest_within_nm: f64,
+}
+
+impl Settings {
+    pub fn of(request: &MeasureRequest) -> Self {
+        let FindConfig { foreground, extent, connectivity, fill_holes } = request.find;
+        Self {
+            foreground: match foreground {
+                Foreground::Mask => "mask".into(),
+                Foreground::NonZero => "all but 0".into(),
+                Foreground::Value(value) => format!("the value {value}"),
+                Foreground::Above(probability) => format!("above {probability}"),
+                Foreground::Instances => "instances".into(),
+            },
+            extent: match extent {
+                Extent::Section => "section",
+                Extent::Volume => "volume",
+            },
+            connectivity: match connectivity {
+                Connectivity::Faces => 6,
+                Connectivity::Edges => 18,
+                Connectivity::Corners => 26,
+            },
+            fill_holes,
+            split_nm: request.split_nm,
+            minimum_voxels: request.minimum_voxels,
+            voxel_size_nm: request.voxel_size_nm,
+            nearest_within_nm: request.nearest_within_nm,
+        }
+    }
 }
 
 /// What the objects of a class come to; `None` where it needs a voxel size that is not known.
@@ -39,7 +91,7 @@ pub struct ClassSummary {
     pub objects_per_um3: Option<f64>,
     /// Share of all voxels, from 0 to 1.
     pub volume_fraction: f64,
-    /// 95 % percentile interval over resampled sections.
+    /// 95 % percentile interval over resampled sections; `None` for fewer than 8, which have none.
     pub volume_fraction_interval: Option<Interval>,
     /// The voxels of all objects.
     pub voxels: u64,
@@ -70,6 +122,14 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// Returns the spread in another unit.
+    pub fn times(self, factor: f64) -> Self {
+        let Self { objects, mean, lower_quartile, median, upper_quartile } = self;
+        let [mean, lower_quartile, median, upper_quartile] =
+            [mean, lower_quartile, median, upper_quartile].map(|value| value * factor);
+        Self { objects, mean, lower_quartile, median, upper_quartile }
+    }
+
     /// `None` without values.
     pub fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.collect();
@@ -111,7 +171,10 @@ pub fn of_class(
         touching_border: measured.iter().filter(|object| object.touches_border).count(),
         objects_per_um3: volume_um3.map(|volume| measured.len() as f64 / volume),
         volume_fraction: fraction(&all).unwrap_or(0.0),
-        volume_fraction_interval: BOOTSTRAP.interval(by_section.len(), &mut rng, fraction)?,
+        volume_fraction_interval: match by_section.len() {
+            ..FEWEST_SECTIONS => None,
+            sections => BOOTSTRAP.interval(sections, &mut rng, fraction)?,
+        },
         voxels: by_section.iter().sum(),
         volume_um3: spread(|p| p.volume_um3),
         surface_um2: spread(|p| p.surface_um2),

@@ -1,7 +1,6 @@
 //! The table of objects, as columns of some of its rows at a time, which go to CSV and to Parquet alike.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::Arc;
 
 use em_objects::{Nearest, Object, Physical};
@@ -14,7 +13,8 @@ use parquet::schema::types::Type;
 
 use super::Distances;
 use super::class::Found;
-use crate::Result;
+use crate::staged::Staged;
+use crate::{Result, display};
 
 /// A column: its name and its values, one per object.
 struct Column {
@@ -41,10 +41,10 @@ struct Row<'a> {
 }
 
 /// Writes objects.csv and objects.parquet: the objects of all classes, and the nearest of each.
-pub fn write(folder: &Path, classes: &[Found], nearest: &Distances) -> Result<()> {
+pub fn write(staged: &Staged, classes: &[Found], nearest: &Distances) -> Result<()> {
     let groups = || groups(classes, nearest);
-    em_io::write_atomically(&folder.join("objects.csv"), |file| write_csv(groups(), file))?;
-    em_io::write_atomically(&folder.join("objects.parquet"), |file| write_parquet(groups(), file))?;
+    em_io::write_atomically(&staged.path("objects.csv"), |file| write_csv(groups(), file))?;
+    em_io::write_atomically(&staged.path("objects.parquet"), |file| write_parquet(groups(), file))?;
     Ok(())
 }
 
@@ -109,7 +109,7 @@ fn columns(classes: &[String], rows: &[Row<'_>]) -> Vec<Column> {
     }
     columns.push(physical("elongation", rows, |p| p.elongation));
     columns.push(physical("flatness", rows, |p| p.flatness));
-    columns.push(physical("sphericity", rows, |p| Some(p.sphericity)));
+    columns.push(physical("sphericity", rows, |p| p.sphericity));
     let touching = rows.iter().map(|row| row.object.touches_border).collect();
     columns.push(Column { name: "touches_border".into(), values: Values::Flag(touching) });
     columns.push(number("mean_probability", rows, |o| o.mean_probability));
@@ -175,7 +175,7 @@ impl Values {
             Self::Text(values) => values[row].clone(),
             Self::Whole(values) => values[row].to_string(),
             Self::Flag(values) => values[row].to_string(),
-            Self::Number(values) => values[row].map_or(String::new(), |value| value.to_string()),
+            Self::Number(values) => values[row].map_or(String::new(), display::seven_digits),
         }
     }
 

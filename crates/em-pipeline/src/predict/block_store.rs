@@ -63,6 +63,11 @@ impl BlockStore {
         started
     }
 
+    /// Tells whether a prediction to the output `path` was begun and not finished.
+    pub fn is_begun(path: &Path) -> bool {
+        folder_of(path).join(REQUEST).is_file()
+    }
+
     /// Opens the store that an interrupted prediction has left, or starts one where there is none.
     ///
     /// Fails if it was begun with another fingerprint.

@@ -10,11 +10,11 @@
 //! | `predict/fingerprint.rs` | what a prediction was asked to do, so that only the same is resumed |
 
 use std::iter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use em_data::Normalization;
 use em_io::{Blocks, OpenOptions, Roi, Volume, VolumeSpec, VoxelSize, VoxelType, read_compute_write};
-use em_model::{Device, ModelCard, PredictConfig, Predictor, RunFolder, TuningOnDisk};
+use em_model::{Device, ModelCard, PredictConfig, Predictor, RunFolder};
 use em_objects::Postprocess;
 use ndarray::{Array4, ArrayView3, Axis};
 
@@ -24,12 +24,15 @@ pub use self::memory::PredictMemory;
 use self::outputs::{Output, Writers};
 pub use self::outputs::{OutputKind, PredictedFile};
 use crate::class_path::class_path;
+use crate::config::overrides;
 use crate::error::{Context, Result, UserError};
-use crate::{Observer, RunConfig, Stage, open_with};
+use crate::target::Target;
+use crate::{Observer, RunConfig, Stage, find_run, open_with, voxel_size};
 
 mod block_store;
 mod fingerprint;
 mod memory;
+
 mod outputs;
 mod suitability;
 
@@ -60,6 +63,10 @@ pub struct PredictRequest {
     pub class: Option<String>,
     /// Whether to go on with an interrupted prediction of the same input, models and settings.
     pub resume: bool,
+    /// Whether to replace what is at the paths of the outputs.
+    pub overwrite: bool,
+    /// Overrides `predict.KEY=VALUE` of the settings of the first run, in their order.
+    pub settings: Vec<String>,
     /// Where to compute.
     pub device: Device,
 }
@@ -84,6 +91,8 @@ impl PredictRequest {
             cleaning: true,
             class: None,
             resume: false,
+            overwrite: false,
+            settings: Vec::new(),
             device,
         }
     }
@@ -167,6 +176,7 @@ pub fn predict(request: &PredictRequest, observer: &mut Observer<'_>) -> Result<
 pub struct PredictPlan {
     runs: Vec<RunFolder>,
     resume: bool,
+    overwrite: bool,
     volume: Volume,
     voxel_size: Option<VoxelSize>,
     predictor: Predictor,
@@ -186,24 +196,38 @@ impl PredictPlan {
     /// [`Error::Stopped`](crate::Error::Stopped).
     pub fn new(request: &PredictRequest, observer: &mut Observer<'_>) -> Result<Self> {
         request.check()?;
+        let runs = request.runs.iter().map(|path| find_run(path)).collect::<Result<Vec<_>>>()?;
         let volume = open_with(&request.input, request.reading, observer)?;
-        let runs: Vec<RunFolder> = request.runs.iter().map(RunFolder::new).collect();
-        let mut config = predict_config(&runs[0])?;
+        let mut config = predict_config(&runs[0], &request.settings)?;
         config.views = request.views.unwrap_or(config.views);
         let predictor = Predictor::ensemble(&runs, request.device, config)?;
         let voxel_size = match request.voxel_size_nm {
-            Some(nm) => Some(VoxelSize::new(nm)?),
+            Some(nm) => {
+                voxel_size::warn_of_doubt("--voxel-size", nm, observer)?;
+                Some(VoxelSize::new(nm)?)
+            }
             None => volume.voxel_size(),
         };
         suitability::tell(&predictor, &volume, voxel_size, observer)?;
         let normalization = predictor.normalization(&volume)?;
-        note_dropped_tuning(&predictor, &runs[0], observer)?;
+        suitability::tell_of_dropped_tuning(&predictor, &runs[0], observer)?;
         let outputs = request.outputs(&predictor)?;
         let blocks = Blocks::of_voxels(Roi::whole(volume.shape()), predictor.config().block_voxels)
             .in_steps_of(predictor.sections_at_once());
         let memory = PredictMemory::of(&predictor, &volume, blocks, &outputs)?;
-        let resume = request.resume;
-        Ok(Self { runs, resume, volume, voxel_size, predictor, normalization, outputs, blocks, memory })
+        let (resume, overwrite) = (request.resume, request.overwrite);
+        Ok(Self {
+            runs,
+            resume,
+            overwrite,
+            volume,
+            voxel_size,
+            predictor,
+            normalization,
+            outputs,
+            blocks,
+            memory,
+        })
     }
 
     /// Returns what memory the prediction takes at most, whatever the depth of the volume.
@@ -215,15 +239,17 @@ impl PredictPlan {
     ///
     /// # Errors
     ///
-    /// Fails if finished blocks of another prediction are in the way, if the input cannot be read or
-    /// a file not be written; and with [`Error::Stopped`](crate::Error::Stopped), which the observer
-    /// may ask for at each section. The finished blocks then stay, and nothing else.
+    /// Fails if an output exists and is not to be replaced, if finished blocks of another prediction
+    /// are in the way, if the input cannot be read or a file not be written; and with
+    /// [`Error::Stopped`](crate::Error::Stopped), which the observer may ask for at each section. The
+    /// finished blocks then stay, and nothing else.
     pub fn run(self, observer: &mut Observer<'_>) -> Result<PredictedFiles> {
         let fingerprint = self.fingerprint()?;
         if self.resume {
             self.outputs.iter().try_for_each(|output| em_io::remove_unfinished_of(&output.path))?;
         }
-        let mut writers = Writers::create(&self.outputs, self.spec())?;
+        let targets = self.targets()?;
+        let mut writers = Writers::create(&self.outputs, &targets, self.spec())?;
         let store = self.store(&fingerprint)?;
         let shape = self.volume.shape();
         let store = observer.stage(Stage::sections(shape), |observer| {
@@ -232,6 +258,7 @@ impl PredictPlan {
             Ok(store)
         })?;
         let files = writers.finish(shape, observer)?;
+        targets.into_iter().try_for_each(Target::finish)?;
         store.remove()?;
         Ok(PredictedFiles { files })
     }
@@ -294,6 +321,15 @@ impl PredictPlan {
         }
     }
 
+    /// The paths of the outputs, which are free or may be replaced: whoever goes on with a prediction
+    /// has said so when it was begun.
+    fn targets(&self) -> Result<Vec<Target>> {
+        let overwrite = self.overwrite || self.resume && BlockStore::is_begun(&self.outputs[0].path);
+        let input = self.volume.path().map(Path::to_owned);
+        let target = |output: &Output| Target::new(&input, &output.path, overwrite);
+        self.outputs.iter().map(target).collect()
+    }
+
     /// The place for finished blocks, with those of the prediction that is resumed.
     fn store(&self, fingerprint: &Fingerprint) -> Result<BlockStore> {
         // Named after the first file.
@@ -326,23 +362,16 @@ impl PredictPlan {
     }
 }
 
-/// The run's own settings: of its configuration, else of its card.
-fn predict_config(run: &RunFolder) -> Result<PredictConfig> {
+/// The run's own settings, of its configuration, else of its card; then what is set anew.
+fn predict_config(run: &RunFolder, settings: &[String]) -> Result<PredictConfig> {
     let path = run.config();
-    if path.exists() {
-        return Ok(RunConfig::load(&path, &[])?.predict);
-    }
-    Ok(ModelCard::read(run)?.predict.unwrap_or_default())
-}
-
-fn note_dropped_tuning(predictor: &Predictor, run: &RunFolder, observer: &mut Observer<'_>) -> Result<()> {
-    if *predictor.tuning() != TuningOnDisk::ForOtherWeights {
-        return Ok(());
-    }
-    observer.note(&format!(
-        "`{}` was chosen for other weights and is not used; `em-cli tune` chooses for these",
-        run.tuning().display()
-    ))
+    let config = if path.exists() {
+        RunConfig::load(&path, &[])?
+    } else {
+        RunConfig { predict: ModelCard::read(run)?.predict.unwrap_or_default(), ..Default::default() }
+    };
+    overrides::check_sections(settings, &["predict"])?;
+    Ok(overrides::apply(config, settings)?.predict)
 }
 
 #[cfg(test)]

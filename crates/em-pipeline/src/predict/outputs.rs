@@ -11,6 +11,7 @@ use em_objects::{Postprocess, VolumeCleaner};
 use ndarray::{Array4, ArrayView3, ArrayViewMut3, Axis};
 
 use super::block_store::BlockStore;
+use crate::target::Target;
 use crate::{Observer, Result, Stage};
 
 /// A file to be written.
@@ -111,13 +112,13 @@ struct Writer {
 }
 
 impl Writer {
-    fn create(output: &Output, spec: VolumeSpec) -> Result<Self> {
+    fn create(output: &Output, place: &Path, spec: VolumeSpec) -> Result<Self> {
         let content = match output.kind {
             OutputKind::Mask(_) => Content::Label,
             OutputKind::Probabilities => Content::Intensity,
         };
         let options = WriteOptions::default().with_content(content);
-        let writer = VolumeWriter::with_options(&output.path, spec, options)?;
+        let writer = VolumeWriter::with_options(place, spec, options)?;
         let cleaning = output.kind.volume_cleaning();
         let folder = output.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
@@ -156,9 +157,12 @@ impl Writer {
 }
 
 impl<'a> Writers<'a> {
-    /// Starts the files, none of which has its name before [`finish`](Self::finish).
-    pub fn create(outputs: &'a [Output], spec: VolumeSpec) -> Result<Self> {
-        let writers = outputs.iter().map(|output| Writer::create(output, spec)).collect::<Result<_>>()?;
+    /// Starts the files at their targets, none of which has its name before [`finish`](Self::finish).
+    pub fn create(outputs: &'a [Output], targets: &[Target], spec: VolumeSpec) -> Result<Self> {
+        let pairs = outputs.iter().zip(targets);
+        let writers = pairs
+            .map(|(output, target)| Writer::create(output, &target.place(), spec))
+            .collect::<Result<_>>()?;
         Ok(Self { outputs, writers })
     }
 

@@ -1,7 +1,8 @@
-//! Whether an input is like what a model was trained on, and what is said where it is not.
+//! Whether an input is like what a model was trained on, and what is said where something does not
+//! hold.
 
 use em_io::{Volume, VoxelSize};
-use em_model::{InputComparison, Predictor};
+use em_model::{InputComparison, Predictor, RunFolder, TuningOnDisk};
 
 use crate::grey_values::{self, Missing, short};
 use crate::{Observer, Result};
@@ -29,23 +30,40 @@ pub(super) fn tell(
     unlike(&comparison).map_or(Ok(()), |text| observer.warn(&text))
 }
 
+/// Says that a choice of thresholds is not followed.
+pub(super) fn tell_of_dropped_tuning(
+    predictor: &Predictor,
+    run: &RunFolder,
+    observer: &mut Observer<'_>,
+) -> Result<()> {
+    if *predictor.tuning() != TuningOnDisk::ForOtherWeights {
+        return Ok(());
+    }
+    observer.note(&format!(
+        "`{}` was chosen for other weights and is not used; `em-cli tune` chooses for these",
+        run.tuning().display()
+    ))
+}
+
 fn of_voxel_size(
     predictor: &Predictor,
     voxel_size: Option<VoxelSize>,
     observer: &mut Observer<'_>,
 ) -> Result<()> {
     let trained = predictor.card().voxel_size_nm.and_then(|nm| VoxelSize::new(nm).ok());
-    let Some(trained) = trained else { return Ok(()) };
-    match voxel_size {
-        None => observer.note(&format!(
-            "the input tells no voxel size, and neither will what is written (--voxel-size); the model was trained at {trained}"
-        )),
-        Some(found) if !trained.is_close_to(found) => observer.warn(&format!(
+    match (voxel_size, trained) {
+        (None, trained) => {
+            let of = trained.map_or(String::new(), |size| format!("; the model was trained at {size}"));
+            observer.note(&format!(
+                "the input tells no voxel size, and neither will what is written (--voxel-size Z,Y,X){of}"
+            ))
+        }
+        (Some(found), Some(trained)) if !trained.is_close_to(found) => observer.warn(&format!(
             "the model was trained at {trained} [z, y, x], and the input has {found}: objects are {} times as wide in pixels; \
              bring the input to the size of the training, or train at its size",
             short(trained.nm()[2] / found.nm()[2])
         )),
-        Some(_) => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -19,14 +19,16 @@ use crate::error::{Context, Result, UserError};
 use em_data::{LabelledVolume, Region, TrainingSet};
 use em_io::Roi;
 use em_model::run::{HistoryRow, HistoryScores};
-use em_model::{Device, History, ModelCard, Predictor, RunFolder, Training};
+use em_model::{Device, History, MaskRule, ModelCard, Predictor, RunFolder, Training, TuningOnDisk};
+use em_objects::Postprocess;
 use image::RgbImage;
 use ndarray::{Array2, Array3, Axis, s};
 use serde::{Deserialize, Serialize};
 
 use crate::drawing::{Curve, curves, panel, png, sheet};
 use crate::scores::{ClassScores, Collector, Labelled, Ruler};
-use crate::{Dataset, Observer, RunConfig, write};
+use crate::staged::Staged;
+use crate::{Dataset, Observer, RunConfig, inputs, write};
 
 /// Scores of one side of a run, per class.
 pub type SideScores = BTreeMap<String, ClassScores>;
@@ -40,6 +42,12 @@ pub struct RunScores {
     pub leaking_split: bool,
     /// The threshold of each class.
     pub thresholds: BTreeMap<String, f32>,
+    /// The cleaning of each class.
+    #[serde(default)]
+    pub cleaning: BTreeMap<String, Postprocess>,
+    /// Whether both were chosen on validation, whose scores are then too good.
+    #[serde(default)]
+    pub tuned_on_validation: bool,
     /// Of each class on validation.
     pub validation: SideScores,
     /// Of each class on the test stacks, if there are any.
@@ -100,6 +108,7 @@ pub fn write(
     observer: &mut Observer<'_>,
 ) -> Result<Report> {
     let predictor = Predictor::with_config(run, device, config.predict.clone())?;
+    let staged = Staged::new(run.path())?;
     let validation = ScoredSide::score(&predictor, &dataset.set, &dataset.split.validation)?;
     let test = match Dataset::read_test(config, observer)? {
         Some(set) => {
@@ -112,39 +121,58 @@ pub fn write(
     let scores = RunScores {
         format_version: 1,
         leaking_split: predictor.card().leaking_split,
-        thresholds: thresholds(&predictor)?,
+        thresholds: of_rules(&predictor, |rule| rule.threshold)?,
+        cleaning: of_rules(&predictor, |rule| rule.cleaning)?,
+        tuned_on_validation: matches!(predictor.tuning(), TuningOnDisk::Valid(_)),
         validation: validation.scores.clone(),
         test,
     };
-    write::json(&run.scores(), &scores)?;
-
     let drawn = png(&history_curves(&History::read(run)?)?)?;
-    write::bytes(&run.curves(), &drawn)?;
-    let mut pictures = vec![Picture { caption: "Loss, accuracy and IoU over epochs".into(), png: drawn }];
+    let mut pictures =
+        vec![Picture { caption: "Loss, accuracy and IoU over epochs".into(), png: drawn.clone() }];
     // Runs of earlier versions have none.
     if let Ok(drawn) = std::fs::read(run.samples()) {
         let caption = "Training tiles as the network is fed them, with the outlines of their labels";
         pictures.push(Picture { caption: caption.into(), png: drawn });
     }
     for (name, picture) in validation.panels(&dataset.set)? {
-        write::bytes(&run.panel(&name), &picture.png)?;
+        let name = format!("{name}.png");
+        write::bytes(&staged.path("panels").join(name), &picture.png)?;
         pictures.push(picture);
     }
-    let text = run_page::of_run(predictor.card(), &scores, &pictures, &config.to_toml()?);
+    write::json(&staged.path("scores.json"), &scores)?;
+    write::bytes(&staged.path("curves.png"), &drawn)?;
+    let (inputs, config) = (inputs::of_training(&config.data)?, configuration(run, config)?);
+    let text = run_page::of_run(predictor.card(), &scores, &pictures, &inputs, &config);
+    write::bytes(&staged.path("report.html"), text.as_bytes())?;
+    // All is made, so that no old panel stays beside new scores.
+    run.clear_report()?;
+    staged.commit([])?;
     let page = run.report();
-    write::bytes(&page, text.as_bytes())?;
     Ok(Report { page, scores })
 }
 
-/// Writes the report of a run again, from its folder alone and the data that its configuration names.
+/// The configuration as it stands in the run's folder, with the comments that it begins with; as it was
+/// understood where it is not there.
+fn configuration(run: &RunFolder, config: &RunConfig) -> Result<String> {
+    std::fs::read_to_string(run.config()).or_else(|_| config.to_toml())
+}
+
+/// Writes the report of a run again, from its folder alone and the data that its configuration names;
+/// `settings` are overrides of `data.*`, for data that were moved, and of `predict.*`.
 ///
 /// # Errors
 ///
 /// As [`write()`], and those of [`Dataset::read`].
-pub fn write_again(run: &RunFolder, device: Device, observer: &mut Observer<'_>) -> Result<Report> {
+pub fn write_again(
+    run: &RunFolder,
+    settings: &[String],
+    device: Device,
+    observer: &mut Observer<'_>,
+) -> Result<Report> {
     // The card is read first: its error says what a run is.
     ModelCard::read(run)?;
-    let config = RunConfig::load(&run.config(), &[])?;
+    let config = RunConfig::of_run(run, settings)?;
     let dataset = Dataset::read(&config, observer)?;
     write(run, &config, &dataset, device, observer)
 }
@@ -238,9 +266,10 @@ fn grey(set: &TrainingSet, section: &Region) -> Array2<f32> {
     set.volumes()[section.volume].raw().cut(section.roi).to_f32().slice_move(s![0, .., ..])
 }
 
-fn thresholds(predictor: &Predictor) -> Result<BTreeMap<String, f32>> {
+/// A part of what makes probabilities a mask, for each class.
+fn of_rules<T>(predictor: &Predictor, part: fn(MaskRule) -> T) -> Result<BTreeMap<String, T>> {
     let classes = predictor.card().classes.iter();
-    classes.map(|class| Ok((class.clone(), predictor.rule(class)?.threshold))).collect()
+    classes.map(|class| Ok((class.clone(), part(predictor.rule(class)?)))).collect()
 }
 
 fn history_curves(history: &History) -> Result<RgbImage> {

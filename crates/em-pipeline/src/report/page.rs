@@ -3,6 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::inputs::Input;
+
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}\
 table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{padding:.25rem .75rem;border-bottom:1px solid #ddd;text-align:right}\
 td:first-child,th:first-child{text-align:left}img{max-width:100%;height:auto}figure{margin:1.5rem 0}\
@@ -40,6 +42,13 @@ pub fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Stri
     }
     rows.into_iter().for_each(|row| line("td", &mut row.into_iter()));
     text + "</table>\n"
+}
+
+/// The command that a page was made by, and the files that it was made from.
+pub fn made_by(command: Option<&str>, inputs: &[Input]) -> String {
+    let command = command.map(|command| format!("<h2>Command</h2>\n<pre>{}</pre>\n", escape(command)));
+    let files = table(&["input", "path", "size"], inputs.iter().map(Input::row));
+    format!("{}<h2>Inputs</h2>\n{files}", command.unwrap_or_default())
 }
 
 /// Text as it stands, whatever a user named a class.

@@ -2,17 +2,28 @@
 
 use em_model::ModelCard;
 
-use super::page::{escape, figure, html, table};
+use super::page::{escape, figure, html, made_by, table};
 use super::{Picture, RunScores, SideScores};
 use crate::display;
+use crate::inputs::Input;
 use crate::scores::Scores;
 
-/// Writes the page.
-pub fn of_run(card: &ModelCard, scores: &RunScores, pictures: &[Picture], config: &str) -> String {
+/// Writes the page; the configuration begins with the commands that the run was made by.
+pub fn of_run(
+    card: &ModelCard,
+    scores: &RunScores,
+    pictures: &[Picture],
+    inputs: &[Input],
+    config: &str,
+) -> String {
     let mut body = String::new();
     if card.leaking_split {
         body += "<p class=\"warning\">This run was split by random tiles. Neighbouring tiles are nearly alike, so the \
                  scores on validation are too good: they say nothing about new volumes.</p>\n";
+    }
+    if scores.tuned_on_validation {
+        body += "<p class=\"warning\">Thresholds and cleaning were chosen on validation, whose scores are therefore \
+                 too good: judge this run on a test stack.</p>\n";
     }
     body += &side("Validation", &scores.validation, &scores.thresholds);
     if let Some(test) = &scores.test {
@@ -22,6 +33,7 @@ pub fn of_run(card: &ModelCard, scores: &RunScores, pictures: &[Picture], config
         body += &figure(&picture.caption, &picture.png);
     }
     body += &format!("<h2>Model</h2>\n{}", model(card));
+    body += &made_by(None, inputs);
     body += &format!("<h2>Configuration</h2>\n<pre>{}</pre>\n", escape(config));
     html(&card.classes.join(" and "), &body)
 }

@@ -108,6 +108,7 @@ impl Collector {
         Ok(ClassScores {
             pooled: intervals::pooled(&self.sections, &everything, true),
             intervals: intervals::of(&self.sections)?,
+            no_intervals: intervals::missing(self.sections.len()),
             ruler: self.ruler,
             volume,
             objects: ObjectScores { dimensions: self.dimensions, at_50, at_75 },

@@ -23,6 +23,10 @@ pub struct Evidence {
 /// 95 %, of 1000 resamples: the ends are then good to about a tenth of the width.
 const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 1000, confidence: 0.95 };
 
+/// Fewer sections have no 95 % interval: the ends of what a few values are resampled to are hardly more
+/// than the worst and the best of them.
+pub const FEWEST_SECTIONS: usize = 8;
+
 /// Every interval starts its draws anew, so that the same counts give the same numbers.
 const SEED: u64 = 0;
 
@@ -39,8 +43,21 @@ pub fn pooled(sections: &[Evidence], drawn: &[usize], with_distances: bool) -> S
     )
 }
 
-/// Computes the intervals of all pooled scores that have one.
-pub fn of(sections: &[Evidence]) -> Result<BTreeMap<String, Interval>> {
+/// Says why so many sections have no interval, where they are too few.
+pub fn missing(sections: usize) -> Option<String> {
+    let few = match sections {
+        1 => "1 section is".to_owned(),
+        few => format!("{few} sections are"),
+    };
+    (sections < FEWEST_SECTIONS)
+        .then(|| format!("{few} too few for a 95 % interval, which takes {FEWEST_SECTIONS}"))
+}
+
+/// Computes the intervals of all pooled scores that have one; `None` for too few sections.
+pub fn of(sections: &[Evidence]) -> Result<Option<BTreeMap<String, Interval>>> {
+    if sections.len() < FEWEST_SECTIONS {
+        return Ok(None);
+    }
     let mut intervals = BTreeMap::new();
     for Measure { key, get, distance, .. } in MEASURES {
         let mut rng = ChaCha8Rng::seed_from_u64(SEED);
@@ -49,19 +66,19 @@ pub fn of(sections: &[Evidence]) -> Result<BTreeMap<String, Interval>> {
             intervals.insert(key.to_owned(), interval);
         }
     }
-    Ok(intervals)
+    Ok(Some(intervals))
 }
 
 /// Computes the interval of a score of `b` less that of `a`, on the same draws of sections: a paired bootstrap.
 ///
-/// `None` where the runs do not have the same sections, or the measure is a distance, which is not kept per section.
+/// `None` where the runs do not have the same sections, or too few of them, or the measure is a distance, which is not kept per section.
 pub fn of_difference(a: &ClassScores, b: &ClassScores, measure: &Measure) -> Result<Option<Interval>> {
     // Labels are the same where each section has as many foreground voxels in both.
     let labelled = |scores: &ClassScores| -> Vec<(u64, u64)> {
         let section = |c: &ConfusionCounts| (c.true_positives + c.false_negatives, c.total());
         scores.sections.iter().map(|s| section(&s.scores.counts)).collect()
     };
-    if measure.distance || labelled(a) != labelled(b) {
+    if measure.distance || a.sections.len() < FEWEST_SECTIONS || labelled(a) != labelled(b) {
         return Ok(None);
     }
     let [a, b] = [a, b].map(|scores| -> Vec<Evidence> {

@@ -13,7 +13,7 @@ use em_metrics::{BoundaryCounts, Calibration, ConfusionCounts, InstanceCounts, I
 use serde::{Deserialize, Serialize};
 
 pub use collector::{Collector, Labelled, outside};
-pub use table::{cell, csv, interval, text, title};
+pub use table::{cell, csv, interval, ruler, text};
 
 /// Scores that follow from the counts of one section, or of several together; `null` where a score does not exist.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -102,9 +102,13 @@ pub struct SectionScores {
 pub struct ClassScores {
     /// Of the counts of all sections together.
     pub pooled: Scores,
-    /// 95 % intervals of the pooled scores, by name, from a bootstrap over sections.
+    /// 95 % intervals of the pooled scores, by name, from a bootstrap over sections; `null` for too few
+    /// sections.
     #[serde(default)]
-    pub intervals: BTreeMap<String, Interval>,
+    pub intervals: Option<BTreeMap<String, Interval>>,
+    /// Why there are no intervals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_intervals: Option<String>,
     /// How distances were measured.
     #[serde(default)]
     pub ruler: Ruler,
@@ -158,6 +162,15 @@ pub struct MatchScores {
     pub recall: Option<f64>,
     /// The counts behind them.
     pub counts: InstanceCounts,
+}
+
+impl ClassScores {
+    /// Returns the interval of a score, where it has one.
+    pub fn interval(&self, measure: &Measure) -> Option<&Interval> {
+        // Files of earlier versions have intervals of fewer sections, too.
+        let enough = self.sections.len() >= intervals::FEWEST_SECTIONS;
+        self.intervals.as_ref().filter(|_| enough)?.get(measure.key)
+    }
 }
 
 impl From<InstanceCounts> for MatchScores {

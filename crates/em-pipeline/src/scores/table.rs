@@ -1,18 +1,18 @@
-//! Scores as people read them: a table of 80 columns; and as a CSV with a row per section.
+//! Scores as people read them: a table of 60 columns; and as a CSV with a row per section.
 
 use em_metrics::Interval;
 
 use super::{ClassScores, MEASURES, MatchScores, Measure, Scores};
 use crate::display;
 
-/// Writes the scores of a class as a table of 80 columns, behind those of each section if asked.
+/// Writes the scores of a class as a table of 60 columns, behind those of each section if asked.
 pub fn text(scores: &ClassScores, per_section: bool) -> String {
     if per_section { format!("{}\n{}", sections(scores), summary(scores)) } else { summary(scores) }
 }
 
-/// Each section as a row, in 80 columns.
+/// Each section as a row.
 fn sections(scores: &ClassScores) -> String {
-    let titles = ["IoU", "Dice", "accuracy", "precision", "recall", "bound. F1", "HD95"];
+    let titles = ["IoU", "Dice", "accur.", "prec.", "recall", "b. F1", "HD95"];
     let mut text = row("section", &titles.map(str::to_owned));
     for section in &scores.sections {
         let cells: Vec<String> = MEASURES[..titles.len()].iter().map(|m| cell(m, &section.scores)).collect();
@@ -22,24 +22,24 @@ fn sections(scores: &ClassScores) -> String {
 }
 
 fn row(name: &str, cells: &[String]) -> String {
-    let cells: String = cells.iter().map(|cell| format!("{cell:>10}")).collect();
-    format!("{name:>8}{cells}\n")
+    let cells: String = cells.iter().map(|cell| format!("{cell:>7}")).collect();
+    format!("{name:>7}{cells}\n")
 }
 
 /// Pooled scores with their intervals and the spread over sections, then what is no score of sections.
 fn summary(scores: &ClassScores) -> String {
     let unit = scores.ruler.unit.name();
     let mut text = format!(
-        "{:<22}{:>9}{:>20}{:>9}{:>9}{:>9}\n",
+        "{:<14}{:>7}{:>17}{:>7}{:>7}{:>7}\n",
         "sections (2D)", "pooled", "95 % interval", "worst", "median", "best"
     );
     for measure in &MEASURES {
         let [worst, median, best] = spread(scores, measure);
         text += &format!(
-            "{:<22}{:>9}{:>20}{worst:>9}{median:>9}{best:>9}\n",
-            title(measure, scores),
+            "{:<14}{:>7}{:>17}{worst:>7}{median:>7}{best:>7}\n",
+            measure.title,
             cell(measure, &scores.pooled),
-            interval(measure, scores.intervals.get(measure.key)),
+            interval(measure, scores.interval(measure)),
         );
     }
     if let Some(volume) = scores.volume {
@@ -48,9 +48,8 @@ fn summary(scores: &ClassScores) -> String {
             distance(volume.hausdorff_95),
             distance(volume.surface_distance),
         ];
-        text += &format!(
-            "volume (3D): boundary F1 {f1}, Hausdorff 95 % {hausdorff} {unit}, mean {mean} {unit}\n"
-        );
+        text += &format!("volume (3D)    boundary F1 {f1}\n");
+        text += &format!("{:<15}Hausdorff 95 % {hausdorff}, mean {mean} {unit}\n", "");
     }
     text += &objects(scores);
     if let Some(calibration) = &scores.calibration {
@@ -64,13 +63,13 @@ fn objects(scores: &ClassScores) -> String {
     let objects = &scores.objects;
     let line = |name: &str, cells: [String; 7]| {
         let cells: String =
-            cells.iter().zip([9, 9, 11, 9, 7, 7, 6]).map(|(c, w)| format!("{c:>w$}")).collect();
-        format!("{name:<22}{cells}\n")
+            cells.iter().zip([7, 7, 7, 7, 6, 7, 6]).map(|(c, w)| format!("{c:>w$}")).collect();
+        format!("{name:<13}{cells}\n")
     };
     let title = format!("objects ({}D)", objects.dimensions);
-    let header = ["AP", "F1", "precision", "recall", "found", "missed", "wrong"];
+    let header = ["AP", "F1", "prec.", "recall", "found", "missed", "wrong"];
     let mut text = line(&title, header.map(str::to_owned));
-    for (name, of) in [("matched at IoU 0.5", &objects.at_50), ("matched at IoU 0.75", &objects.at_75)] {
+    for (name, of) in [("at IoU 0.5", &objects.at_50), ("at IoU 0.75", &objects.at_75)] {
         let MatchScores { average_precision, f1, precision, recall, counts } = of;
         let [ap, f1, precision, recall] =
             [average_precision, f1, precision, recall].map(|s| display::score(*s));
@@ -83,29 +82,25 @@ fn objects(scores: &ClassScores) -> String {
 
 /// What a reader has to know about distances and intervals.
 fn notes(scores: &ClassScores) -> String {
-    let mut text = String::new();
+    let mut text = format!("{}\n", ruler(scores));
     let without = scores.sections.iter().filter(|s| s.scores.hausdorff_95.is_none()).count();
     if without > 0 {
         let of = scores.sections.len();
         text += &format!("{without} of {of} sections have no distance: a mask is empty there\n");
     }
     if scores.ruler.unit == super::Unit::Voxels {
-        text += "distances are in voxels: no file tells the voxel size\n";
+        text += "no file tells the voxel size\n";
     }
-    if scores.sections.len() == 1 {
-        text += "one section has no interval\n";
+    if let Some(reason) = super::intervals::missing(scores.sections.len()) {
+        text += &format!("{reason}\n");
     }
     text
 }
 
-/// The name of a score with its unit, for people.
-pub fn title(measure: &Measure, scores: &ClassScores) -> String {
-    let unit = scores.ruler.unit.name();
-    match measure.key {
-        "boundary_f1" => format!("boundary F1, {} {unit}", number(scores.ruler.tolerance)),
-        _ if measure.distance => format!("{}, {unit}", measure.title),
-        _ => measure.title.to_owned(),
-    }
+/// What distances are in, and how far a boundary may be off.
+pub fn ruler(scores: &ClassScores) -> String {
+    let (unit, tolerance) = (scores.ruler.unit.name(), number(scores.ruler.tolerance));
+    format!("distances in {unit}; boundaries within {tolerance} {unit}")
 }
 
 /// The worst, the median and the best section's score.
@@ -136,9 +131,10 @@ pub fn interval(measure: &Measure, interval: Option<&Interval>) -> String {
     })
 }
 
-/// A distance with one digit behind the point, or `none`.
+/// A distance with one digit behind the point, where there is room for it, or `none`.
 fn distance(value: Option<f64>) -> String {
-    value.map_or("none".into(), |value| format!("{value:.1}"))
+    let digits = |value: f64| if value < 9999.95 { 1 } else { 0 };
+    value.map_or("none".into(), |value| format!("{value:.0$}", digits(value)))
 }
 
 /// A number without digits that say nothing.

@@ -11,12 +11,12 @@ use crate::lab::Lab;
 fn a_misspelled_key() {
     let lab = with_config("epochs", "epocs");
     assert_snapshot!(lab.mistake(TRAIN), @"
-    error: `run.toml`, line 9 (`epocs = 1`): unknown key `epocs`
-    hint: did you mean `epochs`?
+    error: `run.toml`, line 9 (`epocs = 1` in [train]): unknown key `epocs`
+    hint: did you mean `train.epochs`?
     ");
     assert_snapshot!(lab.mistake("config check run.toml"), @"
-    error: `run.toml`, line 9 (`epocs = 1`): unknown key `epocs`
-    hint: did you mean `epochs`?
+    error: `run.toml`, line 9 (`epocs = 1` in [train]): unknown key `epocs`
+    hint: did you mean `train.epochs`?
     ");
 }
 
@@ -33,7 +33,7 @@ fn a_misspelled_section() {
 fn a_misspelled_choice() {
     let lab = with_config("[model]", "[model]\npreset = \"notebok\"");
     assert_snapshot!(lab.mistake(TRAIN), @r#"
-    error: `run.toml`, line 7 (`preset = "notebok"`): unknown choice `notebok`
+    error: `run.toml`, line 7 (`preset = "notebok"` in [model]): unknown choice `notebok`
     hint: did you mean `notebook`?
     "#);
 }
@@ -42,12 +42,12 @@ fn a_misspelled_choice() {
 fn a_value_of_the_wrong_type() {
     let lab = with_config("epochs = 1", "epochs = \"ten\"");
     assert_snapshot!(lab.mistake(TRAIN), @r#"
-    error: `run.toml`, line 9 (`epochs = "ten"`): invalid type: string "ten", expected a whole number from 0
+    error: `run.toml`, line 9 (`epochs = "ten"` in [train]): invalid type: string "ten", expected a whole number from 0
     hint: `em-cli config init` writes every key with its meaning
     "#);
     let lab = with_config("epochs = 1", "epochs = -1");
     assert_snapshot!(lab.mistake(TRAIN), @"
-    error: `run.toml`, line 9 (`epochs = -1`): invalid value: integer `-1`, expected a whole number from 0
+    error: `run.toml`, line 9 (`epochs = -1` in [train]): invalid value: integer `-1`, expected a whole number from 0
     hint: `em-cli config init` writes every key with its meaning
     ");
 }
@@ -84,7 +84,7 @@ fn overrides() {
     "#);
     assert_snapshot!(set("train.epocs=3"), @"
     error: --set `train.epocs=3`: unknown key `epocs`
-    hint: did you mean `epochs`?
+    hint: did you mean `train.epochs`?
     ");
     assert_snapshot!(set("trian.epochs=3"), @"
     error: --set `trian.epochs=3`: unknown key `trian`
@@ -194,11 +194,11 @@ fn arguments() {
 fn a_number_beyond_toml() {
     let lab = with_config("epochs = 1", "epochs = 18446744073709551615");
     assert_snapshot!(lab.mistake(TRAIN), @"
-    error: `run.toml`, line 9 (`epochs = 18446744073709551615`): expected a whole number below 2^63
+    error: `run.toml`, line 9 (`epochs = 18446744073709551615` in [train]): expected a whole number below 2^63
     hint: `em-cli config init` writes every key with its meaning
     ");
     assert_snapshot!(lab.mistake("config check run.toml --set train.seed=1"), @"
-    error: `run.toml`, line 9 (`epochs = 18446744073709551615`): expected a whole number below 2^63
+    error: `run.toml`, line 9 (`epochs = 18446744073709551615` in [train]): expected a whole number below 2^63
     hint: `em-cli config init` writes every key with its meaning
     ");
 }

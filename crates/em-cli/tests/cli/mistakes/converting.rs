@@ -121,7 +121,7 @@ fn an_interrupt_leaves_nothing_behind() {
         assert!(!lab.path(output).exists());
         Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
         let message = lab.message(child.wait_with_output().unwrap());
-        assert!(message.starts_with("error: interrupted before the end"), "{message}");
+        assert!(message.contains("\nerror: interrupted before the end"), "{message}");
         assert_eq!(lab.files(), before);
     }
     fs::remove_file(lab.path("noise.mrc")).unwrap();

@@ -144,8 +144,12 @@ fn an_output_that_cannot_hold_the_volume() {
     fs::create_dir(lab.path("taken")).unwrap();
     lab.write("taken/notes.txt", "");
     assert_snapshot!(lab.mistake("extract train.tif taken"), @"
-    error: folder `taken` is not empty, expected a new or an empty folder
-    hint: choose another folder, or empty this one
+    error: `taken` exists already
+    hint: take another path, or replace it with --overwrite
+    ");
+    assert_snapshot!(lab.mistake("extract train.tif taken --overwrite"), @"
+    error: `taken` exists already and holds something else
+    hint: only folders of PNG and OME-Zarr images are replaced: remove it first, or take another path
     ");
     assert_snapshot!(lab.mistake("tile train.tif taken"), @"
     error: `taken` exists and is not an empty folder

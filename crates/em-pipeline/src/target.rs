@@ -19,9 +19,13 @@ pub struct Target {
 }
 
 impl Target {
-    /// Checks that the output is not the input, and that it is free or may be replaced.
-    pub fn new(input: &Path, output: &Path, overwrite: bool) -> Result<Self> {
-        refuse_the_input(input, output)?;
+    /// Checks that the output is none of the inputs, and that it is free or may be replaced.
+    pub fn new<'a>(
+        inputs: impl IntoIterator<Item = &'a PathBuf>,
+        output: &Path,
+        overwrite: bool,
+    ) -> Result<Self> {
+        inputs.into_iter().try_for_each(|input| refuse_the_input(input, output))?;
         if is_free(output) {
             return Ok(Self { path: output.into(), neighbour: None });
         }
@@ -149,8 +153,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("volume.h5");
         fs::write(&file, "").unwrap();
-        let error = Target::new(&file.join("raw"), &file, true).unwrap_err();
+        let error = Target::new([&file.join("raw")], &file, true).unwrap_err();
         assert!(error.to_string().ends_with("is the input and the output"), "{error}");
-        Target::new(&file.join("raw"), &folder.path().join("raw.tif"), false).unwrap();
+        Target::new([&file.join("raw")], &folder.path().join("raw.tif"), false).unwrap();
     }
 }
