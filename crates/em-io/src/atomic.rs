@@ -102,7 +102,7 @@ impl AtomicFile {
     }
 
     /// Returns the temporary name, for libraries that open files themselves.
-    #[cfg(feature = "hdf5")]
+    #[cfg(feature = "hdf5-write")]
     pub(crate) fn temporary(&self) -> &Path {
         self.temporary.path()
     }

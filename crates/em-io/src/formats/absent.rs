@@ -7,7 +7,7 @@
 
 use super::sink::Sink;
 use crate::error::{Error, Result};
-use crate::{Volume, VolumeSpec, WriteOptions};
+use crate::{VolumeSpec, WriteOptions};
 use std::path::Path;
 
 fn absent<T>(path: &Path, format: &'static str, feature: &'static str) -> Result<T> {
@@ -19,7 +19,7 @@ pub(crate) mod hdf5 {
     use super::*;
 
     #[cfg(not(feature = "hdf5"))]
-    pub(crate) fn open(path: &Path, _: Option<&str>) -> Result<Volume> {
+    pub(crate) fn open(path: &Path, _: Option<&str>) -> Result<crate::Volume> {
         absent(path, "HDF5", "hdf5")
     }
 
@@ -33,7 +33,7 @@ pub(crate) mod image_file {
     use super::*;
     use crate::formats::open::ImageKind;
 
-    pub(crate) fn open(path: &Path, kind: ImageKind) -> Result<Volume> {
+    pub(crate) fn open(path: &Path, kind: ImageKind) -> Result<crate::Volume> {
         absent(path, kind.name(), "images")
     }
 }
@@ -56,7 +56,7 @@ pub(crate) mod zarr {
     use super::*;
     use crate::OpenOptions;
 
-    pub(crate) fn open(path: &Path, _: OpenOptions) -> Result<Volume> {
+    pub(crate) fn open(path: &Path, _: OpenOptions) -> Result<crate::Volume> {
         absent(path, "OME-Zarr", "zarr")
     }
 
