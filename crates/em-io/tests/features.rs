@@ -3,7 +3,7 @@
 
 #![cfg(not(all(feature = "images", feature = "zarr", feature = "hdf5-write")))]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
-#![allow(dead_code, reason = "each choice of features uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each choice of features uses a part of it")]
 
 mod common;
 
