@@ -30,7 +30,7 @@ struct Cli {
 enum Task {
     /// Run the whole pipeline once: phantom, training, prediction, scores, report
     Demo(demo::Args),
-    /// Run every check: format, licences, lints, docs, layers, fuzz targets, tests, examples
+    /// Run every check: format, licences, lints, docs, layers, tests, examples
     Test(test::Args),
     /// Point `.libtorch` to libtorch 2.11.0, and install a copy if the machine has none
     Libtorch(libtorch::Args),

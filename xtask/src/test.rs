@@ -43,8 +43,6 @@ enum Step {
     Doc,
     /// Who depends on whom, and no libtorch in public signatures
     Layers,
-    /// The fuzz targets build
-    Fuzz,
     /// Unit, property, snapshot, integration and end-to-end tests
     Test,
     /// Examples in the documentation
@@ -54,6 +52,9 @@ enum Step {
     /// A package outside the workspace builds and predicts
     Foreign,
 }
+
+/// The package of the fuzz targets, which are linted and not built.
+const FUZZ: &str = "em-fuzz";
 
 /// What the steps leave to be said at the end.
 #[derive(Default)]
@@ -96,7 +97,7 @@ impl Step {
 
     fn run(self, notes: &mut Notes) -> Result<()> {
         let release = |verb: &str, more: &[&str]| {
-            let mut command = cargo([verb, "--release", "--workspace"]);
+            let mut command = cargo([verb, "--release", "--workspace", "--exclude", FUZZ]);
             // Snapshots are compared and never written; nothing asks a question.
             command.args(more).env("INSTA_UPDATE", "no").env("CI", "1");
             command
@@ -104,10 +105,9 @@ impl Step {
         match self {
             Self::Fmt => format_is_right(),
             Self::Deny => deny::check(notes),
-            Self::Clippy => run_command(&mut release("clippy", &["--all-targets", "--", "-D", "warnings"])),
+            Self::Clippy => lint(),
             Self::Doc => run_command(release("doc", &["--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
             Self::Layers => layers::check(),
-            Self::Fuzz => fuzz_builds(),
             Self::Test => {
                 slowest::run(release("test", &["--all-targets"]), notes)?;
                 test_hdf5(notes)
@@ -119,24 +119,18 @@ impl Step {
     }
 }
 
-/// Checks the format of the workspace and of the packages outside it.
-fn format_is_right() -> Result<()> {
-    run_command(&mut cargo(["fmt", "--all", "--check"]))?;
-    for manifest in ["fuzz/Cargo.toml", foreign::MANIFEST] {
-        run_command(&mut cargo(["fmt", "--check", "--manifest-path", manifest]))?;
-    }
-    Ok(())
+/// Lints all targets, those of the fuzzer too, for which nothing is linked: libFuzzer itself, half a
+/// minute of C++, need not be there.
+fn lint() -> Result<()> {
+    let mut command = cargo(["clippy", "--release", "--workspace", "--all-targets"]);
+    command.args(["--features", "em-fuzz/config", "--", "-D", "warnings"]);
+    run_command(command.env("CUSTOM_LIBFUZZER_PATH", "/dev/null"))
 }
 
-/// Checks that the fuzz targets build, without the fuzzer's nightly compiler.
-///
-/// They share the target folder, and so the profile: what clippy has checked is not checked again.
-fn fuzz_builds() -> Result<()> {
-    let mut command = cargo(["check", "--release", "--locked", "--manifest-path", "fuzz/Cargo.toml"]);
-    command.args(["--features", "config", "--config", "profile.release.debug=false"]);
-    command.args(["--config", "profile.release.overflow-checks=false"]);
-    // Nothing is linked, so libFuzzer itself, half a minute of C++, need not be there.
-    run_command(command.env("CUSTOM_LIBFUZZER_PATH", "/dev/null"))
+/// Checks the format of the workspace and of the package outside it.
+fn format_is_right() -> Result<()> {
+    run_command(&mut cargo(["fmt", "--all", "--check"]))?;
+    run_command(&mut cargo(["fmt", "--check", "--manifest-path", foreign::MANIFEST]))
 }
 
 /// Tests HDF5, and its writing where the system has its library.

@@ -21,6 +21,7 @@
 pub mod augmentation;
 pub mod error;
 mod grey_values;
+mod histogram;
 pub mod mirrored;
 pub mod normalization;
 mod outlines;

@@ -1,4 +1,6 @@
 //! What can go wrong between a file and its voxels.
+//!
+//! Longer than other files: it is one list, and each entry says what its fields are.
 
 use std::io;
 use std::path::{Path, PathBuf};

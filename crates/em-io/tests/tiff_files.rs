@@ -178,7 +178,7 @@ fn a_folder_of_other_images_says_that_they_are_not_read() {
         error.to_string().ends_with("found Windows bitmaps, which are not read (1 other file: s1.bmp)"),
         "{error}"
     );
-    assert!(error.hint().unwrap().contains("PNG or TIFF"));
+    assert!(error.hint().unwrap().contains("convert them to PNG"));
 }
 
 #[test]

@@ -9,7 +9,6 @@ use em_model::{Architecture, Device, ModelConfig, Predictor, Training, boundary_
 use em_objects::{Components, Connectivity, Extent};
 use ndarray::{Array3, Array4};
 
-use crate::check::finding::Severity;
 use crate::config::{DataConfig, RunConfig, SourceConfig};
 use crate::error::{Result, UserError};
 use crate::grey_values::{self, Missing};
@@ -292,12 +291,7 @@ impl Stack {
         let mut labels = BTreeMap::new();
         for (class, path) in &source.labels {
             let label = open(path, observer)?;
-            for finding in pairing::findings(&format!("the label `{class}`"), &raw, &label) {
-                match finding.severity {
-                    Severity::Error => return Err(finding.into_error().into()),
-                    _ => observer.warn(&finding.on_one_line())?,
-                }
-            }
+            pairing::check(&format!("the label `{class}`"), &raw, &label, observer)?;
             if label.shape() != raw.shape() {
                 return Err(em_data::Error::LabelShape {
                     volume: source.raw.display().to_string(),

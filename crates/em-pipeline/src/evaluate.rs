@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::error::{Result, UserError};
 use crate::scores::{self, ClassScores, Collector, Labelled, Ruler};
-use crate::{Observer, Stage, open, voxel_size, write};
+use crate::{Observer, Stage, open, pairing, voxel_size, write};
 
 /// What is scored, and against what.
 #[derive(Clone, Debug)]
@@ -138,12 +138,13 @@ impl Volumes {
             |path: &Option<PathBuf>| path.as_deref().map(|path| open(path, observer)).transpose();
         let probabilities = open_if_given(&request.probabilities)?;
         let ignored = open_if_given(&request.ignore)?;
-        for (volume, path) in [
-            (Some(&prediction), Some(&request.prediction)),
-            (probabilities.as_ref(), request.probabilities.as_ref()),
-            (ignored.as_ref(), request.ignore.as_ref()),
+        for (what, volume, path) in [
+            ("the prediction", Some(&prediction), Some(&request.prediction)),
+            ("the probabilities", probabilities.as_ref(), request.probabilities.as_ref()),
+            ("the mask of ignored voxels", ignored.as_ref(), request.ignore.as_ref()),
         ] {
             if let (Some(volume), Some(path)) = (volume, path) {
+                pairing::check(what, &label, volume, observer)?;
                 check_shape(volume, path, &label, &request.label)?;
             }
         }
@@ -187,7 +188,16 @@ fn read_probabilities(volume: &Volume, roi: Roi) -> Result<Array3<f32>> {
         VoxelType::U16 => f32::from(u16::MAX),
         _ => 1.0,
     };
-    Ok(volume.read(roi)?.to_f32().mapv_into(|value| value / largest))
+    let shares = volume.read(roi)?.to_f32().mapv_into(|value| value / largest);
+    match shares.iter().find(|share| !(0.0..=1.0).contains(*share)) {
+        None => Ok(shares),
+        Some(value) => {
+            let path = volume.path().unwrap_or(Path::new("memory")).display();
+            let message =
+                format!("`{path}` holds {value}, expected probabilities from 0 to 1, or of 8 or 16 bit");
+            Err(UserError::new(message, "are these logits, or grey values?").into())
+        }
+    }
 }
 
 fn check_shape(volume: &Volume, path: &Path, label: &Volume, label_path: &Path) -> Result<()> {

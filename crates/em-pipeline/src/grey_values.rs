@@ -5,6 +5,7 @@ use em_data::quality::per_section;
 use em_io::{Blocks, Roi, Volume, VoxelType, Voxels};
 
 use crate::check::finding::ranges;
+use crate::display::four_digits;
 use crate::error::Result;
 use crate::{Observer, Stage};
 
@@ -50,9 +51,15 @@ impl Missing {
         let voxels: u64 = self.per_section.iter().sum();
         let sections: Vec<usize> = (0..self.per_section.len()).filter(|&z| self.per_section[z] > 0).collect();
         let many = if sections.len() == 1 { "section" } else { "sections" };
-        (voxels > 0).then(|| {
-            format!("{voxels} voxels are no numbers (NaN or infinite), in {many} {}", ranges(&sections))
-        })
+        (voxels > 0).then(|| format!("{}, in {many} {}", no_numbers(voxels), ranges(&sections)))
+    }
+}
+
+/// Says that so many voxels have no value.
+pub(crate) fn no_numbers(voxels: u64) -> String {
+    match voxels {
+        1 => "1 voxel is no number (NaN or infinite)".into(),
+        voxels => format!("{voxels} voxels are no numbers (NaN or infinite)"),
     }
 }
 
@@ -61,8 +68,9 @@ pub(crate) fn unlike([expected, found]: [&GreyValues; 2], types: [VoxelType; 2])
     if types[0] == types[1] && !expected.is_unlike(found) {
         return None;
     }
-    let figures =
-        |grey: &GreyValues| format!("mean {} and deviation {}", short(grey.mean), short(grey.std()));
+    let figures = |grey: &GreyValues| {
+        format!("mean {} and deviation {}", four_digits(grey.mean), four_digits(grey.std()))
+    };
     let [known, other] = types;
     let [known, other] = if known == other {
         [String::new(), String::new()]
@@ -70,18 +78,6 @@ pub(crate) fn unlike([expected, found]: [&GreyValues; 2], types: [VoxelType; 2])
         [format!("{known} with "), format!("{other} with ")]
     };
     Some(format!("has {other}{}, expected about {known}{}", figures(found), figures(expected)))
-}
-
-/// Three or four significant digits: enough to compare by eye.
-pub(crate) fn short(value: f64) -> String {
-    let digits = match value.abs() {
-        v if v >= 100.0 || v == 0.0 => 0,
-        v if v >= 10.0 => 1,
-        v if v >= 1.0 => 2,
-        v if v >= 0.1 => 3,
-        _ => 4,
-    };
-    format!("{value:.digits$}")
 }
 
 #[cfg(test)]
@@ -119,11 +115,11 @@ mod tests {
         assert_eq!(
             unlike([&usual, &bright], [VoxelType::U8, VoxelType::U16]).unwrap(),
             "has 16-bit unsigned with mean 36700 and deviation 5600, \
-             expected about 8-bit unsigned with mean 143 and deviation 21.0"
+             expected about 8-bit unsigned with mean 143 and deviation 21"
         );
         assert_eq!(
             unlike([&usual, &grey(0.56, 0.081)], [VoxelType::U8; 2]).unwrap(),
-            "has mean 0.560 and deviation 0.0810, expected about mean 143 and deviation 21.0"
+            "has mean 0.56 and deviation 0.081, expected about mean 143 and deviation 21"
         );
     }
 }

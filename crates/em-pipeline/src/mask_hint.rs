@@ -16,6 +16,8 @@ pub(crate) enum MaskHint {
     GreyEdges,
     /// Several classes, or objects that are numbered.
     Numbers,
+    /// Many values, none of which is a background.
+    Grey,
     /// NaN, negative or other values.
     Other,
 }
@@ -30,6 +32,7 @@ impl MaskHint {
             [low, _] => Self::TwoValues { low: *low },
             all if all.iter().any(|value| value.fract() != 0.0) => Self::Probabilities,
             [first, ..] if *first < 0.0 => Self::Other,
+            [first, ..] if *first > 1.0 => Self::Grey,
             _ => Self::Numbers,
         }
     }
@@ -53,11 +56,11 @@ impl MaskHint {
                 command("--threshold 128")
             ),
             Self::Numbers => format!(
-                "it looks like several classes or numbered objects: {} makes a mask of class or object 1, {} one of all; \
-                 `em-cli measure --instances` measures numbered objects, and model.targets = [\"mask\", \"boundary\"] learns them",
-                command("--value 1"),
-                command("--threshold 0")
+                "it looks like several classes or numbered objects: {} makes a mask of number 1, --threshold 0 of all; \
+                 `measure --instances` and models of outlines (model.targets) take numbers as they are",
+                command("--value 1")
             ),
+            Self::Grey => "it looks like grey values: check which file is which".into(),
             Self::Other => format!("a mask is 0 and 255: {} makes one", command("--threshold 0")),
         }
     }
@@ -76,6 +79,7 @@ mod tests {
         assert_eq!(of(&[-128.0, -127.0]), MaskHint::TwoValues { low: -128.0 });
         assert_eq!(of(&[0.0, 1.0, 2.0]), MaskHint::Numbers);
         assert_eq!(of(&[-1.0, 0.0, 2.0]), MaskHint::Other);
+        assert_eq!(of(&[60.0, 61.0, 62.0]), MaskHint::Grey);
         assert_eq!(of(&[0.0, f64::NAN]), MaskHint::Other);
     }
 
@@ -86,6 +90,6 @@ mod tests {
             text,
             "two values are a mask: `em-cli convert a.tif mask.tif --threshold 1` writes 255 for the larger"
         );
-        assert!(MaskHint::Numbers.text(Path::new("a.tif")).contains("em-cli measure --instances"));
+        assert!(MaskHint::Numbers.text(Path::new("a.tif")).contains("`measure --instances`"));
     }
 }

@@ -2,10 +2,23 @@
 
 use em_io::Volume;
 
-use crate::check::finding::Finding;
+use crate::check::finding::{Finding, Severity};
+use crate::{Observer, Result};
 
 /// The most names that are listed.
 const LISTED: usize = 4;
+
+/// Tells what may be wrong with a pair.
+///
+/// # Errors
+///
+/// Fails with the first thing that is wrong; and with [`Error::Stopped`](crate::Error::Stopped).
+pub(crate) fn check(what: &str, raw: &Volume, label: &Volume, observer: &mut Observer<'_>) -> Result<()> {
+    findings(what, raw, label).into_iter().try_for_each(|finding| match finding.severity {
+        Severity::Error => Err(finding.into_error().into()),
+        _ => observer.warn(&finding.on_one_line()),
+    })
+}
 
 /// Finds what says that two volumes, of which `what` is the second, do not belong together. Their
 /// shapes are not looked at.
@@ -19,7 +32,7 @@ pub(crate) fn findings(what: &str, raw: &Volume, label: &Volume) -> Vec<Finding>
     {
         let [raw, label] = [raw, label].map(String::from_iter);
         let found = format!("the axes of {what} run to {label} (x, y, z), as its NIfTI header says");
-        let finding = Finding::warning(found).expected(format!("{raw}, as those of the raw stack"));
+        let finding = Finding::warning(found).expected(format!("{raw}, as those of what it belongs to"));
         findings.push(finding.hint(
             "one is perhaps mirrored against the other: nibabel.as_closest_canonical brings both into one orientation",
         ));
@@ -54,7 +67,7 @@ fn of_names(what: &str, raw: &[String], label: &[String]) -> Option<Finding> {
             label[0],
             label[label.len() - 1]
         );
-        let expected = format!("`{}` to `{}`, as in the raw stack", raw[0], raw[raw.len() - 1]);
+        let expected = format!("`{}` to `{}`, as in what it belongs to", raw[0], raw[raw.len() - 1]);
         return Some(Finding::warning(found).expected(expected).hint(by_order));
     }
     let mut parts = Vec::new();
@@ -62,7 +75,7 @@ fn of_names(what: &str, raw: &[String], label: &[String]) -> Option<Finding> {
         parts.push(format!("none for {}", listed(&unlabelled)));
     }
     if !extra.is_empty() {
-        parts.push(format!("{} without a raw section", listed(&extra)));
+        parts.push(format!("{} without a partner", listed(&extra)));
     }
     if parts.is_empty() {
         parts.push("the same names in another order".into());
@@ -117,11 +130,13 @@ fn are_counted(keys: &[Key]) -> bool {
 
 fn tokens(name: &str) -> Key {
     let name: Vec<char> = name.chars().collect();
-    let runs = name.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
+    let kind = |letter: char| (letter.is_ascii_digit(), letter.is_alphabetic());
+    let runs = name.chunk_by(|a, b| kind(*a) == kind(*b));
     runs.map(|run| {
         let text = String::from_iter(run);
         if run[0].is_ascii_digit() {
-            Token::Number(text.trim_start_matches('0').to_owned())
+            let digits = text.trim_start_matches('0');
+            Token::Number(if digits.is_empty() { "0" } else { digits }.to_owned())
         } else {
             Token::Text(text)
         }
@@ -158,14 +173,13 @@ mod tests {
         let error =
             found(&["img_5", "img_6", "img_7", "img_8"], &["img_5", "img_7", "img_8", "img_60"]).unwrap();
         assert!(
-            error
-                .starts_with("error: the label `m` has none for `img_6`, and `img_60` without a raw section"),
+            error.starts_with("error: the label `m` has none for `img_6`, and `img_60` without a partner"),
             "{error}"
         );
         let error = found(&["a1", "a2", "a3"], &["b1", "b3"]).unwrap();
         assert!(error.starts_with("error: the label `m` has none for `a2`\n"), "{error}");
         let error = found(&["a1", "a3"], &["b1", "b2", "b3"]).unwrap();
-        assert!(error.starts_with("error: the label `m` has `b2` without a raw section\n"), "{error}");
+        assert!(error.starts_with("error: the label `m` has `b2` without a partner\n"), "{error}");
         let many: Vec<String> = (0..20).map(|n| format!("a{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let error = found(&many, &many[..12]).unwrap();

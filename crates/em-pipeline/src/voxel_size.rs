@@ -52,7 +52,7 @@ pub fn common<'a>(
         let (other, known) = *first.get_or_insert((path, size));
         if !known.differs_by_at_most(TOLERANCE, size) {
             let (path, other) = (path.display(), other.display());
-            let message = format!("`{path}` has voxels of {size}, and `{other}` of {known}");
+            let message = format!("`{path}` has voxels of {size}, and `{other}` of {known} [z, y, x]");
             return Err(UserError::new(message, format!("give the size that is right with {setting}")).into());
         }
     }

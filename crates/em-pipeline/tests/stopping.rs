@@ -6,6 +6,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use em_pipeline::em_io::OpenOptions;
 use em_pipeline::em_model::Device;
 use em_pipeline::extract::Resize;
 use em_pipeline::measure::ClassFiles;
@@ -114,7 +115,7 @@ fn other_works_stop_at_any_event_and_leave_nothing() {
             stopped(is_last, |observer| tile(&tiled, observer).map(|_| ())),
             stopped(is_last, |observer| measure(&measured, observer).map(|_| ())),
             stopped(is_last, |observer| evaluate(&evaluated, observer).map(|_| ())),
-            stopped(is_last, |observer| inspect(&stack, observer).map(|_| ())),
+            stopped(is_last, |observer| inspect(&stack, OpenOptions::default(), observer).map(|_| ())),
         ];
         for (work, result) in results.into_iter().enumerate() {
             assert!(matches!(result, Err(Error::Stopped)), "work {work}: {result:?}");

@@ -7,7 +7,7 @@ use super::public_api;
 use crate::workspace::{capture, cargo};
 
 /// The crates of this workspace that a crate may use, tests included.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("em-io", &[]),
     ("em-metrics", &[]),
     ("em-data", &["em-io", "em-metrics"]),
@@ -15,6 +15,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("em-model", &["em-io", "em-data", "em-metrics", "em-objects"]),
     ("em-pipeline", &["em-io", "em-data", "em-metrics", "em-objects", "em-model"]),
     ("em-cli", &["em-io", "em-data", "em-metrics", "em-objects", "em-model", "em-pipeline"]),
+    ("em-fuzz", &["em-io", "em-pipeline"]),
     ("xtask", &[]),
 ];
 

@@ -138,7 +138,8 @@ fn print(class: &str, summary: &ClassSummary) {
     let of = |value: Option<f64>, unit: &str| {
         value.map_or("unknown".into(), |value| format!("{} {unit}", display::four_digits(value)))
     };
-    say!("{class}: {} objects, {} at the border", summary.objects, summary.touching_border);
+    let noun = if summary.objects == 1 { "object" } else { "objects" };
+    say!("{class}: {} {noun}, {} at the border", summary.objects, summary.touching_border);
     let interval = summary.volume_fraction_interval.map_or(String::new(), |interval| {
         format!(" ({:.3} to {:.3} %)", interval.low * 100.0, interval.high * 100.0)
     });

@@ -236,7 +236,7 @@ fn mistakes() {
     ");
     assert_snapshot!(lab.mistake("measure grey.tif -o out"), @"
     error: `grey.tif` holds the values 0, 7 (page 2), expected only 0 and 255, or only 0 and 1
-    hint: make a mask of grey values first; labels of objects are read as instances
+    hint: two values are a mask: `em-cli convert grey.tif mask.tif --threshold 0` writes 255 for the larger
     ");
     assert_snapshot!(lab.mistake("measure mito.tif -o mito.tif"), @"
     error: cannot create folder `mito.tif`

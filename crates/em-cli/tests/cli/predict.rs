@@ -145,20 +145,6 @@ fn settings_of_the_run_are_changed_for_one_prediction() {
     ");
 }
 
-#[test]
-fn a_voxel_size_that_the_input_does_not_tell_is_not_made_up() {
-    let lab = crate::pipeline::with_phantom();
-    let tiny = crate::pipeline::TINY;
-    lab.ok(&format!("train phantom/run.toml {tiny} --set train.epochs=1 --set data.classes=synapses"));
-    let size = |name: &str| em_io::open(lab.path(name)).unwrap().voxel_size_nm();
-    assert!(size("phantom/val.tif").is_some());
-    lab.write_volume("unknown.tif", lab::raw([2, 64, 64]));
-    let output = lab.em_cli("predict --model phantom/run unknown.tif -o mask.tif").output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("note: `unknown.tif` tells no voxel size, and neither do the outputs"), "{told}");
-    assert_eq!(size("mask.tif"), None);
-}
-
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_with_a_message_and_can_be_resumed() {

@@ -6,6 +6,7 @@ use em_data::RawSection;
 
 use super::facts::StackFacts;
 use super::finding::{Finding, ranges};
+use crate::grey_values::no_numbers;
 
 /// A section whose grey values spread less than this share of the stack's median is blank.
 const BLANK: f64 = 0.05;
@@ -38,7 +39,7 @@ pub fn check(stack: &StackFacts, findings: &mut Vec<Finding>) {
     let without_numbers = stack.sections_where(|section| section.grey.missing > 0);
     if !without_numbers.is_empty() {
         let missing: u64 = stack.raw.sections.iter().map(|section| section.grey.missing).sum();
-        let finding = Finding::warning(format!("{missing} voxels are no numbers (NaN or infinite)"));
+        let finding = Finding::warning(no_numbers(missing));
         let hint = "they count as labelled by no one, and the network sees the mean of their section there";
         findings.push(finding.file(&stack.raw.path).sections(without_numbers).hint(hint));
     }

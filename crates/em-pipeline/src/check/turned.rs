@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     fn sections(count: usize, plain: f64, along_x: f64) -> Vec<[Option<f64>; 8]> {
-        let noise = |n: usize| if n % 2 == 0 { 0.02 } else { -0.02 };
+        let noise = |n: usize| if n.is_multiple_of(2) { 0.02 } else { -0.02 };
         let of = |n| [Some(plain), Some(along_x + noise(n)), Some(1.0), Some(0.98), None, None, None, None];
         (0..count).map(of).collect()
     }

@@ -54,6 +54,6 @@ fn volume_row(volume_um3: Option<Spread>) -> (String, Option<Spread>) {
 
 fn row(name: String, spread: Spread) -> Vec<String> {
     let numbers = [spread.mean, spread.lower_quartile, spread.median, spread.upper_quartile];
-    let numbers = numbers.map(|number| display::four_digits(number));
+    let numbers = numbers.map(display::four_digits);
     [name, spread.objects.to_string()].into_iter().chain(numbers).collect()
 }

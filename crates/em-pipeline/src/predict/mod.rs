@@ -260,6 +260,7 @@ impl PredictPlan {
         let files = writers.finish(shape, observer)?;
         targets.into_iter().try_for_each(Target::finish)?;
         store.remove()?;
+        suitability::tell_of_unknown_voxel_size(&self.predictor, self.voxel_size, observer)?;
         Ok(PredictedFiles { files })
     }
 

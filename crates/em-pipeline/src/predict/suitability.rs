@@ -4,7 +4,8 @@
 use em_io::{Volume, VoxelSize};
 use em_model::{InputComparison, Predictor, RunFolder, TuningOnDisk};
 
-use crate::grey_values::{self, Missing, short};
+use crate::display::four_digits;
+use crate::grey_values::{self, Missing};
 use crate::{Observer, Result};
 
 /// Tells of voxels without a value, and of an input that is unlike the training in its voxel size or
@@ -45,23 +46,35 @@ pub(super) fn tell_of_dropped_tuning(
     ))
 }
 
+/// Says that what was written has no voxel size: one that was not told is not made up.
+pub(super) fn tell_of_unknown_voxel_size(
+    predictor: &Predictor,
+    voxel_size: Option<VoxelSize>,
+    observer: &mut Observer<'_>,
+) -> Result<()> {
+    if voxel_size.is_some() {
+        return Ok(());
+    }
+    let trained = trained_size(predictor);
+    let of = trained.map_or(String::new(), |size| format!("; the model was trained at {size}"));
+    let option = "--voxel-size Z,Y,X";
+    observer.note(&format!("the input tells no voxel size, and neither does what was written ({option}){of}"))
+}
+
+fn trained_size(predictor: &Predictor) -> Option<VoxelSize> {
+    predictor.card().voxel_size_nm.and_then(|nm| VoxelSize::new(nm).ok())
+}
+
 fn of_voxel_size(
     predictor: &Predictor,
     voxel_size: Option<VoxelSize>,
     observer: &mut Observer<'_>,
 ) -> Result<()> {
-    let trained = predictor.card().voxel_size_nm.and_then(|nm| VoxelSize::new(nm).ok());
-    match (voxel_size, trained) {
-        (None, trained) => {
-            let of = trained.map_or(String::new(), |size| format!("; the model was trained at {size}"));
-            observer.note(&format!(
-                "the input tells no voxel size, and neither will what is written (--voxel-size Z,Y,X){of}"
-            ))
-        }
+    match (voxel_size, trained_size(predictor)) {
         (Some(found), Some(trained)) if !trained.is_close_to(found) => observer.warn(&format!(
             "the model was trained at {trained} [z, y, x], and the input has {found}: objects are {} times as wide in pixels; \
              bring the input to the size of the training, or train at its size",
-            short(trained.nm()[2] / found.nm()[2])
+            four_digits(trained.nm()[2] / found.nm()[2])
         )),
         _ => Ok(()),
     }

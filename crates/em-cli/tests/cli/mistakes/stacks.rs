@@ -59,9 +59,15 @@ fn a_data_folder_that_is_not_there_or_holds_no_stack() {
 fn an_empty_folder() {
     let lab = Lab::new();
     fs::create_dir(lab.path("sections")).unwrap();
-    assert_snapshot!(lab.mistake("inspect sections"), @"error: no image in folder `sections`, expected files named *.png, *.jpg, *.jpeg, *.tif or *.tiff, found nothing");
+    assert_snapshot!(lab.mistake("inspect sections"), @"
+    error: no image in folder `sections`, expected files named *.png, *.jpg, *.jpeg, *.tif or *.tiff, found nothing
+    hint: name a folder with one image per section, or a file
+    ");
     lab.write("sections/Thumbs.db", "");
-    assert_snapshot!(lab.mistake("inspect sections"), @"error: no image in folder `sections`, expected files named *.png, *.jpg, *.jpeg, *.tif or *.tiff, found 1 other file: Thumbs.db");
+    assert_snapshot!(lab.mistake("inspect sections"), @"
+    error: no image in folder `sections`, expected files named *.png, *.jpg, *.jpeg, *.tif or *.tiff, found 1 other file: Thumbs.db
+    hint: save its images as PNG or TIFF, or name the file or folder that has them: Fiji's File > Import > Image Sequence reads most kinds
+    ");
 }
 
 #[test]
@@ -141,7 +147,7 @@ fn a_label_of_another_size() {
     ");
     assert_snapshot!(lab.mistake("evaluate --prediction train_mitochondria.tif --label val.tif"), @"
     error: `val.tif` holds the values 60, 61, 62, 63, 64, 65, 66, 67, ... (page 0), expected only 0 and 255, or only 0 and 1
-    hint: write one label file per class, with 255 where the class is (page 0 is slice 1 in Fiji)
+    hint: it looks like grey values: check which file is which
     ");
     assert_snapshot!(lab.mistake("evaluate --prediction train.tif --label val_mitochondria.tif"), @"
     error: `train.tif` has shape [3, 64, 64] [z, y, x], expected [2, 64, 64] as `val_mitochondria.tif`
@@ -157,7 +163,7 @@ fn a_label_with_other_values() {
     lab.write_volume("train_mitochondria.tif", label);
     assert_snapshot!(lab.mistake(TRAIN), @"
     error: `[DIR]/train_mitochondria.tif` holds the values 0, 7, 128, 255 (page 1), expected only 0 and 255, or only 0 and 1
-    hint: write one label file per class, with 255 where the class is (page 1 is slice 2 in Fiji)
+    hint: it looks like several classes or numbered objects: `em-cli convert [DIR]/train_mitochondria.tif mask.tif --value 1` makes a mask of number 1, --threshold 0 of all; `measure --instances` and models of outlines (model.targets) take numbers as they are
     ");
 }
 
