@@ -78,7 +78,8 @@ proptest! {
             prop_assert_eq!(there.hausdorff95(), back.hausdorff95());
             assert_relative_eq!(there.mean(), back.mean(), max_relative = 1e-12);
             prop_assert!(there.hausdorff95() <= there.hausdorff());
-            prop_assert!(there.mean() <= there.hausdorff());
+            // The mean of equal distances may be off by its last digit.
+            prop_assert!(there.mean() <= there.hausdorff() * (1.0 + 1e-12));
         }
     }
 
