@@ -85,10 +85,14 @@ fn raw_tensor(raw: &Voxels) -> Computed<Tensor> {
         Voxels::I16(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
         Voxels::I32(a) => Tensor::f_from_slice(&contiguous(a.view()))?,
         Voxels::F32(a) => {
-            let mut filled = a.clone();
-            let mean = GreyValues::of(raw).mean;
-            filled.outer_iter_mut().for_each(|section| fill_missing(section, mean));
-            Tensor::f_from_slice(&contiguous(filled.view()))?
+            let grey = GreyValues::of(raw);
+            if grey.missing == 0 {
+                Tensor::f_from_slice(&contiguous(a.view()))?
+            } else {
+                let mut filled = a.clone();
+                filled.outer_iter_mut().for_each(|section| fill_missing(section, grey.mean));
+                Tensor::f_from_slice(&contiguous(filled.view()))?
+            }
         }
         // libtorch computes little with unsigned 16 and 32 bits, and 64 bits are much; a tile becomes
         // float anyway.

@@ -1,13 +1,16 @@
 //! Whether an input is like what a model was trained on, and how its grey values become alike.
 
 use em_data::{GreyValues, Normalization};
-use em_io::{Volume, Voxel, VoxelType, Voxels, match_voxels};
+use em_io::{Roi, Volume, Voxel, VoxelType, Voxels, match_voxels};
 
 use crate::run::TrainedOn;
 use crate::{ModelCard, Result};
 
 /// The sections of an input that are looked at, evenly over its depth.
 const SECTIONS: usize = 16;
+
+/// The edge, in voxels, of what is looked at in the middle of each, so that memory is bounded.
+const EDGE: usize = 1024;
 
 /// Floating-point voxels that are integers divided by a number are that far from them at most: a
 /// little, and what the digits of a 32-bit float leave open.
@@ -19,7 +22,7 @@ const ROUNDING: [f64; 2] = [1e-3, 1e-6];
 pub struct InputComparison {
     /// The type of the input's voxels.
     pub voxel_type: VoxelType,
-    /// The input's grey values, of up to 16 of its sections.
+    /// The input's grey values, from the middle of up to 16 of its sections.
     pub found: GreyValues,
     /// What the model was trained on, where its card tells.
     pub trained: Option<TrainedOn>,
@@ -30,9 +33,14 @@ pub struct InputComparison {
 
 impl InputComparison {
     pub(super) fn new(card: &ModelCard, volume: &Volume) -> Result<Self> {
-        let depth = volume.shape()[0];
+        let [depth, edges @ ..] = volume.shape();
+        let [[y, height], [x, width]] = edges.map(|edge| {
+            let seen = edge.min(EDGE);
+            [(edge - seen) / 2, seen]
+        });
         let sections = (0..depth).step_by(depth.div_ceil(SECTIONS).max(1));
-        let sample = sections.map(|z| volume.read_section(z)).collect::<em_io::Result<Vec<_>>>()?;
+        let middles = sections.map(|z| Roi { start: [z, y, x], shape: [1, height, width] });
+        let sample = middles.map(|middle| volume.read(middle)).collect::<em_io::Result<Vec<_>>>()?;
         let mut found = GreyValues::default();
         sample.iter().for_each(|section| found.merge(&GreyValues::of(section)));
         let trained = card.trained_on();
