@@ -1,9 +1,12 @@
 //! Which voxels of a volume belong to objects, in each of the forms that masks come in.
 
-use em_io::{MaskValues, Voxel, Voxels, match_voxels};
-use ndarray::{ArrayView2, Axis};
+use std::path::Path;
+
+use em_io::{MaskValues, Roi, Volume, Voxel, Voxels, match_voxels};
+use ndarray::{Array3, ArrayView2, Axis};
 
 use crate::runs::SectionRuns;
+use crate::{Error, Result};
 
 /// What the values of a volume say about objects.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,6 +103,30 @@ impl Foreground {
     }
 }
 
+/// Reads a block of probabilities; integers are shares of the largest that their type holds.
+///
+/// # Errors
+///
+/// [`Error::NotAProbability`] for a value below 0, and for a float above 1, NaN among them; and those
+/// of [`Volume::read`].
+pub fn read_probabilities(volume: &Volume, roi: Roi) -> Result<Array3<f32>> {
+    let block = volume.read(roi)?;
+    (0..roi.shape[0]).try_for_each(|z| check_probabilities(volume, &block, z, roi.start[0] + z))?;
+    // Shares need no more digits than a 32-bit float has.
+    let one = one_of(&block) as f32;
+    Ok(block.to_f32().mapv_into(|value| value / one))
+}
+
+/// Checks that section `z` of a block of a volume, its section `page`, holds probabilities.
+pub(crate) fn check_probabilities(volume: &Volume, block: &Voxels, z: usize, page: usize) -> Result<()> {
+    match Foreground::Above(0.0).refused(block, z) {
+        None => Ok(()),
+        Some(value) => {
+            Err(Error::NotAProbability { path: volume.path().map(Path::to_path_buf), page, value })
+        }
+    }
+}
+
 /// Returns the value that stands for a probability of 1.
 pub(crate) fn one_of(voxels: &Voxels) -> f64 {
     voxels.voxel_type().range().1
@@ -127,6 +154,21 @@ mod tests {
         let instances = [[0, 2, 7], [2, 3, 9]];
         assert_eq!(foreground(Foreground::Instances, array![[[7_u32, 7, 9, 0]]]), instances);
         assert_eq!(foreground(Foreground::Instances, array![[[7_i16, 7, 9, 0]]]), instances);
+    }
+
+    #[test]
+    fn stored_probabilities_are_shares_of_the_largest_value() {
+        let read = |voxels: Voxels| {
+            let volume = Volume::from_voxels(voxels, None);
+            read_probabilities(&volume, Roi::whole(volume.shape()))
+        };
+        assert_eq!(read(array![[[0_u8, 51, 255]]].into()).unwrap(), array![[[0.0, 0.2, 1.0]]]);
+        assert_eq!(read(array![[[0_u16, 13_107, 65_535]]].into()).unwrap(), array![[[0.0, 0.2, 1.0]]]);
+        assert_eq!(read(array![[[0.0_f32, 0.2, 1.0]]].into()).unwrap(), array![[[0.0, 0.2, 1.0]]]);
+        for wrong in [f32::NAN, 1.5, -0.1, f32::INFINITY] {
+            let error = read(array![[[0.5_f32]], [[wrong]]].into()).unwrap_err();
+            assert!(matches!(error, Error::NotAProbability { page: 1, .. }), "{error}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub fn unwatched(_: u64) -> std::ops::ControlFlow<()> {
 
 pub use components::{Components, Connectivity, Extent};
 pub use error::{Error, Result};
-pub use foreground::Foreground;
+pub use foreground::{Foreground, read_probabilities};
 pub use measure::{Object, Physical, measure};
 pub use nearest::{Nearest, nearest};
 pub use objects::{BATCH_BYTES, FindConfig, Objects};

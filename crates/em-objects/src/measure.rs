@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use crate::Extent;
 use crate::eigen::eigen;
 use crate::error::{Error, Result};
-use crate::foreground::one_of;
+use crate::foreground::{check_probabilities, one_of};
 use crate::moments::{Moments, moments_of_section};
 use crate::objects::{Objects, batches, told};
 use crate::runs::Run;
@@ -80,7 +80,8 @@ pub struct Physical {
 ///
 /// # Errors
 ///
-/// [`Error::ShapeMismatch`], [`Error::TemporaryFile`], and those of [`Volume::read`].
+/// [`Error::ShapeMismatch`], [`Error::NotAProbability`], [`Error::TemporaryFile`], and those of
+/// [`Volume::read`].
 pub fn measure(
     objects: &Objects,
     probabilities: Option<&Volume>,
@@ -97,6 +98,9 @@ pub fn measure(
         let [sections, ..] = place.ranges();
         let first = sections.start;
         let block = probabilities.map(|volume| volume.read(place)).transpose()?;
+        if let Some((volume, block)) = probabilities.zip(block.as_ref()) {
+            sections.clone().try_for_each(|z| check_probabilities(volume, block, z - first, z))?;
+        }
         let of_sections = sections
             .into_par_iter()
             .map(|z| {

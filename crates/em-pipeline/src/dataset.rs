@@ -12,7 +12,7 @@ use ndarray::{Array3, Array4};
 use crate::config::{DataConfig, RunConfig, SourceConfig};
 use crate::error::{Result, UserError};
 use crate::grey_values::{self, Missing};
-use crate::{Observer, open, pairing, voxel_size};
+use crate::{Observer, open, pairing, silent, voxel_size};
 
 /// Everything a training needs from disk.
 pub struct Dataset {
@@ -28,8 +28,9 @@ impl Dataset {
     /// Reads the training stacks, and the validation stacks if there are any.
     pub fn read(config: &RunConfig, observer: &mut Observer<'_>) -> Result<Self> {
         let sources = Sources::find(&config.data)?;
-        let stacks = sources.train.iter().chain(&sources.validation);
-        let stacks = stacks.map(|source| Stack::open(source, observer)).collect::<Result<Vec<_>>>()?;
+        // The test stacks too: what is wrong with them must not come out after a training.
+        let all = sources.train.iter().chain(&sources.validation).chain(&sources.test);
+        let mut stacks = all.map(|source| Stack::open(source, observer)).collect::<Result<Vec<_>>>()?;
         let voxel_size = match config.data.voxel_size_nm {
             None => {
                 let files = stacks.iter().flat_map(Stack::files);
@@ -37,6 +38,7 @@ impl Dataset {
             }
             given => given,
         };
+        stacks.truncate(sources.train.len() + sources.validation.len());
         let volumes = stacks.iter().map(|stack| stack.read(&sources.classes, &config.model));
         let volumes = volumes.collect::<Result<Vec<_>>>()?;
         let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
@@ -84,8 +86,12 @@ impl Dataset {
         let mut numbers: Vec<usize> = self.split.train.iter().map(|region| region.volume).collect();
         numbers.dedup();
         let of = |number: usize| {
+            let mut grey = GreyValues::default();
             let volume = &self.set.volumes()[number];
-            (volume, GreyValues::of(volume.raw()))
+            for region in self.split.train.iter().filter(|region| region.volume == number) {
+                grey.merge(&GreyValues::of(&volume.raw().cut(region.roi)));
+            }
+            (volume, grey)
         };
         let Some((&first, others)) = numbers.split_first().filter(|(_, others)| !others.is_empty()) else {
             return Ok(());
@@ -101,14 +107,17 @@ impl Dataset {
         Ok(())
     }
 
-    /// Reads the test stacks, if the configuration names any.
-    pub fn read_test(config: &RunConfig, observer: &mut Observer<'_>) -> Result<Option<TrainingSet>> {
+    /// Reads the test stacks, if the configuration names any. What should be known of their files was
+    /// told by [`read`](Self::read).
+    pub fn read_test(config: &RunConfig) -> Result<Option<TrainingSet>> {
         let sources = Sources::find(&config.data)?;
         if sources.test.is_empty() {
             return Ok(None);
         }
-        let mut read = |source| Stack::open(source, observer)?.read(&sources.classes, &config.model);
-        let volumes = sources.test.iter().map(&mut read).collect::<Result<_>>()?;
+        let (mut unheard, classes) = (silent, &sources.classes);
+        let mut observer = Observer::new(&mut unheard);
+        let read = |source| Stack::open(source, &mut observer)?.read(classes, &config.model);
+        let volumes = sources.test.iter().map(read).collect::<Result<_>>()?;
         Ok(Some(TrainingSet::new(config.model.learned(&sources.classes), volumes)?))
     }
 
@@ -307,7 +316,7 @@ impl Stack {
     }
 
     /// Returns the raw volume and the labels, with their files.
-    fn files(&self) -> impl Iterator<Item = (&Path, &Volume)> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&Path, &Volume)> {
         let volumes = std::iter::once(&self.raw).chain(self.labels.values());
         volumes.map(|volume| (volume.path().unwrap_or(&self.path), volume))
     }
@@ -362,7 +371,6 @@ fn objects(label: &Volume, roi: Roi) -> Result<Array3<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::silent;
     use em_io::Voxels;
     use em_model::Target;
 

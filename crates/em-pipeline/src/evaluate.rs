@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use em_io::{Blocks, Mask, Roi, Volume, VoxelType};
-use ndarray::Array3;
+use em_io::{Blocks, Mask, Roi, Volume};
+use em_objects::read_probabilities;
 use serde::Serialize;
 
 use crate::error::{Result, UserError};
 use crate::scores::{self, ClassScores, Collector, Labelled, Ruler};
-use crate::{Observer, Stage, open, pairing, voxel_size, write};
+use crate::{Observer, Stage, grey_values, open, pairing, voxel_size, write};
 
 /// What is scored, and against what.
 #[derive(Clone, Debug)]
@@ -145,9 +145,11 @@ impl Volumes {
         ] {
             if let (Some(volume), Some(path)) = (volume, path) {
                 pairing::check(what, &label, volume, observer)?;
+                grey_values::refuse_missing(volume, observer)?;
                 check_shape(volume, path, &label, &request.label)?;
             }
         }
+        grey_values::refuse_missing(&label, observer)?;
         Ok(Self { prediction, label, probabilities, ignored })
     }
 
@@ -170,7 +172,8 @@ impl Volumes {
     fn add(&self, roi: Roi, collector: &mut Collector) -> Result<()> {
         let prediction = Mask::from_volume(&self.prediction, roi)?;
         let label = Mask::from_volume(&self.label, roi)?;
-        let probabilities = self.probabilities.as_ref().map(|p| read_probabilities(p, roi)).transpose()?;
+        let probabilities = self.probabilities.as_ref();
+        let probabilities = probabilities.map(|volume| read_probabilities(volume, roi)).transpose()?;
         let ignored = self.ignored.as_ref().map(|ignored| Mask::from_volume(ignored, roi)).transpose()?;
         collector.add(Labelled {
             prediction: prediction.view(),
@@ -178,25 +181,6 @@ impl Volumes {
             probabilities: probabilities.as_ref().map(|p| p.view()),
             ignored: ignored.as_ref().map(Mask::view),
         })
-    }
-}
-
-/// Reads probabilities; whole numbers are shares of the largest that their type holds.
-fn read_probabilities(volume: &Volume, roi: Roi) -> Result<Array3<f32>> {
-    let largest = match volume.voxel_type() {
-        VoxelType::U8 => f32::from(u8::MAX),
-        VoxelType::U16 => f32::from(u16::MAX),
-        _ => 1.0,
-    };
-    let shares = volume.read(roi)?.to_f32().mapv_into(|value| value / largest);
-    match shares.iter().find(|share| !(0.0..=1.0).contains(*share)) {
-        None => Ok(shares),
-        Some(value) => {
-            let path = volume.path().unwrap_or(Path::new("memory")).display();
-            let message =
-                format!("`{path}` holds {value}, expected probabilities from 0 to 1, or of 8 or 16 bit");
-            Err(UserError::new(message, "are these logits, or grey values?").into())
-        }
     }
 }
 

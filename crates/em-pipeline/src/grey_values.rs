@@ -6,7 +6,7 @@ use em_io::{Blocks, Roi, Volume, VoxelType, Voxels};
 
 use crate::check::finding::ranges;
 use crate::display::four_digits;
-use crate::error::Result;
+use crate::error::{Result, UserError};
 use crate::{Observer, Stage};
 
 /// The voxels of a block that is looked at.
@@ -38,12 +38,17 @@ impl Missing {
         observer.stage(Stage::sections(volume.shape()), |observer| {
             for block in volume.blocks(Blocks::of_voxels(Roi::whole(volume.shape()), BLOCK_VOXELS)) {
                 let (place, voxels) = block?;
-                missing.per_section.extend(Self::of(&voxels).per_section);
+                missing.extend(&Self::of(&voxels));
                 observer.advance(place.shape[0] as u64)?;
             }
             Ok(())
         })?;
         Ok(missing)
+    }
+
+    /// Adds those of the sections behind.
+    pub fn extend(&mut self, behind: &Self) {
+        self.per_section.extend(&behind.per_section);
     }
 
     /// Says how many there are, and in which sections; `None` without any.
@@ -53,6 +58,15 @@ impl Missing {
         let many = if sections.len() == 1 { "section" } else { "sections" };
         (voxels > 0).then(|| format!("{}, in {many} {}", no_numbers(voxels), ranges(&sections)))
     }
+}
+
+/// Refuses a mask or probabilities with voxels that are NaN or infinite, and says where they are.
+pub(crate) fn refuse_missing(volume: &Volume, observer: &mut Observer<'_>) -> Result<()> {
+    let Some(missing) = Missing::of_volume(volume, observer)?.described() else { return Ok(()) };
+    let path = volume.path().unwrap_or("memory".as_ref()).display();
+    let hint =
+        format!("`em-cli convert {path} mask.tif --threshold 0.5` makes a mask in which they are background");
+    Err(UserError::new(format!("`{path}`: {missing}"), hint).into())
 }
 
 /// Says that so many voxels have no value.

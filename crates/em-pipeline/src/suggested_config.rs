@@ -14,7 +14,7 @@ use toml::Value;
 use crate::config::DataConfig;
 use crate::dataset::{Sources, Stack};
 use crate::error::{Result, UserError};
-use crate::{Observer, display, memory};
+use crate::{Observer, display, memory, voxel_size};
 
 /// Foreground rarer than this is seldom met by tiles at random places.
 const RARE: f64 = 0.02;
@@ -63,16 +63,18 @@ impl Facts {
         }
         let data = DataConfig { folder: Some(folder.to_path_buf()), ..Default::default() };
         let (sources, model) = (Sources::find(&data)?, ModelConfig::default());
-        let mut voxel_size = None;
-        let mut volumes = Vec::new();
-        for source in &sources.train {
-            let stack = Stack::open(source, observer)?;
-            voxel_size = voxel_size.or(stack.raw.voxel_size());
-            volumes.push(stack.read(&sources.classes, &model)?);
-        }
-        for source in &sources.validation {
-            Stack::open(source, observer)?;
-        }
+        let all = sources.train.iter().chain(&sources.validation);
+        let stacks = all.map(|source| Stack::open(source, observer)).collect::<Result<Vec<_>>>()?;
+        let voxel_size = match voxel_size::common(stacks.iter().flat_map(Stack::files), "data.voxel_size_nm")
+        {
+            Ok(common) => common.map(|(_, size)| size),
+            Err(error) => {
+                observer.warn(&format!("{error}; data.voxel_size_nm decides"))?;
+                None
+            }
+        };
+        let train = stacks[..sources.train.len()].iter();
+        let volumes = train.map(|stack| stack.read(&sources.classes, &model)).collect::<Result<Vec<_>>>()?;
         let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
         let set = TrainingSet::new(model.learned(&sources.classes), volumes)?;
         // All sections, since there is no split before there is a configuration.
@@ -169,7 +171,8 @@ impl Suggestion {
                 section: "data",
                 key: "voxel_size_nm",
                 value: Value::Array([50.0, 5.0, 5.0].map(Value::Float).to_vec()),
-                reason: "The files tell none: in nm, z y x, the thickness of sections first.".into(),
+                reason: "The files tell none, or several: in nm, z y x, the thickness of sections first."
+                    .into(),
                 is_example: true,
             });
         }

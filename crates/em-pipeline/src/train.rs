@@ -80,7 +80,7 @@ pub fn train(
     report::write_samples(&run, &training)?;
     let learn = if start == Start::Resume { em_model::resume } else { em_model::train };
     learn(&training, &lock, &mut |progress| observer.hear(Event::Training(progress)))?;
-    report::write(&run, config, &dataset, device, observer)
+    report::write(&run, config, &dataset, device)
 }
 
 /// Refuses a folder that holds a run which is to stay, or none that could go on.

@@ -63,3 +63,24 @@ fn a_voxel_size_in_another_order_is_doubted() {
     let expected = "warning: data.voxel_size_nm: 4.6,4.6,50 nm makes pixels that are not square";
     assert!(output.status.success() && told.contains(expected), "{told}");
 }
+
+#[test]
+fn files_that_disagree_about_their_voxels_leave_the_size_to_the_user() {
+    let lab = crate::lab::Lab::with_stacks();
+    for (name, width) in [("train", 4.0), ("val", 8.0)] {
+        let voxels = lab.volume(&format!("{name}.tif")).into();
+        em_io::write_volume(lab.path(&format!("{name}.tif")), &voxels, Some([40.0, width, width])).unwrap();
+    }
+    let output = lab.em_cli("config init new.toml --data .").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("has voxels of 40 x 8 x 8 nm") && said.contains("data.voxel_size_nm decides"),
+        "{said}"
+    );
+    assert!(lab.read("new.toml").contains("\n# voxel_size_nm = ["));
+    let train =
+        "train new.toml --device cpu --set tiling.tile_size=32 --set model.filters=4,8 --set train.epochs=1";
+    let message = lab.mistake(train);
+    assert!(message.contains("give the size that is right with data.voxel_size_nm"), "{message}");
+    lab.ok(&format!("{train} --set tiling.tiles_per_epoch=4 --set data.voxel_size_nm=40,4,4"));
+}

@@ -270,3 +270,34 @@ fn masks_are_made_of_probabilities_and_of_numbers() {
     let message = lab.mistake("measure m=p.tif -o out");
     assert!(message.contains("`em-cli convert p.tif mask.tif --threshold 0.5` makes a mask"), "{message}");
 }
+
+#[test]
+fn voxels_without_a_value_are_said_of_masks_and_probabilities_too() {
+    let lab = Lab::new();
+    let mut shares = lab::disc([3, 64, 64]).mapv(|inside| f32::from(u8::from(inside)));
+    lab.write_mask("mask.tif", lab::disc([3, 64, 64]));
+    shares.slice_mut(s![1.., 0, ..2]).fill(f32::NAN);
+    write(&lab, "gaps.tif", shares, None);
+    let expected = "error: `gaps.tif`: 4 voxels are no numbers (NaN or infinite), in sections 1-2\n";
+    for command in [
+        "measure m=gaps.tif -o out",
+        "measure m=mask.tif --probabilities m=gaps.tif -o out",
+        "evaluate --prediction gaps.tif --label mask.tif",
+        "evaluate --prediction mask.tif --label gaps.tif",
+        "evaluate --prediction mask.tif --label mask.tif --probabilities gaps.tif",
+    ] {
+        let message = lab.mistake(command);
+        assert!(message.starts_with(expected) && message.contains("--threshold 0.5"), "{command}\n{message}");
+    }
+    let output = lab.em_cli("convert gaps.tif new.tif --threshold 0.5").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let expected = "note: `new.tif`: 4 voxels are no numbers (NaN or infinite), in sections 1-2 of what was read; 0 stands there now\n";
+    assert_eq!(said, expected);
+    assert_eq!(lab.mask("new.tif"), lab.mask("mask.tif"));
+    write(&lab, "logits.tif", Array3::from_elem((3, 64, 64), 2.5_f32), None);
+    let message = lab.mistake("measure m=mask.tif --probabilities m=logits.tif -o out");
+    assert!(
+        message.contains("`logits.tif` holds 2.5 (page 0), expected probabilities from 0 to 1"),
+        "{message}"
+    );
+}

@@ -3,7 +3,7 @@
 
 pub mod tiff;
 
-use em_io::{Volume, Voxels};
+use em_io::{Roi, Volume, Voxels};
 use ndarray::Array3;
 use std::path::{Path, PathBuf};
 
@@ -61,4 +61,32 @@ where
     Voxels: From<Array3<T>>,
 {
     Array3::from_shape_fn(shape, |(z, y, x)| value(z, y, x)).into()
+}
+
+/// Reads a fixture whole and in pieces, and compares both with a formula.
+#[track_caller]
+pub fn check(name: &str, expected: &Voxels) {
+    let volume = open(name);
+    assert_eq!(volume.shape(), expected.shape(), "{name}");
+    assert_eq!(volume.voxel_type(), expected.voxel_type(), "{name}");
+    assert_eq!(&volume.read_all().expect("a fixture is sound"), expected, "{name}");
+    check_block(name, expected);
+}
+
+/// Reads the middle of the last sections: across strips and tiles, and off their borders.
+#[track_caller]
+fn check_block(name: &str, expected: &Voxels) {
+    let [depth, height, width] = expected.shape();
+    let roi = Roi { start: [depth - 1, 3, 2], shape: [1, height - 5, width - 3] };
+    let block = open(name).read(roi).expect("a fixture is sound");
+    assert_eq!(block, expected.cut(roi), "{name}");
+}
+
+/// Checks a file with the voxel size that most fixtures have.
+#[track_caller]
+pub fn check_with_size(name: &str, format: &str, expected: &Voxels) {
+    check(name, expected);
+    let volume = open(name);
+    assert_eq!(volume.format(), format, "{name}");
+    assert_eq!(volume.voxel_size_nm(), Some([50.0, 4.6, 4.6]), "{name}");
 }

@@ -69,8 +69,8 @@ fn factor(sample: &[Voxels], found: &GreyValues, trained: &TrainedOn) -> f64 {
     if found.numbers == 0 || !trained.grey.is_unlike(found) {
         return 1.0;
     }
-    let scales = [scale(from), scale(to)];
-    let ratio = scales[1] / scales[0];
+    // What stands for white: the largest value of an integer type, and 1 for floats.
+    let ratio = to.range().1 / from.range().1;
     // A byte fills 16 bits as 257 times its value, or as 256 times where it was only moved.
     let [from_bits, to_bits] = [from, to].map(|voxel_type| 8.0 * voxel_type.bytes() as f64);
     let moved = (to_bits - from_bits).exp2();
@@ -83,11 +83,6 @@ fn factor(sample: &[Voxels], found: &GreyValues, trained: &TrainedOn) -> f64 {
         factor.is_finite() && is_share && !trained.grey.is_unlike(&scaled) && is_exact(sample, *factor, to)
     };
     candidates.into_iter().find(fits).unwrap_or(1.0)
-}
-
-/// The value that stands for white: the largest of an integer type, and 1 for floats.
-fn scale(voxel_type: VoxelType) -> f64 {
-    if voxel_type == VoxelType::F32 { 1.0 } else { voxel_type.range().1 }
 }
 
 /// Tells whether each value, multiplied with the factor, is one of the type.

@@ -11,6 +11,7 @@ pub use self::part::Part;
 use self::values::Change;
 pub use self::values::ValueRule;
 use crate::error::{Context, Error, Result, UserError};
+use crate::grey_values::Missing;
 use crate::target::{self, Target};
 use crate::{Observer, Stage, open_with, voxel_size};
 
@@ -104,39 +105,45 @@ pub fn convert(request: &ConvertRequest, observer: &mut Observer<'_>) -> Result<
     let voxel_bytes = volume.voxel_type().bytes().max(spec.voxel_type.bytes());
     // Whole chunks where they fit, so that none is decoded twice.
     let blocks = Blocks::of_voxels(part, BLOCK_BYTES / voxel_bytes).in_chunks_of(request.options.chunk[0]);
-    copy(&volume, blocks, &change, &mut writer, observer)?;
+    let missing = copy(&volume, blocks, &change, &mut writer, observer)?;
     writer.finish()?;
     target.finish()?;
 
     let volume = em_io::open(&request.output)?;
-    let losses = losses(spec, &volume);
+    let mut losses = losses(spec, &volume);
+    if let Some(missing) = missing.described().filter(|_| spec.voxel_type != VoxelType::F32) {
+        losses.push(format!("{missing} of what was read; 0 stands there now"));
+    }
     let bytes = target::bytes(&request.output)
         .with_context(|| format!("cannot look at `{}`", request.output.display()))?;
     Ok(Converted { volume, bytes, losses })
 }
 
 /// Copies blocks of a volume into a writer: the next one is read while the present one is changed,
-/// and the one before written.
+/// and the one before written. Returns which voxels were no numbers.
 fn copy(
     volume: &Volume,
     blocks: Blocks,
     change: &Change,
     writer: &mut VolumeWriter,
     observer: &mut Observer<'_>,
-) -> Result<()> {
+) -> Result<Missing> {
     let voxel_bytes = volume.voxel_type().bytes();
+    let mut missing = Missing::default();
     observer.stage(Stage::bytes((blocks.part().voxels() * voxel_bytes) as u64), |observer| {
         read_compute_write(
             blocks.iter(),
             |block| Ok(volume.read(block)?),
             |block, voxels| {
+                missing.extend(&Missing::of(&voxels));
                 let changed = change.apply(voxels).ok_or_else(|| change.misfit(volume, blocks))?;
                 observer.advance((block.voxels() * voxel_bytes) as u64)?;
                 Ok(changed)
             },
             |_, changed| Ok(writer.write(&changed)?),
         )
-    })
+    })?;
+    Ok(missing)
 }
 
 /// Names the path that the user gave, and offers a type that the format holds.

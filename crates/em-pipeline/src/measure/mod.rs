@@ -25,7 +25,7 @@ use crate::error::{Result, UserError};
 use crate::inputs::Input;
 use crate::staged::Staged;
 use crate::target::Target;
-use crate::{Observer, Stage, display, open, voxel_size, write};
+use crate::{Observer, Stage, display, grey_values, open, voxel_size, write};
 
 mod class;
 mod page;
@@ -282,6 +282,7 @@ fn open_alike<'a>(
                 format!("`{}` is {here} voxels, and `{other}` is {there} [z, y, x]", path.display());
             return Err(UserError::new(message, "measure volumes of one size together").into());
         }
+        grey_values::refuse_missing(&volume, observer)?;
         volumes.push((&class.name, volume));
     }
     Ok(volumes)

@@ -100,17 +100,11 @@ pub fn write_samples(run: &RunFolder, training: &Training<'_>) -> Result<()> {
 /// # Errors
 ///
 /// Fails if a file of the run is missing or damaged, or cannot be written.
-pub fn write(
-    run: &RunFolder,
-    config: &RunConfig,
-    dataset: &Dataset,
-    device: Device,
-    observer: &mut Observer<'_>,
-) -> Result<Report> {
+pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Device) -> Result<Report> {
     let predictor = Predictor::with_config(run, device, config.predict.clone())?;
     let staged = Staged::new(run.path())?;
     let validation = ScoredSide::score(&predictor, &dataset.set, &dataset.split.validation)?;
-    let test = match Dataset::read_test(config, observer)? {
+    let test = match Dataset::read_test(config)? {
         Some(set) => {
             let shapes = set.volumes().iter().map(LabelledVolume::shape).enumerate();
             let whole = shapes.map(|(volume, shape)| Region { volume, roi: Roi::whole(shape) });
@@ -174,7 +168,7 @@ pub fn write_again(
     ModelCard::read(run)?;
     let config = RunConfig::of_run(run, settings)?;
     let dataset = Dataset::read(&config, observer)?;
-    write(run, &config, &dataset, device, observer)
+    write(run, &config, &dataset, device)
 }
 
 /// One side of a run, scored: which sections there are, what was predicted, and how good each is.

@@ -173,11 +173,12 @@ impl ArrayMeta {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::VoxelType;
 
-    fn meta(shape: &[usize], chunk: &[u64]) -> ArrayMeta {
+    /// An array of bytes of Zarr 3, as it comes.
+    pub(in crate::formats::zarr) fn meta(shape: &[usize], chunk: &[u64]) -> ArrayMeta {
         ArrayMeta {
             file: "zarr.json".into(),
             shape: shape.to_vec(),

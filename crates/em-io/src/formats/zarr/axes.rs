@@ -164,28 +164,17 @@ fn voxel_size_nm(axes: &[Axis], space: [Option<usize>; 3], notes: &mut Vec<Strin
 
 #[cfg(test)]
 mod tests {
-    use super::super::array::Keys;
+    use super::super::array::tests::meta;
     use super::*;
-    use crate::formats::stored::Stored;
-    use crate::{Error, Roi, VoxelType};
-
-    fn meta(shape: &[usize]) -> ArrayMeta {
-        ArrayMeta {
-            file: "a.zarr/0/.zarray".into(),
-            shape: shape.to_vec(),
-            chunk: vec![1; shape.len()],
-            shard: None,
-            stored: Stored::As(VoxelType::U8),
-            big_endian: false,
-            order: None,
-            packing: Vec::new(),
-            fill: vec![0],
-            keys: Keys { prefix: false, separator: '/' },
-        }
-    }
+    use crate::{Error, Roi};
 
     fn find(names: &[&str], shape: &[usize], options: OpenOptions) -> Result<Place> {
-        place(Path::new("a.zarr"), &meta(shape), &Axis::of_names(names.iter().copied()), options)
+        place(
+            Path::new("a.zarr"),
+            &meta(shape, &vec![1; shape.len()]),
+            &Axis::of_names(names.iter().copied()),
+            options,
+        )
     }
 
     fn shape(names: &[&str], shape: &[usize]) -> Option<[usize; 3]> {
@@ -214,7 +203,8 @@ mod tests {
     #[test]
     fn axes_of_space_with_names_of_their_own_are_taken_in_order() {
         let axes = ["depth", "rows", "columns"].map(|name| Axis::new(name, Some("space"), Some(4.0)));
-        let place = place(Path::new("a.zarr"), &meta(&[7, 8, 9]), &axes, OpenOptions::default()).unwrap();
+        let place =
+            place(Path::new("a.zarr"), &meta(&[7, 8, 9], &[1; 3]), &axes, OpenOptions::default()).unwrap();
         assert_eq!((place.axes.shape(), place.voxel_size_nm), ([7, 8, 9], Some([4.0; 3])));
     }
 
@@ -251,7 +241,8 @@ mod tests {
     #[test]
     fn the_size_follows_the_axes_and_a_negative_one_is_a_length() {
         let axes = [("x", 4.0), ("y", -5.0), ("z", 40.0)].map(|(name, nm)| Axis::new(name, None, Some(nm)));
-        let place = place(Path::new("a.zarr"), &meta(&[9, 8, 7]), &axes, OpenOptions::default()).unwrap();
+        let place =
+            place(Path::new("a.zarr"), &meta(&[9, 8, 7], &[1; 3]), &axes, OpenOptions::default()).unwrap();
         assert_eq!(place.voxel_size_nm, Some([40.0, 5.0, 4.0]));
         assert_eq!(place.notes, ["a negative scale is taken for a length"]);
     }
