@@ -295,7 +295,7 @@ fn voxels_without_a_value_are_said_of_masks_and_probabilities_too() {
     assert_eq!(said, expected);
     assert_eq!(lab.mask("new.tif"), lab.mask("mask.tif"));
     write(&lab, "logits.tif", Array3::from_elem((3, 64, 64), 2.5_f32), None);
-    let message = lab.mistake("measure m=mask.tif --probabilities m=logits.tif -o out");
+    let message = lab.mistake("measure m=mask.tif --probabilities m=logits.tif --voxel-size 5,5,5 -o out");
     assert!(
         message.contains("`logits.tif` holds 2.5 (page 0), expected probabilities from 0 to 1"),
         "{message}"
