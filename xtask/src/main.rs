@@ -10,6 +10,7 @@ mod fetch;
 mod fixtures;
 mod interop;
 mod libtorch;
+mod pretrain;
 mod progress;
 mod test;
 mod workspace;
@@ -38,6 +39,8 @@ enum Task {
     FetchData(fetch::Args),
     /// Measure em-cli against Python programs, in turn
     Bench(bench::Args),
+    /// Train the built-in networks anew, from generated volumes alone, and put them into `models/`
+    Pretrain(pretrain::Args),
     /// Regenerate the committed fixtures, or check them against their list
     Fixtures(fixtures::Args),
     /// Compare em-io with the libraries that labs use, in both directions
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Libtorch(args) => libtorch::run(&args),
         Task::FetchData(args) => fetch::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Pretrain(args) => pretrain::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
         Task::Interop => interop::run(),
     };

@@ -44,6 +44,8 @@ pub enum Command {
     Tune(commands::tune::TuneArgs),
     /// Find the objects of masks and measure them: sizes, places, shapes, distances.
     Measure(commands::measure::MeasureArgs),
+    /// List the networks that are built in, which need no labels.
+    Models,
     /// Write curves, pictures and the report of a run again.
     Report(commands::report::ReportArgs),
     /// Make a phantom: an EM-like stack with labels, for trying things out.

@@ -141,6 +141,7 @@ impl Console {
     fn train(&mut self, progress: &em_model::Progress<'_>) {
         use em_model::Progress;
         match progress {
+            Progress::Started { from } => say!("{}", start_line(from)),
             Progress::Resumed { epochs } => say!("resumed after epoch {epochs}"),
             Progress::Step { epoch, tiles, of, loss } => {
                 let epochs = self.epochs;
@@ -169,6 +170,25 @@ impl Console {
             _ => {}
         }
     }
+}
+
+/// What a training took from another network.
+fn start_line(from: &em_model::TakenWeights) -> String {
+    let mut line = format!("starts with {} tensors of the other network", from.taken);
+    if !from.classes.is_empty() {
+        line += &format!(", its output of {} among them", from.classes.join(" and "));
+    }
+    if !from.fresh.is_empty() {
+        line += &format!("; {} start at random: {}", from.fresh.len(), listed(&from.fresh));
+    }
+    line
+}
+
+/// The first few of some names.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let more = if names.len() > SHOWN { ", ..." } else { "" };
+    names[..names.len().min(SHOWN)].join(", ") + more
 }
 
 /// At most 60 columns; history.csv has the rest.

@@ -40,6 +40,15 @@ pub enum Error {
         class: String,
     },
 
+    /// A phantom was asked for labels that it does not have.
+    #[error("`{class}` is no class of a phantom, expected one of {classes:?}")]
+    NoSuchClass {
+        /// The name that was asked for.
+        class: String,
+        /// The classes that a phantom has.
+        classes: Vec<&'static str>,
+    },
+
     /// Probabilities have more or fewer channels than there are names for.
     #[error("probabilities of {found} channels for the classes {expected:?}")]
     Channels {

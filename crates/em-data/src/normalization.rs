@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::histogram::Histogram;
+use crate::robust::robust_mean_and_std;
 use crate::settings::{self, Checks};
 use crate::{Error, Result, SettingError};
 
@@ -15,7 +16,7 @@ use crate::{Error, Result, SettingError};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NormalizationConfig {
-    /// How grey values become network inputs: `zscore` subtracts the mean and divides by the standard deviation, `min-max` maps the range to 0..1, `percentile` maps two percentiles to 0..1 and clips, `scale` divides by the largest value of the type, `l2-axis1` divides each column of each tile by its L2 norm.
+    /// How grey values become network inputs: `zscore` subtracts the mean and divides by the standard deviation, `robust` does the same with the medians of mean and deviation over tiles of 64 voxels, so that resin, nuclei and borders count little, `min-max` maps the range to 0..1, `percentile` maps two percentiles to 0..1 and clips, `scale` divides by the largest value of the type, `l2-axis1` divides each column of each tile by its L2 norm.
     pub kind: NormalizationKind,
     /// Lower percentile of `percentile`.
     pub lower_percentile: f64,
@@ -63,6 +64,8 @@ impl Default for NormalizationConfig {
 pub enum NormalizationKind {
     /// Mean 0, standard deviation 1.
     Zscore,
+    /// Mean 0 and standard deviation 1 of the tile in the middle.
+    Robust,
     /// Smallest value 0, largest value 1.
     MinMax,
     /// Two percentiles to 0 and 1, clipped.
@@ -83,6 +86,13 @@ pub enum Normalization {
         /// Mean of the training voxels.
         mean: f64,
         /// Population standard deviation of the training voxels.
+        std: f64,
+    },
+    /// `(v - mean) / std`, of tiles in place of all voxels: see [`robust_mean_and_std`].
+    Robust {
+        /// Median of the tiles' means.
+        mean: f64,
+        /// Median of the tiles' population standard deviations.
         std: f64,
     },
     /// `(v - min) / (max - min)`.
@@ -144,6 +154,11 @@ impl Normalization {
                 let (mean, std) = Histogram::of(blocks).mean_and_std();
                 Self::Zscore { mean, std }
             }
+            NormalizationKind::Robust => {
+                // Where all tiles are flat, as where all voxels are alike.
+                let (mean, std) = robust_mean_and_std(blocks).unwrap_or((0.0, 0.0));
+                Self::Robust { mean, std }
+            }
             NormalizationKind::MinMax => {
                 let histogram = Histogram::of(blocks);
                 Self::MinMax { min: histogram.quantile(0.0), max: histogram.quantile(1.0) }
@@ -173,7 +188,7 @@ impl Normalization {
         let span =
             |low: f64, high: f64, clip| Linear { gain: 1.0 / (high - low), shift: -low / (high - low), clip };
         match *self {
-            Self::Zscore { mean, std } => Some(span(mean, mean + std, None)),
+            Self::Zscore { mean, std } | Self::Robust { mean, std } => Some(span(mean, mean + std, None)),
             Self::MinMax { min, max } => Some(span(min, max, None)),
             Self::Percentile { low, high } => Some(span(low, high, Some((0.0, 1.0)))),
             Self::Scale { divisor } => Some(span(0.0, divisor, None)),
@@ -186,6 +201,7 @@ impl Normalization {
     pub fn for_parts(self, factor: f64) -> Self {
         match self {
             Self::Zscore { mean, std } => Self::Zscore { mean: mean / factor, std: std / factor },
+            Self::Robust { mean, std } => Self::Robust { mean: mean / factor, std: std / factor },
             Self::MinMax { min, max } => Self::MinMax { min: min / factor, max: max / factor },
             Self::Percentile { low, high } => Self::Percentile { low: low / factor, high: high / factor },
             Self::Scale { divisor } => Self::Scale { divisor: divisor / factor },
@@ -197,7 +213,7 @@ impl Normalization {
     /// Returns a grey value from the middle of those that it was fitted to.
     pub fn middle(&self) -> f64 {
         match *self {
-            Self::Zscore { mean, .. } => mean,
+            Self::Zscore { mean, .. } | Self::Robust { mean, .. } => mean,
             Self::MinMax { min: low, max: high } | Self::Percentile { low, high } => (low + high) / 2.0,
             Self::Scale { divisor } => divisor / 2.0,
             Self::L2Axis1 { .. } => 0.0,
@@ -237,6 +253,7 @@ fn column_norms(band: ArrayView2<'_, f32>) -> Array1<f64> {
 fn unfit(kind: NormalizationKind, reason: String) -> Error {
     let kind = match kind {
         NormalizationKind::Zscore => "zscore",
+        NormalizationKind::Robust => "robust",
         NormalizationKind::MinMax => "min-max",
         NormalizationKind::Percentile => "percentile",
         NormalizationKind::Scale => "scale",

@@ -9,60 +9,98 @@
 //! | file | owns |
 //! |---|---|
 //! | `phantom.rs` | the public types; a volume assembled from sections |
-//! | `phantom/tissue.rs` | geometry: cells, membranes, mitochondria, synapses |
+//! | `phantom/config.rs` | what a phantom shows, in numbers |
+//! | `phantom/vary.rs` | such numbers drawn from a space of microscopes and tissues |
+//! | `phantom/scenes.rs` | many of them, to train on |
+//! | `phantom/tissue/` | geometry: cells, membranes, nuclei, mitochondria, synapses |
 //! | `phantom/paint.rs` | the grey value of a place in the tissue |
 //! | `phantom/particles.rs` | vesicles, lysosomes and endosomes, drawn over the tissue |
-//! | `phantom/microscope.rs` | drift, illumination, contrast, shot noise |
+//! | `phantom/microscope.rs` | drift, light, contrast, noise, damage |
+//! | `phantom/clahe.rs` | local equalisation |
 //! | `phantom/noise.rs` | hashes, smooth noise and small vector functions |
 //!
-//! Not modelled: section thickness (a section is an infinitely thin cut), charging, folds and knife marks.
+//! Not modelled: knife marks, tears, sections that are missing or in another order.
 
+mod clahe;
+mod config;
 mod microscope;
 mod noise;
 mod paint;
 mod particles;
+mod scenes;
 mod tissue;
+mod vary;
 
-use ndarray::Array3;
+use std::collections::{HashMap, HashSet};
+
+use ndarray::{Array3, ArrayView3};
 use rayon::prelude::*;
 
+pub use config::{
+    BodyShares, CristaShares, MicroscopeConfig, MitochondriaConfig, PhantomConfig, SynapseConfig,
+    TissueConfig, ToneConfig,
+};
 use microscope::{Exposure, Microscope};
 use paint::Paint;
-use tissue::Tissue;
+pub use scenes::ScenesConfig;
+use tissue::{CellKind, Tissue};
 
-/// Describes a volume to generate; axes are `[z, y, x]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PhantomConfig {
-    /// Size in voxels. Default `[40, 512, 512]`; a size of 0 gives empty arrays.
-    pub shape: [usize; 3],
-    /// Edge lengths of a voxel in nanometres, finite and above 0. Default `[5.0; 3]`, as the EPFL stack.
-    ///
-    /// The structures keep their sizes in nanometres, so coarser voxels show more and smaller ones.
-    pub voxel_size_nm: [f64; 3],
-    /// Where the tissue is and how it was imaged. Default 0.
-    pub seed: u64,
-    /// Standard deviation of the shot noise at mid grey, in grey values.
-    /// Default 9, as measured in the EPFL stack.
-    pub noise_sd: f64,
-    /// Largest displacement of a section in y and in x, in voxels. Default 2.
-    pub drift_voxels: f64,
-}
-
-impl Default for PhantomConfig {
-    fn default() -> Self {
-        Self { shape: [40, 512, 512], voxel_size_nm: [5.0; 3], seed: 0, noise_sd: 9.0, drift_voxels: 2.0 }
-    }
-}
+/// Membranes are labelled to this distance from their middle.
+const MEMBRANE_LABEL_NM: f32 = 12.0;
+/// Width of the cleft between the membranes of a synapse (Harris and Weinberg 2012: 15-25 nm).
+const CLEFT_NM: f32 = 18.0;
 
 /// A generated volume and its labels, all of one shape, `[z, y, x]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phantom {
     /// Grey values: membranes dark, cytoplasm light.
     pub raw: Array3<u8>,
-    /// Mitochondria with their outer membrane: 8-14 % of the tissue, 4-15 % of a thin block.
+    /// Mitochondria with their outer membrane: 8-14 % of the default tissue, 4-15 % of a thin block.
     pub mitochondria: Array3<bool>,
-    /// Synapses: both membranes, the cleft and the density: 0.4-1.3 % of the tissue.
+    /// Synapses: both membranes, the cleft and the density: 0.4-1.3 % of the default tissue.
     pub synapses: Array3<bool>,
+    /// The clefts of the synapses.
+    pub clefts: Array3<bool>,
+    /// Synaptic and other small vesicles.
+    pub vesicles: Array3<bool>,
+    /// Membranes between cells.
+    pub membranes: Array3<bool>,
+    /// Nuclei with their envelope.
+    pub nuclei: Array3<bool>,
+    /// The cells, numbered from 1 in the order in which they are met; 0 in vessels and resin.
+    pub cells: Array3<u32>,
+    /// The synapses whose cleft is in the volume.
+    pub partners: Vec<Partners>,
+}
+
+impl Phantom {
+    /// The names of the masks.
+    pub const CLASSES: [&str; 6] = ["mitochondria", "synapses", "clefts", "vesicles", "membranes", "nuclei"];
+
+    /// Returns the mask of one of [`CLASSES`](Self::CLASSES).
+    pub fn mask(&self, class: &str) -> Option<ArrayView3<'_, bool>> {
+        let mask = match class {
+            "mitochondria" => &self.mitochondria,
+            "synapses" => &self.synapses,
+            "clefts" => &self.clefts,
+            "vesicles" => &self.vesicles,
+            "membranes" => &self.membranes,
+            "nuclei" => &self.nuclei,
+            _ => return None,
+        };
+        Some(mask.view())
+    }
+}
+
+/// The two cells of a synapse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partners {
+    /// The first voxel of the cleft, `[z, y, x]`.
+    pub at: [usize; 3],
+    /// Number of the sending cell; 0 if none of it is in the volume.
+    pub sender: u32,
+    /// Number of the receiving cell; 0 if none of it is in the volume.
+    pub receiver: u32,
 }
 
 /// Generates the volume that `config` describes; the same bytes for the same configuration.
@@ -82,35 +120,95 @@ pub struct Phantom {
 ///
 /// If a voxel edge is not finite and above 0, or the volume does not fit into memory.
 pub fn phantom(config: &PhantomConfig) -> Phantom {
+    phantom_from(config, [0.0; 3])
+}
+
+/// Generates a volume whose first voxel is at `origin_nm` in the tissue.
+fn phantom_from(config: &PhantomConfig, origin_nm: [f32; 3]) -> Phantom {
     assert!(
         config.voxel_size_nm.iter().all(|edge| edge.is_finite() && *edge > 0.0),
         "voxel size must be finite and above 0, found {:?}",
         config.voxel_size_nm
     );
-    let mut raw = Array3::zeros(config.shape);
-    let mut mitochondria = Array3::from_elem(config.shape, false);
-    let mut synapses = Array3::from_elem(config.shape, false);
-    let [_, height, width] = config.shape;
-    let area = height * width;
-    if let (Some(raw), Some(mitochondria), Some(synapses), 1..) =
-        (raw.as_slice_mut(), mitochondria.as_slice_mut(), synapses.as_slice_mut(), area)
-    {
-        raw.par_chunks_mut(area)
-            .zip(mitochondria.par_chunks_mut(area))
-            .zip(synapses.par_chunks_mut(area))
-            .enumerate()
-            .for_each(|(z, ((raw, mitochondria), synapses))| {
-                draw_section(config, z, Section { raw, mitochondria, synapses });
-            });
+    // A section without voxels cannot be drawn.
+    let depth = if config.shape.contains(&0) { 0 } else { config.shape[0] };
+    let mut sections: Vec<Section> =
+        (0..depth).into_par_iter().map(|z| draw_section(config, origin_nm, z)).collect();
+    let cells = Numbers::of(sections.iter().flat_map(|section| section.cells.iter().copied()));
+    let partners = partners(&sections, &cells, config.shape);
+    let mut stack =
+        |take: fn(&mut Section) -> Vec<bool>| stacked(config.shape, sections.iter_mut().map(take));
+    Phantom {
+        mitochondria: stack(|section| std::mem::take(&mut section.mitochondria)),
+        synapses: stack(|section| std::mem::take(&mut section.synapses)),
+        clefts: stack(|section| std::mem::take(&mut section.clefts)),
+        vesicles: stack(|section| std::mem::take(&mut section.vesicles)),
+        membranes: stack(|section| std::mem::take(&mut section.membranes)),
+        nuclei: stack(|section| std::mem::take(&mut section.nuclei)),
+        cells: stacked(config.shape, sections.iter().map(|section| cells.all(&section.cells))),
+        raw: stacked(config.shape, sections.into_iter().map(|section| section.raw)),
+        partners,
     }
-    Phantom { raw, mitochondria, synapses }
 }
 
-/// One section of the three arrays, row by row.
-struct Section<'a> {
-    raw: &'a mut [u8],
-    mitochondria: &'a mut [bool],
-    synapses: &'a mut [bool],
+/// One section of the arrays, row by row; a cell is its hash, and 0 is none.
+struct Section {
+    raw: Vec<u8>,
+    mitochondria: Vec<bool>,
+    synapses: Vec<bool>,
+    clefts: Vec<bool>,
+    vesicles: Vec<bool>,
+    membranes: Vec<bool>,
+    nuclei: Vec<bool>,
+    cells: Vec<u64>,
+    /// The first voxel of each cleft, and the cells on both sides.
+    partners: Vec<(usize, [u64; 2])>,
+}
+
+fn stacked<T: Clone>(shape: [usize; 3], sections: impl Iterator<Item = Vec<T>>) -> Array3<T> {
+    let voxels: Vec<T> = sections.flatten().collect();
+    Array3::from_shape_vec(shape, voxels).expect("every section has height times width voxels")
+}
+
+/// Numbers in place of hashes, from 1 in the order in which they are met.
+struct Numbers(HashMap<u64, u32>);
+
+impl Numbers {
+    fn of(hashes: impl Iterator<Item = u64>) -> Self {
+        let mut numbers = HashMap::from([(0, 0)]);
+        let mut last = None;
+        for hash in hashes {
+            // Neighbours are mostly in one cell.
+            if last != Some(hash) {
+                let next = numbers.len() as u32;
+                numbers.entry(hash).or_insert(next);
+                last = Some(hash);
+            }
+        }
+        Self(numbers)
+    }
+
+    /// 0 for a hash that was never met.
+    fn of_cell(&self, hash: u64) -> u32 {
+        self.0.get(&hash).copied().unwrap_or(0)
+    }
+
+    fn all(&self, hashes: &[u64]) -> Vec<u32> {
+        hashes.iter().map(|&hash| self.of_cell(hash)).collect()
+    }
+}
+
+fn partners(sections: &[Section], cells: &Numbers, [_, _, width]: [usize; 3]) -> Vec<Partners> {
+    let mut met = HashSet::new();
+    let all =
+        sections.iter().enumerate().flat_map(|(z, section)| section.partners.iter().map(move |one| (z, one)));
+    all.filter(|(_, (_, pair))| met.insert(*pair))
+        .map(|(z, (index, [sender, receiver]))| Partners {
+            at: [z, index / width, index % width],
+            sender: cells.of_cell(*sender),
+            receiver: cells.of_cell(*receiver),
+        })
+        .collect()
 }
 
 /// Where the pixels of one section lie in the tissue.
@@ -129,31 +227,74 @@ impl Plane {
         let [z0, y0, x0] = self.origin_nm;
         [z0, y0 + y as f32 * self.step_nm[0], x0 + x as f32 * self.step_nm[1]]
     }
+
+    /// The same pixels deeper in the section.
+    fn deeper(&self, by_nm: f32) -> Self {
+        let [z, y, x] = self.origin_nm;
+        Self { origin_nm: [z + by_nm, y, x], ..*self }
+    }
 }
 
-fn draw_section(config: &PhantomConfig, z: usize, section: Section<'_>) {
+fn draw_section(config: &PhantomConfig, origin_nm: [f32; 3], z: usize) -> Section {
     let exposure = Exposure::of_section(config, z);
     let [dz, dy, dx] = config.voxel_size_nm;
     let plane = Plane {
         size: [config.shape[1], config.shape[2]],
         origin_nm: [
-            (z as f64 * dz) as f32,
-            (exposure.shift_voxels[0] * dy) as f32,
-            (exposure.shift_voxels[1] * dx) as f32,
+            origin_nm[0] + (z as f64 * dz) as f32,
+            origin_nm[1] + (exposure.shift_voxels[0] * dy) as f32,
+            origin_nm[2] + (exposure.shift_voxels[1] * dx) as f32,
         ],
         step_nm: [dy as f32, dx as f32],
     };
-    let mut tissue = Tissue::new(config.seed);
-    let mut paint = Paint::new(config.seed);
-    let mut grey = vec![0.0; section.raw.len()];
-    let width = config.shape[2];
+    let (mut grey, mut section) = draw_plane(config, &plane);
+    let thickness = config.microscope.section_nm;
+    if thickness > 0.0 {
+        // What is above and below is seen through.
+        for by in [-thickness / 3.0, thickness / 3.0] {
+            let (other, _) = draw_plane(config, &plane.deeper(by));
+            grey.iter_mut().zip(other).for_each(|(sum, other)| *sum += other);
+        }
+        grey.iter_mut().for_each(|sum| *sum /= 3.0);
+    }
+    Microscope::new(config, z, exposure).expose(&plane, &grey, &mut section.raw);
+    section
+}
+
+/// The grey values of an infinitely thin cut, and all labels.
+fn draw_plane(config: &PhantomConfig, plane: &Plane) -> (Vec<f32>, Section) {
+    let [height, width] = plane.size;
+    let area = height * width;
+    let mut section = Section {
+        raw: vec![0; area],
+        mitochondria: vec![false; area],
+        synapses: vec![false; area],
+        clefts: vec![false; area],
+        vesicles: vec![false; area],
+        membranes: vec![false; area],
+        nuclei: vec![false; area],
+        cells: vec![0; area],
+        partners: Vec::new(),
+    };
+    let mut tissue = Tissue::new(config.seed, &config.tissue);
+    let mut paint = Paint::new(config.seed, &config.tones);
+    let mut grey = vec![0.0; area];
     for (index, value) in grey.iter_mut().enumerate() {
         let position = plane.position_nm(index / width, index % width);
         let site = tissue.locate(position);
         *value = paint.grey(position, &site);
         section.mitochondria[index] = site.in_mitochondrion();
         section.synapses[index] = site.in_synapse();
+        section.clefts[index] = site.in_cleft(CLEFT_NM);
+        section.membranes[index] = site.membrane_nm < MEMBRANE_LABEL_NM;
+        section.nuclei[index] = site.in_nucleus();
+        section.cells[index] = if site.cell.kind == CellKind::Void { 0 } else { site.cell.key };
+        if let Some(synapse) = site.synapse.as_ref().filter(|_| section.clefts[index])
+            && section.partners.iter().all(|(_, pair)| *pair != synapse.partners)
+        {
+            section.partners.push((index, synapse.partners));
+        }
     }
-    particles::draw(config.seed, &plane, &mut tissue, &mut grey);
-    Microscope::new(config, z, exposure).expose(&plane, &grey, section.raw);
+    particles::draw(config, plane, &mut tissue, &mut grey, &mut section.vesicles);
+    (grey, section)
 }

@@ -20,7 +20,7 @@ pub mod train;
 
 pub use device::Device;
 pub use error::{Error, Result};
-pub use infer::{InputComparison, MaskRule, Precision, PredictConfig, Prediction, Predictor};
+pub use infer::{InputComparison, MaskRule, PixelMatch, Precision, PredictConfig, Prediction, Predictor};
 pub use network::{
     Activation, Architecture, ModelConfig, Norm, Padding, Preset, Target, boundary_of, training_bytes,
     validation_bytes,
@@ -31,7 +31,7 @@ pub use run::{
 };
 pub use train::{
     LossConfig, LossKind, OptimizerConfig, OptimizerKind, Progress, SampleTile, ScheduleConfig, ScheduleKind,
-    TrainConfig, Training, TrainingSettings, resume, saved_epochs, train,
+    TakenWeights, TrainConfig, Training, TrainingSettings, resume, saved_epochs, train,
 };
 
 pub use {em_data, em_io, em_objects, ndarray};

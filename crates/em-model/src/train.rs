@@ -17,6 +17,7 @@ use crate::{EpochRecord, Error, Result, RunFolder, RunLock};
 mod average;
 mod config;
 mod data_digest;
+mod initial;
 mod learner;
 pub(crate) mod loss;
 mod meter;
@@ -29,6 +30,7 @@ mod validation;
 
 pub use config::{BestBy, TrainConfig};
 use data_digest::DataDigest;
+pub use initial::TakenWeights;
 use learner::Learner;
 pub use loss::{LossConfig, LossKind, Overlap};
 use meter::Meter;
@@ -43,6 +45,11 @@ use validation::ValidationSet;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Progress<'a> {
+    /// The network starts with weights of another.
+    Started {
+        /// What was taken.
+        from: &'a TakenWeights,
+    },
     /// An interrupted training goes on after this many finished epochs.
     Resumed {
         /// Finished epochs.
@@ -91,7 +98,7 @@ pub fn train(
     observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Vec<EpochRecord>> {
     training.check()?;
-    let learner = Learner::new(training)?;
+    let learner = start(training, observe)?;
     let state = State::new(DataDigest::of(training));
     Ok(run_epochs(training, lock.run(), learner, state, observe)?)
 }
@@ -108,15 +115,27 @@ pub fn resume(
     observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Vec<EpochRecord>> {
     training.check()?;
-    let mut learner = Learner::new(training)?;
     let data = DataDigest::of(training);
-    let mut state = State::new(data.clone());
-    if lock.run().state().exists() {
-        state = State::load(lock.run(), &mut learner)?;
-        state.expect(lock.run(), &data)?;
-        tell(observe, Progress::Resumed { epochs: state.records.len() })?;
+    if !lock.run().state().exists() {
+        let learner = start(training, observe)?;
+        return Ok(run_epochs(training, lock.run(), learner, State::new(data), observe)?);
     }
+    let mut learner = Learner::new(training)?;
+    let mut state = State::load(lock.run(), &mut learner)?;
+    state.expect(lock.run(), &data)?;
+    tell(observe, Progress::Resumed { epochs: state.records.len() })?;
     Ok(run_epochs(training, lock.run(), learner, state, observe)?)
+}
+
+/// A network as it starts: random, or with the weights of another.
+fn start(
+    training: &Training<'_>,
+    observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Result<Learner> {
+    let Some(other) = &training.init else { return Ok(Learner::new(training)?) };
+    let (learner, taken) = Learner::from_other(training, other)?;
+    tell(observe, Progress::Started { from: &taken })?;
+    Ok(learner)
 }
 
 /// Returns how many epochs a run has saved, from which this training can go on; 0 where there are

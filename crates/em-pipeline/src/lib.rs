@@ -12,11 +12,13 @@
 //! | [`measure`](mod@measure) | the objects of masks: a table, label volumes, a summary |
 //! | [`convert`](mod@convert), [`extract`](mod@extract), [`tile`](mod@tile), [`inspect`](mod@inspect) | volumes into other formats, sections, tiles, numbers |
 //! | [`phantom`] | generated stacks with labels, for trying things out |
+//! | [`built_in`] | networks that are part of the program |
 //! | [`report`] | scores, curves, pictures and the page of a run |
 //! | [`voxel_size`] | the one size that the voxels of several files have |
 //!
 //! Long work tells an [`Observer`] how it goes on, who may end it.
 
+pub mod built_in;
 pub mod check;
 mod class_path;
 pub mod compare;
@@ -68,7 +70,7 @@ pub use run_path::find_run;
 pub use tile::{TileRequest, tile};
 pub use train::{Start, train};
 pub use tune::tune;
-pub use {em_io, em_model, em_objects};
+pub use {em_io, em_model, em_models, em_objects};
 
 use std::path::Path;
 

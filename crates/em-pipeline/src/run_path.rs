@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use em_model::RunFolder;
 
+use crate::built_in;
 use crate::error::{Result, UserError};
 
 /// Runs that a message names.
@@ -18,6 +19,9 @@ pub fn find_run(path: &Path) -> Result<RunFolder> {
     if is_run(path) {
         return Ok(RunFolder::new(path));
     }
+    if let Some(network) = built_in::named(path) {
+        return built_in::unpacked(network);
+    }
     // `last/state.safetensors` and `panels/a.png` are two below; only what is there means a run.
     let around = path.ancestors().skip(1).take(2).find(|folder| is_run(folder));
     if let Some(folder) = around.filter(|_| path.exists()) {
@@ -25,7 +29,10 @@ pub fn find_run(path: &Path) -> Result<RunFolder> {
     }
     let (shown, within) = (path.display(), runs_in(path));
     let error = if !path.exists() {
-        UserError::new(format!("no folder `{shown}`"), "name the folder of a run, which `em-cli train` wrote")
+        UserError::new(
+            format!("no folder `{shown}`"),
+            "name the folder of a run, which `em-cli train` wrote, or a network of `em-cli models`",
+        )
     } else if let Some(first) = within.first() {
         let names: Vec<String> =
             within.iter().take(NAMED).map(|run| format!("`{}`", run.display())).collect();

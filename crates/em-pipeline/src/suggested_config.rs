@@ -74,7 +74,8 @@ impl Facts {
             }
         };
         let train = stacks[..sources.train.len()].iter();
-        let volumes = train.map(|stack| stack.read(&sources.classes, &model)).collect::<Result<Vec<_>>>()?;
+        let volumes =
+            train.map(|stack| stack.read(&sources.classes, &model, None)).collect::<Result<Vec<_>>>()?;
         let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
         let set = TrainingSet::new(model.learned(&sources.classes), volumes)?;
         // All sections, since there is no split before there is a configuration.

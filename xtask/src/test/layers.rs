@@ -7,20 +7,21 @@ use super::public_api;
 use crate::workspace::{capture, cargo};
 
 /// The crates of this workspace that a crate may use, tests included.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("em-io", &[]),
     ("em-metrics", &[]),
+    ("em-models", &[]),
     ("em-data", &["em-io", "em-metrics"]),
     ("em-objects", &["em-io", "em-metrics"]),
     ("em-model", &["em-io", "em-data", "em-metrics", "em-objects"]),
-    ("em-pipeline", &["em-io", "em-data", "em-metrics", "em-objects", "em-model"]),
-    ("em-cli", &["em-io", "em-data", "em-metrics", "em-objects", "em-model", "em-pipeline"]),
+    ("em-pipeline", &["em-io", "em-data", "em-metrics", "em-objects", "em-model", "em-models"]),
+    ("em-cli", &["em-io", "em-data", "em-metrics", "em-objects", "em-model", "em-models", "em-pipeline"]),
     ("em-fuzz", &["em-io", "em-pipeline"]),
     ("xtask", &[]),
 ];
 
 /// Crates that build and pass their tests on a machine without libtorch.
-const WITHOUT_LIBTORCH: [&str; 4] = ["em-io", "em-data", "em-metrics", "em-objects"];
+const WITHOUT_LIBTORCH: [&str; 5] = ["em-io", "em-data", "em-metrics", "em-models", "em-objects"];
 
 /// The one crate that knows tch.
 const ON_LIBTORCH: &str = "em-model";

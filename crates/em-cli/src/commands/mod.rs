@@ -8,6 +8,7 @@ pub mod evaluate;
 pub mod extract;
 pub mod inspect;
 pub mod measure;
+pub mod models;
 pub mod phantom;
 pub mod predict;
 pub mod report;

@@ -29,6 +29,10 @@ pub struct PhantomArgs {
     /// Another seed is another phantom.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Let the seed draw the tissue, the microscope and the voxel size, too; with labels of clefts,
+    /// vesicles, membranes and nuclei, and numbered cells.
+    #[arg(long)]
+    vary: bool,
 }
 
 /// Runs the command.
@@ -39,10 +43,13 @@ pub fn run(args: &PhantomArgs) -> Result<()> {
     request.val_sections = args.val_sections;
     request.size = args.size;
     request.seed = args.seed;
-    let shape = write_phantom(&request)?;
+    request.vary = args.vary;
+    let config = write_phantom(&request)?;
+    let [z, y, x] = config.voxel_size_nm.map(display::four_digits);
+    let voxels = if args.vary { format!(" of {z} x {y} x {x} nm") } else { String::new() };
     say!(
-        "phantom {} in `{}`: {} training and {} validation sections",
-        display::shape(shape),
+        "phantom {}{voxels} in `{}`: {} training and {} validation sections",
+        display::shape(config.shape),
         args.output.display(),
         args.train_sections,
         args.val_sections

@@ -16,3 +16,4 @@ mod resume;
 mod sources;
 mod suitability;
 mod volumes;
+mod without_labels;

@@ -99,6 +99,11 @@ fn a_voxel_size_is_compared_and_never_made_up() {
     assert_eq!(size_of("p-stack.tif"), None);
     let (_, said) = predict(&lab, "other.tif", "");
     assert!(
+        said.starts_with("note: pixels of 8 x 8 nm are brought to the 4 x 4 nm of the training"),
+        "{said}"
+    );
+    let (_, said) = predict(&lab, "other.tif", "--set predict.match_voxel_size=false");
+    assert!(
         said.contains("warning: the model was trained at 40 x 4 x 4 nm")
             && said.contains("0.5 times as wide"),
         "{said}"

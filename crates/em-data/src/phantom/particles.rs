@@ -4,26 +4,23 @@
 //! A section asks only for the layers that it can cut, so nothing is kept between sections.
 
 use super::Plane;
+use super::config::PhantomConfig;
 use super::noise::{Draws, Noise, Vector, bump, dot, hash, mix, ramp, subtract};
-use super::tissue::{Site, Tissue};
+use super::tissue::{CellKind, Site, Tissue};
 
-/// Spacing of possible vesicles; at most one in each cube of this size.
+/// Spacing of possible vesicles of the usual size; at most one in each cube of this size.
 const VESICLE_PITCH_NM: f32 = 46.0;
-/// Synaptic vesicles are about 40 nm across (Harris and Weinberg 2012).
-const VESICLE_RADIUS_NM: [f32; 2] = [18.0, 25.0];
-/// Chance of a vesicle far from any synapse.
-const LONE_VESICLE_SHARE: f32 = 0.018;
+/// The largest radius that the spacing was chosen for.
+const USUAL_VESICLE_RADIUS_NM: f32 = 25.0;
 /// Chance of a vesicle in the middle of a cloud.
 const CLOUD_VESICLE_SHARE: f32 = 0.8;
 /// Coarser pixels do not resolve vesicles.
 const VESICLE_PIXEL_LIMIT_NM: f32 = 20.0;
 
-/// Spacing of possible bodies.
+/// Spacing of possible bodies of the usual size.
 const BODY_PITCH_NM: f32 = 270.0;
-/// Radii of lysosomes and endosomes; the larger ones look like cut mitochondria.
-const BODY_RADIUS_NM: [f32; 2] = [42.0, 125.0];
-/// Chance of a body at each place with enough room.
-const BODY_SHARE: f32 = 0.4;
+/// The largest radius that the spacing was chosen for.
+const USUAL_BODY_RADIUS_NM: f32 = 125.0;
 /// Coarser pixels do not resolve bodies.
 const BODY_PIXEL_LIMIT_NM: f32 = 80.0;
 
@@ -34,10 +31,12 @@ struct Particle {
     centre: Vector,
     radius: f32,
     kind: Kind,
+    /// Grey value inside, and of its membrane.
     tone: f32,
+    rim: f32,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// A small sphere with a dark rim.
     Vesicle,
@@ -45,57 +44,103 @@ enum Kind {
     Lysosome,
     /// A dark rim around a light inside.
     Endosome,
+    /// Smooth and even.
+    Lipid,
+    /// A rim around small vesicles.
+    Multivesicular,
+    /// Nested membranes.
+    Whorl,
 }
 
-/// Draws all particles that the section cuts over its grey values.
-pub(super) fn draw(seed: u64, plane: &Plane, tissue: &mut Tissue, grey: &mut [f32]) {
+/// Draws all particles that the section cuts over its grey values, and marks its vesicles.
+pub(super) fn draw(
+    config: &PhantomConfig,
+    plane: &Plane,
+    tissue: &mut Tissue<'_>,
+    grey: &mut [f32],
+    vesicles: &mut [bool],
+) {
+    let seed = config.seed;
     let pixel = plane.step_nm[0].max(plane.step_nm[1]);
     let mut granules = Noise::new(seed ^ SALT_BODY ^ 1, 38.0);
     if pixel <= BODY_PIXEL_LIMIT_NM {
-        let lattice = Lattice { pitch: BODY_PITCH_NM, reach: BODY_RADIUS_NM[1], salt: SALT_BODY };
-        lattice.visit(seed, plane, |centre, draws| {
-            if let Some(body) = body(centre, draws, &tissue.locate(centre)) {
-                body.draw(plane, &mut granules, grey);
+        let reach = config.tissue.body_radius_nm[1];
+        let pitch = BODY_PITCH_NM * (reach / USUAL_BODY_RADIUS_NM).max(1.0);
+        Lattice { pitch, reach, salt: SALT_BODY }.visit(seed, plane, |centre, draws| {
+            if let Some(body) = body(config, centre, draws, &tissue.locate(centre)) {
+                body.draw(plane, &mut granules, grey, vesicles);
             }
         });
     }
     if pixel <= VESICLE_PIXEL_LIMIT_NM {
-        let lattice = Lattice { pitch: VESICLE_PITCH_NM, reach: VESICLE_RADIUS_NM[1], salt: SALT_VESICLE };
-        lattice.visit(seed, plane, |centre, draws| {
-            if let Some(vesicle) = vesicle(centre, draws, tissue) {
-                vesicle.draw(plane, &mut granules, grey);
+        let reach = config.tissue.vesicle_radius_nm[1];
+        let pitch = VESICLE_PITCH_NM * (reach / USUAL_VESICLE_RADIUS_NM).max(1.0);
+        Lattice { pitch, reach, salt: SALT_VESICLE }.visit(seed, plane, |centre, draws| {
+            if let Some(vesicle) = vesicle(config, centre, draws, tissue) {
+                vesicle.draw(plane, &mut granules, grey, vesicles);
             }
         });
     }
 }
 
-fn body(centre: Vector, draws: &mut Draws, site: &Site) -> Option<Particle> {
-    if !draws.chance(BODY_SHARE) {
+fn body(config: &PhantomConfig, centre: Vector, draws: &mut Draws, site: &Site) -> Option<Particle> {
+    let (tissue, tones) = (&config.tissue, &config.tones);
+    if !draws.chance(tissue.body_share) || site.cell.kind == CellKind::Void {
         return None;
     }
-    let radius = draws.between(BODY_RADIUS_NM[0], BODY_RADIUS_NM[1]).min(site.room_nm() - 26.0);
-    let filled = draws.chance(0.55);
-    let (kind, tone) = if filled {
-        (Kind::Lysosome, draws.between(78.0, 118.0))
-    } else {
-        (Kind::Endosome, draws.between(120.0, 175.0))
+    let [smallest, largest] = tissue.body_radius_nm;
+    let radius = draws.between(smallest, largest).min(site.room_nm() - 26.0);
+    let shares = &tissue.bodies;
+    let kinds = [
+        (shares.lysosome, Kind::Lysosome),
+        (shares.endosome, Kind::Endosome),
+        (shares.lipid, Kind::Lipid),
+        (shares.multivesicular, Kind::Multivesicular),
+        (shares.whorl, Kind::Whorl),
+    ];
+    let mut drawn = draws.unit() * kinds.iter().map(|(share, _)| share).sum::<f32>();
+    let chosen = kinds.into_iter().find(|(share, _)| {
+        let is_it = drawn < *share;
+        drawn -= share;
+        is_it
+    });
+    let (_, kind) = chosen?;
+    let [low, high] = match kind {
+        Kind::Lysosome => tones.lysosome,
+        // Lipid is dark with much osmium, light where it was washed out.
+        Kind::Lipid if draws.chance(0.5) => [tones.lysosome[0] - 20.0, tones.lysosome[0]],
+        Kind::Whorl => [tones.myelin, tones.myelin + 30.0],
+        _ => tones.endosome,
     };
-    (radius >= BODY_RADIUS_NM[0]).then_some(Particle { centre, radius, kind, tone })
+    let tone = draws.between(low, high);
+    (radius >= smallest).then_some(Particle { centre, radius, kind, tone, rim: tones.membrane })
 }
 
-fn vesicle(centre: Vector, draws: &mut Draws, tissue: &mut Tissue) -> Option<Particle> {
+fn vesicle(
+    config: &PhantomConfig,
+    centre: Vector,
+    draws: &mut Draws,
+    tissue: &mut Tissue<'_>,
+) -> Option<Particle> {
     let chance = draws.unit();
-    if chance > CLOUD_VESICLE_SHARE {
+    let most = CLOUD_VESICLE_SHARE * config.tissue.vesicles;
+    if chance > most {
         return None;
     }
-    let radius = draws.between(VESICLE_RADIUS_NM[0], VESICLE_RADIUS_NM[1]);
+    let radius = draws.between(config.tissue.vesicle_radius_nm[0], config.tissue.vesicle_radius_nm[1]);
     let site = tissue.locate(centre);
-    if site.room_nm() < radius + 16.0 {
+    if site.room_nm() < radius + 16.0 || site.cell.kind == CellKind::Void {
         return None;
     }
-    let share = mix(LONE_VESICLE_SHARE, CLOUD_VESICLE_SHARE, tissue.vesicle_density(&site));
-    let tone = draws.between(98.0, 130.0);
-    (chance < share).then_some(Particle { centre, radius, kind: Kind::Vesicle, tone })
+    let share = mix(config.tissue.lone_vesicle_share.min(most), most, tissue.vesicle_density(&site));
+    let tone = draws.between(config.tones.vesicle[0], config.tones.vesicle[1]);
+    (chance < share).then_some(Particle {
+        centre,
+        radius,
+        kind: Kind::Vesicle,
+        tone,
+        rim: config.tones.membrane,
+    })
 }
 
 /// Possible places of one kind of particle.
@@ -126,7 +171,7 @@ impl Lattice {
 }
 
 impl Particle {
-    fn draw(&self, plane: &Plane, granules: &mut Noise, grey: &mut [f32]) {
+    fn draw(&self, plane: &Plane, granules: &mut Noise, grey: &mut [f32], vesicles: &mut [bool]) {
         let reach = self.radius + 16.0;
         let rows = pixel_range(self.centre[1] - plane.origin_nm[1], reach, plane.step_nm[0], plane.size[0]);
         let columns =
@@ -137,8 +182,9 @@ impl Particle {
                 let offset = subtract(position, self.centre);
                 let depth = self.radius - dot(offset, offset).sqrt();
                 if depth > -16.0 {
-                    let value = &mut grey[y * plane.size[1] + x];
-                    *value = self.grey(*value, depth, position, granules);
+                    let index = y * plane.size[1] + x;
+                    grey[index] = self.grey(grey[index], depth, position, granules);
+                    vesicles[index] |= self.kind == Kind::Vesicle && depth > 0.0;
                 }
             }
         }
@@ -148,7 +194,7 @@ impl Particle {
         match self.kind {
             Kind::Vesicle => {
                 let rim = bump(5.0, 9.0, depth);
-                let tone = mix(self.tone, 84.0, rim);
+                let tone = mix(self.tone, self.rim, rim);
                 mix(grey, tone, 0.85 * ramp(-3.0, 4.0, depth))
             }
             Kind::Lysosome => {
@@ -159,8 +205,24 @@ impl Particle {
             Kind::Endosome => {
                 let [grain, outline, _] = granules.at(position);
                 let depth = depth + 8.0 * outline;
-                let tone = mix(self.tone + 8.0 * grain, 88.0, bump(7.0, 12.0, depth));
+                let tone = mix(self.tone + 8.0 * grain, self.rim + 4.0, bump(7.0, 12.0, depth));
                 mix(grey, tone, ramp(-4.0, 4.0, depth))
+            }
+            Kind::Lipid => {
+                let tone = mix(self.tone, self.tone - 15.0, bump(4.0, 8.0, depth));
+                mix(grey, tone, ramp(-4.0, 4.0, depth))
+            }
+            Kind::Multivesicular => {
+                let [grain, outline, other] = granules.at(position);
+                let inner = self.tone - 45.0 * ramp(0.1, 0.4, grain + 0.3 * other) * ramp(12.0, 22.0, depth);
+                let tone = mix(inner, self.rim, bump(6.0, 10.0, depth + 5.0 * outline));
+                mix(grey, tone, ramp(-4.0, 4.0, depth))
+            }
+            Kind::Whorl => {
+                let [grain, outline, _] = granules.at(position);
+                let phase = (depth + 14.0 * outline) / 24.0;
+                let ring = bump(0.5, 0.5, phase - phase.floor());
+                mix(grey, self.tone + 60.0 * (1.0 - ring) + 8.0 * grain, ramp(-4.0, 4.0, depth))
             }
         }
     }

@@ -1,9 +1,45 @@
-//! Whether several models can be averaged.
+//! The members of a prediction: whether several models can be averaged, their weights and their rules.
 
-use crate::ModelCard;
+use super::{MaskRule, PredictConfig};
+use crate::error::Computed;
+use crate::network::{FoldedUNet, UNet};
+use crate::run::{TuningOnDisk, checkpoint};
+use crate::{Device, Error, ModelCard, RunFolder};
+
+/// Loads the weights of a run that is averaged with one of `card`.
+pub(super) fn load_net(
+    run: &RunFolder,
+    card: &ModelCard,
+    device: Device,
+    config: &PredictConfig,
+) -> Computed<FoldedUNet> {
+    let member = ModelCard::read(run)?;
+    if let Some(problem) = difference(card, &member) {
+        return Err(Error::RunFile { path: run.card(), problem }.into());
+    }
+    let mut net = UNet::unfilled(&member.architecture, device)?;
+    let weights = checkpoint::read_weights(run, &member, device.torch())?;
+    if let Some(difference) = net.parameters_mut().load(&weights)? {
+        return Err(Error::OtherArchitecture { path: run.weights(), difference }.into());
+    }
+    Ok(net.folded()?.with_features(config.precision.kind(device)))
+}
+
+/// The rule of a class: as it was tuned for these weights, or as a card of version 1 says.
+pub(super) fn rule_of(class: &str, card: &ModelCard, tuning: &TuningOnDisk) -> MaskRule {
+    let tuned = match tuning {
+        TuningOnDisk::Valid(tuning) => tuning.classes.get(class),
+        TuningOnDisk::Missing | TuningOnDisk::ForOtherWeights => None,
+    };
+    match (tuned, card.thresholds_of_version_1.get(class)) {
+        (Some(tuned), _) => MaskRule { threshold: tuned.threshold, cleaning: tuned.postprocess },
+        (None, Some(&threshold)) => MaskRule { threshold, ..Default::default() },
+        (None, None) => MaskRule::default(),
+    }
+}
 
 /// In what a model cannot be averaged with another.
-pub(super) fn difference(first: &ModelCard, other: &ModelCard) -> Option<String> {
+fn difference(first: &ModelCard, other: &ModelCard) -> Option<String> {
     let context = |card: &ModelCard| card.architecture.context_sections;
     let boxes = |card: &ModelCard| {
         let architecture = &card.architecture;

@@ -3,19 +3,20 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use em_data::{Normalization, NormalizationConfig, NormalizationKind, Probabilities, fill_missing};
+use em_data::{Normalization, Probabilities, fill_missing};
 use em_io::Volume;
-use ndarray::{Array4, ArrayView3, Axis};
+use ndarray::{Array4, ArrayView3, Axis, s};
 use tch::{Kind, Tensor};
 
-use super::ensemble::difference;
+use super::ensemble::{load_net, rule_of};
+use super::refit::refitted;
 use super::sections::{self, SectionConfig};
 use super::views::{seen_as, seen_back};
 use super::volumes::VolumePlan;
-use super::{InputComparison, MaskRule, PredictConfig, Prediction};
+use super::{InputComparison, MaskRule, PixelMatch, PredictConfig, Prediction};
 use crate::error::Computed;
-use crate::network::{FoldedUNet, UNet, class_probabilities, context_of, inference_bytes};
-use crate::run::{Tuning, TuningOnDisk, checkpoint};
+use crate::network::{FoldedUNet, class_probabilities, context_of, inference_bytes};
+use crate::run::{Tuning, TuningOnDisk};
 use crate::{Device, Error, ModelCard, Result, RunFolder};
 
 /// A trained model, or several whose probabilities are averaged, ready to predict.
@@ -29,6 +30,7 @@ pub struct Predictor {
     tuning: TuningOnDisk,
     device: Device,
     config: PredictConfig,
+    pixels: Option<PixelMatch>,
 }
 
 impl Predictor {
@@ -68,7 +70,7 @@ impl Predictor {
         let nets = nets.collect::<Result<_>>()?;
         let tuning = Tuning::read(first, &card)?;
         let rules = card.classes.iter().map(|class| rule_of(class, &card, &tuning)).collect();
-        Ok(Self { nets, rules, tuning, card, device, config })
+        Ok(Self { nets, rules, tuning, card, device, config, pixels: None })
     }
 
     /// Returns what is known about the model.
@@ -87,13 +89,15 @@ impl Predictor {
     }
 
     /// Returns what makes the probabilities of a class a mask: as the model was tuned, else what is
-    /// more likely than not.
+    /// more likely than not. Sizes are those of the input's pixels, where they are
+    /// [matched](Self::with_pixels).
     ///
     /// # Errors
     ///
     /// Fails if there is no class of that name.
     pub fn rule(&self, class: &str) -> Result<MaskRule> {
-        Ok(self.rules[self.place(class)?])
+        let rule = self.rules[self.place(class)?];
+        Ok(self.pixels.map_or(rule, |pixels| pixels.of_rule(rule)))
     }
 
     /// Makes masks of a class by another rule.
@@ -105,6 +109,27 @@ impl Predictor {
         let place = self.place(class)?;
         self.rules[place] = rule;
         Ok(self)
+    }
+
+    /// Predicts sections of which the pixels are other than those of the training: they are brought to
+    /// these, and the probabilities back. `None` takes sections as they are.
+    pub fn with_pixels(mut self, pixels: Option<PixelMatch>) -> Self {
+        self.pixels = pixels;
+        self
+    }
+
+    /// Returns how sections are brought to the pixels of the training, where they are.
+    pub fn pixels(&self) -> Option<PixelMatch> {
+        self.pixels
+    }
+
+    /// Returns how the pixels of a volume of this voxel size, in nm, `[z, y, x]`, are brought to those
+    /// of the training: not, where one of both is unknown, they are alike, or the settings forbid it.
+    pub fn pixel_match(&self, voxel_size_nm: Option<[f64; 3]>) -> Option<PixelMatch> {
+        if !self.config.match_voxel_size {
+            return None;
+        }
+        PixelMatch::new(voxel_size_nm?, self.card.voxel_size_nm?)
     }
 
     fn place(&self, class: &str) -> Result<usize> {
@@ -120,6 +145,8 @@ impl Predictor {
     ///
     /// Fails if the sections are empty.
     pub fn memory_bytes(&self, section: [usize; 2]) -> Result<u64> {
+        let input = section;
+        let section = self.pixels.map_or(input, |pixels| pixels.network_size(input));
         let config = self.section_config(self.card.normalization);
         let [height, width] = sections::largest_tile(&self.card.architecture, section, &config)?;
         let depth = self.plan().map_or(1, |plan| plan.largest_tile()[0]);
@@ -132,7 +159,16 @@ impl Predictor {
         let planes = 2 * channels + 1 + views;
         let others: u64 = self.nets[1..].iter().map(|net| net.architecture().weight_bytes()).sum();
         let features = self.config.precision.kind(self.device).elt_size_in_bytes() as u64;
-        Ok(inference_bytes(&self.card.architecture, tile, features) + planes * section_bytes + others)
+        // The grey values at the network's pixels, and probabilities at both.
+        let matched = self.pixels.map_or(0, |_| {
+            let seen = self.halo_sections() * 2 + self.sections_at_once();
+            let areas = [input, section].map(|[height, width]| (height * width) as u64);
+            (seen as u64 * areas[1] + channels * (areas[0] + areas[1])) * size_of::<f32>() as u64
+        });
+        Ok(inference_bytes(&self.card.architecture, tile, features)
+            + planes * section_bytes
+            + others
+            + matched)
     }
 
     /// Returns how many sections on each side of a section the network sees besides it.
@@ -176,21 +212,18 @@ impl Predictor {
     ///
     /// Fails if the volume cannot be read, or is all of one value.
     pub fn normalization(&self, volume: &Volume) -> Result<Normalization> {
+        self.normalization_at(volume, self.pixels)
+    }
+
+    fn normalization_at(&self, volume: &Volume, pixels: Option<PixelMatch>) -> Result<Normalization> {
         if !self.config.refit_normalization {
             return Ok(self.compare(volume)?.normalization(self.card.normalization));
         }
-        let kind = match self.card.normalization {
-            Normalization::Zscore { .. } => NormalizationKind::Zscore,
-            Normalization::MinMax { .. } => NormalizationKind::MinMax,
-            Normalization::Percentile { .. } => NormalizationKind::Percentile,
-            Normalization::Scale { .. } => NormalizationKind::Scale,
-            Normalization::L2Axis1 { .. } => NormalizationKind::L2Axis1,
-        };
-        let config = NormalizationConfig { kind, ..Default::default() };
-        Ok(Normalization::fit(&config, &[volume.read_all()?], self.card.tile_size)?)
+        refitted(&self.card, volume, pixels)
     }
 
-    /// Predicts a volume: probabilities, and the masks that follow from them.
+    /// Predicts a volume: probabilities, and the masks that follow from them. Its pixels are brought
+    /// to those of the training where [`pixel_match`](Self::pixel_match) says so.
     ///
     /// Holds the whole result in memory; for more, take [`predict_sections`](Self::predict_sections)
     /// by itself.
@@ -199,12 +232,15 @@ impl Predictor {
     ///
     /// Fails if the volume cannot be read or memory runs out.
     pub fn predict(&self, volume: &Volume) -> Result<Prediction> {
-        let normalization = self.normalization(volume)?;
+        let pixels = self.pixels.or_else(|| self.pixel_match(volume.voxel_size_nm()));
+        let normalization = self.normalization_at(volume, pixels)?;
         let block = volume.read_all()?.to_f32();
-        let values = self.predict_sections(block.view(), 0..block.len_of(Axis(0)), normalization)?;
+        let values = self.predict_at(pixels, block.view(), 0..block.len_of(Axis(0)), normalization)?;
         let voxel_size_nm = volume.voxel_size_nm();
         let probabilities = Probabilities::new(self.card.classes.clone(), values, voxel_size_nm)?;
-        Ok(Prediction::new(probabilities, self.rules.clone(), voxel_size_nm))
+        let of_input = |rule: &MaskRule| pixels.map_or(*rule, |pixels| pixels.of_rule(*rule));
+        let rules = self.rules.iter().map(of_input).collect();
+        Ok(Prediction::new(probabilities, rules, voxel_size_nm))
     }
 
     /// Predicts sections of a block `[z, y, x]` of grey values: probabilities `[class, z, y, x]`.
@@ -227,10 +263,61 @@ impl Predictor {
         sections: Range<usize>,
         normalization: Normalization,
     ) -> Result<Array4<f32>> {
+        self.predict_at(self.pixels, block, sections, normalization)
+    }
+
+    fn predict_at(
+        &self,
+        pixels: Option<PixelMatch>,
+        block: ArrayView3<'_, f32>,
+        sections: Range<usize>,
+        normalization: Normalization,
+    ) -> Result<Array4<f32>> {
         let (_, height, width) = block.dim();
         if height == 0 || width == 0 {
             return Err(Error::Section { height, width, problem: "empty".into() });
         }
+        let mut values = match pixels {
+            None => self.predict_as_they_are(block, &sections, normalization)?,
+            Some(pixels) => self.predict_matched(pixels, block, &sections, normalization)?,
+        };
+        for (z, mut predicted) in sections.zip(values.axis_iter_mut(Axis(1))) {
+            let section = block.index_axis(Axis(0), z);
+            for mut class in predicted.outer_iter_mut() {
+                class.zip_mut_with(&section, |value, grey| {
+                    if !grey.is_finite() {
+                        *value = 0.0
+                    }
+                });
+            }
+        }
+        Ok(values)
+    }
+
+    /// The same at the network's pixels: only sections that are seen are brought to them.
+    fn predict_matched(
+        &self,
+        pixels: PixelMatch,
+        block: ArrayView3<'_, f32>,
+        sections: &Range<usize>,
+        normalization: Normalization,
+    ) -> Result<Array4<f32>> {
+        let (depth, height, width) = block.dim();
+        let halo = self.halo_sections();
+        let seen = sections.start.saturating_sub(halo)..(sections.end + halo).min(depth);
+        let within = sections.start - seen.start..sections.end - seen.start;
+        let matched = pixels.to_network(block.slice(s![seen, .., ..]), normalization.middle());
+        let values = self.predict_as_they_are(matched.view(), &within, normalization)?;
+        Ok(pixels.to_input(values.view(), [height, width]))
+    }
+
+    fn predict_as_they_are(
+        &self,
+        block: ArrayView3<'_, f32>,
+        sections: &Range<usize>,
+        normalization: Normalization,
+    ) -> Result<Array4<f32>> {
+        let (_, height, width) = block.dim();
         let config = self.section_config(normalization);
         let mut values = Array4::zeros((self.card.classes.len(), sections.len(), height, width));
         let chunks = sections.clone().step_by(self.sections_at_once());
@@ -241,16 +328,6 @@ impl Predictor {
             let fits = "the network kept the sections' size";
             let probabilities = Array4::from_shape_vec(part.dim(), flat).expect(fits);
             part.assign(&probabilities);
-        }
-        for (z, mut predicted) in sections.zip(values.axis_iter_mut(Axis(1))) {
-            let section = block.index_axis(Axis(0), z);
-            for mut class in predicted.outer_iter_mut() {
-                class.zip_mut_with(&section, |value, grey| {
-                    if !grey.is_finite() {
-                        *value = 0.0
-                    }
-                });
-            }
         }
         Ok(values)
     }
@@ -327,37 +404,5 @@ impl Predictor {
         let count = (self.nets.len() * self.config.views) as f64;
         let sum = sum.expect("there is a network and a view");
         Ok(if count > 1.0 { sum / count } else { sum })
-    }
-}
-
-/// Loads the weights of a run that is averaged with one of `card`.
-fn load_net(
-    run: &RunFolder,
-    card: &ModelCard,
-    device: Device,
-    config: &PredictConfig,
-) -> Computed<FoldedUNet> {
-    let member = ModelCard::read(run)?;
-    if let Some(problem) = difference(card, &member) {
-        return Err(Error::RunFile { path: run.card(), problem }.into());
-    }
-    let mut net = UNet::unfilled(&member.architecture, device)?;
-    let weights = checkpoint::read_weights(run, &member, device.torch())?;
-    if let Some(difference) = net.parameters_mut().load(&weights)? {
-        return Err(Error::OtherArchitecture { path: run.weights(), difference }.into());
-    }
-    Ok(net.folded()?.with_features(config.precision.kind(device)))
-}
-
-/// The rule of a class: as it was tuned for these weights, or as a card of version 1 says.
-fn rule_of(class: &str, card: &ModelCard, tuning: &TuningOnDisk) -> MaskRule {
-    let tuned = match tuning {
-        TuningOnDisk::Valid(tuning) => tuning.classes.get(class),
-        TuningOnDisk::Missing | TuningOnDisk::ForOtherWeights => None,
-    };
-    match (tuned, card.thresholds_of_version_1.get(class)) {
-        (Some(tuned), _) => MaskRule { threshold: tuned.threshold, cleaning: tuned.postprocess },
-        (None, Some(&threshold)) => MaskRule { threshold, ..Default::default() },
-        (None, None) => MaskRule::default(),
     }
 }

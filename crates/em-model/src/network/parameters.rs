@@ -74,6 +74,16 @@ impl Parameters {
         self.entries.iter().filter(|parameter| parameter.trains)
     }
 
+    /// Lets the tensors whose names begin with `prefix` stay as they are.
+    pub fn freeze(&mut self, prefix: &str) -> Computed<()> {
+        for entry in self.entries.iter_mut().filter(|entry| entry.name.starts_with(prefix)) {
+            entry.trains = false;
+            // The same tensor as the layer's, whose gradient is not computed from here on.
+            let _ = entry.tensor.f_requires_grad_(false)?;
+        }
+        Ok(())
+    }
+
     /// Copies values in, by name.
     ///
     /// Returns the first difference if names or sizes do not match; nothing is copied then.

@@ -1,6 +1,11 @@
 //! Where the files of a run lie.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::{Error, Result};
 
 /// The paths of a run.
 ///
@@ -15,38 +20,72 @@ use std::path::{Path, PathBuf};
 ///   scores.json            scores of the best weights
 ///   report.html            the report, with samples.png, curves.png and panels/
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunFolder(PathBuf);
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    /// The folder of a network that came from memory, which is gone with its last user.
+    _unpacked: Option<Arc<TempDir>>,
+}
+
+impl PartialEq for RunFolder {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+impl Eq for RunFolder {}
 
 impl RunFolder {
     /// Names a run by its folder; nothing is read or made.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
+        Self { path: path.into(), _unpacked: None }
+    }
+
+    /// Makes a folder of a network that is in memory, as a model card, weights and the choice of
+    /// thresholds: it is there as long as the value or one of its clones.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no place for temporary files.
+    pub fn unpacked(card: &str, weights: &[u8], tuning: &str) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("em-model-").tempdir();
+        let folder = folder.map_err(|error| {
+            let problem = format!("has no place for the files of a network: {error}");
+            Error::RunFile { path: std::env::temp_dir(), problem }
+        })?;
+        let run = Self { path: folder.path().to_owned(), _unpacked: Some(Arc::new(folder)) };
+        let files =
+            [(run.card(), card.as_bytes()), (run.weights(), weights), (run.tuning(), tuning.as_bytes())];
+        for (path, bytes) in files {
+            let problem = |error| format!("cannot be written: {error}");
+            std::fs::write(&path, bytes).map_err(|error| Error::RunFile { path, problem: problem(error) })?;
+        }
+        Ok(run)
     }
 
     /// Returns the folder itself.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Returns where the best weights lie.
     pub fn weights(&self) -> PathBuf {
-        self.0.join("model.safetensors")
+        self.path.join("model.safetensors")
     }
 
     /// Returns where the model card lies.
     pub fn card(&self) -> PathBuf {
-        self.0.join("model.json")
+        self.path.join("model.json")
     }
 
     /// Returns where the thresholds and the cleaning lie that were chosen on validation.
     pub fn tuning(&self) -> PathBuf {
-        self.0.join("tune.json")
+        self.path.join("tune.json")
     }
 
     /// Returns the folder of the training state.
     pub fn last(&self) -> PathBuf {
-        self.0.join("last")
+        self.path.join("last")
     }
 
     /// Returns where the training state lies.
@@ -56,37 +95,37 @@ impl RunFolder {
 
     /// Returns where the history lies.
     pub fn history(&self) -> PathBuf {
-        self.0.join("history.csv")
+        self.path.join("history.csv")
     }
 
     /// Returns where the resolved configuration lies.
     pub fn config(&self) -> PathBuf {
-        self.0.join("config.toml")
+        self.path.join("config.toml")
     }
 
     /// Returns where the scores lie.
     pub fn scores(&self) -> PathBuf {
-        self.0.join("scores.json")
+        self.path.join("scores.json")
     }
 
     /// Returns where the report lies.
     pub fn report(&self) -> PathBuf {
-        self.0.join("report.html")
+        self.path.join("report.html")
     }
 
     /// Returns where the picture of the first training tiles lies.
     pub fn samples(&self) -> PathBuf {
-        self.0.join("samples.png")
+        self.path.join("samples.png")
     }
 
     /// Returns where the curves of the history lie.
     pub fn curves(&self) -> PathBuf {
-        self.0.join("curves.png")
+        self.path.join("curves.png")
     }
 
     /// Returns the folder of the panels.
     pub fn panels(&self) -> PathBuf {
-        self.0.join("panels")
+        self.path.join("panels")
     }
 
     /// Returns where the panel of that name lies.
@@ -96,7 +135,7 @@ impl RunFolder {
 
     /// Returns where the lock lies while a training holds the folder.
     pub(super) fn lock_file(&self) -> PathBuf {
-        self.0.join("training.lock")
+        self.path.join("training.lock")
     }
 
     /// Whether a training has written weights or its state here.

@@ -1,6 +1,7 @@
 //! The settings of a training.
 
 use std::ops::Bound;
+use std::path::PathBuf;
 
 use em_data::SettingError;
 use em_data::settings::{self, Checks};
@@ -36,6 +37,11 @@ pub struct TrainConfig {
     pub best_by: BestBy,
     /// Numbers that features are kept in during training: `fp32`; `bf16`, about twice as fast where the processor or accelerator has instructions for it; `auto`, bf16 on processors that do. Weights are always fp32.
     pub precision: Precision,
+    /// Weights to start with in place of random ones: a run, a file in it, or the name of a built-in network (`em-cli models`). Tensors of another name or shape keep their random start, and are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<PathBuf>,
+    /// Leave the encoder as `init` has it, and train the rest.
+    pub freeze_encoder: bool,
     /// How the learning rate changes.
     pub schedule: ScheduleConfig,
     /// How weights follow gradients.
@@ -54,6 +60,8 @@ impl Default for TrainConfig {
             early_stopping_patience: 0,
             best_by: BestBy::ValIou,
             precision: Precision::Auto,
+            init: None,
+            freeze_encoder: false,
             schedule: ScheduleConfig::default(),
             optimizer: OptimizerConfig::default(),
         }

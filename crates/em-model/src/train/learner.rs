@@ -4,9 +4,14 @@ use tch::Tensor;
 
 use super::Training;
 use super::average::Average;
+use super::initial::{self, TakenWeights};
 use super::optimizer::Optimizer;
+use crate::RunFolder;
 use crate::error::Computed;
 use crate::network::UNet;
+
+/// What the names of the encoder's tensors begin with.
+const ENCODER: &str = "enc";
 
 #[derive(Debug)]
 pub(super) struct Learner {
@@ -19,9 +24,24 @@ pub(super) struct Learner {
 impl Learner {
     /// Starts with weights that follow from the seed.
     pub fn new(training: &Training<'_>) -> Computed<Self> {
-        let config = &training.settings.train;
-        let mut net = UNet::new(&training.architecture, training.device, config.seed)?;
+        let mut net = UNet::new(&training.architecture, training.device, training.settings.train.seed)?;
         net.expect(&training.set.foreground_shares(&training.split.train))?;
+        Self::with(net, training)
+    }
+
+    /// Starts with the weights of another network where they fit.
+    pub fn from_other(training: &Training<'_>, other: &RunFolder) -> Computed<(Self, TakenWeights)> {
+        let mut net = UNet::new(&training.architecture, training.device, training.settings.train.seed)?;
+        net.expect(&training.set.foreground_shares(&training.split.train))?;
+        let taken = initial::take(&mut net, training.set.classes(), other, training.device)?;
+        Ok((Self::with(net, training)?, taken))
+    }
+
+    fn with(mut net: UNet, training: &Training<'_>) -> Computed<Self> {
+        let config = &training.settings.train;
+        if config.freeze_encoder {
+            net.parameters_mut().freeze(ENCODER)?;
+        }
         Ok(Self {
             optimizer: Optimizer::new(&config.optimizer, net.parameters())?,
             average: Average::new(config.average_decay, &net, &training.architecture, training.device)?,

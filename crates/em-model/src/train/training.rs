@@ -9,7 +9,7 @@ use em_data::{
 use super::loss::Loss;
 use super::{LossConfig, TrainConfig};
 use crate::error::Computed;
-use crate::{Architecture, Device, Error, PredictConfig, Result, TrainedOn};
+use crate::{Architecture, Device, Error, PredictConfig, Result, RunFolder, TrainedOn};
 
 /// All that a training needs but the folder that it writes to.
 ///
@@ -27,6 +27,8 @@ pub struct Training<'a> {
     pub normalization: Normalization,
     /// All that may be chosen.
     pub settings: TrainingSettings,
+    /// The network whose weights it starts with.
+    pub init: Option<RunFolder>,
     /// Voxel size in nm, `[z, y, x]`, for the model card.
     pub voxel_size_nm: Option<[f64; 3]>,
     /// Where to compute.
@@ -98,7 +100,7 @@ impl<'a> Training<'a> {
         normalization: Normalization,
     ) -> Self {
         let (settings, device) = (TrainingSettings::default(), Device::auto());
-        Self { set, split, architecture, normalization, settings, voxel_size_nm: None, device }
+        Self { set, split, architecture, normalization, settings, init: None, voxel_size_nm: None, device }
     }
 
     /// Returns what the training voxels are like.

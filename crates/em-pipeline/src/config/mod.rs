@@ -8,12 +8,16 @@ pub mod template;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use em_data::phantom::ScenesConfig;
 use em_data::{AugmentationConfig, NormalizationConfig, SplitConfig, TilingConfig};
 use em_io::VoxelSize;
-use em_model::{LossConfig, ModelConfig, PredictConfig, RunFolder, TrainConfig, TrainingSettings};
+use em_model::{
+    LossConfig, ModelConfig, PixelMatch, PredictConfig, RunFolder, TrainConfig, TrainingSettings,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::built_in;
 use crate::error::{Context, Result, UserError};
 
 /// A whole configuration.
@@ -51,6 +55,9 @@ pub struct DataConfig {
     /// Voxel size in nm, z y x, where the files do not tell it.
     #[schemars(with = "Option<[f64; 3]>")]
     pub voxel_size_nm: Option<VoxelSize>,
+    /// Train at this pixel size in nm, along y and x: sections are resampled, and labels with them. What is predicted later is brought to it and back (`predict.match_voxel_size`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pixel_nm: Option<f64>,
     /// The stack to train on; several as [[data.train]].
     #[serde(with = "sources", skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "sources::OneOrSeveral")]
@@ -65,6 +72,9 @@ pub struct DataConfig {
     pub test: Vec<SourceConfig>,
     /// How training stacks are split where there is no validation stack.
     pub split: SplitConfig,
+    /// Generated scenes in place of files: a network that is trained on them has seen nobody's data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phantom: Option<ScenesConfig>,
 }
 
 /// A raw stack and its labels.
@@ -86,6 +96,26 @@ pub struct SourceConfig {
 pub struct OutputConfig {
     /// The folder of the run. Relative paths start at the configuration's folder.
     pub folder: PathBuf,
+}
+
+impl DataConfig {
+    /// Returns how stacks of a voxel size are brought to `pixel_nm`, where that is asked for and
+    /// changes more than a little.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is asked for and the voxel size is not known.
+    pub(crate) fn pixels(&self, voxel_size: Option<VoxelSize>) -> Result<Option<PixelMatch>> {
+        match (self.pixel_nm, voxel_size) {
+            (None, _) => Ok(None),
+            (Some(pixel), Some(size)) => Ok(PixelMatch::new(size.nm(), [size.nm()[0], pixel, pixel])),
+            (Some(pixel), None) => Err(UserError::new(
+                format!("data.pixel_nm is {pixel}, and the voxel size of the stacks is not known"),
+                "tell it: --set data.voxel_size_nm=[Z,Y,X]",
+            )
+            .into()),
+        }
+    }
 }
 
 impl Default for OutputConfig {
@@ -153,6 +183,8 @@ impl RunConfig {
     fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
         let data = &mut self.data;
         let mut paths = vec![&mut self.output.folder];
+        // A built-in network is no file.
+        paths.extend(self.train.init.as_mut().filter(|init| built_in::named(init).is_none()));
         paths.extend(data.folder.as_mut());
         for source in data.train.iter_mut().chain(&mut data.validation).chain(&mut data.test) {
             paths.push(&mut source.raw);

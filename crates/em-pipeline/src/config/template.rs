@@ -34,7 +34,7 @@ fn section(text: &mut String, root: &Value, schema: &Value, defaults: &Table, na
         comment(text, property);
         match defaults.get(key) {
             Some(default) => *text += &format!("{key} = {default}\n"),
-            None => *text += &format!("# {key} = {}\n", example(key)),
+            None => *text += &format!("# {key} = {}\n", default_or_example(property, key)),
         }
     }
     let empty = Table::new();
@@ -74,6 +74,15 @@ fn resolve<'a>(root: &'a Value, property: &'a Value) -> &'a Value {
     reference.and_then(|path| root.pointer(path.trim_start_matches('#'))).unwrap_or(property)
 }
 
+/// What a key of a section that is absent by default is where the section is there, or could be.
+fn default_or_example(property: &Value, key: &str) -> String {
+    match &property["default"] {
+        // JSON's numbers, texts and truths are those of TOML.
+        default @ (Value::Number(_) | Value::String(_) | Value::Bool(_)) => default.to_string(),
+        _ => example(key).to_owned(),
+    }
+}
+
 /// What an absent key could be.
 fn example(key: &str) -> &'static str {
     match key {
@@ -82,6 +91,8 @@ fn example(key: &str) -> &'static str {
         "labels" => "{ mitochondria = \"train_mitochondria.tif\" }",
         "sections" => "[0, 100]",
         "voxel_size_nm" => "[5.0, 5.0, 5.0]",
+        "init" => "\"mitochondria\"",
+        "pixel_nm" => "8.0",
         "in_channels" | "out_channels" => "1",
         "context_sections" | "dimensions" => "3",
         "filters" => "[16, 32, 64, 128, 256]",

@@ -27,7 +27,7 @@ use crate::class_path::class_path;
 use crate::config::overrides;
 use crate::error::{Context, Result, UserError};
 use crate::target::Target;
-use crate::{Observer, RunConfig, Stage, find_run, open_with, voxel_size};
+use crate::{Observer, RunConfig, Stage, built_in, find_run, open_with, voxel_size};
 
 mod block_store;
 mod fingerprint;
@@ -59,7 +59,7 @@ pub struct PredictRequest {
     pub views: Option<usize>,
     /// Whether masks are cleaned as the tuning of the first run chose.
     pub cleaning: bool,
-    /// The only class to write; every class if absent.
+    /// The only class to write; if absent every class, or the one that a built-in network is named after.
     pub class: Option<String>,
     /// Whether to go on with an interrupted prediction of the same input, models and settings.
     pub resume: bool,
@@ -124,14 +124,16 @@ impl PredictRequest {
     /// The files that a model is to write, at least one.
     fn outputs(&self, predictor: &Predictor) -> Result<Vec<Output>> {
         let all = &predictor.card().classes;
-        if let Some(unknown) = self.class.as_ref().filter(|class| !all.contains(class)) {
+        let named = || built_in::named(&self.runs[0]).map(|network| network.name.to_owned());
+        let only = self.class.clone().or_else(named);
+        if let Some(unknown) = only.as_ref().filter(|class| !all.contains(class)) {
             let message = format!("the model has no class `{unknown}`, expected one of: {}", all.join(", "));
             return Err(UserError::new(message, "leave --class out to write every class").into());
         }
-        let several = self.class.is_none() && all.len() > 1;
+        let several = only.is_none() && all.len() > 1;
         let mut outputs = Vec::new();
         for (channel, class) in all.iter().enumerate() {
-            if self.class.as_ref().is_some_and(|only| only != class) {
+            if only.as_ref().is_some_and(|only| only != class) {
                 continue;
             }
             let mut rule = predictor.rule(class)?;
@@ -208,6 +210,8 @@ impl PredictPlan {
             }
             None => volume.voxel_size(),
         };
+        let pixels = predictor.pixel_match(voxel_size.map(VoxelSize::nm));
+        let predictor = predictor.with_pixels(pixels);
         suitability::tell(&predictor, &volume, voxel_size, observer)?;
         let normalization = predictor.normalization(&volume)?;
         suitability::tell_of_dropped_tuning(&predictor, &runs[0], observer)?;
@@ -349,7 +353,8 @@ impl PredictPlan {
         let mut fingerprint = Fingerprint::default()
             .with_input(&self.volume)?
             .with("version of em-cli", env!("CARGO_PKG_VERSION"))
-            .with("predict settings", settings);
+            .with("predict settings", settings)
+            .with("magnification", format!("{:?}", self.predictor.pixels().map(|pixels| pixels.factors())));
         for (number, run) in self.runs.iter().enumerate() {
             let of = if number == 0 { "the model's".to_owned() } else { format!("model {}'s", number + 1) };
             fingerprint = fingerprint

@@ -2,7 +2,7 @@
 //! hold.
 
 use em_io::{Volume, VoxelSize};
-use em_model::{InputComparison, Predictor, RunFolder, TuningOnDisk};
+use em_model::{InputComparison, PixelMatch, Predictor, RunFolder, TuningOnDisk};
 
 use crate::display::four_digits;
 use crate::grey_values::{self, Missing};
@@ -70,14 +70,35 @@ fn of_voxel_size(
     voxel_size: Option<VoxelSize>,
     observer: &mut Observer<'_>,
 ) -> Result<()> {
-    match (voxel_size, trained_size(predictor)) {
-        (Some(found), Some(trained)) if !trained.is_close_to(found) => observer.warn(&format!(
+    let (Some(found), Some(trained)) = (voxel_size, trained_size(predictor)) else { return Ok(()) };
+    let [[found_z, found_pixel @ ..], [trained_z, trained_pixel @ ..]] = [found.nm(), trained.nm()];
+    if let Some(pixels) = predictor.pixels() {
+        let [height, width] = pixels.factors().map(four_digits);
+        observer.note(&format!(
+            "pixels of {} nm are brought to the {} nm of the training, {height} x {width} times as many, and masks back",
+            edges(found_pixel),
+            edges(trained_pixel)
+        ))?;
+    } else if PixelMatch::new(found.nm(), trained.nm()).is_some() {
+        observer.warn(&format!(
             "the model was trained at {trained} [z, y, x], and the input has {found}: objects are {} times as wide in pixels; \
-             bring the input to the size of the training, or train at its size",
-            four_digits(trained.nm()[2] / found.nm()[2])
+             set predict.match_voxel_size = true, or train at its size",
+            four_digits(trained_pixel[1] / found_pixel[1])
+        ))?;
+    }
+    // What sees one section by itself does not care how thick it is.
+    let sees_depth = predictor.halo_sections() > 0 || predictor.sections_at_once() > 1;
+    let sections = [found_z, trained_z].map(|z| VoxelSize::new([z; 3]));
+    match sections {
+        [Ok(found), Ok(trained)] if sees_depth && !trained.is_close_to(found) => observer.warn(&format!(
+            "the network sees several sections, of {trained_z} nm in training, and those of the input are {found_z} nm thick"
         )),
         _ => Ok(()),
     }
+}
+
+fn edges([height, width]: [f64; 2]) -> String {
+    format!("{} x {}", four_digits(height), four_digits(width))
 }
 
 /// Says that values were brought onto the scale of the training.
