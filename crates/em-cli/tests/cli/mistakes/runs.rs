@@ -112,11 +112,11 @@ fn a_folder_that_is_no_run() {
     let lab = Lab::with_stacks();
     assert_snapshot!(lab.mistake("predict --model nowhere val.tif -o mask.tif"), @"
     error: no folder `nowhere`
-    hint: name the folder of a run, which `em-cli train` wrote
+    hint: name the folder of a run, which `em-cli train` wrote, or a network of `em-cli models`
     ");
     assert_snapshot!(lab.mistake("report nowhere"), @"
     error: no folder `nowhere`
-    hint: name the folder of a run, which `em-cli train` wrote
+    hint: name the folder of a run, which `em-cli train` wrote, or a network of `em-cli models`
     ");
     assert_snapshot!(lab.mistake("report run.toml"), @"
     error: `run.toml` is a file, expected the folder of a run
