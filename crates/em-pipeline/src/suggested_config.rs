@@ -3,18 +3,19 @@
 //! [`Facts`] are read from the data; [`Suggestion::for_facts`] decides on them alone, so that its rules
 //! can be read, and tested, without files.
 
+mod facts;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use em_data::{LabelledVolume, Split, TrainingSet};
-use em_io::VoxelSize;
-use em_model::{Architecture, Device, ModelConfig};
+use em_model::{Architecture, ModelConfig, PixelMatch};
 use toml::Value;
 
-use crate::config::DataConfig;
-use crate::dataset::{Sources, Stack};
-use crate::error::{Result, UserError};
-use crate::{Observer, display, memory, voxel_size};
+use crate::error::Result;
+use crate::{Observer, display};
+
+use facts::FEW_SECTIONS;
+pub use facts::{Facts, KnownNetwork};
 
 /// Foreground rarer than this is seldom met by tiles at random places.
 const RARE: f64 = 0.02;
@@ -29,6 +30,9 @@ const TILES_IN_ALL: usize = 12_800;
 const BATCH_SIZE: usize = 4;
 const AVERAGE_DECAY: f64 = 0.99;
 
+/// Tiles of such a training, their edge, and its learning rate, as measured there.
+const FEW_LABELS: (i64, i64, i64, f64) = (10, 160, 128, 1e-3);
+
 /// Writes a configuration that suits the stacks of a folder, which it names by that path.
 ///
 /// # Errors
@@ -37,67 +41,6 @@ const AVERAGE_DECAY: f64 = 0.99;
 /// [`Error::Stopped`](crate::Error::Stopped).
 pub fn suggested_for(folder: &Path, observer: &mut Observer<'_>) -> Result<String> {
     Ok(Suggestion::for_facts(folder, &Facts::of(folder, observer)?).to_toml())
-}
-
-/// What is known of a data set.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Facts {
-    /// Shapes of the training volumes, `[z, y, x]`.
-    pub shapes: Vec<[usize; 3]>,
-    /// Where the files or the user tell it.
-    pub voxel_size: Option<VoxelSize>,
-    /// Classes with their share of the training voxels.
-    pub classes: Vec<(String, f64)>,
-    /// Whether there are validation stacks of their own.
-    pub has_validation: bool,
-    /// Bytes of memory of the device to train on, where that is known.
-    pub device_bytes: Option<u64>,
-}
-
-impl Facts {
-    /// Reads what a folder holds.
-    pub fn of(folder: &Path, observer: &mut Observer<'_>) -> Result<Self> {
-        if !folder.is_dir() {
-            let hint = "give the folder that holds train.tif and train_<class>.tif";
-            return Err(UserError::new(format!("`{}` is no folder", folder.display()), hint).into());
-        }
-        let data = DataConfig { folder: Some(folder.to_path_buf()), ..Default::default() };
-        let (sources, model) = (Sources::find(&data)?, ModelConfig::default());
-        let all = sources.train.iter().chain(&sources.validation);
-        let stacks = all.map(|source| Stack::open(source, observer)).collect::<Result<Vec<_>>>()?;
-        let voxel_size = match voxel_size::common(stacks.iter().flat_map(Stack::files), "data.voxel_size_nm")
-        {
-            Ok(common) => common.map(|(_, size)| size),
-            Err(error) => {
-                observer.warn(&format!("{error}; data.voxel_size_nm decides"))?;
-                None
-            }
-        };
-        let train = stacks[..sources.train.len()].iter();
-        let volumes =
-            train.map(|stack| stack.read(&sources.classes, &model, None)).collect::<Result<Vec<_>>>()?;
-        let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
-        let set = TrainingSet::new(model.learned(&sources.classes), volumes)?;
-        // All sections, since there is no split before there is a configuration.
-        let shares = set.foreground_shares(&Split::by_volume(&shapes, shapes.len()).train);
-        Ok(Self {
-            shapes,
-            voxel_size,
-            classes: set.classes().iter().cloned().zip(shares).collect(),
-            device_bytes: memory::device_bytes(Device::auto()),
-            has_validation: !sources.validation.is_empty(),
-        })
-    }
-
-    /// Sections of the thinnest stack.
-    fn sections(&self) -> usize {
-        self.shapes.iter().map(|shape| shape[0]).min().unwrap_or(0)
-    }
-
-    /// Whether a single section has to validate itself.
-    fn is_one_section(&self) -> bool {
-        !self.has_validation && self.sections() == 1
-    }
 }
 
 /// One key with its value, and why it has that value.
@@ -125,8 +68,13 @@ impl Suggestion {
         let mut suggestion =
             Self { folder: folder.to_path_buf(), about: about(facts), decisions: Vec::new() };
         suggestion.data(facts);
-        let tile_size = suggestion.tiling(facts);
-        suggestion.training(facts, tile_size);
+        match facts.start() {
+            Some((network, pixels)) => suggestion.few_labels(facts, network, pixels),
+            None => {
+                let tile_size = suggestion.tiling(facts);
+                suggestion.training(facts, tile_size);
+            }
+        }
         suggestion
     }
 
@@ -195,6 +143,52 @@ impl Suggestion {
             let reason = format!("No val.tif: {last} of {sections} sections validates, {behind}.");
             self.decide("data.split", "gap", gap as i64, reason);
         }
+    }
+
+    /// The recipe for few labels: a built-in network goes on, for a few minutes, at the pixels that it knows.
+    fn few_labels(&mut self, facts: &Facts, network: &KnownNetwork, pixels: PixelMatch) {
+        let (epochs, tiles, tile_size, learning_rate) = FEW_LABELS;
+        let stride = default_architecture(facts).stride();
+        let seen = facts.shapes.iter().map(|[_, height, width]| pixels.network_size([*height, *width]));
+        let narrowest = seen.map(|[height, width]| height.min(width)).min().unwrap_or(0);
+        let room = if facts.is_one_section() { narrowest / 2 } else { narrowest };
+        // At most what was measured.
+        let tile_size = (room / stride * stride).clamp(stride, tile_size as usize) as i64;
+        let at =
+            format!("Sections are resampled to pixels of {} nm, which the network knows.", network.pixel_nm);
+        // Beside the keys of [data], before its first subsection.
+        let place = self.decisions.iter().position(|decision| decision.section != "data");
+        let place = place.unwrap_or(self.decisions.len());
+        self.decide("data", "pixel_nm", network.pixel_nm, at);
+        self.decisions[place..].rotate_right(1);
+        self.decide("normalization", "kind", "robust", "As the network was trained.");
+        self.decide("tiling", "tile_size", tile_size, "Enough context at these pixels.");
+        self.decide("tiling", "tiles_per_epoch", tiles, "The few sections are gone through many times.");
+        self.decide("tiling", "foreground_fraction", 0.5, "Half of the tiles are placed on foreground.");
+        let changes: [(&str, Value); 7] = [
+            ("gamma", 0.3.into()),
+            ("noise", 0.15.into()),
+            ("blur", 0.5.into()),
+            ("warp_probability", 0.4.into()),
+            ("rotation", 45.0.into()),
+            ("scale", 0.15.into()),
+            ("elastic", 2.0.into()),
+        ];
+        for (key, value) in changes {
+            self.decide("augmentation", key, value, "Few labels are shown in many ways.");
+        }
+        let filters: Vec<Value> = network.filters.iter().map(|&filters| (filters as i64).into()).collect();
+        self.decide("model", "filters", filters, "Those of the network.");
+        let why = format!(
+            "Fewer than {FEW_SECTIONS} labelled sections: a built-in network is a better start than random weights."
+        );
+        self.decide("train", "init", network.name.clone(), why);
+        let reason = format!("{} tiles in all: a few minutes on two cores.", epochs * tiles);
+        self.decide("train", "epochs", epochs, reason);
+        let (batch_size, reason) = (8, "As measured.");
+        self.decide("train", "batch_size", batch_size, reason);
+        self.decide("train", "learning_rate", learning_rate, "Lower than from random weights.");
+        self.decide("train", "average_decay", 0.98, "The average of the last fifty steps or so.");
     }
 
     fn tiling(&mut self, facts: &Facts) -> usize {
@@ -283,7 +277,8 @@ fn default_architecture(facts: &Facts) -> Architecture {
 mod tests {
     use super::*;
     use crate::config::RunConfig;
-    use em_data::TilingConfig;
+    use em_data::{Split, TilingConfig};
+    use em_io::VoxelSize;
 
     fn facts() -> Facts {
         Facts {
@@ -292,7 +287,25 @@ mod tests {
             classes: vec![("mitochondria".into(), 0.096), ("synapses".into(), 0.0047)],
             has_validation: true,
             device_bytes: Some(24 << 30),
+            built_in: None,
         }
+    }
+
+    #[test]
+    fn few_sections_start_with_a_built_in_network_at_its_pixels() {
+        let network = KnownNetwork::of(&["axons".into(), "synapses".into()]).unwrap().unwrap();
+        assert_eq!((network.name.as_str(), network.pixel_nm), ("synapses", 8.0));
+        let few = Facts { shapes: vec![[9, 512, 512]], built_in: Some(network), ..facts() };
+        let (text, config) = read(&few);
+        assert_eq!(config.train.init, Some("synapses".into()));
+        assert_eq!((config.data.pixel_nm, config.tiling.tile_size), (Some(8.0), 128));
+        assert!(text.contains("# Fewer than 10 labelled sections: a built-in network"), "{text}");
+        let starts = |facts: Facts| read(&facts).1.train.init.is_some();
+        assert!(!starts(Facts { shapes: vec![[10, 512, 512]], ..few.clone() }));
+        assert!(!starts(Facts { voxel_size: None, ..few.clone() }));
+        assert!(!starts(Facts { built_in: KnownNetwork::of(&["axons".into()]).unwrap(), ..few.clone() }));
+        let (_, config) = read(&Facts { shapes: vec![[2, 100, 200]], has_validation: false, ..few });
+        assert_eq!(config.tiling.tile_size, 48, "100 pixels of 5 nm are 62 of 8 nm");
     }
 
     /// The configuration that the text stands for, which has to be one without a mistake.
