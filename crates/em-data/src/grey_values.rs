@@ -1,7 +1,7 @@
 //! What grey values are like as a whole: their mean, spread and range, and the voxels without a value.
 
 use em_io::{Voxel, Voxels, match_voxels};
-use ndarray::ArrayViewMut2;
+use ndarray::{Array3, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
 /// Means that differ by more than this share of the spread are another brightness.
@@ -115,6 +115,12 @@ impl GreyValues {
     }
 }
 
+/// Returns the voxels that are NaN or infinite, `[z, y, x]`, where there are any.
+pub fn without_value(raw: &Voxels) -> Option<Array3<bool>> {
+    let Voxels::F32(raw) = raw else { return None };
+    raw.iter().any(|value| !value.is_finite()).then(|| raw.mapv(|value| !value.is_finite()))
+}
+
 /// Gives the voxels of a section `[y, x]` that are NaN or infinite a value between the others: their
 /// mean, or `otherwise` where there are no others.
 ///
@@ -134,7 +140,7 @@ pub fn fill_missing(mut section: ArrayViewMut2<'_, f32>, otherwise: f64) {
 mod tests {
     use super::*;
     use approx::assert_abs_diff_eq;
-    use ndarray::{Array3, array};
+    use ndarray::array;
 
     // python: a = np.fromfunction(lambda z,y,x: z*100+y*7+x*3, (2,4,5)); a.mean(), a.std()
     #[test]

@@ -43,7 +43,7 @@ pub use ndarray;
 
 pub use augmentation::{AugmentationConfig, Defect, TileAugmentation, Warp};
 pub use error::{Error, Result};
-pub use grey_values::{GreyValues, fill_missing};
+pub use grey_values::{GreyValues, fill_missing, without_value};
 pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};
 pub use outlines::outlines;
 pub use probabilities::Probabilities;

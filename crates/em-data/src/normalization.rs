@@ -2,80 +2,17 @@
 //!
 //! Statistics are fitted once, on training voxels, and travel with the model.
 
+mod config;
+
 use em_io::Voxels;
 use ndarray::{Array1, ArrayView2, ArrayViewMut2, Axis};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::histogram::Histogram;
 use crate::robust::robust_mean_and_std;
-use crate::settings::{self, Checks};
-use crate::{Error, Result, SettingError};
+use crate::{Error, Result};
 
-/// Section `[normalization]` of a configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct NormalizationConfig {
-    /// How grey values become network inputs: `zscore` subtracts the mean and divides by the standard deviation, `robust` does the same with the medians of mean and deviation over tiles of 64 voxels, so that resin, nuclei and borders count little, `min-max` maps the range to 0..1, `percentile` maps two percentiles to 0..1 and clips, `scale` divides by the largest value of the type, `l2-axis1` divides each column of each tile by its L2 norm.
-    pub kind: NormalizationKind,
-    /// Lower percentile of `percentile`.
-    pub lower_percentile: f64,
-    /// Upper percentile of `percentile`.
-    pub upper_percentile: f64,
-}
-
-impl NormalizationConfig {
-    /// Returns all settings that are out of range or in the wrong order.
-    ///
-    /// Percentiles are looked at where `kind` uses them.
-    pub fn problems(&self) -> Vec<SettingError> {
-        let mut checks = Checks::of("NormalizationConfig");
-        if self.kind == NormalizationKind::Percentile {
-            let (lower, upper) = (self.lower_percentile, self.upper_percentile);
-            checks.within("lower_percentile", lower, 0.0..=100.0, "0 to 100");
-            checks.within("upper_percentile", upper, 0.0..=100.0, "0 to 100");
-            // NaN, which is out of range already, is in no order.
-            let is_reversed = lower >= upper;
-            let expected = format!("less than upper_percentile, which is {upper}");
-            checks.require("lower_percentile", lower, !is_reversed, expected);
-        }
-        checks.finish()
-    }
-
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the first setting that is out of range or in the wrong order.
-    pub fn check(&self) -> Result<()> {
-        Ok(settings::first(self.problems())?)
-    }
-}
-
-impl Default for NormalizationConfig {
-    fn default() -> Self {
-        Self { kind: NormalizationKind::Zscore, lower_percentile: 0.5, upper_percentile: 99.5 }
-    }
-}
-
-/// The kinds of normalisation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum NormalizationKind {
-    /// Mean 0, standard deviation 1.
-    Zscore,
-    /// Mean 0 and standard deviation 1 of the tile in the middle.
-    Robust,
-    /// Smallest value 0, largest value 1.
-    MinMax,
-    /// Two percentiles to 0 and 1, clipped.
-    Percentile,
-    /// Divided by the largest value of the voxel type.
-    Scale,
-    /// Each column of each tile divided by its L2 norm.
-    #[serde(rename = "l2-axis1")]
-    L2Axis1,
-}
+pub use config::{NormalizationConfig, NormalizationKind};
 
 /// A fitted normalisation, ready to be applied and saved.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -183,6 +120,18 @@ impl Normalization {
         Ok(fitted)
     }
 
+    /// Returns the kind that it was fitted as.
+    pub fn kind(&self) -> NormalizationKind {
+        match self {
+            Self::Zscore { .. } => NormalizationKind::Zscore,
+            Self::Robust { .. } => NormalizationKind::Robust,
+            Self::MinMax { .. } => NormalizationKind::MinMax,
+            Self::Percentile { .. } => NormalizationKind::Percentile,
+            Self::Scale { .. } => NormalizationKind::Scale,
+            Self::L2Axis1 { .. } => NormalizationKind::L2Axis1,
+        }
+    }
+
     /// Returns the linear form, or `None` for `l2-axis1`.
     pub fn linear(&self) -> Option<Linear> {
         let span =
@@ -251,15 +200,7 @@ fn column_norms(band: ArrayView2<'_, f32>) -> Array1<f64> {
 }
 
 fn unfit(kind: NormalizationKind, reason: String) -> Error {
-    let kind = match kind {
-        NormalizationKind::Zscore => "zscore",
-        NormalizationKind::Robust => "robust",
-        NormalizationKind::MinMax => "min-max",
-        NormalizationKind::Percentile => "percentile",
-        NormalizationKind::Scale => "scale",
-        NormalizationKind::L2Axis1 => "l2-axis1",
-    };
-    Error::Normalization { kind, reason }
+    Error::Normalization { kind: kind.name(), reason }
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ mod scenes;
 mod tissue;
 mod vary;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use ndarray::{Array3, ArrayView3};
 use rayon::prelude::*;
@@ -69,7 +69,7 @@ pub struct Phantom {
     pub nuclei: Array3<bool>,
     /// The cells, numbered from 1 in the order in which they are met; 0 in vessels and resin.
     pub cells: Array3<u32>,
-    /// The synapses whose cleft is in the volume.
+    /// The synapses whose cleft is in the volume, once for each section that it is in.
     pub partners: Vec<Partners>,
 }
 
@@ -92,11 +92,13 @@ impl Phantom {
     }
 }
 
-/// The two cells of a synapse.
+/// The two cells of a synapse, in one section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partners {
-    /// The first voxel of the cleft, `[z, y, x]`.
+    /// The first voxel of the cleft in that section, `[z, y, x]`.
     pub at: [usize; 3],
+    /// Number of the synapse, from 1; two cells may share several.
+    pub synapse: u32,
     /// Number of the sending cell; 0 if none of it is in the volume.
     pub sender: u32,
     /// Number of the receiving cell; 0 if none of it is in the volume.
@@ -161,8 +163,14 @@ struct Section {
     membranes: Vec<bool>,
     nuclei: Vec<bool>,
     cells: Vec<u64>,
-    /// The first voxel of each cleft, and the cells on both sides.
-    partners: Vec<(usize, [u64; 2])>,
+    clefts_met: Vec<CleftMet>,
+}
+
+/// The first voxel of a cleft in a section, and the hashes of the synapse and of the cells on both sides.
+struct CleftMet {
+    index: usize,
+    synapse: u64,
+    partners: [u64; 2],
 }
 
 fn stacked<T: Clone>(shape: [usize; 3], sections: impl Iterator<Item = Vec<T>>) -> Array3<T> {
@@ -189,26 +197,28 @@ impl Numbers {
     }
 
     /// 0 for a hash that was never met.
-    fn of_cell(&self, hash: u64) -> u32 {
+    fn of_hash(&self, hash: u64) -> u32 {
         self.0.get(&hash).copied().unwrap_or(0)
     }
 
     fn all(&self, hashes: &[u64]) -> Vec<u32> {
-        hashes.iter().map(|&hash| self.of_cell(hash)).collect()
+        hashes.iter().map(|&hash| self.of_hash(hash)).collect()
     }
 }
 
 fn partners(sections: &[Section], cells: &Numbers, [_, _, width]: [usize; 3]) -> Vec<Partners> {
-    let mut met = HashSet::new();
-    let all =
-        sections.iter().enumerate().flat_map(|(z, section)| section.partners.iter().map(move |one| (z, one)));
-    all.filter(|(_, (_, pair))| met.insert(*pair))
-        .map(|(z, (index, [sender, receiver]))| Partners {
-            at: [z, index / width, index % width],
-            sender: cells.of_cell(*sender),
-            receiver: cells.of_cell(*receiver),
-        })
-        .collect()
+    let synapses =
+        Numbers::of(sections.iter().flat_map(|section| section.clefts_met.iter().map(|met| met.synapse)));
+    let of_section = |(z, section): (usize, &Section)| -> Vec<Partners> {
+        let partners = |met: &CleftMet| Partners {
+            at: [z, met.index / width, met.index % width],
+            synapse: synapses.of_hash(met.synapse),
+            sender: cells.of_hash(met.partners[0]),
+            receiver: cells.of_hash(met.partners[1]),
+        };
+        section.clefts_met.iter().map(partners).collect()
+    };
+    sections.iter().enumerate().flat_map(of_section).collect()
 }
 
 /// Where the pixels of one section lie in the tissue.
@@ -274,7 +284,7 @@ fn draw_plane(config: &PhantomConfig, plane: &Plane) -> (Vec<f32>, Section) {
         membranes: vec![false; area],
         nuclei: vec![false; area],
         cells: vec![0; area],
-        partners: Vec::new(),
+        clefts_met: Vec::new(),
     };
     let mut tissue = Tissue::new(config.seed, &config.tissue);
     let mut paint = Paint::new(config.seed, &config.tones);
@@ -290,9 +300,10 @@ fn draw_plane(config: &PhantomConfig, plane: &Plane) -> (Vec<f32>, Section) {
         section.nuclei[index] = site.in_nucleus();
         section.cells[index] = if site.cell.kind == CellKind::Void { 0 } else { site.cell.key };
         if let Some(synapse) = site.synapse.as_ref().filter(|_| section.clefts[index])
-            && section.partners.iter().all(|(_, pair)| *pair != synapse.partners)
+            && section.clefts_met.iter().all(|met| met.synapse != synapse.key)
         {
-            section.partners.push((index, synapse.partners));
+            let (synapse, partners) = (synapse.key, synapse.partners);
+            section.clefts_met.push(CleftMet { index, synapse, partners });
         }
     }
     particles::draw(config, plane, &mut tissue, &mut grey, &mut section.vesicles);

@@ -1,9 +1,9 @@
 //! Labelled volumes that are in memory and known to fit together.
 
 use em_io::{Mask, Voxels};
-use ndarray::{Array3, ArrayView3};
+use ndarray::ArrayView3;
 
-use crate::{Error, Region, Result};
+use crate::{Error, Region, Result, without_value};
 
 /// The name, in place of a class, of the label whose foreground does not count.
 pub const IGNORED: &str = "ignore";
@@ -111,12 +111,6 @@ impl LabelledVolume {
         self.masks.sort_by_key(|(class, _)| classes.iter().position(|known| known == class));
         Ok(self)
     }
-}
-
-/// The voxels that are NaN or infinite, where there are any.
-fn without_value(raw: &Voxels) -> Option<Array3<bool>> {
-    let Voxels::F32(raw) = raw else { return None };
-    raw.iter().any(|value| !value.is_finite()).then(|| raw.mapv(|value| !value.is_finite()))
 }
 
 /// The volumes of a training and their classes.
@@ -229,6 +223,7 @@ impl TrainingSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::Array3;
 
     /// A volume of three sections and as many classes, the mask of the n-th of which is section n.
     fn volume(classes: &[&str]) -> LabelledVolume {

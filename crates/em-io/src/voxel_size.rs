@@ -8,8 +8,9 @@ use std::fmt;
 /// Sizes that differ by less are the same: TIFF stores fractions, MRC 32-bit floats.
 const SAME: f64 = 1e-5;
 
-/// A network that was trained on voxels of one size finds its way among others that differ by less.
-const CLOSE: f64 = 0.2;
+/// A network that was trained on voxels of one size finds its way among others up to so many times as
+/// long, or as short.
+const CLOSE: f64 = 1.2;
 
 /// Sections thicker than so many pixels are wide are too unlike their neighbours to be stacked.
 const ANISOTROPIC: f64 = 3.0;
@@ -22,7 +23,7 @@ const ANISOTROPIC: f64 = 3.0;
 /// let size = VoxelSize::new([50.0, 4.6, 4.6])?;
 /// assert_eq!(size.to_string(), "50 x 4.6 x 4.6 nm");
 /// assert!(size.anisotropy() > 10.0);
-/// assert!(size.is_close_to(VoxelSize::new([50.0, 5.0, 5.0])?));
+/// assert_eq!(size.is_close_to(VoxelSize::new([50.0, 5.0, 8.0])?), [true, true, false]);
 /// assert!(VoxelSize::new([50.0, 0.0, 4.6]).is_err());
 /// # Ok::<(), em_io::Error>(())
 /// ```
@@ -64,9 +65,13 @@ impl VoxelSize {
         self.differs_by_at_most(SAME, other)
     }
 
-    /// Tells whether a network that was trained on voxels of this size suits others: within a fifth.
-    pub fn is_close_to(self, other: Self) -> bool {
-        self.differs_by_at_most(CLOSE, other)
+    /// Tells for each axis whether a network that was trained on voxels of this size suits others: one
+    /// length is at most 1.2 times the other.
+    pub fn is_close_to(self, other: Self) -> [bool; 3] {
+        std::array::from_fn(|axis| {
+            let (own, other) = (self.0[axis], other.0[axis]);
+            own.max(other) <= CLOSE * own.min(other)
+        })
     }
 
     /// Tells whether each length of another size differs by at most a share of the one of this size.
@@ -116,8 +121,11 @@ mod tests {
     fn rounding_makes_no_difference_and_a_per_cent_does() {
         let own = size([50.0, 4.6, 4.6]);
         assert!(own.is_same_as(size([50.0, f64::from(4.6_f32), 4.6])));
-        assert!(!own.is_same_as(size([50.0, 4.6, 4.65])) && own.is_close_to(size([50.0, 4.6, 4.65])));
-        assert!(own.is_close_to(size([59.0, 5.5, 3.7])) && !own.is_close_to(size([61.0, 4.6, 4.6])));
+        assert!(
+            !own.is_same_as(size([50.0, 4.6, 4.65])) && own.is_close_to(size([50.0, 4.6, 4.65])) == [true; 3]
+        );
+        assert_eq!(own.is_close_to(size([60.0, 5.5, 3.9])), [true; 3]);
+        assert_eq!(own.is_close_to(size([60.1, 5.6, 3.8])), [false; 3]);
         assert!(own.differs_by_at_most(0.01, size([50.2, 4.6, 4.6])));
         assert!(!own.differs_by_at_most(0.01, size([45.0, 4.6, 4.6])));
     }

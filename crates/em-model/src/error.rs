@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use em_data::SettingError;
+use em_io::VoxelSize;
 
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -112,6 +113,19 @@ pub enum Error {
     /// A prediction was asked of no run at all.
     #[error("no run to predict with, expected at least one")]
     NoRun,
+
+    /// Pixels of an input and of a training are too far apart to be brought to one size.
+    #[error(
+        "pixels of {input} cannot be brought to those of the network, {trained} [z, y, x]: expected at most {farthest} times larger or smaller"
+    )]
+    PixelsTooFarApart {
+        /// Voxel size of the input.
+        input: VoxelSize,
+        /// Voxel size of the training.
+        trained: VoxelSize,
+        /// How many times larger or smaller they may be.
+        farthest: f64,
+    },
 
     /// A section does not have the size that the network needs.
     #[error("a section of {height} x {width} (height x width) is {problem}")]

@@ -8,6 +8,7 @@ mod pixel_match;
 mod precision;
 mod predictor;
 mod refit;
+mod sample;
 pub(crate) mod sections;
 mod views;
 pub(crate) mod volumes;

@@ -9,7 +9,12 @@ use crate::Result;
 
 /// Returns the built-in network that a path names, unless there is a file or folder of that name.
 pub fn named(path: &Path) -> Option<&'static BuiltIn> {
-    path.to_str().filter(|_| !path.exists()).and_then(em_models::named)
+    named_from(Path::new(""), path)
+}
+
+/// The same for a path that starts at a folder.
+pub(crate) fn named_from(folder: &Path, path: &Path) -> Option<&'static BuiltIn> {
+    path.to_str().filter(|_| !folder.join(path).exists()).and_then(em_models::named)
 }
 
 /// Returns the card of a built-in network.

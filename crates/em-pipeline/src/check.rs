@@ -45,7 +45,12 @@ pub fn findings(
     };
     let learned = config.model.learned(&sources.classes);
     settings::check(config, &learned, &mut findings);
-    let stacks = StackFacts::of_all(&sources, &mut findings, observer)?;
+    if let Some(scenes) = &config.data.phantom {
+        let found = format!("{} scenes are generated, and no file is read", scenes.scenes);
+        findings.push(Finding::note(found));
+        return Ok(findings);
+    }
+    let stacks = StackFacts::of_all(&config.data, &sources, &mut findings, observer)?;
     for stack in &stacks {
         sections::check(stack, &mut findings);
         labels::check(stack, config.model.learns_boundaries(), &mut findings);

@@ -12,7 +12,7 @@ use ndarray::Array4;
 use crate::config::RunConfig;
 use crate::error::Result;
 use crate::grey_values::{self, Missing};
-use crate::{Observer, find_run, silent, voxel_size};
+use crate::{Observer, silent, voxel_size};
 
 pub use sources::Sources;
 pub use stack::Stack;
@@ -166,7 +166,6 @@ impl Dataset {
         let mut training =
             Training::with_normalization(&self.set, split, architecture.clone(), normalization);
         training.settings = config.training_settings();
-        training.init = config.train.init.as_deref().map(find_run).transpose()?;
         training.voxel_size_nm = self.voxel_size.map(VoxelSize::nm);
         training.device = device;
         Ok(training)

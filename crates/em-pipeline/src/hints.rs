@@ -86,6 +86,10 @@ pub fn of_model(error: &em_model::Error) -> Option<String> {
         Error::Torch(message) if message.contains("alloc") || message.contains("out of memory") => {
             "lower train.batch_size or predict.tile_size".into()
         }
+        Error::PixelsTooFarApart { .. } => {
+            "tell the right size (--voxel-size Z,Y,X, in nm), or take pixels as they are (--set predict.match_voxel_size=false)"
+                .into()
+        }
         Error::Tiles(error) => return of_data(error),
         Error::Objects(error) => return of_objects(error),
         other => return other.hint(),

@@ -1,9 +1,10 @@
 //! A generated training and a validation stack with labels, as files.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use em_data::phantom::{Phantom, PhantomConfig, phantom};
+use em_data::phantom::{Partners, Phantom, PhantomConfig, phantom};
 use em_io::{Mask, Voxels};
 use ndarray::s;
 
@@ -110,10 +111,13 @@ fn write_objects(
 ) -> Result<()> {
     let cells = Voxels::U32(made.cells.slice(s![z.clone(), .., ..]).to_owned());
     em_io::write_volume(folder.join(format!("{name}_cells.tif")), &cells, Some(voxel_size_nm))?;
-    let mut table = String::from("z,y,x,sender,receiver\n");
+    let mut table = String::from("synapse,z,y,x,sender,receiver\n");
+    let mut met = HashSet::new();
     for partners in made.partners.iter().filter(|partners| z.contains(&partners.at[0])) {
-        let [depth, y, x] = partners.at;
-        table += &format!("{},{y},{x},{},{}\n", depth - z.start, partners.sender, partners.receiver);
+        let Partners { at: [depth, y, x], synapse, sender, receiver } = *partners;
+        if met.insert(synapse) {
+            table += &format!("{synapse},{},{y},{x},{sender},{receiver}\n", depth - z.start);
+        }
     }
     crate::write::bytes(&folder.join(format!("{name}_partners.csv")), table.as_bytes())
 }

@@ -1,13 +1,13 @@
 //! The one list of checks of all settings, and the keys of `run.toml` that stand for them.
 
 use em_data::SettingError;
-use em_data::phantom::ScenesConfig;
 
 use crate::dataset::Sources;
 use crate::{Result, RunConfig};
 
 /// The section of `run.toml` that holds the settings of each type.
-const SECTIONS: [(&str, &str); 11] = [
+const SECTIONS: [(&str, &str); 12] = [
+    ("DataConfig", "data"),
     ("ScenesConfig", "data.phantom"),
     ("SplitConfig", "data.split"),
     ("NormalizationConfig", "normalization"),
@@ -53,6 +53,7 @@ pub fn problems(config: &RunConfig, classes: &[String]) -> Vec<SettingError> {
     }
     problems.extend(config.normalization.problems());
     problems.extend(config.data.split.problems());
-    problems.extend(config.data.phantom.iter().flat_map(ScenesConfig::problems));
+    let architecture = config.model.architecture(classes.len().max(1)).ok();
+    problems.extend(config.data.problems(architecture.as_ref()));
     problems
 }

@@ -4,17 +4,17 @@
 //! can be read, and tested, without files.
 
 mod facts;
+mod few_labels;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use em_model::{Architecture, ModelConfig, PixelMatch};
+use em_model::{Architecture, ModelConfig};
 use toml::Value;
 
 use crate::error::Result;
 use crate::{Observer, display};
 
-use facts::FEW_SECTIONS;
 pub use facts::{Facts, KnownNetwork};
 
 /// Foreground rarer than this is seldom met by tiles at random places.
@@ -29,9 +29,6 @@ const TILES_IN_ALL: usize = 12_800;
 /// Measured against 8 tiles a step in docs/results.md.
 const BATCH_SIZE: usize = 4;
 const AVERAGE_DECAY: f64 = 0.99;
-
-/// Tiles of such a training, their edge, and its learning rate, as measured there.
-const FEW_LABELS: (i64, i64, i64, f64) = (10, 160, 128, 1e-3);
 
 /// Writes a configuration that suits the stacks of a folder, which it names by that path.
 ///
@@ -82,14 +79,19 @@ impl Suggestion {
     pub fn to_toml(&self) -> String {
         let mut text = self.about.clone();
         text += "# Keys that are not here have their defaults: `em-cli config init` lists them all.\n";
-        let mut section = "";
+        let (mut section, mut reason) = ("", "");
         for decision in &self.decisions {
             if decision.section != section {
-                section = decision.section;
+                (section, reason) = (decision.section, "");
                 let _ = write!(text, "\n[{section}]\n");
             }
+            // Keys of one reason stand together.
+            if decision.reason != reason {
+                reason = &decision.reason;
+                let _ = writeln!(text, "# {reason}");
+            }
             let example = if decision.is_example { "# " } else { "" };
-            let _ = writeln!(text, "# {}\n{example}{} = {}", decision.reason, decision.key, decision.value);
+            let _ = writeln!(text, "{example}{} = {}", decision.key, decision.value);
         }
         text
     }
@@ -143,52 +145,6 @@ impl Suggestion {
             let reason = format!("No val.tif: {last} of {sections} sections validates, {behind}.");
             self.decide("data.split", "gap", gap as i64, reason);
         }
-    }
-
-    /// The recipe for few labels: a built-in network goes on, for a few minutes, at the pixels that it knows.
-    fn few_labels(&mut self, facts: &Facts, network: &KnownNetwork, pixels: PixelMatch) {
-        let (epochs, tiles, tile_size, learning_rate) = FEW_LABELS;
-        let stride = default_architecture(facts).stride();
-        let seen = facts.shapes.iter().map(|[_, height, width]| pixels.network_size([*height, *width]));
-        let narrowest = seen.map(|[height, width]| height.min(width)).min().unwrap_or(0);
-        let room = if facts.is_one_section() { narrowest / 2 } else { narrowest };
-        // At most what was measured.
-        let tile_size = (room / stride * stride).clamp(stride, tile_size as usize) as i64;
-        let at =
-            format!("Sections are resampled to pixels of {} nm, which the network knows.", network.pixel_nm);
-        // Beside the keys of [data], before its first subsection.
-        let place = self.decisions.iter().position(|decision| decision.section != "data");
-        let place = place.unwrap_or(self.decisions.len());
-        self.decide("data", "pixel_nm", network.pixel_nm, at);
-        self.decisions[place..].rotate_right(1);
-        self.decide("normalization", "kind", "robust", "As the network was trained.");
-        self.decide("tiling", "tile_size", tile_size, "Enough context at these pixels.");
-        self.decide("tiling", "tiles_per_epoch", tiles, "The few sections are gone through many times.");
-        self.decide("tiling", "foreground_fraction", 0.5, "Half of the tiles are placed on foreground.");
-        let changes: [(&str, Value); 7] = [
-            ("gamma", 0.3.into()),
-            ("noise", 0.15.into()),
-            ("blur", 0.5.into()),
-            ("warp_probability", 0.4.into()),
-            ("rotation", 45.0.into()),
-            ("scale", 0.15.into()),
-            ("elastic", 2.0.into()),
-        ];
-        for (key, value) in changes {
-            self.decide("augmentation", key, value, "Few labels are shown in many ways.");
-        }
-        let filters: Vec<Value> = network.filters.iter().map(|&filters| (filters as i64).into()).collect();
-        self.decide("model", "filters", filters, "Those of the network.");
-        let why = format!(
-            "Fewer than {FEW_SECTIONS} labelled sections: a built-in network is a better start than random weights."
-        );
-        self.decide("train", "init", network.name.clone(), why);
-        let reason = format!("{} tiles in all: a few minutes on two cores.", epochs * tiles);
-        self.decide("train", "epochs", epochs, reason);
-        let (batch_size, reason) = (8, "As measured.");
-        self.decide("train", "batch_size", batch_size, reason);
-        self.decide("train", "learning_rate", learning_rate, "Lower than from random weights.");
-        self.decide("train", "average_decay", 0.98, "The average of the last fifty steps or so.");
     }
 
     fn tiling(&mut self, facts: &Facts) -> usize {
@@ -303,6 +259,7 @@ mod tests {
         let starts = |facts: Facts| read(&facts).1.train.init.is_some();
         assert!(!starts(Facts { shapes: vec![[10, 512, 512]], ..few.clone() }));
         assert!(!starts(Facts { voxel_size: None, ..few.clone() }));
+        assert!(!starts(Facts { voxel_size: VoxelSize::new([100.0; 3]).ok(), ..few.clone() }));
         assert!(!starts(Facts { built_in: KnownNetwork::of(&["axons".into()]).unwrap(), ..few.clone() }));
         let (_, config) = read(&Facts { shapes: vec![[2, 100, 200]], has_validation: false, ..few });
         assert_eq!(config.tiling.tile_size, 48, "100 pixels of 5 nm are 62 of 8 nm");

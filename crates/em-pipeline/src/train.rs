@@ -4,7 +4,7 @@ use em_model::{Device, RunFolder, RunLock, Training};
 
 use crate::error::{Result, UserError};
 use crate::report::{self, Report};
-use crate::{Dataset, Event, Observer, RunConfig, settings, voxel_size};
+use crate::{Dataset, Event, Observer, RunConfig, find_run, settings, voxel_size};
 
 mod resume;
 
@@ -60,7 +60,11 @@ pub fn train(
     }
     let dataset = Dataset::read(config, observer)?;
     let architecture = config.model.architecture(dataset.set.classes().len())?;
-    let training = dataset.training(config, &dataset.split, &architecture, device)?;
+    let mut training = dataset.training(config, &dataset.split, &architecture, device)?;
+    // What goes on has all that it took from another network.
+    if start != Start::Resume || !run.state().exists() {
+        training.init = initial(config, &run)?;
+    }
     // Before the run's folder changes, so that a mistake costs no earlier run.
     training.check()?;
     let lock = run.lock()?;
@@ -81,6 +85,19 @@ pub fn train(
     let learn = if start == Start::Resume { em_model::resume } else { em_model::train };
     learn(&training, &lock, &mut |progress| observer.hear(Event::Training(progress)))?;
     report::write(&run, config, &dataset, device)
+}
+
+/// Finds the network to start with, which must not be what the training replaces.
+fn initial(config: &RunConfig, run: &RunFolder) -> Result<Option<RunFolder>> {
+    let Some(path) = &config.train.init else { return Ok(None) };
+    let init = find_run(path)?;
+    let [folder, of_init] = [run, &init].map(|run| run.path().canonicalize().ok());
+    if folder.is_some() && folder == of_init {
+        let message = format!("train.init is `{}`, the folder that the run is written to", path.display());
+        let hint = "write the new run to a folder of its own: --set output.folder=DIR";
+        return Err(UserError::new(message, hint).into());
+    }
+    Ok(Some(init))
 }
 
 /// Refuses a folder that holds a run which is to stay, or none that could go on.

@@ -3,9 +3,8 @@
 use crate::lab::{CONFIG, Lab, disc, raw};
 use em_io::Voxels;
 
-/// Trains within a second on two small scenes.
+/// The data of a training on two small scenes.
 const SCENES: &str = "\
-[data]
 classes = [\"mitochondria\", \"membranes\"]
 [data.phantom]
 scenes = 2
@@ -14,16 +13,6 @@ places = 2
 size = 64
 [normalization]
 kind = \"robust\"
-[tiling]
-tile_size = 32
-tiles_per_epoch = 8
-[model]
-filters = [4, 8]
-[train]
-epochs = 1
-batch_size = 4
-[output]
-folder = \"run\"
 ";
 
 #[test]
@@ -43,10 +32,10 @@ fn a_varied_phantom_has_all_its_truth() {
     assert!((2..10_000).contains(&most), "{most}");
     let partners = lab.read("out/objects/train_partners.csv");
     let mut lines = partners.lines();
-    assert_eq!(lines.next(), Some("z,y,x,sender,receiver"));
+    assert_eq!(lines.next(), Some("synapse,z,y,x,sender,receiver"));
     for line in lines {
         let numbers: Vec<usize> = line.split(',').map(|number| number.parse().unwrap()).collect();
-        let [z, y, x, sender, receiver] = numbers[..] else { panic!("{line}") };
+        let [_, z, y, x, sender, receiver] = numbers[..] else { panic!("{line}") };
         assert!(clefts[[z, y, x]], "{line}");
         assert_ne!(sender, receiver, "{line}");
         assert!(sender.max(receiver) <= most as usize, "{line}");
@@ -62,7 +51,7 @@ fn a_varied_phantom_has_all_its_truth() {
 #[test]
 fn a_network_is_trained_on_scenes_and_the_same_again() {
     let lab = Lab::new();
-    lab.write("run.toml", SCENES);
+    lab.write("run.toml", &CONFIG.replace("folder = \".\"\n", SCENES));
     let output = lab.em_cli("train --config run.toml --device cpu").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8_lossy(&output.stderr);
@@ -74,6 +63,13 @@ fn a_network_is_trained_on_scenes_and_the_same_again() {
     assert!(message.starts_with("error: `axons` is no class of a phantom"), "{message}");
     let message = lab.mistake("train --config run.toml --set output.folder=no --set data.phantom.scenes=0");
     assert!(message.contains("data.phantom.scenes"), "{message}");
+    // The sections of a scene are no neighbours.
+    let message =
+        lab.mistake("train --config run.toml --set output.folder=no --set model.context_sections=3");
+    assert!(message.contains("data.phantom") && message.contains("several sections"), "{message}");
+    let message = lab.mistake("train --config run.toml --set output.folder=no --set data.folder=.");
+    assert!(message.contains("besides the generated scenes"), "{message}");
+    assert!(lab.ok("check run.toml").contains("2 scenes are generated, and no file is read"));
 }
 
 #[test]
@@ -116,6 +112,22 @@ fn blocks_do_not_show_where_pixels_are_matched() {
 }
 
 #[test]
+fn a_training_goes_on_without_the_network_that_it_started_from() {
+    let lab = Lab::with_stacks();
+    lab.ok("train --config run.toml --device cpu --set output.folder=first");
+    let train = "train --config run.toml --device cpu --set train.init=first";
+    lab.ok(train);
+    std::fs::remove_dir_all(lab.path("first")).unwrap();
+    let said = lab.ok(&format!("{train} --resume --set train.epochs=2"));
+    assert!(said.contains("resumed after epoch 1"), "{said}");
+    let message = lab.mistake(&format!("{train} --set output.folder=other"));
+    assert!(message.starts_with("error: no folder `[DIR]/first`"), "{message}");
+    let message =
+        lab.mistake("train --config run.toml --set output.folder=other --set train.freeze_encoder=true");
+    assert!(message.contains("train.freeze_encoder") && message.contains("without init"), "{message}");
+}
+
+#[test]
 fn a_training_starts_with_another_network_at_its_pixels() {
     let lab = Lab::with_stacks();
     let text = CONFIG
@@ -132,7 +144,17 @@ fn a_training_starts_with_another_network_at_its_pixels() {
     assert_eq!(lab.mask("mask.tif").dim(), disc([2, 64, 64]).dim());
     let message =
         lab.mistake("train --config run.toml --set output.folder=no --set train.init=nowhere --device cpu");
-    assert!(message.starts_with("error: no folder `nowhere`"), "{message}");
+    assert!(message.starts_with("error: no folder `[DIR]/nowhere`"), "{message}");
+    // The tiles that fit are those of the resampled sections.
+    let output = lab.em_cli("check run.toml --set tiling.tile_size=48").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && said.contains("40 x 40"), "{said}");
+    let message = lab.mistake("train --config run.toml --overwrite --set train.init=run --device cpu");
+    assert!(message.contains("the folder that the run is written to"), "{message}");
+    let message = lab.mistake("train --config run.toml --set output.folder=no --set data.pixel_nm=-8");
+    assert!(message.contains("data.pixel_nm") && message.contains("0.1 to 1000"), "{message}");
+    let message = lab.mistake("predict --model run val.tif -o far.tif --voxel-size 950,900,900 --device cpu");
+    assert!(message.contains("at most 8 times larger") && message.contains("--voxel-size"), "{message}");
     lab.write(
         "unknown.toml",
         &text.replace("voxel_size_nm = [5, 5, 5]\n", "").replace("\"run\"", "\"other\""),

@@ -22,7 +22,7 @@ pub struct PredictConfig {
     pub views: usize,
     /// Numbers that features are kept in: `fp32`; `bf16`, about twice as fast on half the memory where the processor or accelerator has instructions for it, with probabilities that differ by about 0.001; `auto`, bf16 on processors that do.
     pub precision: Precision,
-    /// Fit the normalisation on the input, on up to 32 of its sections, instead of taking the training's statistics.
+    /// Fit the normalisation on the input (up to 1024 x 1024 pixels in the middle of 16 sections) instead of taking the training's statistics.
     pub refit_normalization: bool,
     /// Bring sections to the pixel size that the network was trained at, and masks back, where both sizes are known and differ by more than 20 %.
     pub match_voxel_size: bool,

@@ -51,6 +51,12 @@ fn difference(first: &ModelCard, other: &ModelCard) -> Option<String> {
     if first.normalization != other.normalization {
         return Some("normalises otherwise than the first run".into());
     }
+    if let (Some(size), Some(of_first)) = (other.voxel_size(), first.voxel_size())
+        && let [_, y, x] = of_first.is_close_to(size)
+        && !(y && x)
+    {
+        return Some(format!("was trained at {size} [z, y, x], and the first run at {of_first}"));
+    }
     if boxes(first) != boxes(other) {
         return Some("takes other boxes of voxels than the first run".into());
     }

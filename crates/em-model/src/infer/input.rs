@@ -1,16 +1,11 @@
 //! Whether an input is like what a model was trained on, and how its grey values become alike.
 
 use em_data::{GreyValues, Normalization};
-use em_io::{Roi, Volume, Voxel, VoxelType, Voxels, match_voxels};
+use em_io::{Volume, Voxel, VoxelType, Voxels, match_voxels};
 
+use super::sample;
 use crate::run::TrainedOn;
 use crate::{ModelCard, Result};
-
-/// The sections of an input that are looked at, evenly over its depth.
-const SECTIONS: usize = 16;
-
-/// The edge, in voxels, of what is looked at in the middle of each, so that memory is bounded.
-const EDGE: usize = 1024;
 
 /// Floating-point voxels that are integers divided by a number are that far from them at most: a
 /// little, and what the digits of a 32-bit float leave open.
@@ -33,14 +28,7 @@ pub struct InputComparison {
 
 impl InputComparison {
     pub(super) fn new(card: &ModelCard, volume: &Volume) -> Result<Self> {
-        let [depth, edges @ ..] = volume.shape();
-        let [[y, height], [x, width]] = edges.map(|edge| {
-            let seen = edge.min(EDGE);
-            [(edge - seen) / 2, seen]
-        });
-        let sections = (0..depth).step_by(depth.div_ceil(SECTIONS).max(1));
-        let middles = sections.map(|z| Roi { start: [z, y, x], shape: [1, height, width] });
-        let sample = middles.map(|middle| volume.read(middle)).collect::<em_io::Result<Vec<_>>>()?;
+        let sample = sample::middles(volume, [1.0; 2])?;
         let mut found = GreyValues::default();
         sample.iter().for_each(|section| found.merge(&GreyValues::of(section)));
         let trained = card.trained_on();

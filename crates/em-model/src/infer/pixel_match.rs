@@ -1,13 +1,15 @@
 //! Bringing sections to the pixel size that a network was trained at, and its answer back.
 
 use em_data::{fill_missing, resize};
-use em_io::{Mask, Voxels};
+use em_io::{Mask, VoxelSize, Voxels};
 use ndarray::{Array3, Array4, ArrayView3, ArrayView4, Axis};
 
 use super::MaskRule;
+use crate::{Error, Result};
 
-/// Pixel sizes that differ by no more than this factor are left as they are.
-const ALIKE: f64 = 1.2;
+/// Pixels are made larger or smaller by this factor at most: farther apart, one of the sizes is wrong,
+/// or nothing that the network knows would be seen.
+const FARTHEST: f64 = 8.0;
 
 /// How much larger the pixels of an input are than those of the training, along y and x.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,23 +18,36 @@ pub struct PixelMatch {
 }
 
 impl PixelMatch {
-    /// Compares the voxel sizes of an input and of the training, in nm, `[z, y, x]`; `None` where the
-    /// pixels differ by no more than 20 % along both axes, so that nothing needs to be done.
+    /// Compares the voxel sizes of an input and of the training; `None` where the pixels are
+    /// [close](VoxelSize::is_close_to), so that nothing needs to be done.
+    ///
+    /// # Errors
+    ///
+    /// Fails if pixels are more than eight times as large as the others.
     ///
     /// ```
     /// use em_model::PixelMatch;
+    /// use em_model::em_io::VoxelSize;
     ///
-    /// let fine = PixelMatch::new([5.0; 3], [8.0; 3]).expect("pixels of 5 nm are smaller");
+    /// let trained = VoxelSize::new([8.0; 3])?;
+    /// let fine = PixelMatch::new(VoxelSize::new([5.0; 3])?, trained)?.expect("5 nm are less");
     /// assert_eq!(fine.network_size([768, 1024]), [480, 640]);
-    /// assert_eq!(PixelMatch::new([40.0, 7.0, 7.0], [8.0; 3]), None);
+    /// assert_eq!(PixelMatch::new(VoxelSize::new([40.0, 7.0, 7.0])?, trained)?, None);
+    /// # Ok::<(), em_model::Error>(())
     /// ```
-    pub fn new(input_nm: [f64; 3], trained_nm: [f64; 3]) -> Option<Self> {
-        let factors = [1, 2].map(|axis| input_nm[axis] / trained_nm[axis]);
-        let is_alike = |factor: &f64| (1.0 / ALIKE..=ALIKE).contains(factor);
-        (!factors.iter().all(is_alike)).then_some(Self { factors })
+    pub fn new(input: VoxelSize, trained: VoxelSize) -> Result<Option<Self>> {
+        let [_, alike @ ..] = trained.is_close_to(input);
+        if alike == [true; 2] {
+            return Ok(None);
+        }
+        let factors = [1, 2].map(|axis| input.nm()[axis] / trained.nm()[axis]);
+        if !factors.iter().all(|factor| (1.0 / FARTHEST..=FARTHEST).contains(factor)) {
+            return Err(Error::PixelsTooFarApart { input, trained, farthest: FARTHEST });
+        }
+        Ok(Some(Self { factors }))
     }
 
-    /// Returns the voxel size in nm, `[z, y, x]`, that an input of `input_nm` is brought to.
+    /// Returns the voxel size in nm, `[z, y, x]`, that voxels of `input_nm` are brought to.
     pub fn trained_nm(&self, input_nm: [f64; 3]) -> [f64; 3] {
         let [z, y, x] = input_nm;
         [z, y / self.factors[0], x / self.factors[1]]
@@ -144,9 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn pixels_that_are_nearly_alike_are_left_alone() {
-        assert_eq!(PixelMatch::new([5.0, 7.0, 9.0], [8.0; 3]), None);
-        let unlike = PixelMatch::new([5.0, 8.0, 4.0], [8.0; 3]).unwrap();
+    fn pixels_that_are_nearly_alike_are_left_alone_and_those_far_apart_refused() {
+        let matched =
+            |nm: [f64; 3]| PixelMatch::new(VoxelSize::new(nm).unwrap(), VoxelSize::new([8.0; 3]).unwrap());
+        assert_eq!(matched([5.0, 7.0, 9.0]).unwrap(), None);
+        for nm in [[8.0, 65.0, 8.0], [8.0, 8.0, 0.9]] {
+            assert!(matches!(matched(nm), Err(Error::PixelsTooFarApart { .. })), "{nm:?}");
+        }
+        let unlike = matched([5.0, 8.0, 4.0]).unwrap().unwrap();
         assert_eq!(unlike.factors(), [1.0, 0.5]);
         assert_eq!(unlike.network_size([3, 3]), [3, 2]);
         assert_eq!(PixelMatch::by([0.01; 2]).network_size([10, 10]), [1, 1]);

@@ -1,10 +1,12 @@
 //! Whole sections and volumes from a trained model.
 
+mod memory;
+
 use std::ops::Range;
 use std::path::PathBuf;
 
 use em_data::{Normalization, Probabilities, fill_missing};
-use em_io::Volume;
+use em_io::{Volume, VoxelSize};
 use ndarray::{Array4, ArrayView3, Axis, s};
 use tch::{Kind, Tensor};
 
@@ -15,7 +17,7 @@ use super::views::{seen_as, seen_back};
 use super::volumes::VolumePlan;
 use super::{InputComparison, MaskRule, PixelMatch, PredictConfig, Prediction};
 use crate::error::Computed;
-use crate::network::{FoldedUNet, class_probabilities, context_of, inference_bytes};
+use crate::network::{FoldedUNet, class_probabilities, context_of};
 use crate::run::{Tuning, TuningOnDisk};
 use crate::{Device, Error, ModelCard, Result, RunFolder};
 
@@ -123,52 +125,23 @@ impl Predictor {
         self.pixels
     }
 
-    /// Returns how the pixels of a volume of this voxel size, in nm, `[z, y, x]`, are brought to those
-    /// of the training: not, where one of both is unknown, they are alike, or the settings forbid it.
-    pub fn pixel_match(&self, voxel_size_nm: Option<[f64; 3]>) -> Option<PixelMatch> {
-        if !self.config.match_voxel_size {
-            return None;
+    /// Returns how the pixels of a volume of this voxel size are brought to those of the training: not,
+    /// where one of both is unknown, they are alike, or the settings forbid it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PixelMatch::new`].
+    pub fn pixel_match(&self, voxel_size: Option<VoxelSize>) -> Result<Option<PixelMatch>> {
+        match (voxel_size, self.card.voxel_size()) {
+            (Some(input), Some(trained)) if self.config.match_voxel_size => PixelMatch::new(input, trained),
+            _ => Ok(None),
         }
-        PixelMatch::new(voxel_size_nm?, self.card.voxel_size_nm?)
     }
 
     fn place(&self, class: &str) -> Result<usize> {
         let classes = &self.card.classes;
         let unknown = || em_data::Error::UnknownClass { found: class.into(), expected: classes.clone() };
         Ok(classes.iter().position(|name| name == class).ok_or_else(unknown)?)
-    }
-
-    /// Bounds the memory, in bytes, that the program takes to predict sections of `[y, x]` voxels,
-    /// as many as it takes [at once](Self::sections_at_once), on the CPU; blocks that wait to be predicted or written come on top.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the sections are empty.
-    pub fn memory_bytes(&self, section: [usize; 2]) -> Result<u64> {
-        let input = section;
-        let section = self.pixels.map_or(input, |pixels| pixels.network_size(input));
-        let config = self.section_config(self.card.normalization);
-        let [height, width] = sections::largest_tile(&self.card.architecture, section, &config)?;
-        let depth = self.plan().map_or(1, |plan| plan.largest_tile()[0]);
-        let tile = [depth, height, width];
-        let section_bytes = (depth * section[0] * section[1] * size_of::<f32>()) as u64;
-        // Grey values, their mirrored extension, logits and probabilities of whole sections.
-        let channels = (self.card.architecture.in_channels + self.card.architecture.out_channels) as u64;
-        // With several views the sum of the probabilities, and a mirrored copy of them and the input.
-        let views = if self.config.views > 1 { 2 * channels } else { 0 };
-        let planes = 2 * channels + 1 + views;
-        let others: u64 = self.nets[1..].iter().map(|net| net.architecture().weight_bytes()).sum();
-        let features = self.config.precision.kind(self.device).elt_size_in_bytes() as u64;
-        // The grey values at the network's pixels, and probabilities at both.
-        let matched = self.pixels.map_or(0, |_| {
-            let seen = self.halo_sections() * 2 + self.sections_at_once();
-            let areas = [input, section].map(|[height, width]| (height * width) as u64);
-            (seen as u64 * areas[1] + channels * (areas[0] + areas[1])) * size_of::<f32>() as u64
-        });
-        Ok(inference_bytes(&self.card.architecture, tile, features)
-            + planes * section_bytes
-            + others
-            + matched)
     }
 
     /// Returns how many sections on each side of a section the network sees besides it.
@@ -232,7 +205,10 @@ impl Predictor {
     ///
     /// Fails if the volume cannot be read or memory runs out.
     pub fn predict(&self, volume: &Volume) -> Result<Prediction> {
-        let pixels = self.pixels.or_else(|| self.pixel_match(volume.voxel_size_nm()));
+        let pixels = match self.pixels {
+            None => self.pixel_match(volume.voxel_size())?,
+            pixels => pixels,
+        };
         let normalization = self.normalization_at(volume, pixels)?;
         let block = volume.read_all()?.to_f32();
         let values = self.predict_at(pixels, block.view(), 0..block.len_of(Axis(0)), normalization)?;

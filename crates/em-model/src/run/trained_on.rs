@@ -1,7 +1,7 @@
 //! What the voxels of a training were like, as far as an input can be compared with it.
 
 use em_data::{GreyValues, Normalization};
-use em_io::VoxelType;
+use em_io::{VoxelSize, VoxelType};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ModelCard;
@@ -26,6 +26,11 @@ fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<VoxelType>
 }
 
 impl ModelCard {
+    /// Returns the voxel size of the training, where it is known.
+    pub fn voxel_size(&self) -> Option<VoxelSize> {
+        self.voxel_size_nm.and_then(|nm| VoxelSize::new(nm).ok())
+    }
+
     /// Returns what the model was trained on: as the card tells, or what follows from z-scores in a
     /// card that does not.
     pub fn trained_on(&self) -> Option<TrainedOn> {

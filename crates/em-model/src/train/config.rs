@@ -103,6 +103,12 @@ impl TrainConfig {
             .within("learning_rate", self.learning_rate, ABOVE_0, "above 0")
             .within("clip_gradient_norm", self.clip_gradient_norm, 0.0.., "0 or more")
             .within("average_decay", self.average_decay, 0.0..1.0, "0 to below 1")
+            .require(
+                "freeze_encoder",
+                self.freeze_encoder,
+                self.init.is_some() || !self.freeze_encoder,
+                "false without init, since a random encoder would never learn",
+            )
             .extend(self.schedule.problems())
             .extend(self.optimizer.problems());
         checks.finish()

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use tch::Tensor;
 
+use super::Training;
 use crate::error::Computed;
 use crate::network::UNet;
 use crate::run::checkpoint;
-use crate::{Device, ModelCard, RunFolder};
+use crate::{Architecture, Error, ModelCard, RunFolder};
 
 /// The layer whose rows are classes, and the one whose columns are sections or channels.
 const HEAD: &str = "head.";
@@ -27,21 +28,17 @@ pub struct TakenWeights {
 
 /// Takes over what fits: tensors of the same name and shape, the outputs of the same classes, and first
 /// convolutions of another number of channels, over which the sum of the weights is spread.
-pub(super) fn take(
-    net: &mut UNet,
-    classes: &[String],
-    from: &RunFolder,
-    device: Device,
-) -> Computed<TakenWeights> {
+pub(super) fn take(net: &mut UNet, training: &Training<'_>, from: &RunFolder) -> Computed<TakenWeights> {
     let card = ModelCard::read(from)?;
-    let mut weights = checkpoint::read_weights(from, &card, device.torch())?;
+    let mut weights = checkpoint::read_weights(from, &card, training.device.torch())?;
     let mut fitting = BTreeMap::new();
     let (mut fresh, mut rows_of) = (Vec::new(), Vec::new());
     for parameter in net.parameters().iter() {
         let (name, own) = (&parameter.name, &parameter.tensor);
         let fitted = match weights.remove(name) {
             Some(other) if name.starts_with(HEAD) => {
-                let (rows, taken) = rows(own, &other, classes, &card.classes)?;
+                let own = (own, &training.architecture, training.set.classes());
+                let (rows, taken) = rows(own, (&other, &card.architecture, &card.classes))?;
                 rows_of = taken;
                 (!rows_of.is_empty()).then_some(rows)
             }
@@ -55,27 +52,28 @@ pub(super) fn take(
         fitting.insert(name.clone(), fitted.unwrap_or_else(|| own.detach()));
     }
     let taken = fitting.len() - fresh.len();
-    let difference = net.parameters_mut().load(&fitting)?;
-    debug_assert_eq!(difference, None, "every tensor has its own name and shape");
+    if let Some(difference) = net.parameters_mut().load(&fitting)? {
+        return Err(Error::OtherArchitecture { path: from.weights(), difference }.into());
+    }
     Ok(TakenWeights { taken, fresh, classes: rows_of })
 }
 
-/// The rows of `own`, those of classes that `other` has in their place.
+/// An output layer's tensor, the network that it is of, and its classes.
+type Output<'a> = (&'a Tensor, &'a Architecture, &'a [String]);
+
+/// The rows of the first output, those of classes that the second has in their place; and these classes.
 fn rows(
-    own: &Tensor,
-    other: &Tensor,
-    classes: &[String],
-    of_other: &[String],
+    (own, architecture, classes): Output<'_>,
+    (other, of_other, classes_of_other): Output<'_>,
 ) -> Computed<(Tensor, Vec<String>)> {
     let _guard = tch::no_grad_guard();
     let mixed = own.f_detach_copy()?;
     // Exclusive classes have the background before them.
-    let [before, before_other] = [(own, classes), (other, of_other)]
-        .map(|(tensor, classes)| tensor.size()[0].saturating_sub(classes.len() as i64));
+    let [before, before_other] = [architecture, of_other].map(|network| i64::from(network.exclusive));
     let mut taken = Vec::new();
     if own.size()[1..] == other.size()[1..] {
         for (row, class) in classes.iter().enumerate() {
-            if let Some(place) = of_other.iter().position(|name| name == class) {
+            if let Some(place) = classes_of_other.iter().position(|name| name == class) {
                 let source = other.f_get(before_other + place as i64)?;
                 mixed.f_get(before + row as i64)?.f_copy_(&source)?;
                 taken.push(class.clone());

@@ -24,16 +24,13 @@ pub(super) struct Learner {
 impl Learner {
     /// Starts with weights that follow from the seed.
     pub fn new(training: &Training<'_>) -> Computed<Self> {
-        let mut net = UNet::new(&training.architecture, training.device, training.settings.train.seed)?;
-        net.expect(&training.set.foreground_shares(&training.split.train))?;
-        Self::with(net, training)
+        Self::with(random(training)?, training)
     }
 
     /// Starts with the weights of another network where they fit.
     pub fn from_other(training: &Training<'_>, other: &RunFolder) -> Computed<(Self, TakenWeights)> {
-        let mut net = UNet::new(&training.architecture, training.device, training.settings.train.seed)?;
-        net.expect(&training.set.foreground_shares(&training.split.train))?;
-        let taken = initial::take(&mut net, training.set.classes(), other, training.device)?;
+        let mut net = random(training)?;
+        let taken = initial::take(&mut net, training, other)?;
         Ok((Self::with(net, training)?, taken))
     }
 
@@ -67,4 +64,11 @@ impl Learner {
     pub fn kept(&self) -> &UNet {
         self.average.as_ref().map_or(&self.net, Average::net)
     }
+}
+
+/// A network whose weights follow from the seed, and that expects each class as often as it is there.
+fn random(training: &Training<'_>) -> Computed<UNet> {
+    let mut net = UNet::new(&training.architecture, training.device, training.settings.train.seed)?;
+    net.expect(&training.set.foreground_shares(&training.split.train))?;
+    Ok(net)
 }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::finding::{Finding, Severity};
 use super::turned;
-use crate::config::SourceConfig;
+use crate::config::{DataConfig, SourceConfig};
 use crate::dataset::Sources;
 use crate::error::Result;
 use crate::{Error, Observer, Stage, display, pairing};
@@ -24,8 +24,6 @@ const BLOCK_BYTES: usize = 32 << 20;
 pub struct FileFacts<S> {
     /// Where it is.
     pub path: PathBuf,
-    /// `[z, y, x]` of the whole file.
-    pub shape: [usize; 3],
     /// The type of a voxel.
     pub voxel_type: VoxelType,
     /// Where the file tells it.
@@ -47,11 +45,14 @@ pub struct StackFacts {
     pub labels: Vec<(String, FileFacts<LabelSection>)>,
     /// The sections in use.
     pub used: Range<usize>,
+    /// Their height and width when the network sees them.
+    pub seen: [usize; 2],
 }
 
 impl StackFacts {
     /// Measures every stack that can be read; what cannot is found.
     pub fn of_all(
+        data: &DataConfig,
         sources: &Sources,
         findings: &mut Vec<Finding>,
         observer: &mut Observer<'_>,
@@ -62,6 +63,13 @@ impl StackFacts {
         let mut stacks = Vec::new();
         for (role, source) in named {
             stacks.extend(Self::of(role, source, &sources.classes, findings, observer)?);
+        }
+        for stack in &mut stacks {
+            match data.pixels(data.voxel_size_nm.or(stack.raw.voxel_size)) {
+                Ok(None) => {}
+                Ok(Some(pixels)) => stack.seen = pixels.network_size(stack.seen),
+                Err(error) => findings.push(Finding::of_error(&error).file(&stack.raw.path)),
+            }
         }
         Ok(stacks)
     }
@@ -89,8 +97,9 @@ impl StackFacts {
         let used = start..end;
         let measured = found(measured_raw(&raw, used.clone(), observer), findings)?;
         let Some((sections, alike)) = measured else { return Ok(None) };
+        let [_, seen @ ..] = raw.shape();
         let mut stack =
-            Self { role, raw: facts(&source.raw, &raw, sections), alike, labels: Vec::new(), used };
+            Self { role, raw: facts(&source.raw, &raw, sections), alike, labels: Vec::new(), used, seen };
         let ignored = ignored.filter(|ignored| belongs(IGNORED, ignored, &raw, findings));
         for (class, label) in labels {
             let Some(label) = label else { continue };
@@ -125,9 +134,9 @@ impl StackFacts {
             .collect()
     }
 
-    /// Returns the shape of the part in use, `[z, y, x]`.
+    /// Returns the shape of the part in use when the network sees it, `[z, y, x]`.
     pub fn used_shape(&self) -> [usize; 3] {
-        let [_, height, width] = self.raw.shape;
+        let [height, width] = self.seen;
         [self.used.len(), height, width]
     }
 }
@@ -135,7 +144,6 @@ impl StackFacts {
 fn facts<S>(path: &Path, volume: &Volume, sections: Vec<S>) -> FileFacts<S> {
     FileFacts {
         path: path.to_path_buf(),
-        shape: volume.shape(),
         voxel_type: volume.voxel_type(),
         voxel_size: volume.voxel_size(),
         sections,

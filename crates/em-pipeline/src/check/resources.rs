@@ -28,8 +28,7 @@ pub fn check(
     let volumes: u64 = stacks.iter().map(|stack| volume_bytes(stack, classes.len())).sum();
     // Validation sections are kept as floats, with their masks, besides.
     let validation = (sides.voxels(1, stacks) * (size_of::<f32>() + classes.len())) as u64;
-    let section =
-        stacks.iter().map(|stack| [stack.raw.shape[1], stack.raw.shape[2]]).max().unwrap_or_default();
+    let section = stacks.iter().map(|stack| stack.seen).max().unwrap_or_default();
     let tile = [tile_depth, tile_size, tile_size];
     let network = em_model::training_bytes(&architecture, tile, config.train.batch_size)
         .max(em_model::validation_bytes(&architecture, section, config.predict.tile_size));

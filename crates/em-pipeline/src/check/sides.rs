@@ -116,7 +116,7 @@ pub fn check_overlap(stacks: &[StackFacts], findings: &mut Vec<Finding>) {
 }
 
 fn tile_size(config: &RunConfig, stack: &StackFacts, findings: &mut Vec<Finding>) -> Option<()> {
-    let [_, height, width] = stack.raw.shape;
+    let [height, width] = stack.seen;
     let tile_size = config.tiling.tile_size;
     if tile_size == 0 || height.min(width) >= tile_size {
         return (tile_size > 0).then_some(());
@@ -154,7 +154,7 @@ fn warn_of_split(config: &RunConfig, findings: &mut Vec<Finding>) {
 }
 
 fn section_voxels(stack: &StackFacts) -> usize {
-    stack.raw.shape[1] * stack.raw.shape[2]
+    stack.seen[0] * stack.seen[1]
 }
 
 /// Tells the share of each class among the labelled voxels, and finds classes without any.

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use em_data::phantom::ScenesConfig;
-use em_data::{AugmentationConfig, NormalizationConfig, SplitConfig, TilingConfig};
+use em_data::settings::Checks;
+use em_data::{AugmentationConfig, NormalizationConfig, SettingError, SplitConfig, TilingConfig};
 use em_io::VoxelSize;
 use em_model::{
-    LossConfig, ModelConfig, PixelMatch, PredictConfig, RunFolder, TrainConfig, TrainingSettings,
+    Architecture, LossConfig, ModelConfig, PixelMatch, PredictConfig, RunFolder, TrainConfig,
+    TrainingSettings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -99,6 +101,23 @@ pub struct OutputConfig {
 }
 
 impl DataConfig {
+    /// Returns all settings that are out of range, or mean something else beside generated scenes.
+    pub(crate) fn problems(&self, architecture: Option<&Architecture>) -> Vec<SettingError> {
+        let mut checks = Checks::of("DataConfig");
+        if let Some(pixel) = self.pixel_nm {
+            checks.within("pixel_nm", pixel, 0.1..=1000.0, "0.1 to 1000");
+        }
+        if let Some(scenes) = &self.phantom {
+            checks.extend(scenes.problems());
+            let sees_several =
+                architecture.is_some_and(|network| network.dimensions == 3 || network.context_sections > 1);
+            let expected =
+                "none with a network that sees several sections: those of a scene are not neighbours";
+            checks.require("phantom", "given", !sees_several, expected);
+        }
+        checks.finish()
+    }
+
     /// Returns how stacks of a voxel size are brought to `pixel_nm`, where that is asked for and
     /// changes more than a little.
     ///
@@ -108,7 +127,10 @@ impl DataConfig {
     pub(crate) fn pixels(&self, voxel_size: Option<VoxelSize>) -> Result<Option<PixelMatch>> {
         match (self.pixel_nm, voxel_size) {
             (None, _) => Ok(None),
-            (Some(pixel), Some(size)) => Ok(PixelMatch::new(size.nm(), [size.nm()[0], pixel, pixel])),
+            (Some(pixel), Some(size)) => {
+                let [z, ..] = size.nm();
+                Ok(PixelMatch::new(size, VoxelSize::new([z, pixel, pixel])?)?)
+            }
             (Some(pixel), None) => Err(UserError::new(
                 format!("data.pixel_nm is {pixel}, and the voxel size of the stacks is not known"),
                 "tell it: --set data.voxel_size_nm=[Z,Y,X]",
@@ -177,20 +199,29 @@ impl RunConfig {
         for path in self.paths_mut() {
             *path = lexically_absolute(folder, path);
         }
+        if let Some(init) = &mut self.train.init {
+            *init = network_from(folder, init);
+        }
         self
     }
 
     fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
         let data = &mut self.data;
         let mut paths = vec![&mut self.output.folder];
-        // A built-in network is no file.
-        paths.extend(self.train.init.as_mut().filter(|init| built_in::named(init).is_none()));
         paths.extend(data.folder.as_mut());
         for source in data.train.iter_mut().chain(&mut data.validation).chain(&mut data.test) {
             paths.push(&mut source.raw);
             paths.extend(source.labels.values_mut());
         }
         paths
+    }
+}
+
+/// The path of a network: absolute, unless it is the name of a built-in one.
+fn network_from(folder: &Path, path: &Path) -> PathBuf {
+    match built_in::named_from(folder, path) {
+        Some(_) => path.to_owned(),
+        None => lexically_absolute(folder, path),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{RunConfig, lexically_absolute, misspelling};
+use super::{RunConfig, lexically_absolute, misspelling, network_from};
 use crate::error::{Context, Result, UserError};
 
 /// Says of a failure what was being done.
@@ -48,7 +48,13 @@ fn apply_one(config: RunConfig, text: &str, folder: &Path) -> Result<RunConfig> 
     let table = Table::try_from(&config).context(UNWRITABLE)?;
     let with = |value: Value| -> Result<Result<RunConfig, toml::de::Error>> {
         let mut table = table.clone();
-        let value = if is_path(key) { absolute(value, folder) } else { value };
+        let value = match value {
+            Value::String(path) if key == "train.init" => {
+                Value::String(network_from(folder, Path::new(&path)).display().to_string())
+            }
+            value if is_path(key) => absolute(value, folder),
+            value => value,
+        };
         insert(&mut table, key, value).map_err(|part| {
             UserError::new(
                 format!("--set `{text}`: `{part}` is a value, not a section"),

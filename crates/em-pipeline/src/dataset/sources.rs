@@ -28,6 +28,14 @@ impl Sources {
             _ => Ok(sources.clone()),
         };
         if data.phantom.is_some() {
+            let files = [&data.train, &data.validation, &data.test];
+            if data.folder.is_some() || files.iter().any(|sources| !sources.is_empty()) {
+                return Err(UserError::new(
+                    "the configuration names stacks besides the generated scenes of data.phantom",
+                    "take out either [data.phantom], or data.folder and the stacks",
+                )
+                .into());
+            }
             let classes = match &data.classes[..] {
                 [] => ["mitochondria", "synapses"].map(String::from).to_vec(),
                 classes => classes.to_vec(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use em_data::{IGNORED, LabelledVolume, outlines};
-use em_io::{Mask, MaskValues, Roi, Volume, Voxel, Voxels, match_voxels};
+use em_data::{IGNORED, LabelledVolume, outlines, without_value};
+use em_io::{Mask, MaskValues, Roi, Volume, Voxel, match_voxels};
 use em_model::{ModelConfig, PixelMatch, boundary_of};
 use em_objects::{Components, Connectivity, Extent};
 use ndarray::Array3;
@@ -90,7 +90,7 @@ impl Stack {
             self.labels.get(IGNORED).map(|label| Mask::from_volume(label, self.roi)).transpose()?;
         if let Some(pixels) = pixels {
             // Resampling fills gaps, which stay labelled by no one.
-            if let Some(gaps) = gaps(&raw) {
+            if let Some(gaps) = without_value(&raw) {
                 let with_gaps = ignored.map_or(gaps.clone(), |ignored| &ignored.view() | &gaps);
                 ignored = Some(Mask::new(with_gaps, None));
             }
@@ -104,12 +104,6 @@ impl Stack {
             None => volume,
         })
     }
-}
-
-/// The voxels that are NaN or infinite, where there are any.
-fn gaps(raw: &Voxels) -> Option<Array3<bool>> {
-    let Voxels::F32(raw) = raw else { return None };
-    raw.iter().any(|value| !value.is_finite()).then(|| raw.mapv(|value| !value.is_finite()))
 }
 
 /// The objects of a label `[z, y, x]`: its numbers, or the connected parts of a mask.

@@ -2,20 +2,19 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `predict/mod.rs` | what is asked for, and the prediction from the first check to the last file |
+//! | `predict/mod.rs` | the prediction from the first check to the last file |
+//! | `predict/request.rs` | what is asked for |
 //! | `predict/suitability.rs` | whether the input is like what the model was trained on |
 //! | `predict/memory.rs` | what it takes in memory |
 //! | `predict/outputs.rs` | the files: masks and probabilities, written block by block |
 //! | `predict/block_store.rs` | the finished blocks on disk, from which an interrupted prediction goes on |
 //! | `predict/fingerprint.rs` | what a prediction was asked to do, so that only the same is resumed |
 
-use std::iter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use em_data::Normalization;
-use em_io::{Blocks, OpenOptions, Roi, Volume, VolumeSpec, VoxelSize, VoxelType, read_compute_write};
-use em_model::{Device, ModelCard, PredictConfig, Predictor, RunFolder};
-use em_objects::Postprocess;
+use em_io::{Blocks, Roi, Volume, VolumeSpec, VoxelSize, VoxelType, read_compute_write};
+use em_model::{ModelCard, PredictConfig, Predictor, RunFolder};
 use ndarray::{Array4, ArrayView3, Axis};
 
 use self::block_store::BlockStore;
@@ -23,135 +22,18 @@ use self::fingerprint::Fingerprint;
 pub use self::memory::PredictMemory;
 use self::outputs::{Output, Writers};
 pub use self::outputs::{OutputKind, PredictedFile};
-use crate::class_path::class_path;
+pub use self::request::PredictRequest;
 use crate::config::overrides;
-use crate::error::{Context, Result, UserError};
+use crate::error::{Context, Result};
 use crate::target::Target;
-use crate::{Observer, RunConfig, Stage, built_in, find_run, open_with, voxel_size};
+use crate::{Observer, RunConfig, Stage, find_run, open_with, voxel_size};
 
 mod block_store;
 mod fingerprint;
 mod memory;
-
 mod outputs;
+mod request;
 mod suitability;
-
-/// What is to be predicted, and where it goes.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct PredictRequest {
-    /// The folders of one run or more, whose probabilities are averaged.
-    pub runs: Vec<PathBuf>,
-    /// The raw volume, in any format that is read.
-    pub input: PathBuf,
-    /// Which stack of it is taken, where it holds several.
-    pub reading: OpenOptions,
-    /// Edge lengths of a voxel in nm, `[z, y, x]`, where the input tells none or wrong ones.
-    pub voxel_size_nm: Option<[f64; 3]>,
-    /// Where masks go, 0 and 255, in any format that is written; several classes as `{name}_{class}`.
-    pub masks: Option<PathBuf>,
-    /// Where probabilities go, as 8 bit, 255 being 1; several classes as `{name}_{class}`.
-    pub probabilities: Option<PathBuf>,
-    /// Probability above which a voxel is foreground; the model's own for each class if absent.
-    pub threshold: Option<f32>,
-    /// How many mirrored and turned views of each section are averaged: 1, 4 or 8; the run's own
-    /// setting if absent.
-    pub views: Option<usize>,
-    /// Whether masks are cleaned as the tuning of the first run chose.
-    pub cleaning: bool,
-    /// The only class to write; if absent every class, or the one that a built-in network is named after.
-    pub class: Option<String>,
-    /// Whether to go on with an interrupted prediction of the same input, models and settings.
-    pub resume: bool,
-    /// Whether to replace what is at the paths of the outputs.
-    pub overwrite: bool,
-    /// Overrides `predict.KEY=VALUE` of the settings of the first run, in their order.
-    pub settings: Vec<String>,
-    /// Where to compute.
-    pub device: Device,
-}
-
-impl PredictRequest {
-    /// Asks for a prediction by runs on a device. Where [`masks`](Self::masks) or
-    /// [`probabilities`](Self::probabilities) go is still to be said.
-    pub fn new<Run: Into<PathBuf>>(
-        runs: impl IntoIterator<Item = Run>,
-        input: impl Into<PathBuf>,
-        device: Device,
-    ) -> Self {
-        Self {
-            runs: runs.into_iter().map(Into::into).collect(),
-            input: input.into(),
-            reading: OpenOptions::default(),
-            voxel_size_nm: None,
-            masks: None,
-            probabilities: None,
-            threshold: None,
-            views: None,
-            cleaning: true,
-            class: None,
-            resume: false,
-            overwrite: false,
-            settings: Vec::new(),
-            device,
-        }
-    }
-
-    /// Checks what needs no file: masks must not replace the raw volume, nor probabilities the masks.
-    fn check(&self) -> Result<()> {
-        if self.runs.is_empty() {
-            return Err(UserError::new("no run is given to predict with", "name the folder of a run").into());
-        }
-        if self.masks.is_none() && self.probabilities.is_none() {
-            let message = "a prediction of neither masks nor probabilities has nothing to write";
-            return Err(UserError::new(message, "name a path for one of them").into());
-        }
-        if let Some(threshold) = self.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
-            let message = format!("the threshold is {threshold}, expected a number from 0 to 1");
-            return Err(UserError::new(message, "probabilities lie between them").into());
-        }
-        let paths: Vec<&PathBuf> =
-            iter::once(&self.input).chain(&self.masks).chain(&self.probabilities).collect();
-        let absolute = paths.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>();
-        let absolute = absolute.context("the paths cannot be compared")?;
-        let twice = (1..paths.len()).find(|&n| absolute[..n].contains(&absolute[n]));
-        twice.map_or(Ok(()), |n| {
-            let message = format!("`{}` is named twice among the input and the outputs", paths[n].display());
-            Err(UserError::new(message, "give each a path of its own").into())
-        })
-    }
-
-    /// The files that a model is to write, at least one.
-    fn outputs(&self, predictor: &Predictor) -> Result<Vec<Output>> {
-        let all = &predictor.card().classes;
-        let named = || built_in::named(&self.runs[0]).map(|network| network.name.to_owned());
-        let only = self.class.clone().or_else(named);
-        if let Some(unknown) = only.as_ref().filter(|class| !all.contains(class)) {
-            let message = format!("the model has no class `{unknown}`, expected one of: {}", all.join(", "));
-            return Err(UserError::new(message, "leave --class out to write every class").into());
-        }
-        let several = only.is_none() && all.len() > 1;
-        let mut outputs = Vec::new();
-        for (channel, class) in all.iter().enumerate() {
-            if only.as_ref().is_some_and(|only| only != class) {
-                continue;
-            }
-            let mut rule = predictor.rule(class)?;
-            rule.threshold = self.threshold.unwrap_or(rule.threshold);
-            if !self.cleaning {
-                rule.cleaning = Postprocess::default();
-            }
-            let kinds =
-                [(&self.masks, OutputKind::Mask(rule)), (&self.probabilities, OutputKind::Probabilities)];
-            for (path, kind) in kinds {
-                let Some(path) = path else { continue };
-                let path = if several { class_path(path, class) } else { path.clone() };
-                outputs.push(Output { class: class.clone(), channel, kind, path });
-            }
-        }
-        Ok(outputs)
-    }
-}
 
 /// What was predicted.
 #[derive(Clone, Debug)]
@@ -210,7 +92,7 @@ impl PredictPlan {
             }
             None => volume.voxel_size(),
         };
-        let pixels = predictor.pixel_match(voxel_size.map(VoxelSize::nm));
+        let pixels = predictor.pixel_match(voxel_size)?;
         let predictor = predictor.with_pixels(pixels);
         suitability::tell(&predictor, &volume, voxel_size, observer)?;
         let normalization = predictor.normalization(&volume)?;
@@ -378,25 +260,4 @@ fn predict_config(run: &RunFolder, settings: &[String]) -> Result<PredictConfig>
     };
     overrides::check_sections(settings, &["predict"])?;
     Ok(overrides::apply(config, settings)?.predict)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_that_cannot_be_met_are_refused_before_a_file_is_read() {
-        let message = |change: fn(&mut PredictRequest)| {
-            let mut request = PredictRequest::new(["run"], "raw.tif", Device::Cpu);
-            request.masks = Some("mask.tif".into());
-            request.check().unwrap();
-            change(&mut request);
-            request.check().unwrap_err().to_string()
-        };
-        assert!(message(|request| request.runs.clear()).contains("no run"));
-        assert!(message(|request| request.masks = None).contains("nothing to write"));
-        assert!(message(|request| request.threshold = Some(f32::NAN)).contains("from 0 to 1"));
-        assert!(message(|request| request.masks = Some("./raw.tif".into())).contains("named twice"));
-        assert!(message(|request| request.probabilities = Some("mask.tif".into())).contains("named twice"));
-    }
 }

@@ -2,7 +2,7 @@
 //! hold.
 
 use em_io::{Volume, VoxelSize};
-use em_model::{InputComparison, PixelMatch, Predictor, RunFolder, TuningOnDisk};
+use em_model::{InputComparison, Predictor, RunFolder, TuningOnDisk};
 
 use crate::display::four_digits;
 use crate::grey_values::{self, Missing};
@@ -55,14 +55,10 @@ pub(super) fn tell_of_unknown_voxel_size(
     if voxel_size.is_some() {
         return Ok(());
     }
-    let trained = trained_size(predictor);
+    let trained = predictor.card().voxel_size();
     let of = trained.map_or(String::new(), |size| format!("; the model was trained at {size}"));
     let option = "--voxel-size Z,Y,X";
     observer.note(&format!("the input tells no voxel size, and neither does what was written ({option}){of}"))
-}
-
-fn trained_size(predictor: &Predictor) -> Option<VoxelSize> {
-    predictor.card().voxel_size_nm.and_then(|nm| VoxelSize::new(nm).ok())
 }
 
 fn of_voxel_size(
@@ -70,7 +66,9 @@ fn of_voxel_size(
     voxel_size: Option<VoxelSize>,
     observer: &mut Observer<'_>,
 ) -> Result<()> {
-    let (Some(found), Some(trained)) = (voxel_size, trained_size(predictor)) else { return Ok(()) };
+    let (Some(found), Some(trained)) = (voxel_size, predictor.card().voxel_size()) else { return Ok(()) };
+    let [sections_alike, y, x] = trained.is_close_to(found);
+    let pixels_alike = y && x;
     let [[found_z, found_pixel @ ..], [trained_z, trained_pixel @ ..]] = [found.nm(), trained.nm()];
     if let Some(pixels) = predictor.pixels() {
         let [height, width] = pixels.factors().map(four_digits);
@@ -79,7 +77,7 @@ fn of_voxel_size(
             edges(found_pixel),
             edges(trained_pixel)
         ))?;
-    } else if PixelMatch::new(found.nm(), trained.nm()).is_some() {
+    } else if !pixels_alike {
         observer.warn(&format!(
             "the model was trained at {trained} [z, y, x], and the input has {found}: objects are {} times as wide in pixels; \
              set predict.match_voxel_size = true, or train at its size",
@@ -88,13 +86,12 @@ fn of_voxel_size(
     }
     // What sees one section by itself does not care how thick it is.
     let sees_depth = predictor.halo_sections() > 0 || predictor.sections_at_once() > 1;
-    let sections = [found_z, trained_z].map(|z| VoxelSize::new([z; 3]));
-    match sections {
-        [Ok(found), Ok(trained)] if sees_depth && !trained.is_close_to(found) => observer.warn(&format!(
-            "the network sees several sections, of {trained_z} nm in training, and those of the input are {found_z} nm thick"
-        )),
-        _ => Ok(()),
+    if !sees_depth || sections_alike {
+        return Ok(());
     }
+    observer.warn(&format!(
+        "the network sees several sections, of {trained_z} nm in training, and those of the input are {found_z} nm thick"
+    ))
 }
 
 fn edges([height, width]: [f64; 2]) -> String {

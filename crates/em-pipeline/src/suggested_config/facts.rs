@@ -96,10 +96,12 @@ impl Facts {
 
     /// The network to start with, where labels are few and pixels can be brought to its size.
     pub(super) fn start(&self) -> Option<(&KnownNetwork, PixelMatch)> {
-        let (network, size) = (self.built_in.as_ref()?, self.voxel_size?.nm());
+        let (network, size) = (self.built_in.as_ref()?, self.voxel_size?);
         let sections: usize = self.shapes.iter().map(|shape| shape[0]).sum();
-        let pixel = network.pixel_nm;
-        (sections < FEW_SECTIONS).then(|| (network, PixelMatch::by([size[1] / pixel, size[2] / pixel])))
+        let trained = VoxelSize::new([size.nm()[0], network.pixel_nm, network.pixel_nm]).ok()?;
+        // Pixels that are too far apart are no error here: the network does not suit them.
+        let pixels = PixelMatch::new(size, trained).ok()?.unwrap_or(PixelMatch::by([1.0; 2]));
+        (sections < FEW_SECTIONS).then_some((network, pixels))
     }
 
     /// Whether a single section has to validate itself.

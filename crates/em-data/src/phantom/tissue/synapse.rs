@@ -12,6 +12,8 @@ pub(in super::super) struct SynapseSite {
     pub(in super::super) rim_nm: f32,
     /// How far the density reaches from the middle of the cleft into the point's cell.
     pub(in super::super) reach_nm: f32,
+    /// The synapse's own hash.
+    pub(in super::super) key: u64,
     /// The hashes of the sending and the receiving cell.
     pub(in super::super) partners: [u64; 2],
 }
@@ -21,6 +23,7 @@ pub(super) struct Synapse {
     pub(super) centre: Vector,
     radius: f32,
     reach_nm: [f32; 2],
+    key: u64,
     /// The seed on the sending side.
     pub(super) sender: u64,
     partners: [u64; 2],
@@ -34,7 +37,8 @@ impl Synapse {
         }
         let config = &tissue.synapses;
         // Symmetric in the two seeds, so that both sides agree.
-        let mut draws = Draws::new(seed ^ SALT_SYNAPSE ^ a.key ^ b.key);
+        let key = seed ^ SALT_SYNAPSE ^ a.key ^ b.key;
+        let mut draws = Draws::new(key);
         if !draws.chance(config.share) {
             return None;
         }
@@ -47,6 +51,7 @@ impl Synapse {
             centre: add(first.at, scale(apart, share)),
             radius,
             reach_nm: config.reach_nm,
+            key,
             sender: sender.key,
             partners: [sender.cell.key, receiver.cell.key],
         })
@@ -58,6 +63,7 @@ impl Synapse {
         SynapseSite {
             rim_nm: along_squared.max(0.0).sqrt() - self.radius + fraying_nm,
             reach_nm: self.reach_nm[usize::from(own.key != self.sender)],
+            key: self.key,
             partners: self.partners,
         }
     }

@@ -1,0 +1,65 @@
+//! The recipe for few labels, with the numbers that docs/results.md measured.
+
+use em_model::PixelMatch;
+use toml::Value;
+
+use super::facts::FEW_SECTIONS;
+use super::{Facts, KnownNetwork, Suggestion, default_architecture};
+
+const EPOCHS: i64 = 10;
+const TILES_PER_EPOCH: i64 = 160;
+const TILE_SIZE: usize = 128;
+const BATCH_SIZE: i64 = 8;
+const LEARNING_RATE: f64 = 1e-3;
+const AVERAGE_DECAY: f64 = 0.98;
+const AUGMENTATION: [(&str, f64); 7] = [
+    ("gamma", 0.3),
+    ("noise", 0.15),
+    ("blur", 0.5),
+    ("warp_probability", 0.4),
+    ("rotation", 45.0),
+    ("scale", 0.15),
+    ("elastic", 2.0),
+];
+
+impl Suggestion {
+    /// The recipe for few labels: a built-in network goes on, for a few minutes, at the pixels that it knows.
+    pub(super) fn few_labels(&mut self, facts: &Facts, network: &KnownNetwork, pixels: PixelMatch) {
+        let stride = default_architecture(facts).stride();
+        let seen = facts.shapes.iter().map(|[_, height, width]| pixels.network_size([*height, *width]));
+        let narrowest = seen.map(|[height, width]| height.min(width)).min().unwrap_or(0);
+        let room = if facts.is_one_section() { narrowest / 2 } else { narrowest };
+        // At most what was measured.
+        let tile_size = (room / stride * stride).clamp(stride, TILE_SIZE) as i64;
+        let at =
+            format!("Sections are resampled to pixels of {} nm, which the network knows.", network.pixel_nm);
+        // Beside the keys of [data], before its first subsection.
+        let place = self.decisions.iter().position(|decision| decision.section != "data");
+        let place = place.unwrap_or(self.decisions.len());
+        self.decide("data", "pixel_nm", network.pixel_nm, at);
+        self.decisions[place..].rotate_right(1);
+        self.decide("normalization", "kind", "robust", "As the network was trained.");
+        self.decide("tiling", "tile_size", tile_size, "Enough context at these pixels.");
+        self.decide(
+            "tiling",
+            "tiles_per_epoch",
+            TILES_PER_EPOCH,
+            "The few sections are gone through many times.",
+        );
+        self.decide("tiling", "foreground_fraction", 0.5, "Half of the tiles are placed on foreground.");
+        for (key, value) in AUGMENTATION {
+            self.decide("augmentation", key, value, "Few labels are shown in many ways.");
+        }
+        let filters: Vec<Value> = network.filters.iter().map(|&filters| (filters as i64).into()).collect();
+        self.decide("model", "filters", filters, "Those of the network.");
+        let why = format!(
+            "Fewer than {FEW_SECTIONS} labelled sections: a built-in network is a better start than random weights."
+        );
+        self.decide("train", "init", network.name.clone(), why);
+        let reason = format!("{} tiles in all: a few minutes on two cores.", EPOCHS * TILES_PER_EPOCH);
+        self.decide("train", "epochs", EPOCHS, reason);
+        self.decide("train", "batch_size", BATCH_SIZE, "Tiles are small.");
+        self.decide("train", "learning_rate", LEARNING_RATE, "Lower than from random weights.");
+        self.decide("train", "average_decay", AVERAGE_DECAY, "The average of the last fifty steps or so.");
+    }
+}
