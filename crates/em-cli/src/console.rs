@@ -115,6 +115,10 @@ impl Console {
             Event::Note(text) => complain!("note: {text}"),
             Event::Warning(text) => complain!("warning: {text}"),
             Event::Planned(plan) => self.begin(plan),
+            Event::Fold { number, of, left_out } => {
+                say!("network {number} of {of}, to score what it leaves out: {}", left_out.join("; "));
+            }
+            Event::AllRegions => say!("the network of the run, on all regions"),
             Event::Training(progress) => self.train(progress),
             _ => {}
         }
@@ -193,16 +197,14 @@ fn listed(names: &[String]) -> String {
 
 /// At most 60 columns; history.csv has the rest.
 fn epoch_line(record: &em_model::EpochRecord, epochs: usize, best: bool) -> String {
-    let width = epochs.to_string().len();
-    format!(
-        "epoch {:>width$}/{epochs}  loss {:.3} val {:.3}  IoU {}  {}{}",
-        record.epoch,
-        record.train.loss,
-        record.validation.loss,
-        display::score(record.validation.iou()),
-        display::short_duration(record.seconds),
-        if best { " best" } else { "" }
-    )
+    let (width, epoch, loss) = (epochs.to_string().len(), record.epoch, record.train.loss);
+    let seconds = display::short_duration(record.seconds);
+    let Some(validation) = record.validation.known_loss() else {
+        return format!("epoch {epoch:>width$}/{epochs}  loss {loss:.3}  {seconds}");
+    };
+    let iou = display::score(record.validation.iou());
+    let best = if best { " best" } else { "" };
+    format!("epoch {epoch:>width$}/{epochs}  loss {loss:.3} val {validation:.3}  IoU {iou}  {seconds}{best}")
 }
 
 /// The bar of a stage on standard error; nothing where that is no terminal.

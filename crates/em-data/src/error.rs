@@ -49,6 +49,15 @@ pub enum Error {
         classes: Vec<&'static str>,
     },
 
+    /// A file of reviewed regions cannot be used.
+    #[error("`{path}` {problem}")]
+    Regions {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong, in half a sentence about it.
+        problem: String,
+    },
+
     /// Probabilities have more or fewer channels than there are names for.
     #[error("probabilities of {found} channels for the classes {expected:?}")]
     Channels {

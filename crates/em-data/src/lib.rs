@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`normalization`] | grey values to network inputs; statistics fitted on training voxels |
 //! | [`split`] | which voxels train and which validate |
+//! | [`regions`] | boxes inside which labels are complete |
 //! | [`quality`] | what sections look like: blank, saturated, noisy, twice |
 //! | [`tile`] | covering a volume with tiles, each with a read and a write region |
 //! | [`stitch`](mod@stitch) | putting tiles back together |
@@ -28,6 +29,7 @@ mod outlines;
 pub mod phantom;
 pub mod probabilities;
 pub mod quality;
+pub mod regions;
 pub mod resize;
 mod robust;
 pub mod sampler;
@@ -48,6 +50,7 @@ pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};
 pub use outlines::outlines;
 pub use probabilities::Probabilities;
 pub use quality::{LabelSection, RawSection, correlation};
+pub use regions::ReviewedRegion;
 pub use robust::robust_mean_and_std;
 pub use sampler::{Sampler, TileSample};
 pub use settings::SettingError;

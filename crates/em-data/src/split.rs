@@ -15,6 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::settings::{self, Checks};
 use crate::{Error, Result, SettingError, TileGrid};
 
+mod folds;
+
+pub use folds::{GAP, folds};
+
 /// Section `[data.split]` of a configuration: used where no validation files are named.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -25,6 +29,8 @@ pub struct SplitConfig {
     pub validation_fraction: f64,
     /// Sections left out between training and validation.
     pub gap: usize,
+    /// Where regions are labelled: how many networks are trained beside the final one, which learns from all regions, to score regions that they have not seen. 1 leaves out a share of `validation_fraction` of the regions, at least one; as many as there are regions leave out each of them in turn; 0 leaves the run without a score.
+    pub folds: usize,
 }
 
 impl SplitConfig {
@@ -49,7 +55,7 @@ impl SplitConfig {
 
 impl Default for SplitConfig {
     fn default() -> Self {
-        Self { kind: SplitKind::ZBlocks, validation_fraction: 0.2, gap: 4 }
+        Self { kind: SplitKind::ZBlocks, validation_fraction: 0.2, gap: 4, folds: 1 }
     }
 }
 
@@ -174,7 +180,8 @@ mod tests {
     proptest! {
         #[test]
         fn z_blocks_keep_their_gap(sections in 3_usize..200, fraction in 0.01_f64..0.9, gap in 0_usize..20) {
-            let config = SplitConfig { kind: SplitKind::ZBlocks, validation_fraction: fraction, gap };
+            let config =
+                SplitConfig { kind: SplitKind::ZBlocks, validation_fraction: fraction, gap, ..Default::default() };
             if let Ok(split) = Split::new(&config, &[[sections, 8, 8]], 4, 0) {
                 let (train, validation) = (split.train[0].roi, split.validation[0].roi);
                 prop_assert!(train.shape[0] >= 1 && validation.shape[0] >= 1);
@@ -187,7 +194,12 @@ mod tests {
 
     #[test]
     fn random_tiles_are_disjoint_seeded_and_marked() {
-        let config = SplitConfig { kind: SplitKind::RandomTiles, validation_fraction: 0.1, gap: 0 };
+        let config = SplitConfig {
+            kind: SplitKind::RandomTiles,
+            validation_fraction: 0.1,
+            gap: 0,
+            ..Default::default()
+        };
         let draw = |seed| Split::new(&config, &[[5, 32, 64]], 16, seed).unwrap();
         let split = draw(1);
         assert!(split.leaks);

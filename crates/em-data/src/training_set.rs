@@ -1,6 +1,8 @@
 //! Labelled volumes that are in memory and known to fit together.
 
-use em_io::{Mask, Voxels};
+use std::collections::BTreeMap;
+
+use em_io::{Mask, Roi, Voxels};
 use ndarray::ArrayView3;
 
 use crate::{Error, Region, Result, without_value};
@@ -15,7 +17,10 @@ pub struct LabelledVolume {
     raw: Voxels,
     /// Each class and its mask.
     masks: Vec<(String, Mask)>,
+    /// What nobody labelled, whatever the class.
     ignored: Option<Mask>,
+    /// What nobody labelled of a class, `ignored` included; a class that is not here has no more than that.
+    unknown: BTreeMap<String, Mask>,
 }
 
 impl LabelledVolume {
@@ -39,7 +44,7 @@ impl LabelledVolume {
             }
         }
         let ignored = without_value(&raw).map(|voxels| Mask::new(voxels, None));
-        Ok(Self { name, raw, masks, ignored })
+        Ok(Self { name, raw, masks, ignored, unknown: BTreeMap::new() })
     }
 
     /// Adds a mask of the voxels that no one labelled: they count in no loss and no score.
@@ -48,19 +53,41 @@ impl LabelledVolume {
     ///
     /// Fails if the mask has another shape.
     pub fn with_ignored(mut self, ignored: Mask) -> Result<Self> {
-        if ignored.shape() != self.raw.shape() {
-            return Err(Error::LabelShape {
-                volume: self.name,
-                class: IGNORED.into(),
-                found: ignored.shape(),
-                expected: self.raw.shape(),
-            });
+        self.expect_shape(IGNORED, &ignored)?;
+        for unknown in self.unknown.values_mut() {
+            *unknown = either(unknown, &ignored);
         }
-        self.ignored = Some(match self.ignored.take() {
-            Some(without_value) => Mask::new(&ignored.view() | &without_value.view(), None),
+        self.ignored = Some(match &self.ignored {
+            Some(others) => either(others, &ignored),
             None => ignored,
         });
         Ok(self)
+    }
+
+    /// Adds a mask of the voxels of which no one said whether they are of a class: they count in no
+    /// loss and no score of that class.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the mask has another shape.
+    pub fn with_unknown(mut self, class: &str, unknown: Mask) -> Result<Self> {
+        self.expect_shape(class, &unknown)?;
+        let known = self.unknown.get(class).or(self.ignored.as_ref());
+        let unknown = known.map_or(unknown.clone(), |known| either(known, &unknown));
+        self.unknown.insert(class.to_owned(), unknown);
+        Ok(self)
+    }
+
+    fn expect_shape(&self, class: &str, mask: &Mask) -> Result<()> {
+        if mask.shape() == self.raw.shape() {
+            return Ok(());
+        }
+        Err(Error::LabelShape {
+            volume: self.name.clone(),
+            class: class.to_owned(),
+            found: mask.shape(),
+            expected: self.raw.shape(),
+        })
     }
 
     /// Returns the name for messages: usually the file of the raw volume.
@@ -78,9 +105,31 @@ impl LabelledVolume {
         self.raw.shape()
     }
 
-    /// Returns the mask of the voxels that do not count, `[z, y, x]`, if there is one.
-    pub fn ignored(&self) -> Option<ArrayView3<'_, bool>> {
-        self.ignored.as_ref().map(Mask::view)
+    /// Returns the mask of the voxels that do not count for class number `class`, `[z, y, x]`, if there
+    /// is one.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many classes.
+    pub fn ignored(&self, class: usize) -> Option<ArrayView3<'_, bool>> {
+        self.unknown.get(&self.masks[class].0).or(self.ignored.as_ref()).map(Mask::view)
+    }
+
+    /// Whether some voxels count for one class and not for another.
+    pub fn differs_by_class(&self) -> bool {
+        !self.unknown.is_empty()
+    }
+
+    /// Whether some voxels count in nothing.
+    fn has_ignored(&self) -> bool {
+        self.ignored.is_some() || self.differs_by_class()
+    }
+
+    /// Returns whether nobody labelled a voxel, whatever the class; `None` where all are labelled.
+    fn labelled_by_no_one(&self) -> Option<impl Fn([usize; 3]) -> bool + '_> {
+        let masks: Vec<_> = (0..self.masks.len()).map(|class| self.ignored(class)).collect();
+        let masks: Option<Vec<_>> = masks.into_iter().collect();
+        masks.map(|masks| move |voxel: [usize; 3]| masks.iter().all(|mask| mask[voxel]))
     }
 
     /// Returns the names of the classes: in the order of the set's where the volume is part of a
@@ -165,59 +214,93 @@ impl TrainingSet {
         (0..self.classes.len()).map(of_class).collect()
     }
 
-    /// Returns the share of foreground of each class among the labelled voxels of `regions`; 0 without
-    /// any.
+    /// Returns the share of foreground of each class among the voxels of `regions` that are labelled for
+    /// it; 0 without any.
     pub fn foreground_shares(&self, regions: &[Region]) -> Vec<f64> {
-        let voxels: u64 = regions.iter().map(|region| self.labelled(region, None)).sum();
-        self.foreground(regions).into_iter().map(|n| n as f64 / voxels.max(1) as f64).collect()
+        let share = |(class, foreground): (usize, u64)| {
+            let known: u64 = regions.iter().map(|region| self.known(region, Some(class))).sum();
+            foreground as f64 / known.max(1) as f64
+        };
+        self.foreground(regions).into_iter().enumerate().map(share).collect()
     }
 
-    /// Counts the labelled voxels of a region: all, or those that are foreground of a class.
+    /// Counts the labelled voxels of a region: of any class, or those that are foreground of one.
     pub(crate) fn labelled(&self, region: &Region, class: Option<usize>) -> u64 {
         let volume = &self.volumes[region.volume];
-        let ignored = volume.ignored();
-        let count = match (class.map(|class| volume.mask(class)), ignored) {
-            (None, None) => region.roi.voxels(),
-            (None, Some(ignored)) => region.slice(ignored).iter().filter(|&&out| !out).count(),
-            (Some(mask), None) => region.slice(mask).iter().filter(|&&inside| inside).count(),
-            (Some(mask), Some(ignored)) => {
-                let both = region.slice(mask).into_iter().zip(region.slice(ignored));
+        let Some(class) = class else { return self.known(region, None) };
+        let mask = region.slice(volume.mask(class));
+        let count = match volume.ignored(class) {
+            None => mask.iter().filter(|&&inside| inside).count(),
+            Some(ignored) => {
+                let both = mask.into_iter().zip(region.slice(ignored));
                 both.filter(|(inside, out)| **inside && !**out).count()
             }
         };
         count as u64
     }
 
+    /// Counts the voxels of a region that are labelled: for a class, or for any.
+    fn known(&self, region: &Region, class: Option<usize>) -> u64 {
+        let volume = &self.volumes[region.volume];
+        let count =
+            |ignored: ArrayView3<'_, bool>| region.slice(ignored).iter().filter(|&&out| !out).count() as u64;
+        match class {
+            Some(class) => volume.ignored(class).map_or(region.roi.voxels() as u64, count),
+            None if volume.differs_by_class() => match volume.labelled_by_no_one() {
+                None => region.roi.voxels() as u64,
+                Some(is_out) => voxels_of(region.roi).filter(|&voxel| !is_out(voxel)).count() as u64,
+            },
+            None => volume.ignored(0).map_or(region.roi.voxels() as u64, count),
+        }
+    }
+
     /// Returns where labelled voxel number `index` of a region lies, counted along its rows: of all, or
     /// of those that are foreground of a class. 0 where there are not so many.
     pub(crate) fn labelled_place(&self, region: &Region, class: Option<usize>, index: usize) -> usize {
         let volume = &self.volumes[region.volume];
-        let mask = class.map(|class| region.slice(volume.mask(class)));
-        let ignored = volume.ignored().map(|ignored| region.slice(ignored));
-        let [_, height, width] = region.roi.shape;
-        let area = height * width;
-        let is_counted = |place: &usize| {
-            let voxel = [place / area, place % area / width, place % width];
-            mask.is_none_or(|mask| mask[voxel]) && ignored.is_none_or(|ignored| !ignored[voxel])
+        let is_counted: Box<dyn Fn([usize; 3]) -> bool> = match class {
+            Some(class) => {
+                let (mask, ignored) = (volume.mask(class), volume.ignored(class));
+                Box::new(move |voxel| mask[voxel] && ignored.is_none_or(|ignored| !ignored[voxel]))
+            }
+            None => match volume.labelled_by_no_one() {
+                None => Box::new(|_| true),
+                Some(is_out) => Box::new(move |voxel| !is_out(voxel)),
+            },
         };
-        (0..region.roi.voxels()).filter(is_counted).nth(index).unwrap_or(0)
+        let mut places = (0..).zip(voxels_of(region.roi)).filter(|(_, voxel)| is_counted(*voxel));
+        places.nth(index).map_or(0, |(place, _)| place)
     }
 
     /// Tells whether anybody labelled a voxel of a region.
     pub(crate) fn has_labelled(&self, region: &Region) -> bool {
-        let ignored = self.volumes[region.volume].ignored();
-        ignored.is_none_or(|ignored| region.slice(ignored).iter().any(|&out| !out))
+        let volume = &self.volumes[region.volume];
+        volume.labelled_by_no_one().is_none_or(|is_out| voxels_of(region.roi).any(|voxel| !is_out(voxel)))
     }
 
     /// Returns whether any volume has voxels that do not count.
     pub fn has_ignored(&self) -> bool {
-        self.volumes.iter().any(|volume| volume.ignored.is_some())
+        self.volumes.iter().any(LabelledVolume::has_ignored)
     }
 
     /// Returns the raw voxels of `regions`, copied.
     pub fn raw_blocks(&self, regions: &[Region]) -> Vec<Voxels> {
         regions.iter().map(|region| self.volumes[region.volume].raw.cut(region.roi)).collect()
     }
+}
+
+/// What is in either of two masks of one shape.
+fn either(a: &Mask, b: &Mask) -> Mask {
+    Mask::new(&a.view() | &b.view(), None)
+}
+
+/// The voxels of a block, row by row.
+fn voxels_of(roi: Roi) -> impl Iterator<Item = [usize; 3]> {
+    let [z, y, x] = roi.ranges();
+    z.flat_map(move |z| {
+        let x = x.clone();
+        y.clone().flat_map(move |y| x.clone().map(move |x| [z, y, x]))
+    })
 }
 
 #[cfg(test)]
@@ -246,7 +329,7 @@ mod tests {
             [0, 1, 2].map(|class| volume.mask(class).iter().position(|&inside| inside).unwrap())
         };
         assert_eq!([sections(0), sections(1)], [[0, 1, 2], [1, 2, 0]]);
-        let region = Region { volume: 1, roi: em_io::Roi { start: [1, 0, 0], shape: [2, 1, 1] } };
+        let region = Region { volume: 1, roi: Roi { start: [1, 0, 0], shape: [2, 1, 1] } };
         assert_eq!(set.foreground(&[region]), [1, 1, 0]);
     }
 
@@ -256,13 +339,45 @@ mod tests {
         let mask =
             |voxels: [bool; 4]| Mask::new(Array3::from_shape_vec((1, 1, 4), voxels.to_vec()).unwrap(), None);
         let volume = LabelledVolume::new("v.tif", raw, vec![("a".into(), mask([true; 4]))]).unwrap();
-        assert_eq!(volume.ignored().unwrap(), mask([false, true, false, false]).view());
+        assert_eq!(volume.ignored(0).unwrap(), mask([false, true, false, false]).view());
         let volume = volume.with_ignored(mask([false, false, true, false])).unwrap();
-        assert_eq!(volume.ignored().unwrap(), mask([false, true, true, false]).view());
+        assert_eq!(volume.ignored(0).unwrap(), mask([false, true, true, false]).view());
         let set = TrainingSet::new(vec!["a".into()], vec![volume]).unwrap();
-        let region = Region { volume: 0, roi: em_io::Roi::whole([1, 1, 4]) };
+        let region = Region { volume: 0, roi: Roi::whole([1, 1, 4]) };
         assert_eq!((set.foreground(&[region]), set.labelled(&region, None)), (vec![2], 2));
         assert_eq!([0, 1].map(|index| set.labelled_place(&region, Some(0), index)), [0, 3]);
+    }
+
+    #[test]
+    fn what_nobody_said_of_a_class_counts_for_the_others() {
+        let raw = Voxels::from(ndarray::array![[[1.0_f32, f32::NAN, 3.0, 4.0]]]);
+        let mask =
+            |voxels: [bool; 4]| Mask::new(Array3::from_shape_vec((1, 1, 4), voxels.to_vec()).unwrap(), None);
+        let masks = ["b", "a"].map(|class| (class.to_owned(), mask([true, true, true, false]))).to_vec();
+        let volume = LabelledVolume::new("v.tif", raw, masks).unwrap();
+        let volume = volume.with_unknown("a", mask([true, false, false, false])).unwrap();
+        let set = TrainingSet::new(vec!["a".into(), "b".into()], vec![volume]).unwrap();
+        let volume = &set.volumes()[0];
+        assert!(volume.differs_by_class() && set.has_ignored());
+        assert_eq!(volume.ignored(0).unwrap(), mask([true, true, false, false]).view());
+        assert_eq!(volume.ignored(1).unwrap(), mask([false, true, false, false]).view());
+        let region = Region { volume: 0, roi: Roi::whole([1, 1, 4]) };
+        assert_eq!((set.foreground(&[region]), set.labelled(&region, None)), (vec![1, 2], 3));
+        assert_eq!(set.foreground_shares(&[region]), [0.5, 2.0 / 3.0]);
+        assert_eq!([0, 1, 2].map(|index| set.labelled_place(&region, None, index)), [0, 2, 3]);
+        assert_eq!(set.labelled_place(&region, Some(0), 0), 2);
+        let at = |x: usize| Region { volume: 0, roi: Roi { start: [0, 0, x], shape: [1, 1, 1] } };
+        assert_eq!([0, 1, 3].map(|x| set.has_labelled(&at(x))), [true, false, true]);
+        // What nobody labelled at all counts for no class, whatever was said of one before.
+        let masks = ["b", "a"].map(|class| (class.to_owned(), mask([true; 4]))).to_vec();
+        let volume = LabelledVolume::new("v.tif", Voxels::from(ndarray::array![[[1_u8, 2, 3, 4]]]), masks);
+        let volume = volume.unwrap().with_unknown("a", mask([true, false, false, false])).unwrap();
+        assert_eq!(volume.ignored(0), None);
+        let volume = volume.with_ignored(mask([false, false, true, false])).unwrap();
+        let ignored = [0, 1].map(|class| volume.ignored(class).unwrap().iter().copied().collect::<Vec<_>>());
+        assert_eq!(ignored, [[false, false, true, false], [true, false, true, false]]);
+        let error = volume.with_unknown("a", Mask::new(Array3::from_elem((1, 1, 3), true), None));
+        assert!(matches!(error, Err(Error::LabelShape { .. })));
     }
 
     #[test]

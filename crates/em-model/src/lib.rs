@@ -30,8 +30,8 @@ pub use run::{
     TuningOnDisk, TuningStep,
 };
 pub use train::{
-    LossConfig, LossKind, OptimizerConfig, OptimizerKind, Progress, SampleTile, ScheduleConfig, ScheduleKind,
-    TakenWeights, TrainConfig, Training, TrainingSettings, resume, saved_epochs, train,
+    BestBy, LossConfig, LossKind, OptimizerConfig, OptimizerKind, Progress, SampleTile, ScheduleConfig,
+    ScheduleKind, TakenWeights, TrainConfig, Training, TrainingSettings, resume, saved_epochs, train,
 };
 
 pub use {em_data, em_io, em_objects, ndarray};

@@ -17,6 +17,7 @@ use crate::{EpochRecord, Error, Result, RunFolder, RunLock};
 mod average;
 mod config;
 mod data_digest;
+mod generator;
 mod initial;
 mod learner;
 pub(crate) mod loss;
@@ -87,6 +88,9 @@ pub enum Progress<'a> {
 /// Where the observer answers `Break`, the training ends after the current step with
 /// [`Error::Stopped`]; what the last finished epoch wrote is there to be [resumed](resume).
 ///
+/// A process trains one network at a time, since libtorch has one generator of random numbers: a
+/// second training waits for the first.
+///
 /// # Errors
 ///
 /// Fails if settings do not fit together or the data, if a class has no foreground to learn from,
@@ -98,6 +102,7 @@ pub fn train(
     observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Vec<EpochRecord>> {
     training.check()?;
+    let _alone = generator::kept();
     let learner = start(training, observe)?;
     let state = State::new(DataDigest::of(training));
     Ok(run_epochs(training, lock.run(), learner, state, observe)?)
@@ -115,6 +120,7 @@ pub fn resume(
     observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Vec<EpochRecord>> {
     training.check()?;
+    let _alone = generator::kept();
     let data = DataDigest::of(training);
     if !lock.run().state().exists() {
         let learner = start(training, observe)?;
@@ -132,6 +138,9 @@ fn start(
     training: &Training<'_>,
     observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Learner> {
+    if let Some(problem) = training.settings.train.problem_of_start(training.init.is_some()) {
+        return Err(problem.into());
+    }
     let Some(other) = &training.init else { return Ok(Learner::new(training)?) };
     let (learner, taken) = Learner::from_other(training, other)?;
     tell(observe, Progress::Started { from: &taken })?;

@@ -59,6 +59,18 @@ fn a_frozen_encoder_stays_as_the_other_network_had_it() {
 }
 
 #[test]
+fn a_random_encoder_is_not_frozen() {
+    let (set, split) = (set(), split());
+    let mut training = training(&set, &split);
+    training.settings.train.freeze_encoder = true;
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder::new(folder.path());
+    let error = em_model::train(&training, &run.lock().unwrap(), &mut go_on).unwrap_err().to_string();
+    assert!(error.contains("`TrainConfig::freeze_encoder` is true, expected false without init"), "{error}");
+    assert!(!run.is_started());
+}
+
+#[test]
 fn what_does_not_fit_starts_at_random_and_is_told() {
     let (_kept, other) = trained(1);
     let (_folder, _, taken) = trained_from(&other, |training| {

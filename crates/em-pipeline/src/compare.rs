@@ -171,9 +171,8 @@ fn table(runs: &[ComparedRun], class: &str) -> Result<String> {
             );
         }
     }
-    let notes = of_class.flat_map(|of_run| {
-        [Some(scores::ruler(of_run)), intervals::missing(of_run.sections.len())].into_iter().flatten()
-    });
+    let notes = of_class
+        .flat_map(|of_run| [Some(scores::ruler(of_run)), scores::intervals_of(of_run)].into_iter().flatten());
     let notes: BTreeSet<String> = notes.collect();
     Ok(notes.into_iter().fold(text, |text, note| text + &note + "\n"))
 }

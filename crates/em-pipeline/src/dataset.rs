@@ -4,25 +4,32 @@ mod sources;
 mod stack;
 
 use em_data::phantom::ScenesConfig;
-use em_data::{GreyValues, LabelledVolume, Normalization, Region, Split, TrainingSet};
-use em_io::VoxelSize;
+use em_data::{
+    GreyValues, LabelledVolume, Normalization, Region, Split, SplitKind, TrainingSet, regions, split,
+};
+use em_io::{Roi, VoxelSize};
 use em_model::{Architecture, Device, Predictor, Training};
 use ndarray::Array4;
 
 use crate::config::RunConfig;
-use crate::error::Result;
+use crate::error::{Result, UserError};
 use crate::grey_values::{self, Missing};
 use crate::{Observer, silent, voxel_size};
 
 pub use sources::Sources;
-pub use stack::Stack;
+pub use stack::{Reading, Stack};
 
 /// Everything a training needs from disk.
 pub struct Dataset {
     /// Volumes and labels; validation stacks follow the training stacks.
     pub set: TrainingSet,
-    /// Which voxels train and which validate.
+    /// Which voxels train and which validate; where regions are labelled, all of them train.
     pub split: Split,
+    /// Where regions are labelled: what networks beside the final one train on, and which regions each
+    /// leaves out to score them.
+    pub folds: Vec<Split>,
+    /// How many regions train; `None` where stacks are labelled whole.
+    pub regions: Option<usize>,
     /// As the configuration or the first file tells it.
     pub voxel_size: Option<VoxelSize>,
     /// Whether the volumes are scenes of a phantom, which are meant to differ.
@@ -36,6 +43,7 @@ impl Dataset {
         if let Some(scenes) = &config.data.phantom {
             return Self::generated(config, &sources.classes, scenes);
         }
+        sources.check(config.model.learns_boundaries())?;
         // The test stacks too: what is wrong with them must not come out after a training.
         let all = sources.train.iter().chain(&sources.validation).chain(&sources.test);
         let mut stacks = all.map(|source| Stack::open(source, observer)).collect::<Result<Vec<_>>>()?;
@@ -48,20 +56,28 @@ impl Dataset {
         };
         stacks.truncate(sources.train.len() + sources.validation.len());
         let pixels = config.data.pixels(voxel_size)?;
-        let volumes = stacks.iter().map(|stack| stack.read(&sources.classes, &config.model, pixels));
-        let volumes = volumes.collect::<Result<Vec<_>>>()?;
+        let reading = Reading::new(config, &sources.classes);
+        let volumes = stacks.iter().map(|stack| stack.read(&reading, pixels)).collect::<Result<Vec<_>>>()?;
+        let train: usize = volumes[..sources.train.len()].iter().map(Vec::len).sum();
+        let volumes: Vec<LabelledVolume> = volumes.into_iter().flatten().collect();
         let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
-        let split = if sources.validation.is_empty() {
-            Split::new(&config.data.split, &shapes, config.tiling.tile_size, config.train.seed)?
-        } else {
-            Split::by_volume(&shapes, sources.train.len())
-        };
         let learned = config.model.learned(&sources.classes);
         let voxel_size = match (voxel_size, pixels) {
             (Some(size), Some(pixels)) => Some(VoxelSize::new(pixels.trained_nm(size.nm()))?),
             _ => voxel_size,
         };
-        Ok(Self { set: TrainingSet::new(learned, volumes)?, split, voxel_size, is_generated: false })
+        let set = TrainingSet::new(learned, volumes)?;
+        let of_train = &stacks[..sources.train.len()];
+        let regions = of_train.iter().any(|stack| stack.regions.is_some()).then_some(train);
+        let (mut split, mut folds) = (Split::by_volume(&shapes, train), Vec::new());
+        if sources.validation.is_empty() {
+            if regions.is_some() {
+                folds = folds_of(config, &set, of_train, &shapes)?;
+            } else {
+                split = Split::new(&config.data.split, &shapes, config.tiling.tile_size, config.train.seed)?;
+            }
+        }
+        Ok(Self { set, split, folds, regions, voxel_size, is_generated: false })
     }
 
     /// Draws scenes in place of files.
@@ -72,6 +88,8 @@ impl Dataset {
         Ok(Self {
             set: TrainingSet::new(config.model.learned(classes), volumes)?,
             split: Split::by_volume(&shapes, scenes.scenes),
+            folds: Vec::new(),
+            regions: None,
             voxel_size: VoxelSize::new([edge; 3]).ok(),
             is_generated: true,
         })
@@ -93,7 +111,13 @@ impl Dataset {
         if !self.is_generated {
             self.warn_of_other_stacks(observer)?;
         }
-        let foreground = self.set.foreground(&self.split.validation);
+        if self.split.validation.is_empty() && self.folds.is_empty() {
+            return observer.warn(
+                "no region is left out, so that the run has no score: data.split.folds is 0, or the others hold too little",
+            );
+        }
+        let validation: Vec<Region> = self.validation().copied().collect();
+        let foreground = self.set.foreground(&validation);
         let absent = self.set.classes().iter().zip(&foreground).filter(|(_, voxels)| **voxels == 0);
         let absent: Vec<&str> = absent.map(|(class, _)| class.as_str()).collect();
         if absent.is_empty() {
@@ -107,6 +131,12 @@ impl Dataset {
         let absent = absent.join("`, `");
         observer
             .warn(&format!("validation holds no foreground of `{absent}`, so that it has no score; {choice}"))
+    }
+
+    /// Returns all regions that are scored, by the network itself or by one that left them out.
+    pub fn validation(&self) -> impl Iterator<Item = &Region> {
+        let of_folds = self.folds.iter().flat_map(|fold| &fold.validation);
+        self.split.validation.iter().chain(of_folds)
     }
 
     /// Compares the training stacks with the first of them.
@@ -142,14 +172,15 @@ impl Dataset {
         if sources.test.is_empty() {
             return Ok(None);
         }
-        let (mut unheard, classes) = (silent, &sources.classes);
+        let (mut unheard, reading) = (silent, Reading::new(config, &sources.classes));
         let mut observer = Observer::new(&mut unheard);
         let read = |source| {
             let stack = Stack::open(source, &mut observer)?;
             let pixels = config.data.pixels(config.data.voxel_size_nm.or(stack.raw.voxel_size()))?;
-            stack.read(classes, &config.model, pixels)
+            stack.read(&reading, pixels)
         };
-        let volumes = sources.test.iter().map(read).collect::<Result<_>>()?;
+        let volumes = sources.test.iter().map(read).collect::<Result<Vec<_>>>()?;
+        let volumes = volumes.into_iter().flatten().collect();
         Ok(Some(TrainingSet::new(config.model.learned(&sources.classes), volumes)?))
     }
 
@@ -175,6 +206,33 @@ impl Dataset {
     pub fn foreground_shares(&self, regions: &[Region]) -> Vec<f64> {
         self.set.foreground_shares(regions)
     }
+}
+
+/// The splits that leave regions out: those of a stack that are near each other stay together.
+fn folds_of(
+    config: &RunConfig,
+    set: &TrainingSet,
+    train: &[Stack],
+    shapes: &[[usize; 3]],
+) -> Result<Vec<Split>> {
+    let split = &config.data.split;
+    if split.kind != SplitKind::ZBlocks {
+        let message = "data.split.kind is `random-tiles`, which does not go with reviewed regions";
+        let hint = "leave it out: regions are left out whole, and data.split.folds says how many";
+        return Err(UserError::new(message, hint).into());
+    }
+    let (mut groups, mut first) = (Vec::new(), 0);
+    for stack in train {
+        let boxes = stack.boxes();
+        let whole = |number: &usize| {
+            let volume = first + number;
+            Region { volume, roi: Roi::whole(shapes[volume]) }
+        };
+        let near = regions::near(&boxes, [split.gap, split::GAP, split::GAP]);
+        groups.extend(near.iter().map(|group| group.iter().map(whole).collect::<Vec<_>>()));
+        first += boxes.len();
+    }
+    Ok(split::folds(set, &groups, split, &config.tiling, config.train.seed)?)
 }
 
 /// Predicts a region of labelled volumes that are in memory: probabilities `[class, z, y, x]`.

@@ -38,9 +38,10 @@ pub fn of_training(data: &DataConfig) -> Result<Vec<Input>> {
     let Sources { train, validation, test, .. } = Sources::find(data)?;
     let sides = [("training", train), ("validation", validation), ("test", test)];
     let of_side = |(side, sources): (&str, Vec<SourceConfig>)| -> Vec<Input> {
-        let of_source = |SourceConfig { raw, labels, .. }: &SourceConfig| {
+        let of_source = |SourceConfig { raw, labels, regions, .. }: &SourceConfig| {
             let labels = labels.iter().map(|(class, path)| Input::new(format!("{side}, {class}"), path));
-            std::iter::once(Input::new(side, raw)).chain(labels).collect::<Vec<_>>()
+            let regions = regions.iter().map(|path| Input::new(format!("{side}, regions"), path));
+            std::iter::once(Input::new(side, raw)).chain(labels).chain(regions).collect::<Vec<_>>()
         };
         sources.iter().flat_map(of_source).collect()
     };

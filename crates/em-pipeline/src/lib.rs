@@ -43,6 +43,7 @@ pub mod phantom;
 pub mod predict;
 pub mod report;
 mod run_path;
+mod scorers;
 pub mod scores;
 pub mod settings;
 mod staged;

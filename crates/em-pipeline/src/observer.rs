@@ -20,6 +20,17 @@ pub enum Event<'a> {
     Warning(&'a str),
     /// A training is about to begin.
     Planned(&'a crate::train::TrainingPlan),
+    /// A network is trained beside the final one, to score the regions that it leaves out.
+    Fold {
+        /// Its number, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+        /// The names of the volumes that it leaves out.
+        left_out: &'a [&'a str],
+    },
+    /// Such networks are done, and the final one is trained, on all regions.
+    AllRegions,
     /// Something happens in a training.
     Training(em_model::Progress<'a>),
 }

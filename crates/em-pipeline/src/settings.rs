@@ -53,6 +53,7 @@ pub fn problems(config: &RunConfig, classes: &[String]) -> Vec<SettingError> {
     }
     problems.extend(config.normalization.problems());
     problems.extend(config.data.split.problems());
+    problems.extend(config.train.problem_of_start(config.train.init.is_some()));
     let architecture = config.model.architecture(classes.len().max(1)).ok();
     problems.extend(config.data.problems(architecture.as_ref()));
     problems

@@ -130,6 +130,14 @@ impl Suggestion {
         if facts.is_one_section() {
             let reason = "No val.tif, and one section: a fifth of its tiles validates. They are neighbours of those that train, so the scores are too good; a val.tif would tell.";
             self.decide("data.split", "kind", "random-tiles", reason);
+        } else if facts.regions > 0 && !facts.has_validation {
+            let what = match facts.regions {
+                1 => "a part of the one reviewed region".to_owned(),
+                regions => format!("some of {regions} reviewed regions"),
+            };
+            let reason =
+                format!("No val.tif: a network beside the final one leaves out {what}, which score it.");
+            self.decide("data.split", "folds", 1, reason);
         } else if !facts.has_validation {
             let sections = facts.sections();
             // A fifth validates; the gap must leave sections to train on in a thin stack.
@@ -239,6 +247,8 @@ mod tests {
     fn facts() -> Facts {
         Facts {
             shapes: vec![[36, 768, 1024]],
+            labelled_sections: 36,
+            regions: 0,
             voxel_size: VoxelSize::new([5.0; 3]).ok(),
             classes: vec![("mitochondria".into(), 0.096), ("synapses".into(), 0.0047)],
             has_validation: true,
@@ -251,13 +261,18 @@ mod tests {
     fn few_sections_start_with_a_built_in_network_at_its_pixels() {
         let network = KnownNetwork::of(&["axons".into(), "synapses".into()]).unwrap().unwrap();
         assert_eq!((network.name.as_str(), network.pixel_nm), ("synapses", 8.0));
-        let few = Facts { shapes: vec![[9, 512, 512]], built_in: Some(network), ..facts() };
+        let few =
+            Facts { shapes: vec![[9, 512, 512]], labelled_sections: 9, built_in: Some(network), ..facts() };
         let (text, config) = read(&few);
         assert_eq!(config.train.init, Some("synapses".into()));
         assert_eq!((config.data.pixel_nm, config.tiling.tile_size), (Some(8.0), 128));
         assert!(text.contains("# Fewer than 10 labelled sections: a built-in network"), "{text}");
         let starts = |facts: Facts| read(&facts).1.train.init.is_some();
-        assert!(!starts(Facts { shapes: vec![[10, 512, 512]], ..few.clone() }));
+        assert!(!starts(Facts { labelled_sections: 10, ..few.clone() }));
+        let shapes = vec![[1, 512, 512]; 3];
+        let (text, config) = read(&Facts { shapes, regions: 3, has_validation: false, ..few.clone() });
+        assert_eq!(config.data.split.folds, 1);
+        assert!(text.contains("leaves out some of 3 reviewed regions"), "{text}");
         assert!(!starts(Facts { voxel_size: None, ..few.clone() }));
         assert!(!starts(Facts { voxel_size: VoxelSize::new([100.0; 3]).ok(), ..few.clone() }));
         assert!(!starts(Facts { built_in: KnownNetwork::of(&["axons".into()]).unwrap(), ..few.clone() }));

@@ -1,10 +1,10 @@
 //! A training from its configuration to a run's folder: read, checked, trained, reported.
 
-use em_model::{Device, RunFolder, RunLock, Training};
+use em_model::{Architecture, BestBy, Device, RunFolder, RunLock, Training};
 
 use crate::error::{Result, UserError};
 use crate::report::{self, Report};
-use crate::{Dataset, Event, Observer, RunConfig, find_run, settings, voxel_size};
+use crate::{Dataset, Event, Observer, RunConfig, find_run, settings, tune, voxel_size};
 
 mod resume;
 
@@ -60,15 +60,23 @@ pub fn train(
     }
     let dataset = Dataset::read(config, observer)?;
     let architecture = config.model.architecture(dataset.set.classes().len())?;
-    let mut training = dataset.training(config, &dataset.split, &architecture, device)?;
+    let mut plans = Plan::of_folds(config, &run, &dataset, &architecture, device)?;
+    plans.push(Plan {
+        run: run.clone(),
+        training: dataset.training(config, &dataset.split, &architecture, device)?,
+    });
     // What goes on has all that it took from another network.
-    if start != Start::Resume || !run.state().exists() {
-        training.init = initial(config, &run)?;
+    let goes_on = |plan: &Plan<'_>| start == Start::Resume && plan.run.state().exists();
+    if plans.iter().any(|plan| !goes_on(plan)) {
+        let init = initial(config, &run)?;
+        plans.iter_mut().filter(|plan| !goes_on(plan)).for_each(|plan| plan.training.init = init.clone());
     }
     // Before the run's folder changes, so that a mistake costs no earlier run.
-    training.check()?;
+    for plan in &plans {
+        plan.training.check()?;
+    }
     let lock = run.lock()?;
-    prepare(&lock, config, &training, start, observer)?;
+    prepare(&lock, config, &plans, start, observer)?;
 
     observer.tell(Event::Planned(&TrainingPlan {
         classes: dataset.set.classes().to_vec(),
@@ -81,10 +89,51 @@ pub fn train(
     if dataset.split.leaks {
         observer.warn("the split `random-tiles` leaks, so validation scores are too good")?;
     }
-    report::write_samples(&run, &training)?;
-    let learn = if start == Start::Resume { em_model::resume } else { em_model::train };
-    learn(&training, &lock, &mut |progress| observer.hear(Event::Training(progress)))?;
+    let Some((last, folds)) = plans.split_last() else { unreachable!("the run itself is the last") };
+    report::write_samples(&run, &last.training)?;
+    let learn = |plan: &Plan<'_>, lock: &RunLock, observer: &mut Observer<'_>| {
+        let learn = if start == Start::Resume { em_model::resume } else { em_model::train };
+        learn(&plan.training, lock, &mut |progress| observer.hear(Event::Training(progress)))
+    };
+    for (number, fold) in (1..).zip(folds) {
+        let left_out = fold.training.split.validation.iter().map(|region| region.volume);
+        let left_out: Vec<&str> = left_out.map(|volume| dataset.set.volumes()[volume].name()).collect();
+        observer.tell(Event::Fold { number, of: folds.len(), left_out: &left_out })?;
+        learn(fold, &fold.run.lock()?, observer)?;
+    }
+    if !folds.is_empty() {
+        observer.tell(Event::AllRegions)?;
+    }
+    learn(last, &lock, observer)?;
+    if config.train.tune && dataset.validation().next().is_some() {
+        tune::choose_for(&run, config, &dataset, device)?;
+    }
     report::write(&run, config, &dataset, device)
+}
+
+/// A network that is trained: the run itself, or one beside it.
+struct Plan<'a> {
+    run: RunFolder,
+    training: Training<'a>,
+}
+
+impl<'a> Plan<'a> {
+    /// The networks that leave regions out to score them. None of them is chosen by what it is scored
+    /// on: each keeps its last epoch, as the final network does.
+    fn of_folds(
+        config: &RunConfig,
+        run: &RunFolder,
+        dataset: &'a Dataset,
+        architecture: &Architecture,
+        device: Device,
+    ) -> Result<Vec<Self>> {
+        let plans = (1..).zip(&dataset.folds).map(|(number, split)| {
+            let mut training = dataset.training(config, split, architecture, device)?;
+            training.settings.train.best_by = BestBy::Last;
+            Ok(Self { run: run.fold(number), training })
+        });
+        plans.collect()
+    }
 }
 
 /// Finds the network to start with, which must not be what the training replaces.
@@ -104,12 +153,12 @@ fn initial(config: &RunConfig, run: &RunFolder) -> Result<Option<RunFolder>> {
 fn check_folder(run: &RunFolder, start: Start) -> Result<()> {
     let folder = run.path().display();
     match start {
-        Start::New if run.is_started() => Err(UserError::new(
+        Start::New if run.holds_training() => Err(UserError::new(
             format!("`{folder}` holds a run already"),
             "go on with --resume, start anew with --overwrite, or take another folder with --set output.folder=DIR",
         )
         .into()),
-        Start::Resume if !run.is_started() && !run.config().exists() => Err(UserError::new(
+        Start::Resume if !run.holds_training() && !run.config().exists() => Err(UserError::new(
             format!("`{folder}` holds no run that could go on"),
             "start one without --resume, or name the folder of a run with --set output.folder=DIR",
         )
@@ -122,7 +171,7 @@ fn check_folder(run: &RunFolder, start: Start) -> Result<()> {
 fn prepare(
     lock: &RunLock,
     config: &RunConfig,
-    training: &Training<'_>,
+    plans: &[Plan<'_>],
     start: Start,
     observer: &mut Observer<'_>,
 ) -> Result<()> {
@@ -134,10 +183,13 @@ fn prepare(
         Start::New => {}
         Start::Overwrite => lock.clear()?,
         Start::Resume => {
-            let saved = em_model::saved_epochs(training, run)?;
-            let kept = resume::check(run, &config, saved, observer)?;
+            let saved = plans.iter().map(|plan| em_model::saved_epochs(&plan.training, &plan.run));
+            let saved = saved.collect::<em_model::Result<Vec<_>>>()?;
+            // Those beside the run come first, so that where it has saved none they may have.
+            let (most, least) = (saved.iter().copied().max(), saved.iter().copied().min());
+            let kept = resume::check(run, &config, most.unwrap_or(0), observer)?;
             (comments, config.train.epochs) = (kept.comments, kept.epochs);
-            trains = saved < config.train.epochs;
+            trains = least.unwrap_or(0) < config.train.epochs;
             if trains {
                 // It is that of weights which are about to be replaced.
                 run.clear_report()?;

@@ -9,7 +9,7 @@ use crate::error::Computed;
 pub(crate) struct Targets {
     /// `[n, class, ..., y, x]`.
     pub masks: Tensor,
-    /// `[n, 1, ..., y, x]`, 1 where voxels count; `None` where all do.
+    /// `[n, 1, ..., y, x]`, or `[n, class, ..., y, x]`, 1 where voxels count; `None` where all do.
     pub counted: Option<Tensor>,
 }
 
@@ -30,7 +30,7 @@ impl Targets {
 }
 
 /// The labels of a part of a volume on the device, 0 and 1: masks `[class, ...]`, and
-/// `[1, ...]`, 1 where nobody labelled.
+/// `[1, ...]` or `[class, ...]`, 1 where nobody labelled.
 #[derive(Debug)]
 pub(crate) struct Labels {
     pub masks: Tensor,

@@ -1,6 +1,6 @@
 //! The volumes of a training on the device, and what is cut out of them.
 
-use em_data::{GreyValues, Region, TrainingSet, fill_missing};
+use em_data::{GreyValues, LabelledVolume, Region, TrainingSet, fill_missing};
 use em_io::{Roi, Voxels};
 use ndarray::{Array3, ArrayView3};
 use tch::{Kind, Tensor};
@@ -22,11 +22,7 @@ impl DeviceVolumes {
         let volumes = set.volumes().iter().map(|volume| {
             let masks = (0..set.classes().len()).map(|class| mask_tensor(volume.mask(class)));
             let masks = Tensor::f_stack(&masks.collect::<Computed<Vec<_>>>()?, 0)?;
-            let ignored = match volume.ignored() {
-                Some(ignored) => Some(mask_tensor(ignored)?.f_unsqueeze(0)?),
-                None if set.has_ignored() => Some(masks.f_narrow(0, 0, 1)?.f_zeros_like()?),
-                None => None,
-            };
+            let ignored = ignored(set, volume)?;
             let labels = Labels { masks, ignored }.map(|labels| Ok(labels.f_to_device(device)?))?;
             Ok((raw_tensor(volume.raw())?.f_to_device(device)?, labels))
         });
@@ -75,6 +71,22 @@ impl DeviceVolumes {
             .collect::<Computed<Vec<_>>>()?;
         Ok((Tensor::f_stack(&sections, 0)?, labels))
     }
+}
+
+/// Which voxels nobody labelled: `[1, z, y, x]`, or `[class, z, y, x]` where that differs between the
+/// classes of any volume of the set.
+fn ignored(set: &TrainingSet, volume: &LabelledVolume) -> Computed<Option<Tensor>> {
+    if !set.has_ignored() {
+        return Ok(None);
+    }
+    let per_class = set.volumes().iter().any(LabelledVolume::differs_by_class);
+    let classes = if per_class { set.classes().len() } else { 1 };
+    let of_class = |class| match volume.ignored(class) {
+        Some(ignored) => mask_tensor(ignored),
+        None => Ok(Tensor::f_zeros(volume.shape().map(|edge| edge as i64), (Kind::Uint8, tch::Device::Cpu))?),
+    };
+    let masks = (0..classes).map(of_class).collect::<Computed<Vec<_>>>()?;
+    Ok(Some(Tensor::f_stack(&masks, 0)?))
 }
 
 fn raw_tensor(raw: &Voxels) -> Computed<Tensor> {

@@ -19,6 +19,7 @@ use crate::{Error, Result};
 ///   history.csv            one row per epoch
 ///   scores.json            scores of the best weights
 ///   report.html            the report, with samples.png, curves.png and panels/
+///   folds/1/ ...           where regions are labelled: networks that left some out, to score them
 /// ```
 #[derive(Clone, Debug)]
 pub struct RunFolder {
@@ -133,6 +134,16 @@ impl RunFolder {
         self.panels().join(format!("{name}.png"))
     }
 
+    /// Returns the folder of the networks that were trained beside the run, to score regions.
+    pub fn folds(&self) -> PathBuf {
+        self.path.join("folds")
+    }
+
+    /// Returns the folder of network number `number` of these, from 1.
+    pub fn fold(&self, number: usize) -> Self {
+        Self::new(self.folds().join(number.to_string()))
+    }
+
     /// Returns where the lock lies while a training holds the folder.
     pub(super) fn lock_file(&self) -> PathBuf {
         self.path.join("training.lock")
@@ -141,5 +152,10 @@ impl RunFolder {
     /// Whether a training has written weights or its state here.
     pub fn is_started(&self) -> bool {
         self.state().exists() || self.weights().exists()
+    }
+
+    /// Whether a training would be lost with the folder: of the run, or of a network beside it.
+    pub fn holds_training(&self) -> bool {
+        self.is_started() || self.fold(1).is_started()
     }
 }

@@ -33,6 +33,11 @@ impl EpochScores {
         self.mean(ConfusionCounts::accuracy)
     }
 
+    /// Returns the mean loss, or `None` where nothing was scored.
+    pub fn known_loss(&self) -> Option<f64> {
+        (!self.counts.is_empty()).then_some(self.loss)
+    }
+
     /// The scores of the classes that have foreground in the labels, the only ones that tell how well
     /// it is found.
     pub(crate) fn of_present(&self) -> Self {
@@ -55,7 +60,7 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// On the augmented training tiles, while the weights change.
     pub train: EpochScores,
-    /// On the validation regions, at the end of the epoch.
+    /// On the validation regions, at the end of the epoch; without counts where there are none.
     pub validation: EpochScores,
     /// Duration of the epoch with its validation.
     pub seconds: f64,
@@ -188,14 +193,15 @@ fn to_csv(records: &[EpochRecord], classes: &[String]) -> Vec<u8> {
         let mut row = vec![record.epoch.to_string(), format!("{:.6e}", record.learning_rate)];
         for side in sides {
             row.extend([
-                score(Some(side.loss)),
+                score(side.known_loss()),
                 score(side.accuracy()),
                 score(side.iou()),
                 score(side.dice()),
             ]);
         }
         for side in sides {
-            row.extend(side.counts.iter().map(|counts| score(counts.iou())));
+            let of_class = |class: usize| score(side.counts.get(class).and_then(ConfusionCounts::iou));
+            row.extend((0..classes.len()).map(of_class));
         }
         row.extend([format!("{:.2}", record.seconds), format!("{:.2}", record.tiles_per_second)]);
         row
@@ -238,6 +244,13 @@ mod tests {
             rows[1],
             "1,1.000000e-3,0.500000,1.000000,1.000000,1.000000,0.250000,1.000000,,,1.000000,,,,1.00,2.00"
         );
+    }
+
+    #[test]
+    fn an_epoch_without_validation_leaves_its_cells_empty() {
+        let record = EpochRecord { validation: EpochScores::default(), ..record() };
+        let row = read(&to_csv(&[record], &["a".into(), "b".into()])).unwrap().rows.remove(0);
+        assert_eq!((row.validation, row.train.loss), (HistoryScores::default(), Some(0.5)));
     }
 
     fn read(text: &[u8]) -> Result<History> {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use em_metrics::Interval;
 use em_objects::Postprocess;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,9 @@ pub struct TuningStep {
     pub iou: Option<f64>,
     /// What it gained over the steps before.
     pub gain: f64,
+    /// The 95 % interval of the gain, from a paired bootstrap; `None` where there is too little to draw from.
+    #[serde(default)]
+    pub interval: Option<Interval>,
     /// Whether it gained enough to be kept.
     pub kept: bool,
 }

@@ -33,7 +33,7 @@ pub struct TrainConfig {
     pub average_decay: f64,
     /// Epochs without a better score after which the training ends; 0 never ends it early.
     pub early_stopping_patience: usize,
-    /// The validation score whose best epoch is kept.
+    /// The validation score whose best epoch is kept; `last` keeps the last epoch, as does a training without validation.
     pub best_by: BestBy,
     /// Numbers that features are kept in during training: `fp32`; `bf16`, about twice as fast where the processor or accelerator has instructions for it; `auto`, bf16 on processors that do. Weights are always fp32.
     pub precision: Precision,
@@ -42,6 +42,8 @@ pub struct TrainConfig {
     pub init: Option<PathBuf>,
     /// Leave the encoder as `init` has it, and train the rest.
     pub freeze_encoder: bool,
+    /// Choose thresholds and the cleaning of masks on validation when the training is done, as `em-cli tune` does.
+    pub tune: bool,
     /// How the learning rate changes.
     pub schedule: ScheduleConfig,
     /// How weights follow gradients.
@@ -62,6 +64,7 @@ impl Default for TrainConfig {
             precision: Precision::Auto,
             init: None,
             freeze_encoder: false,
+            tune: true,
             schedule: ScheduleConfig::default(),
             optimizer: OptimizerConfig::default(),
         }
@@ -78,18 +81,23 @@ pub enum BestBy {
     ValDice,
     /// Loss on validation.
     ValLoss,
+    /// The last epoch, whatever validation says: its score is then that of a network which was not chosen by it.
+    Last,
 }
 
 impl BestBy {
     /// The score of an epoch, larger is better: of the classes that validation holds, or the loss
-    /// where it holds none. What it holds is the same in all epochs of a training.
-    pub(super) fn score(self, validation: &EpochScores) -> f64 {
+    /// where it holds none. What it holds is the same in all epochs of a training. `None` where the
+    /// last epoch is the best, and where there is no validation.
+    pub(super) fn score(self, validation: &EpochScores) -> Option<f64> {
+        let loss = validation.known_loss()?;
         let of_classes = match self {
             Self::ValIou => validation.of_present().iou(),
             Self::ValDice => validation.of_present().dice(),
             Self::ValLoss => None,
+            Self::Last => return None,
         };
-        of_classes.unwrap_or(-validation.loss)
+        Some(of_classes.unwrap_or(-loss))
     }
 }
 
@@ -103,15 +111,17 @@ impl TrainConfig {
             .within("learning_rate", self.learning_rate, ABOVE_0, "above 0")
             .within("clip_gradient_norm", self.clip_gradient_norm, 0.0.., "0 or more")
             .within("average_decay", self.average_decay, 0.0..1.0, "0 to below 1")
-            .require(
-                "freeze_encoder",
-                self.freeze_encoder,
-                self.init.is_some() || !self.freeze_encoder,
-                "false without init, since a random encoder would never learn",
-            )
             .extend(self.schedule.problems())
             .extend(self.optimizer.problems());
         checks.finish()
+    }
+
+    /// Returns what is wrong with a frozen encoder, for a training with or without a network to start with.
+    pub fn problem_of_start(&self, has_init: bool) -> Option<SettingError> {
+        let mut checks = Checks::of("TrainConfig");
+        let expected = "false without init, since a random encoder would never learn";
+        checks.require("freeze_encoder", self.freeze_encoder, has_init || !self.freeze_encoder, expected);
+        checks.finish().pop()
     }
 
     /// Checks the ranges.

@@ -87,7 +87,7 @@ impl VolumeDigest {
             voxel_type: volume.raw().voxel_type().to_string(),
             raw: hex(&raw.finalize()),
             labels: labels.collect(),
-            ignored: volume.ignored().map(digest_of_mask),
+            ignored: digest_of_ignored(volume, classes),
         }
     }
 
@@ -112,6 +112,15 @@ impl VolumeDigest {
         let changed = self.ignored != other.ignored;
         changed.then(|| format!("other voxels of stack {number} do not count"))
     }
+}
+
+/// What does not count: for all classes alike, or for each.
+fn digest_of_ignored(volume: &LabelledVolume, classes: &[String]) -> Option<String> {
+    if !volume.differs_by_class() {
+        return volume.ignored(0).map(digest_of_mask);
+    }
+    let of_class = |class| volume.ignored(class).map_or_else(String::new, digest_of_mask);
+    Some((0..classes.len()).map(of_class).collect::<Vec<_>>().join(" "))
 }
 
 fn digest_of_mask(mask: ArrayView3<'_, bool>) -> String {

@@ -4,7 +4,7 @@ use em_data::Sampler;
 use ndarray::{Array2, Array3};
 use tch::{Kind, Tensor};
 
-use super::{Training, TrainingSettings, state};
+use super::{Training, TrainingSettings, generator, state};
 use crate::Result;
 use crate::augment::{BatchConfig, DeviceVolumes, Targets};
 use crate::error::Computed;
@@ -34,6 +34,7 @@ impl Training<'_> {
         let sampler = Sampler::new(self.set, &self.split.train, tiling, augmentation, train.seed)?;
         let volumes = DeviceVolumes::upload(self.set, self.device.torch())?;
         let batch = BatchConfig::new(&self.architecture, tiling, self.normalization);
+        let _alone = generator::kept();
         tch::manual_seed(state::epoch_seed(train.seed, 0));
         let chosen: Vec<_> = sampler.epoch(0).into_iter().take(count).collect();
         let (inputs, Targets { masks, .. }) = volumes.batch(&chosen, &batch)?;

@@ -67,8 +67,8 @@ impl State {
     pub fn add(&mut self, record: EpochRecord, config: &TrainConfig, classes: &[String]) -> Result<bool> {
         self.watch_background(&record, classes)?;
         let score = config.best_by.score(&record.validation);
-        let best = self.best.is_none_or(|known| score > known);
-        self.best = if best { Some(score) } else { self.best };
+        let best = score.is_none_or(|score| self.best.is_none_or(|known| score > known));
+        self.best = if best { score } else { self.best };
         self.epochs_since_best = if best { 0 } else { self.epochs_since_best + 1 };
         self.epochs_since_drop = if best { 0 } else { self.epochs_since_drop + 1 };
         let plateau = config.schedule.kind == ScheduleKind::Plateau;

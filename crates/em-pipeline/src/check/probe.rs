@@ -43,20 +43,22 @@ struct Time {
 
 fn measured(config: &RunConfig, device: Device, observer: &mut Observer<'_>) -> Result<Time> {
     let dataset = Dataset::read(config, observer)?;
-    let (train, validation) = (&dataset.split.train, &dataset.split.validation);
+    let (train, networks) = (&dataset.split.train, 1 + dataset.folds.len());
+    let validation: Vec<Region> = dataset.validation().copied().collect();
     let tiles = Sampler::new(&dataset.set, train, &config.tiling, &config.augmentation, config.train.seed)?
         .tiles_per_epoch();
     let mut short = config.clone();
     short.train.epochs = 1;
     short.tiling.tiles_per_epoch = (1 + STEPS) * config.train.batch_size;
-    let one = one_section(&validation[0]);
+    // Without validation a training section stands for what takes no time.
+    let one = one_section(validation.first().unwrap_or(&train[0]));
     let split = Split { validation: vec![one], ..dataset.split.clone() };
     let (steps, section) = steps_and_section(&short, &dataset, &split, device)?;
 
     let voxels: usize = validation.iter().map(|region| region.roi.voxels()).sum();
     let tiles_per_second = (STEPS * config.train.batch_size) as f64 / steps;
     let validation = section * voxels as f64 / one.roi.voxels() as f64;
-    let total = config.train.epochs as f64 * (tiles as f64 / tiles_per_second + validation);
+    let total = config.train.epochs as f64 * (networks as f64 * tiles as f64 / tiles_per_second + validation);
     Ok(Time { tiles_per_second, validation, total })
 }
 

@@ -50,7 +50,7 @@ pub struct RunConfig {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// A folder that holds `train.tif`, `train_<class>.tif`, and, if there are any, `val.tif`, `val_<class>.tif` and `test.tif`, `test_<class>.tif`, or the same in other formats (`train.mrc`, `train.zarr`, a folder `train` of images). Sections [data.train], [data.validation] and [data.test] name other files.
+    /// A folder that holds `train.tif`, `train_<class>.tif`, and, if there are any, `val.tif`, `val_<class>.tif` and `test.tif`, `test_<class>.tif`, or the same in other formats (`train.mrc`, `train.zarr`, a folder `train` of images); `train_regions.json`, or .csv, names the reviewed regions of the first. Sections [data.train], [data.validation] and [data.test] name other files.
     pub folder: Option<PathBuf>,
     /// The classes to learn; empty takes every class that has a label file.
     pub classes: Vec<String>,
@@ -90,6 +90,36 @@ pub struct SourceConfig {
     /// First section and end (exclusive) of the part to use; absent takes all.
     #[serde(default)]
     pub sections: Option<[usize; 2]>,
+    /// A file `regions.json` or `regions.csv` of reviewed regions: boxes inside which all labels are complete. What lies outside of them counts in nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions: Option<PathBuf>,
+    /// What the numbers of the labels mean: `mask`, 0 background and all else foreground; `scribbles`, 0 unknown, 1 background, 2 foreground.
+    #[serde(default, skip_serializing_if = "LabelValues::is_mask")]
+    pub values: LabelValues,
+}
+
+/// What the numbers of a label mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelValues {
+    /// 0 is background, all else foreground.
+    #[default]
+    Mask,
+    /// 0 is unknown, 1 background, 2 foreground.
+    Scribbles,
+}
+
+impl LabelValues {
+    fn is_mask(&self) -> bool {
+        *self == Self::Mask
+    }
+}
+
+impl SourceConfig {
+    /// A stack with its labels, used whole.
+    pub(crate) fn new(raw: PathBuf, labels: BTreeMap<String, PathBuf>) -> Self {
+        Self { raw, labels, sections: None, regions: None, values: LabelValues::default() }
+    }
 }
 
 /// Section `[output]` of a configuration.
@@ -212,6 +242,7 @@ impl RunConfig {
         for source in data.train.iter_mut().chain(&mut data.validation).chain(&mut data.test) {
             paths.push(&mut source.raw);
             paths.extend(source.labels.values_mut());
+            paths.extend(source.regions.as_mut());
         }
         paths
     }

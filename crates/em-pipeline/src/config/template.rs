@@ -90,6 +90,8 @@ fn example(key: &str) -> &'static str {
         "raw" => "\"train.tif\"",
         "labels" => "{ mitochondria = \"train_mitochondria.tif\" }",
         "sections" => "[0, 100]",
+        "regions" => "\"regions.json\"",
+        "values" => "\"mask\"",
         "voxel_size_nm" => "[5.0, 5.0, 5.0]",
         "init" => "\"mitochondria\"",
         "pixel_nm" => "8.0",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use em_data::IGNORED;
 
-use crate::config::{DataConfig, SourceConfig};
+use crate::config::{DataConfig, LabelValues, SourceConfig};
 use crate::error::{Result, UserError};
 
 /// The files that a configuration means, by name or by the layout of `data.folder`.
@@ -80,6 +80,20 @@ impl Sources {
     }
 }
 
+impl Sources {
+    /// Refuses scribbles where outlines are to be learned, which they do not show.
+    pub fn check(&self, learns_boundaries: bool) -> Result<()> {
+        let mut all = self.train.iter().chain(&self.validation).chain(&self.test);
+        let scribbled = all.find(|source| source.values == LabelValues::Scribbles);
+        let Some(source) = scribbled.filter(|_| learns_boundaries) else { return Ok(()) };
+        Err(UserError::new(
+            format!("the labels of `{}` are scribbles, which show no outlines", source.raw.display()),
+            "take `boundary` out of model.targets, or label objects whole",
+        )
+        .into())
+    }
+}
+
 /// Endings of files that `data.folder` is searched for; a folder without any holds images.
 const ENDINGS: [&str; 20] = [
     "tif", "tiff", "ome.tif", "ome.tiff", "btf", "mrc", "mrcs", "rec", "st", "map", "mrc.gz", "map.gz",
@@ -116,7 +130,26 @@ fn in_folder(folder: &Path, prefix: &str) -> Result<Vec<SourceConfig>> {
     let Some(raw) = found.remove(prefix) else { return Ok(Vec::new()) };
     let class = |stem: &str| stem[prefix.len() + 1..].to_owned();
     let labels = found.into_iter().map(|(stem, path)| (class(&stem), path)).collect();
-    Ok(vec![SourceConfig { raw, labels, sections: None }])
+    let regions = regions_in(folder, prefix)?;
+    Ok(vec![SourceConfig { regions, ..SourceConfig::new(raw, labels) }])
+}
+
+/// The reviewed regions of a stack in a folder, `{prefix}_regions.json` or `.csv`, if they are there.
+fn regions_in(folder: &Path, prefix: &str) -> Result<Option<PathBuf>> {
+    let paths = ["json", "csv"].map(|ending| folder.join(format!("{prefix}_regions.{ending}")));
+    let mut there = paths.into_iter().filter(|path| path.exists());
+    match (there.next(), there.next()) {
+        (Some(one), Some(other)) => Err(UserError::new(
+            format!(
+                "the regions of `{prefix}` are there twice: `{}` and `{}`",
+                one.display(),
+                other.display()
+            ),
+            "keep one of them in data.folder, or name it in [data.train]",
+        )
+        .into()),
+        (regions, _) => Ok(regions),
+    }
 }
 
 /// Keeps the labels of `classes` only, all of which must be there.

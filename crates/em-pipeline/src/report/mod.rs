@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::drawing::{Curve, curves, panel, png, sheet};
 use crate::scores::{ClassScores, Collector, Labelled, Ruler};
 use crate::staged::Staged;
-use crate::{Dataset, Observer, RunConfig, inputs, write};
+use crate::{Dataset, Observer, RunConfig, inputs, scorers, write};
 
 /// Scores of one side of a run, per class.
 pub type SideScores = BTreeMap<String, ClassScores>;
@@ -103,12 +103,15 @@ pub fn write_samples(run: &RunFolder, training: &Training<'_>) -> Result<()> {
 pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Device) -> Result<Report> {
     let predictor = Predictor::with_config(run, device, config.predict.clone())?;
     let staged = Staged::new(run.path())?;
-    let validation = ScoredSide::score(&predictor, &dataset.set, &dataset.split.validation)?;
+    let scorers = scorers::of(run, dataset, &config.predict, device)?;
+    let parts: Vec<_> = scorers.iter().map(|scorer| (&scorer.predictor, scorer.regions)).collect();
+    let validation = ScoredSide::score(&predictor, &parts, &dataset.set, dataset.regions.is_some())?;
     let test = match Dataset::read_test(config)? {
         Some(set) => {
             let shapes = set.volumes().iter().map(LabelledVolume::shape).enumerate();
             let whole = shapes.map(|(volume, shape)| Region { volume, roi: Roi::whole(shape) });
-            Some(ScoredSide::score(&predictor, &set, &whole.collect::<Vec<_>>())?.scores)
+            let whole: Vec<Region> = whole.collect();
+            Some(ScoredSide::score(&predictor, &[(&predictor, &whole)], &set, false)?.scores)
         }
         None => None,
     };
@@ -188,23 +191,35 @@ struct Section {
 }
 
 impl ScoredSide {
-    fn score(predictor: &Predictor, set: &TrainingSet, regions: &[Region]) -> Result<Self> {
+    /// Scores what each network has not seen, with the thresholds and the cleaning of `run`; few sections
+    /// have intervals over their blocks where that is asked for.
+    fn score(
+        run: &Predictor,
+        parts: &[(&Predictor, &[Region])],
+        set: &TrainingSet,
+        over_blocks: bool,
+    ) -> Result<Self> {
         let classes = set.classes();
-        let ruler = Ruler::new(predictor.card().voxel_size_nm, None);
-        let mut collectors: Vec<Collector> = classes.iter().map(|_| Collector::new(ruler)).collect();
+        let ruler = Ruler::new(run.card().voxel_size_nm, None);
+        let collector = || match over_blocks {
+            true => Collector::new(ruler).or_over_blocks(),
+            false => Collector::new(ruler),
+        };
+        let mut collectors: Vec<Collector> = classes.iter().map(|_| collector()).collect();
         let mut side = Self { sections: Vec::new(), masks: Vec::new(), scores: SideScores::new() };
-        for (number, region) in regions.iter().enumerate() {
+        let all = parts.iter().flat_map(|(predictor, regions)| regions.iter().map(move |r| (predictor, r)));
+        for (number, (predictor, region)) in all.enumerate() {
             let volume = &set.volumes()[region.volume];
             let probabilities = region_probabilities(predictor, set, region)?;
             let mut masks = Vec::with_capacity(classes.len());
             for (class, (name, collector)) in classes.iter().zip(&mut collectors).enumerate() {
                 let probabilities = probabilities.index_axis(Axis(0), class);
-                let mask = predictor.rule(name)?.mask(probabilities)?;
+                let mask = run.rule(name)?.mask(probabilities)?;
                 collector.add(Labelled {
                     prediction: mask.view(),
                     label: region.slice(volume.mask(class)),
                     probabilities: Some(probabilities),
-                    ignored: volume.ignored().map(|ignored| region.slice(ignored)),
+                    ignored: volume.ignored(class).map(|ignored| region.slice(ignored)),
                 })?;
                 masks.push(mask);
             }

@@ -7,6 +7,7 @@ use ndarray::{Array1, Array3, ArrayView, ArrayView3, Axis, Dimension, Zip};
 use rayon::prelude::*;
 
 use super::intervals::{self, Evidence};
+use super::units::{self, Unit};
 use super::{ClassScores, ObjectScores, Ruler, Scores, SectionScores, VolumeScores};
 
 /// Voxels of one class that are scored together, all of one shape `[z, y, x]`.
@@ -26,6 +27,8 @@ pub struct Labelled<'a> {
 pub struct Collector {
     ruler: Ruler,
     sections: Vec<Evidence>,
+    /// The blocks of all sections, where intervals are wanted of few sections, too.
+    blocks: Option<Vec<ConfusionCounts>>,
     calibration: Option<Calibration>,
     /// Objects at an IoU of 0.5 and 0.75.
     objects: [InstanceCounts; 2],
@@ -40,12 +43,20 @@ impl Collector {
         Self {
             ruler,
             sections: Vec::new(),
+            blocks: None,
             calibration: None,
             objects: [InstanceCounts::default(); 2],
             dimensions: 2,
             boundary: BoundaryCounts::default(),
             distances: Vec::new(),
         }
+    }
+
+    /// Takes intervals from blocks of sections where there are too few sections for them.
+    #[must_use]
+    pub fn or_over_blocks(mut self) -> Self {
+        self.blocks = Some(Vec::new());
+        self
     }
 
     /// Counts a block: its sections, its objects, and, where it is deeper than a section, its boundaries in 3D.
@@ -78,6 +89,9 @@ impl Collector {
                 *self.calibration.get_or_insert_default() += counts;
             }
         }
+        if let Some(blocks) = &mut self.blocks {
+            blocks.extend(Unit::Block.counts(block.prediction, block.label, block.ignored)?);
+        }
         let [prediction, label] = [block.prediction, block.label]
             .map(|mask| Components::of(mask, Extent::Volume, Connectivity::Corners).labels());
         let overlaps = Overlaps::of(prediction.view(), label.view())?;
@@ -104,11 +118,19 @@ impl Collector {
             boundary: self.boundary,
         });
         let [at_50, at_75] = self.objects.map(Into::into);
+        let mut no_intervals = intervals::missing(self.sections.len());
+        let blocks = self.blocks.filter(|_| no_intervals.is_some());
+        let of_blocks = blocks.map(|blocks| intervals::of_blocks(&blocks)).transpose()?.flatten();
+        let over_blocks = of_blocks.is_some();
+        if over_blocks {
+            no_intervals = None;
+        }
         let section = |(z, evidence): (usize, &Evidence)| SectionScores { z, scores: evidence.scores() };
         Ok(ClassScores {
             pooled: intervals::pooled(&self.sections, &everything, true),
-            intervals: intervals::of(&self.sections)?,
-            no_intervals: intervals::missing(self.sections.len()),
+            intervals: of_blocks.map_or_else(|| intervals::of(&self.sections), |found| Ok(Some(found)))?,
+            no_intervals,
+            over_blocks,
             ruler: self.ruler,
             volume,
             objects: ObjectScores { dimensions: self.dimensions, at_50, at_75 },
@@ -134,12 +156,8 @@ fn section(block: Labelled<'_>, z: usize, ruler: &Ruler) -> Result<(Evidence, Op
     let [prediction, label] = [block.prediction, block.label].map(|mask| mask.index_axis_move(Axis(0), z));
     let ignored = block.ignored.map(|ignored| ignored.index_axis_move(Axis(0), z));
     let pixel = &ruler.voxel[1..];
-    let mut counts = ConfusionCounts::of(prediction, label)?;
-    if let Some(ignored) = ignored {
-        counts.true_negatives -= ignored.iter().filter(|&&ignored| ignored).count() as u64;
-    }
     let evidence = Evidence {
-        counts,
+        counts: units::counts_of(prediction, label, ignored)?,
         boundary: BoundaryCounts::of(prediction, label, pixel, ruler.tolerance)?,
         distances: SurfaceDistances::of(prediction, label, pixel)?,
     };

@@ -69,6 +69,37 @@ pub fn of(sections: &[Evidence]) -> Result<Option<BTreeMap<String, Interval>>> {
     Ok(Some(intervals))
 }
 
+/// Computes the interval of the IoU of `after` less that of `before`, on the same draws of units: a paired
+/// bootstrap. `None` for too few units.
+pub fn of_gain(before: &[ConfusionCounts], after: &[ConfusionCounts]) -> Result<Option<Interval>> {
+    if before.len() < FEWEST_SECTIONS || before.len() != after.len() {
+        return Ok(None);
+    }
+    let iou = |counts: &[ConfusionCounts], drawn: &[usize]| {
+        drawn.iter().map(|&unit| counts[unit]).sum::<ConfusionCounts>().iou()
+    };
+    // Where nothing is foreground on either side, nothing is gained.
+    let gain = |drawn: &[usize]| Some(iou(after, drawn).unwrap_or(0.0) - iou(before, drawn).unwrap_or(0.0));
+    Ok(BOOTSTRAP.interval(before.len(), &mut ChaCha8Rng::seed_from_u64(SEED), gain)?)
+}
+
+/// Computes intervals of the scores that follow from voxels alone, over blocks of sections; `None` for
+/// too few blocks with foreground.
+pub fn of_blocks(blocks: &[ConfusionCounts]) -> Result<Option<BTreeMap<String, Interval>>> {
+    let evidence = |counts: &ConfusionCounts| Evidence {
+        counts: *counts,
+        boundary: BoundaryCounts::default(),
+        distances: None,
+    };
+    let labelled: Vec<Evidence> = blocks.iter().filter(|counts| counts.total() > 0).map(evidence).collect();
+    let Some(mut intervals) = of(&labelled)? else { return Ok(None) };
+    intervals.retain(|key, _| OF_VOXELS.contains(&key.as_str()));
+    Ok(Some(intervals))
+}
+
+/// Scores that follow from counts of voxels.
+const OF_VOXELS: [&str; 5] = ["iou", "dice", "accuracy", "precision", "recall"];
+
 /// Computes the interval of a score of `b` less that of `a`, on the same draws of sections: a paired bootstrap.
 ///
 /// `None` where the runs do not have the same sections, or too few of them, or the measure is a distance, which is not kept per section.

@@ -5,6 +5,7 @@
 mod collector;
 pub mod intervals;
 mod table;
+pub mod units;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use em_metrics::{BoundaryCounts, Calibration, ConfusionCounts, InstanceCounts, I
 use serde::{Deserialize, Serialize};
 
 pub use collector::{Collector, Labelled, outside};
-pub use table::{cell, csv, interval, ruler, text};
+pub use table::{cell, csv, interval, intervals_of, ruler, text};
 
 /// Scores that follow from the counts of one section, or of several together; `null` where a score does not exist.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -109,6 +110,9 @@ pub struct ClassScores {
     /// Why there are no intervals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_intervals: Option<String>,
+    /// Whether the intervals are over blocks of few sections, and not over sections.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub over_blocks: bool,
     /// How distances were measured.
     #[serde(default)]
     pub ruler: Ruler,
@@ -123,6 +127,10 @@ pub struct ClassScores {
     pub calibration: Option<CalibrationScores>,
     /// Of each section by itself.
     pub sections: Vec<SectionScores>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Scores of boundaries in 3D.
@@ -168,7 +176,7 @@ impl ClassScores {
     /// Returns the interval of a score, where it has one.
     pub fn interval(&self, measure: &Measure) -> Option<&Interval> {
         // Files of earlier versions have intervals of fewer sections, too.
-        let enough = self.sections.len() >= intervals::FEWEST_SECTIONS;
+        let enough = self.over_blocks || self.sections.len() >= intervals::FEWEST_SECTIONS;
         self.intervals.as_ref().filter(|_| enough)?.get(measure.key)
     }
 }

@@ -91,10 +91,15 @@ fn notes(scores: &ClassScores) -> String {
     if scores.ruler.unit == super::Unit::Voxels {
         text += "no file tells the voxel size\n";
     }
-    if let Some(reason) = super::intervals::missing(scores.sections.len()) {
-        text += &format!("{reason}\n");
+    text + &intervals_of(scores).map_or(String::new(), |told| format!("{told}\n"))
+}
+
+/// What a reader has to know about intervals of few sections.
+pub fn intervals_of(scores: &ClassScores) -> Option<String> {
+    if scores.over_blocks {
+        return Some("intervals over blocks of few sections, 4 x 4 of each".into());
     }
-    text
+    super::intervals::missing(scores.sections.len())
 }
 
 /// What distances are in, and how far a boundary may be off.

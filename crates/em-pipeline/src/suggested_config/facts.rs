@@ -7,7 +7,7 @@ use em_io::VoxelSize;
 use em_model::{Device, ModelConfig, PixelMatch};
 
 use crate::config::DataConfig;
-use crate::dataset::{Sources, Stack};
+use crate::dataset::{Reading, Sources, Stack};
 use crate::error::{Result, UserError};
 use crate::{Observer, built_in, memory, voxel_size};
 
@@ -20,6 +20,10 @@ pub(super) const FEW_SECTIONS: usize = 10;
 pub struct Facts {
     /// Shapes of the training volumes, `[z, y, x]`.
     pub shapes: Vec<[usize; 3]>,
+    /// Sections of them that are labelled.
+    pub labelled_sections: usize,
+    /// Reviewed regions; 0 where all sections are labelled.
+    pub regions: usize,
     /// Where the files or the user tell it.
     pub voxel_size: Option<VoxelSize>,
     /// Classes with their share of the training voxels.
@@ -73,14 +77,26 @@ impl Facts {
             }
         };
         let train = stacks[..sources.train.len()].iter();
-        let volumes =
-            train.map(|stack| stack.read(&sources.classes, &model, None)).collect::<Result<Vec<_>>>()?;
+        let reading = Reading { classes: &sources.classes, model: &model, least: [1; 3], around: 0 };
+        let volumes = train.clone().map(|stack| stack.read(&reading, None)).collect::<Result<Vec<_>>>()?;
+        let volumes: Vec<LabelledVolume> = volumes.into_iter().flatten().collect();
+        // Of regions, as many sections as they would fill.
+        let labelled = train.map(|stack| {
+            let [_, height, width] = stack.raw.shape();
+            let voxels: usize = stack.boxes().iter().map(|roi| roi.voxels()).sum();
+            voxels.div_ceil((height * width).max(1))
+        });
+        let labelled_sections = labelled.sum();
+        let regions = stacks[..sources.train.len()].iter().filter_map(|stack| stack.regions.as_ref());
+        let regions = regions.map(Vec::len).sum();
         let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
         let set = TrainingSet::new(model.learned(&sources.classes), volumes)?;
         // All sections, since there is no split before there is a configuration.
         let shares = set.foreground_shares(&Split::by_volume(&shapes, shapes.len()).train);
         Ok(Self {
             shapes,
+            labelled_sections,
+            regions,
             voxel_size,
             classes: set.classes().iter().cloned().zip(shares).collect(),
             device_bytes: memory::device_bytes(Device::auto()),
@@ -97,15 +113,14 @@ impl Facts {
     /// The network to start with, where labels are few and pixels can be brought to its size.
     pub(super) fn start(&self) -> Option<(&KnownNetwork, PixelMatch)> {
         let (network, size) = (self.built_in.as_ref()?, self.voxel_size?);
-        let sections: usize = self.shapes.iter().map(|shape| shape[0]).sum();
         let trained = VoxelSize::new([size.nm()[0], network.pixel_nm, network.pixel_nm]).ok()?;
         // Pixels that are too far apart are no error here: the network does not suit them.
         let pixels = PixelMatch::new(size, trained).ok()?.unwrap_or(PixelMatch::by([1.0; 2]));
-        (sections < FEW_SECTIONS).then_some((network, pixels))
+        (self.labelled_sections < FEW_SECTIONS).then_some((network, pixels))
     }
 
     /// Whether a single section has to validate itself.
     pub(super) fn is_one_section(&self) -> bool {
-        !self.has_validation && self.sections() == 1
+        !self.has_validation && self.regions == 0 && self.sections() == 1
     }
 }

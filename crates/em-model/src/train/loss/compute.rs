@@ -107,7 +107,9 @@ impl Loss {
         Ok(match counted {
             None => each.f_mean(Kind::Float)?,
             Some(counted) => {
-                let voxels = counted.f_sum(Kind::Float)?.f_clamp_min(1.0)? * self.classes as f64;
+                // Once for all classes, or of each.
+                let classes = self.classes as f64 / counted.size()[1] as f64;
+                let voxels = counted.f_sum(Kind::Float)?.f_clamp_min(1.0)? * classes;
                 (each * counted).f_sum(Kind::Float)? / voxels
             }
         })
@@ -118,9 +120,16 @@ impl Loss {
         let spare = logits.size()[1] - self.classes - 1;
         let unused = Tensor::f_ones([spare], (Kind::Float, logits.device()))?;
         let weights = Tensor::f_cat(&[background, self.weights.shallow_clone(), unused], 0)?;
-        let mut index = class_index(masks)?;
+        let mut index = match counted {
+            None => class_index(masks)?,
+            Some(counted) => class_index(&(masks * counted))?,
+        };
         if let Some(counted) = counted {
-            index = index.f_masked_fill(&counted.f_squeeze_dim(1)?.f_lt(0.5)?, IGNORED_INDEX)?;
+            // One class excludes the others, so that a voxel which is known for one is known for all,
+            // unless it is background.
+            let known = (masks * counted).f_amax([1], false)?;
+            let known = known.f_maximum(&counted.f_amin([1], false)?)?;
+            index = index.f_masked_fill(&known.f_lt(0.5)?, IGNORED_INDEX)?;
         }
         let mean = tch::Reduction::Mean;
         Ok(logits.f_cross_entropy_loss(&index, Some(weights), mean, IGNORED_INDEX, 0.0)?)
