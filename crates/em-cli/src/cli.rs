@@ -34,6 +34,8 @@ pub enum Command {
     Check(commands::check::CheckArgs),
     /// Train a network.
     Train(commands::train::TrainArgs),
+    /// Make a network suit a stack that nobody labelled.
+    Adapt(commands::adapt::AdaptArgs),
     /// Predict the masks of a volume with a trained network.
     Predict(commands::predict::PredictArgs),
     /// Score a predicted mask against a label.
@@ -46,6 +48,8 @@ pub enum Command {
     Measure(commands::measure::MeasureArgs),
     /// List the networks that are built in, which need no labels.
     Models,
+    /// Show which pixel size suits a network: the same crops at several.
+    Scales(commands::scales::ScalesArgs),
     /// Write curves, pictures and the report of a run again.
     Report(commands::report::ReportArgs),
     /// Make a phantom: an EM-like stack with labels, for trying things out.
@@ -56,7 +60,12 @@ impl Command {
     /// Tells whether it runs a network, on many threads.
     pub fn computes(&self) -> bool {
         match self {
-            Self::Train(_) | Self::Predict(_) | Self::Tune(_) | Self::Report(_) => true,
+            Self::Train(_)
+            | Self::Adapt(_)
+            | Self::Predict(_)
+            | Self::Scales(_)
+            | Self::Tune(_)
+            | Self::Report(_) => true,
             Self::Check(args) => args.computes(),
             _ => false,
         }

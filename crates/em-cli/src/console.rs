@@ -118,6 +118,8 @@ impl Console {
             Event::Fold { number, of, left_out } => {
                 say!("network {number} of {of}, to score what it leaves out: {}", left_out.join("; "));
             }
+            Event::Teacher => say!("a first network, on the labels alone"),
+            Event::Labelling => say!("what it is sure of in sections without labels is learned as well"),
             Event::AllRegions => say!("the network of the run, on all regions"),
             Event::Training(progress) => self.train(progress),
             _ => {}

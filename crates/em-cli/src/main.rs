@@ -41,6 +41,8 @@ fn main() -> ExitCode {
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Config(args) => return exit(commands::config::run(&args)),
         Command::Check(args) => return exit(commands::check::run(&args)),
+        Command::Scales(args) => commands::scales::run(&args),
+        Command::Adapt(args) => commands::adapt::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),

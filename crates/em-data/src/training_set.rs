@@ -208,20 +208,39 @@ impl TrainingSet {
         &self.volumes
     }
 
+    /// Adds a volume behind the others.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn push(&mut self, volume: LabelledVolume) -> Result<()> {
+        self.volumes.push(volume.reordered(&self.classes)?);
+        Ok(())
+    }
+
+    /// Keeps the first so many volumes.
+    pub fn truncate(&mut self, volumes: usize) {
+        self.volumes.truncate(volumes);
+    }
+
     /// Returns how many of the labelled voxels of each class are foreground within `regions`.
     pub fn foreground(&self, regions: &[Region]) -> Vec<u64> {
         let of_class = |class| regions.iter().map(|region| self.labelled(region, Some(class))).sum();
         (0..self.classes.len()).map(of_class).collect()
     }
 
+    /// Returns how many voxels of `regions` are labelled for each class, foreground or background.
+    pub fn labelled_voxels(&self, regions: &[Region]) -> Vec<u64> {
+        let of_class = |class| regions.iter().map(|region| self.known(region, Some(class))).sum();
+        (0..self.classes.len()).map(of_class).collect()
+    }
+
     /// Returns the share of foreground of each class among the voxels of `regions` that are labelled for
     /// it; 0 without any.
     pub fn foreground_shares(&self, regions: &[Region]) -> Vec<f64> {
-        let share = |(class, foreground): (usize, u64)| {
-            let known: u64 = regions.iter().map(|region| self.known(region, Some(class))).sum();
-            foreground as f64 / known.max(1) as f64
-        };
-        self.foreground(regions).into_iter().enumerate().map(share).collect()
+        let known = self.labelled_voxels(regions);
+        let share = |(foreground, known): (u64, u64)| foreground as f64 / known.max(1) as f64;
+        self.foreground(regions).into_iter().zip(known).map(share).collect()
     }
 
     /// Counts the labelled voxels of a region: of any class, or those that are foreground of one.
@@ -396,5 +415,11 @@ mod tests {
             r#"`v.tif` has labels for ["b", "b"], expected ["a", "b"]"#
         );
         assert_eq!(refused(&["a", "a"], &["a", "a"]), "the class `a` is named more than once");
+        let mut two = set(&["a", "b"], vec![volume(&["a", "b"])]).unwrap();
+        two.push(volume(&["b", "a"])).unwrap();
+        assert!(two.volumes()[1].classes().eq(["a", "b"]));
+        assert!(two.push(volume(&["a"])).is_err());
+        two.truncate(1);
+        assert_eq!(two.volumes().len(), 1);
     }
 }

@@ -31,7 +31,8 @@ pub use run::{
 };
 pub use train::{
     BestBy, LossConfig, LossKind, OptimizerConfig, OptimizerKind, Progress, SampleTile, ScheduleConfig,
-    ScheduleKind, TakenWeights, TrainConfig, Training, TrainingSettings, resume, saved_epochs, train,
+    ScheduleKind, TakenWeights, TrainConfig, Training, TrainingSettings, count_saved_epochs, resume,
+    saved_epochs, train,
 };
 
 pub use {em_data, em_io, em_objects, ndarray};

@@ -162,6 +162,18 @@ pub fn saved_epochs(training: &Training<'_>, run: &RunFolder) -> Result<usize> {
     Ok(state.records.len())
 }
 
+/// Returns how many epochs a run has saved, on whatever data; 0 where there are none.
+///
+/// # Errors
+///
+/// Fails if the folder's state is damaged.
+pub fn count_saved_epochs(run: &RunFolder) -> Result<usize> {
+    if !run.state().exists() {
+        return Ok(0);
+    }
+    Ok(State::read(run)?.records.len())
+}
+
 /// The training loop.
 fn run_epochs(
     training: &Training<'_>,

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use em_model::{History, ModelCard};
 use toml::{Table, Value};
 
-use crate::error::{Context, Result};
+use crate::drawing::{Curve, curves, png};
+use crate::error::{Context, Result, UserError};
 use crate::report::RunScores;
 use crate::scores::{self, ClassScores, MEASURES, intervals};
 use crate::{RunConfig, display, find_run};
@@ -22,6 +23,8 @@ struct ComparedRun {
     scores: BTreeMap<String, ClassScores>,
     /// Whether thresholds and cleaning were chosen on what is scored.
     is_tuned: bool,
+    /// Reviewed regions that it was trained on.
+    regions: Option<usize>,
 }
 
 /// Runs that are compared; the first is what the others are compared with.
@@ -55,6 +58,45 @@ impl Comparison {
         Ok(text)
     }
 
+    /// Draws the IoU of each class over the reviewed regions that runs were trained on, with the ends of
+    /// its interval; runs of as many regions are averaged. PNG.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are not two numbers of regions, or the picture cannot be drawn.
+    pub fn curve(&self) -> Result<Vec<u8>> {
+        let numbers: BTreeSet<usize> = self.runs.iter().filter_map(|run| run.regions).collect();
+        if numbers.len() < 2 {
+            let message = "the runs were not trained on different numbers of reviewed regions";
+            return Err(
+                UserError::new(message, "name runs whose data.train.regions hold more and fewer").into()
+            );
+        }
+        let classes: BTreeSet<&String> = self.runs.iter().flat_map(|run| run.scores.keys()).collect();
+        let charts: Vec<(&str, Vec<Curve>)> =
+            classes.into_iter().map(|class| (class.as_str(), self.curves_of(class, &numbers))).collect();
+        png(&curves(&charts, "reviewed regions")?)
+    }
+
+    fn curves_of(&self, class: &str, numbers: &BTreeSet<usize>) -> Vec<Curve> {
+        let iou = &MEASURES[0];
+        let curve = |name: &str, value: &dyn Fn(&ClassScores) -> Option<f64>| {
+            let mean = |&number: &usize| {
+                let runs = self.runs.iter().filter(|run| run.regions == Some(number));
+                let values: Vec<f64> = runs.filter_map(|run| value(run.scores.get(class)?)).collect();
+                let mean = values.iter().sum::<f64>() / values.len() as f64;
+                // There are far fewer than 2^52 regions.
+                (!values.is_empty()).then_some((number as f64, mean))
+            };
+            Curve { name: name.into(), points: numbers.iter().filter_map(mean).collect() }
+        };
+        vec![
+            curve("IoU", &|scores| (iou.get)(&scores.pooled)),
+            curve("lower end, 95 %", &|scores| scores.interval(iou).map(|interval| interval.low)),
+            curve("upper end, 95 %", &|scores| scores.interval(iou).map(|interval| interval.high)),
+        ]
+    }
+
     /// Writes a row for each run, class and score; an empty cell is what does not exist.
     ///
     /// # Errors
@@ -80,8 +122,8 @@ impl ComparedRun {
         let history = History::read(&folder)?;
         let seconds = history.rows.iter().filter_map(|row| row.seconds).sum();
         let epochs = history.rows.len();
-        let (is_tuned, scores) = (scores.tuned_on_validation, scores.validation);
-        Ok(Self { path: path.to_owned(), card, config, epochs, seconds, scores, is_tuned })
+        let (is_tuned, regions, scores) = (scores.tuned_on_validation, scores.regions, scores.validation);
+        Ok(Self { path: path.to_owned(), card, config, epochs, seconds, scores, is_tuned, regions })
     }
 }
 
@@ -118,6 +160,9 @@ fn overview(runs: &[ComparedRun]) -> String {
         let (epochs, time) = (run.epochs, display::duration(run.seconds));
         text += &format!("{number}: {}\n", run.path.display());
         text += &format!("   {parameters} parameters, {epochs} epochs, best {best}, {time}\n");
+        if let Some(regions) = run.regions {
+            text += &format!("   {regions} reviewed regions\n");
+        }
         if run.card.leaking_split {
             text += "   its validation leaks, tiles were split at random:\n   its scores are too good\n";
         }

@@ -2,6 +2,7 @@
 
 mod sources;
 mod stack;
+mod unlabelled;
 
 use em_data::phantom::ScenesConfig;
 use em_data::{
@@ -17,12 +18,17 @@ use crate::grey_values::{self, Missing};
 use crate::{Observer, silent, voxel_size};
 
 pub use sources::Sources;
+pub(crate) use stack::reviewed;
 pub use stack::{Reading, Stack};
+pub use unlabelled::UnlabelledSet;
 
 /// Everything a training needs from disk.
 pub struct Dataset {
-    /// Volumes and labels; validation stacks follow the training stacks.
+    /// Volumes and labels; validation stacks follow the training stacks, and what a network labelled
+    /// follows what people did.
     pub set: TrainingSet,
+    /// How many of the volumes people labelled.
+    pub labelled: usize,
     /// Which voxels train and which validate; where regions are labelled, all of them train.
     pub split: Split,
     /// Where regions are labelled: what networks beside the final one train on, and which regions each
@@ -30,6 +36,8 @@ pub struct Dataset {
     pub folds: Vec<Split>,
     /// How many regions train; `None` where stacks are labelled whole.
     pub regions: Option<usize>,
+    /// Sections without labels, where the configuration names any.
+    pub unlabelled: Option<UnlabelledSet>,
     /// As the configuration or the first file tells it.
     pub voxel_size: Option<VoxelSize>,
     /// Whether the volumes are scenes of a phantom, which are meant to differ.
@@ -39,6 +47,16 @@ pub struct Dataset {
 impl Dataset {
     /// Reads the training stacks, and the validation stacks if there are any.
     pub fn read(config: &RunConfig, observer: &mut Observer<'_>) -> Result<Self> {
+        let mut dataset = Self::read_labelled(config, observer)?;
+        let classes = dataset.set.classes();
+        dataset.unlabelled = UnlabelledSet::read(config, classes, dataset.voxel_size, observer)?;
+        if dataset.voxel_size.is_none() {
+            dataset.voxel_size = dataset.unlabelled.as_ref().and_then(|unlabelled| unlabelled.voxel_size);
+        }
+        Ok(dataset)
+    }
+
+    fn read_labelled(config: &RunConfig, observer: &mut Observer<'_>) -> Result<Self> {
         let sources = Sources::find(&config.data)?;
         if let Some(scenes) = &config.data.phantom {
             return Self::generated(config, &sources.classes, scenes);
@@ -71,13 +89,16 @@ impl Dataset {
         let regions = of_train.iter().any(|stack| stack.regions.is_some()).then_some(train);
         let (mut split, mut folds) = (Split::by_volume(&shapes, train), Vec::new());
         if sources.validation.is_empty() {
-            if regions.is_some() {
+            if shapes.is_empty() {
+                // Nobody labelled anything.
+            } else if regions.is_some() {
                 folds = folds_of(config, &set, of_train, &shapes)?;
             } else {
                 split = Split::new(&config.data.split, &shapes, config.tiling.tile_size, config.train.seed)?;
             }
         }
-        Ok(Self { set, split, folds, regions, voxel_size, is_generated: false })
+        let labelled = shapes.len();
+        Ok(Self { set, labelled, split, folds, regions, unlabelled: None, voxel_size, is_generated: false })
     }
 
     /// Draws scenes in place of files.
@@ -86,10 +107,12 @@ impl Dataset {
         let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
         let edge = scenes.pixel_nm;
         Ok(Self {
+            labelled: volumes.len(),
             set: TrainingSet::new(config.model.learned(classes), volumes)?,
             split: Split::by_volume(&shapes, scenes.scenes),
             folds: Vec::new(),
             regions: None,
+            unlabelled: None,
             voxel_size: VoxelSize::new([edge; 3]).ok(),
             is_generated: true,
         })
@@ -111,6 +134,9 @@ impl Dataset {
         if !self.is_generated {
             self.warn_of_other_stacks(observer)?;
         }
+        if self.split.validation.is_empty() && self.folds.is_empty() && self.regions.is_none() {
+            return Ok(());
+        }
         if self.split.validation.is_empty() && self.folds.is_empty() {
             return observer.warn(
                 "no region is left out, so that the run has no score: data.split.folds is 0, or the others hold too little",
@@ -131,6 +157,12 @@ impl Dataset {
         let absent = absent.join("`, `");
         observer
             .warn(&format!("validation holds no foreground of `{absent}`, so that it has no score; {choice}"))
+    }
+
+    /// Returns the shape `[z, y, x]` of the first volume, labelled or not.
+    pub fn shape(&self) -> [usize; 3] {
+        let unlabelled = || self.unlabelled.as_ref()?.blocks().next().map(|raw| raw.shape());
+        self.set.volumes().first().map(LabelledVolume::shape).or_else(unlabelled).unwrap_or([0; 3])
     }
 
     /// Returns all regions that are scored, by the network itself or by one that left them out.
@@ -192,7 +224,10 @@ impl Dataset {
         architecture: &Architecture,
         device: Device,
     ) -> Result<Training<'a>> {
-        let blocks = self.set.raw_blocks(&split.train);
+        // What people labelled is what grey values are measured on, where they labelled anything.
+        let of_people = |region: &&Region| region.volume < self.labelled;
+        let labelled: Vec<Region> = split.train.iter().filter(of_people).copied().collect();
+        let blocks = self.set.raw_blocks(if labelled.is_empty() { &split.train } else { &labelled });
         let normalization = Normalization::fit(&config.normalization, &blocks, config.tiling.tile_size)?;
         let mut training =
             Training::with_normalization(&self.set, split, architecture.clone(), normalization);

@@ -41,6 +41,7 @@ pub fn of_data(error: &em_data::Error) -> Option<String> {
             "lower data.split.gap, change data.split.validation_fraction, or name validation files in [data.validation]"
                 .into()
         }
+        Error::Regions { .. } => format!("a list of regions is {}", em_data::regions::EXPECTED),
         Error::Normalization { .. } => "check that the raw file of [data.train] holds a picture".into(),
         other => return other.hint(),
     })

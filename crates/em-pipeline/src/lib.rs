@@ -18,6 +18,7 @@
 //!
 //! Long work tells an [`Observer`] how it goes on, who may end it.
 
+pub mod adapt;
 pub mod built_in;
 pub mod check;
 mod class_path;
@@ -43,6 +44,7 @@ pub mod phantom;
 pub mod predict;
 pub mod report;
 mod run_path;
+pub mod scales;
 mod scorers;
 pub mod scores;
 pub mod settings;
@@ -55,6 +57,7 @@ pub mod tune;
 pub mod voxel_size;
 mod write;
 
+pub use adapt::{AdaptRequest, Movement, adapt};
 pub use compare::Comparison;
 pub use config::RunConfig;
 pub use convert::{ConvertRequest, convert};
@@ -68,6 +71,7 @@ pub use observer::{Event, Observer, Stage, Unit, silent};
 pub use phantom::{PhantomRequest, write_phantom};
 pub use predict::{PredictRequest, predict};
 pub use run_path::find_run;
+pub use scales::{Scale, ScalesRequest, make_scales};
 pub use tile::{TileRequest, tile};
 pub use train::{Start, train};
 pub use tune::tune;

@@ -29,6 +29,10 @@ pub enum Event<'a> {
         /// The names of the volumes that it leaves out.
         left_out: &'a [&'a str],
     },
+    /// A network is trained on the labels alone, to label the sections that nobody labelled.
+    Teacher,
+    /// It labels them; a network is trained on these as well then.
+    Labelling,
     /// Such networks are done, and the final one is trained, on all regions.
     AllRegions,
     /// Something happens in a training.

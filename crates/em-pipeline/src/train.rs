@@ -1,6 +1,7 @@
 //! A training from its configuration to a run's folder: read, checked, trained, reported.
 
-use em_model::{Architecture, BestBy, Device, RunFolder, RunLock, Training};
+use em_data::Split;
+use em_model::{Architecture, BestBy, Device, ModelCard, RunFolder, RunLock, Training, Tuning, TuningOnDisk};
 
 use crate::error::{Result, UserError};
 use crate::report::{self, Report};
@@ -58,82 +59,181 @@ pub fn train(
     if let Some(size) = config.data.voxel_size_nm {
         voxel_size::warn_of_doubt("data.voxel_size_nm", size.nm(), observer)?;
     }
-    let dataset = Dataset::read(config, observer)?;
+    let mut dataset = Dataset::read(config, observer)?;
     let architecture = config.model.architecture(dataset.set.classes().len())?;
-    let mut plans = Plan::of_folds(config, &run, &dataset, &architecture, device)?;
-    plans.push(Plan {
-        run: run.clone(),
-        training: dataset.training(config, &dataset.split, &architecture, device)?,
-    });
+    let steps = Step::all(&run, &dataset);
+    let context = Context { config, architecture: &architecture, start, device };
     // What goes on has all that it took from another network.
-    let goes_on = |plan: &Plan<'_>| start == Start::Resume && plan.run.state().exists();
-    if plans.iter().any(|plan| !goes_on(plan)) {
-        let init = initial(config, &run)?;
-        plans.iter_mut().filter(|plan| !goes_on(plan)).for_each(|plan| plan.training.init = init.clone());
-    }
+    let goes_on = |step: &Step| start == Start::Resume && step.first(&dataset).state().exists();
+    let init = match steps.iter().all(goes_on) && dataset.labelled > 0 {
+        true => None,
+        false => initial(config, &run)?,
+    };
     // Before the run's folder changes, so that a mistake costs no earlier run.
-    for plan in &plans {
-        plan.training.check()?;
+    for step in &steps {
+        context.check(step, &dataset, init.as_ref())?;
     }
     let lock = run.lock()?;
-    prepare(&lock, config, &plans, start, observer)?;
+    context.prepare(&lock, &steps, &dataset, observer)?;
 
     observer.tell(Event::Planned(&TrainingPlan {
         classes: dataset.set.classes().to_vec(),
         device,
         parameters: architecture.parameter_count(),
-        shape: dataset.set.volumes()[0].shape(),
+        shape: dataset.shape(),
         epochs: config.train.epochs,
     }))?;
     dataset.warn(observer)?;
     if dataset.split.leaks {
         observer.warn("the split `random-tiles` leaks, so validation scores are too good")?;
     }
-    let Some((last, folds)) = plans.split_last() else { unreachable!("the run itself is the last") };
-    report::write_samples(&run, &last.training)?;
-    let learn = |plan: &Plan<'_>, lock: &RunLock, observer: &mut Observer<'_>| {
-        let learn = if start == Start::Resume { em_model::resume } else { em_model::train };
-        learn(&plan.training, lock, &mut |progress| observer.hear(Event::Training(progress)))
-    };
-    for (number, fold) in (1..).zip(folds) {
-        let left_out = fold.training.split.validation.iter().map(|region| region.volume);
-        let left_out: Vec<&str> = left_out.map(|volume| dataset.set.volumes()[volume].name()).collect();
-        observer.tell(Event::Fold { number, of: folds.len(), left_out: &left_out })?;
-        learn(fold, &fold.run.lock()?, observer)?;
+    let of = steps.len() - 1;
+    for (number, step) in (1..).zip(&steps) {
+        if number <= of {
+            let left_out = step.split.validation.iter().map(|region| region.volume);
+            let left_out: Vec<&str> = left_out.map(|volume| dataset.set.volumes()[volume].name()).collect();
+            observer.tell(Event::Fold { number, of, left_out: &left_out })?;
+        } else if of > 0 {
+            observer.tell(Event::AllRegions)?;
+        }
+        context.learn(step, &lock, &mut dataset, init.as_ref(), observer)?;
     }
-    if !folds.is_empty() {
-        observer.tell(Event::AllRegions)?;
-    }
-    learn(last, &lock, observer)?;
     if config.train.tune && dataset.validation().next().is_some() {
         tune::choose_for(&run, config, &dataset, device)?;
     }
     report::write(&run, config, &dataset, device)
 }
 
-/// A network that is trained: the run itself, or one beside it.
-struct Plan<'a> {
+/// A network that is trained: the run itself, or one beside it that leaves regions out to score them.
+struct Step {
     run: RunFolder,
-    training: Training<'a>,
+    split: Split,
+    is_fold: bool,
 }
 
-impl<'a> Plan<'a> {
-    /// The networks that leave regions out to score them. None of them is chosen by what it is scored
-    /// on: each keeps its last epoch, as the final network does.
-    fn of_folds(
-        config: &RunConfig,
-        run: &RunFolder,
-        dataset: &'a Dataset,
-        architecture: &Architecture,
-        device: Device,
-    ) -> Result<Vec<Self>> {
-        let plans = (1..).zip(&dataset.folds).map(|(number, split)| {
-            let mut training = dataset.training(config, split, architecture, device)?;
-            training.settings.train.best_by = BestBy::Last;
-            Ok(Self { run: run.fold(number), training })
-        });
-        plans.collect()
+impl Step {
+    /// Those beside the run, then the run itself.
+    fn all(run: &RunFolder, dataset: &Dataset) -> Vec<Self> {
+        let fold = |(number, split): (usize, &Split)| Self {
+            run: run.fold(number),
+            split: split.clone(),
+            is_fold: true,
+        };
+        let last = Self { run: run.clone(), split: dataset.split.clone(), is_fold: false };
+        (1..).zip(&dataset.folds).map(fold).chain([last]).collect()
     }
+
+    /// The folder of what is trained first: the teacher, where there are sections without labels.
+    fn first(&self, dataset: &Dataset) -> RunFolder {
+        if dataset.unlabelled.is_some() { self.run.teacher() } else { self.run.clone() }
+    }
+}
+
+/// What is the same for all networks of a run.
+struct Context<'a> {
+    config: &'a RunConfig,
+    architecture: &'a Architecture,
+    start: Start,
+    device: Device,
+}
+
+impl Context<'_> {
+    fn training<'a>(&self, dataset: &'a Dataset, split: &'a Split, is_fold: bool) -> Result<Training<'a>> {
+        let mut training = dataset.training(self.config, split, self.architecture, self.device)?;
+        if is_fold {
+            // It is not chosen by what it scores: it keeps its last epoch, as the run does.
+            training.settings.train.best_by = BestBy::Last;
+        }
+        Ok(training)
+    }
+
+    /// Checks what is trained first.
+    fn check(&self, step: &Step, dataset: &Dataset, init: Option<&RunFolder>) -> Result<()> {
+        if dataset.labelled > 0 {
+            return Ok(self.training(dataset, &step.split, step.is_fold)?.check()?);
+        }
+        let Some(init) = init else {
+            let message = "nothing is labelled, and there is no network that could label it";
+            return Err(UserError::new(message, "name one with train.init, or label something").into());
+        };
+        let (known, classes) = (ModelCard::read(init)?.classes, dataset.set.classes());
+        match classes.iter().find(|class| !known.contains(class)) {
+            None => Ok(()),
+            Some(class) => {
+                let message = format!("train.init knows no `{class}`, only {}", known.join(", "));
+                Err(UserError::new(message, "take the class out of data.classes").into())
+            }
+        }
+    }
+
+    /// Trains the network of a step; where there are sections without labels, a teacher first.
+    fn learn(
+        &self,
+        step: &Step,
+        lock: &RunLock,
+        dataset: &mut Dataset,
+        init: Option<&RunFolder>,
+        observer: &mut Observer<'_>,
+    ) -> Result<()> {
+        let fold_lock = step.is_fold.then(|| step.run.lock()).transpose()?;
+        let lock = fold_lock.as_ref().unwrap_or(lock);
+        let Some(unlabelled) = dataset.unlabelled.take() else {
+            return self.learn_from(dataset, &step.split, lock, step.is_fold, init, observer);
+        };
+        let teacher = step.run.teacher();
+        // What a student has begun to learn does not change under it.
+        let is_begun = self.start == Start::Resume && step.run.state().exists();
+        if dataset.labelled > 0 && !is_begun {
+            observer.tell(Event::Teacher)?;
+            self.learn_from(dataset, &step.split, &teacher.lock()?, step.is_fold, init, observer)?;
+        } else if let Some(init) = init.filter(|_| !teacher.is_started()) {
+            init.copy_network(&teacher)?;
+        }
+        observer.tell(Event::Labelling)?;
+        let labelled = unlabelled.labelled_by(&teacher, self.config, self.device, observer)?;
+        let regions = dataset.push_labelled(labelled)?;
+        let mut split = step.split.clone();
+        split.train.extend(regions);
+        self.learn_from(dataset, &split, lock, step.is_fold, Some(&teacher), observer)?;
+        dataset.forget_labelled();
+        dataset.unlabelled = Some(unlabelled);
+        if dataset.labelled == 0 {
+            // Nothing is left to choose by.
+            keep_choice(&teacher, &step.run)?;
+        }
+        Ok(())
+    }
+
+    fn learn_from(
+        &self,
+        dataset: &Dataset,
+        split: &Split,
+        lock: &RunLock,
+        is_fold: bool,
+        init: Option<&RunFolder>,
+        observer: &mut Observer<'_>,
+    ) -> Result<()> {
+        let mut training = self.training(dataset, split, is_fold)?;
+        let goes_on = self.start == Start::Resume;
+        training.init = init.filter(|_| !(goes_on && lock.run().state().exists())).cloned();
+        if !is_fold {
+            report::write_samples(lock.run(), &training)?;
+        }
+        let learn = if goes_on { em_model::resume } else { em_model::train };
+        learn(&training, lock, &mut |progress| observer.hear(Event::Training(progress)))?;
+        Ok(())
+    }
+}
+
+/// Takes over what was chosen for the weights of a teacher, whose probabilities the student learned.
+fn keep_choice(teacher: &RunFolder, student: &RunFolder) -> Result<()> {
+    let card = ModelCard::read(teacher)?;
+    if let TuningOnDisk::Valid(chosen) = Tuning::read(teacher, &card)? {
+        let mut tuning = Tuning::new(student, &ModelCard::read(student)?)?;
+        tuning.classes = chosen.classes;
+        tuning.write(student)?;
+    }
+    Ok(())
 }
 
 /// Finds the network to start with, which must not be what the training replaces.
@@ -167,42 +267,58 @@ fn check_folder(run: &RunFolder, start: Start) -> Result<()> {
     }
 }
 
-/// Makes the run's folder and keeps the configuration in it, unless another run would be lost.
-fn prepare(
-    lock: &RunLock,
-    config: &RunConfig,
-    plans: &[Plan<'_>],
-    start: Start,
-    observer: &mut Observer<'_>,
-) -> Result<()> {
-    let run = lock.run();
-    check_folder(run, start)?;
-    let mut config = config.clone();
-    let (mut comments, mut trains) = (String::new(), true);
-    match start {
-        Start::New => {}
-        Start::Overwrite => lock.clear()?,
-        Start::Resume => {
-            let saved = plans.iter().map(|plan| em_model::saved_epochs(&plan.training, &plan.run));
-            let saved = saved.collect::<em_model::Result<Vec<_>>>()?;
-            // Those beside the run come first, so that where it has saved none they may have.
-            let (most, least) = (saved.iter().copied().max(), saved.iter().copied().min());
-            let kept = resume::check(run, &config, most.unwrap_or(0), observer)?;
-            (comments, config.train.epochs) = (kept.comments, kept.epochs);
-            trains = least.unwrap_or(0) < config.train.epochs;
-            if trains {
-                // It is that of weights which are about to be replaced.
-                run.clear_report()?;
+impl Context<'_> {
+    /// Makes the run's folder and keeps the configuration in it, unless another run would be lost.
+    fn prepare(
+        &self,
+        lock: &RunLock,
+        steps: &[Step],
+        dataset: &Dataset,
+        observer: &mut Observer<'_>,
+    ) -> Result<()> {
+        let run = lock.run();
+        check_folder(run, self.start)?;
+        let mut config = self.config.clone();
+        let (mut comments, mut trains) = (String::new(), true);
+        match self.start {
+            Start::New => {}
+            Start::Overwrite => lock.clear()?,
+            Start::Resume => {
+                let saved = steps.iter().map(|step| self.saved(step, dataset)).collect::<Result<Vec<_>>>()?;
+                let saved = saved.concat();
+                // What is trained first has saved most.
+                let (most, least) = (saved.iter().copied().max(), saved.iter().copied().min());
+                let kept = resume::check(run, &config, most.unwrap_or(0), observer)?;
+                (comments, config.train.epochs) = (kept.comments, kept.epochs);
+                trains = least.unwrap_or(0) < config.train.epochs;
+                if trains {
+                    // It is that of weights which are about to be replaced.
+                    run.clear_report()?;
+                }
             }
         }
+        // What makes no epoch has not made the run.
+        if let Some(command) = observer.command().filter(|_| trains) {
+            comments += &format!("# {command}\n");
+        }
+        let text = comments + &config.to_toml()?;
+        for folder in [run.path(), &run.last()] {
+            em_io::remove_unfinished(folder)?;
+        }
+        crate::write::bytes(&run.config(), text.as_bytes())
     }
-    // What makes no epoch has not made the run.
-    if let Some(command) = observer.command().filter(|_| trains) {
-        comments += &format!("# {command}\n");
+
+    /// The epochs that the networks of a step have saved, on the data that are there.
+    fn saved(&self, step: &Step, dataset: &Dataset) -> Result<Vec<usize>> {
+        let mut saved = Vec::new();
+        if dataset.labelled > 0 {
+            let training = self.training(dataset, &step.split, step.is_fold)?;
+            saved.push(em_model::saved_epochs(&training, &step.first(dataset))?);
+        }
+        if dataset.unlabelled.is_some() {
+            // Its data are labelled by the teacher, and compared where it goes on.
+            saved.push(em_model::count_saved_epochs(&step.run)?);
+        }
+        Ok(saved)
     }
-    let text = comments + &config.to_toml()?;
-    for folder in [run.path(), &run.last()] {
-        em_io::remove_unfinished(folder)?;
-    }
-    crate::write::bytes(&run.config(), text.as_bytes())
 }

@@ -145,8 +145,15 @@ fn begin(config: &RunConfig) -> Result<(), Error> {
     let (tile_size, seed) = (config.tiling.tile_size, config.train.seed);
     let split = em_data::Split::new(&config.data.split, &[SHAPE], tile_size, seed)?;
     let architecture = config.model.architecture(set.classes().len())?;
-    let dataset =
-        Dataset { set, split, folds: Vec::new(), regions: None, voxel_size: None, is_generated: false };
+    let dataset = Dataset {
+        set,
+        split,
+        folds: Vec::new(),
+        regions: None,
+        unlabelled: None,
+        voxel_size: None,
+        is_generated: false,
+    };
     let training = dataset.training(config, &dataset.split, &architecture, Device::Cpu)?;
     training.check()?;
     let sampler = Sampler::new(

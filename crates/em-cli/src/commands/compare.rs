@@ -17,6 +17,9 @@ pub struct CompareArgs {
     /// Write all scores to this CSV file, a row for each run, class and score.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Draw the scores over the reviewed regions that the runs were trained on to this PNG file.
+    #[arg(long, value_name = "FILE.PNG")]
+    curve: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -26,6 +29,10 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     if let Some(path) = &args.output {
         let text = comparison.to_csv()?;
         em_io::write_atomically(path, |file| file.write_all(text.as_bytes()))?;
+    }
+    if let Some(path) = &args.curve {
+        let picture = comparison.curve()?;
+        em_io::write_atomically(path, |file| file.write_all(&picture))?;
     }
     Ok(())
 }

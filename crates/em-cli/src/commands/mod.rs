@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod adapt;
 pub mod check;
 pub mod compare;
 pub mod config;
@@ -12,6 +13,7 @@ pub mod models;
 pub mod phantom;
 pub mod predict;
 pub mod report;
+pub mod scales;
 pub mod tile;
 pub mod train;
 pub mod tune;

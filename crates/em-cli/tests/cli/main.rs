@@ -12,6 +12,7 @@ mod mistakes;
 mod pipeline;
 mod predict;
 mod readers;
+mod regions;
 mod resume;
 mod sources;
 mod suitability;

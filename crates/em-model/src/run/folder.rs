@@ -19,6 +19,7 @@ use crate::{Error, Result};
 ///   history.csv            one row per epoch
 ///   scores.json            scores of the best weights
 ///   report.html            the report, with samples.png, curves.png and panels/
+///   teacher/ ...           where sections without labels are learned from: the network that labelled them
 ///   folds/1/ ...           where regions are labelled: networks that left some out, to score them
 /// ```
 #[derive(Clone, Debug)]
@@ -144,6 +145,35 @@ impl RunFolder {
         Self::new(self.folds().join(number.to_string()))
     }
 
+    /// Returns the folder of the network that labels sections which nobody labelled.
+    pub fn teacher(&self) -> Self {
+        Self::new(self.path.join("teacher"))
+    }
+
+    /// Copies what predictions need, weights, card and the choice of thresholds, to another folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RunFile`] where a file cannot be read or written.
+    pub fn copy_network(&self, to: &Self) -> Result<()> {
+        let problem = |path: &Path, error: &dyn std::fmt::Display| Error::RunFile {
+            path: path.to_owned(),
+            problem: format!("cannot be copied: {error}"),
+        };
+        std::fs::create_dir_all(to.path()).map_err(|error| problem(to.path(), &error))?;
+        // The weights come last: with them the copy is one that may be used.
+        for (from, to) in
+            [(self.tuning(), to.tuning()), (self.card(), to.card()), (self.weights(), to.weights())]
+        {
+            if !from.exists() {
+                continue;
+            }
+            let bytes = std::fs::read(&from).map_err(|error| problem(&from, &error))?;
+            em_io::write_atomically(&to, |file| file.write_all(&bytes))?;
+        }
+        Ok(())
+    }
+
     /// Returns where the lock lies while a training holds the folder.
     pub(super) fn lock_file(&self) -> PathBuf {
         self.path.join("training.lock")
@@ -156,6 +186,6 @@ impl RunFolder {
 
     /// Whether a training would be lost with the folder: of the run, or of a network beside it.
     pub fn holds_training(&self) -> bool {
-        self.is_started() || self.fold(1).is_started()
+        [self, &self.teacher(), &self.fold(1), &self.fold(1).teacher()].iter().any(|run| run.is_started())
     }
 }

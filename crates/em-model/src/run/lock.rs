@@ -34,12 +34,13 @@ impl RunLock {
     pub fn clear(&self) -> Result<()> {
         let run = &self.run;
         remove([run.state(), run.weights(), run.card(), run.tuning(), run.history(), run.samples()])?;
-        match std::fs::remove_dir_all(run.folds()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                let problem = format!("cannot be removed: {error}");
-                return Err(Error::RunFile { path: run.folds(), problem });
+        for path in [run.teacher().path().to_owned(), run.folds()] {
+            match std::fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::RunFile { path, problem: format!("cannot be removed: {error}") });
+                }
+                _ => {}
             }
-            _ => {}
         }
         run.clear_report()
     }

@@ -124,12 +124,16 @@ impl<'a> Training<'a> {
     /// # Errors
     ///
     /// Fails with the first of the [`problems`](Self::problems), if tiles do not fit into the volumes,
-    /// or if a class has no foreground to learn from.
+    /// or if a class has no foreground to learn from. A class of which nothing is labelled may stay as the
+    /// network to start with has it.
     pub fn check(&self) -> Result<()> {
         settings::first(self.problems())?;
         self.settings.tiling.check_fit(self.set, &self.split.train)?;
         let foreground = self.set.foreground(&self.split.train);
-        match self.set.classes().iter().zip(foreground).find(|(_, voxels)| *voxels == 0) {
+        let labelled = self.set.labelled_voxels(&self.split.train);
+        let can_stay = |labelled: u64| labelled == 0 && self.init.is_some();
+        let mut classes = self.set.classes().iter().zip(foreground.into_iter().zip(labelled));
+        match classes.find(|(_, (voxels, labelled))| *voxels == 0 && !can_stay(*labelled)) {
             Some((class, _)) => Err(Error::EmptyClass { class: class.clone() }),
             None => Ok(()),
         }

@@ -4,15 +4,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use em_data::quality::per_section;
-use em_data::{IGNORED, LabelSection, RawSection, correlation};
+use em_data::{IGNORED, LabelSection, RawSection, ReviewedRegion, correlation};
 use em_io::{Blocks, Roi, Volume, VoxelSize, VoxelType, Voxels};
 use ndarray::Array3;
 use rayon::prelude::*;
 
 use super::finding::{Finding, Severity};
 use super::turned;
-use crate::config::{DataConfig, SourceConfig};
-use crate::dataset::Sources;
+use crate::config::{DataConfig, LabelValues, SourceConfig};
+use crate::dataset::{Sources, reviewed};
 use crate::error::Result;
 use crate::{Error, Observer, Stage, display, pairing};
 
@@ -45,6 +45,12 @@ pub struct StackFacts {
     pub labels: Vec<(String, FileFacts<LabelSection>)>,
     /// The sections in use.
     pub used: Range<usize>,
+    /// Reviewed regions, outside of which nothing counts.
+    pub regions: Option<Vec<ReviewedRegion>>,
+    /// What the numbers of the labels mean.
+    pub values: LabelValues,
+    /// Their height and width.
+    pub size: [usize; 2],
     /// Their height and width when the network sees them.
     pub seen: [usize; 2],
 }
@@ -98,8 +104,26 @@ impl StackFacts {
         let measured = found(measured_raw(&raw, used.clone(), observer), findings)?;
         let Some((sections, alike)) = measured else { return Ok(None) };
         let [_, seen @ ..] = raw.shape();
-        let mut stack =
-            Self { role, raw: facts(&source.raw, &raw, sections), alike, labels: Vec::new(), used, seen };
+        let roi = Roi::sections(raw.shape(), used.clone());
+        let regions = source.regions.as_deref().map(|path| reviewed(path, raw.shape(), roi));
+        let regions = match regions {
+            None => None,
+            Some(regions) => match found(regions, findings)? {
+                None => return Ok(None),
+                regions => regions,
+            },
+        };
+        let mut stack = Self {
+            role,
+            raw: facts(&source.raw, &raw, sections),
+            alike,
+            labels: Vec::new(),
+            used,
+            regions,
+            values: source.values,
+            size: seen,
+            seen,
+        };
         let ignored = ignored.filter(|ignored| belongs(IGNORED, ignored, &raw, findings));
         for (class, label) in labels {
             let Some(label) = label else { continue };
@@ -132,6 +156,19 @@ impl StackFacts {
             .filter(|(section, _)| rule(section))
             .map(|(_, z)| z)
             .collect()
+    }
+
+    /// Says what is labelled of the stack, where that is not all of it.
+    pub fn partly_labelled(&self) -> Option<String> {
+        let scribbles = (self.values == LabelValues::Scribbles).then(|| "labels are scribbles".to_owned());
+        let regions = self.regions.as_ref().map(|regions| {
+            let voxels: usize = regions.iter().map(|region| region.roi.voxels()).sum();
+            let [height, width] = self.size;
+            let share = 100.0 * voxels as f64 / (self.used.len() * height * width).max(1) as f64;
+            let plural = if regions.len() == 1 { "" } else { "s" };
+            format!("{} reviewed region{plural}, {share:.2} % of the voxels", regions.len())
+        });
+        regions.or(scribbles)
     }
 
     /// Returns the shape of the part in use when the network sees it, `[z, y, x]`.

@@ -5,6 +5,7 @@ use em_io::MaskValues;
 
 use super::facts::{FileFacts, StackFacts};
 use super::finding::Finding;
+use crate::config::LabelValues;
 use crate::mask_hint::MaskHint;
 
 /// A class that fills more than this is rather its background.
@@ -12,6 +13,12 @@ const MOSTLY_FOREGROUND: f64 = 0.5;
 
 /// Looks at the labels of a stack, which may number their objects where outlines are learned.
 pub fn check(stack: &StackFacts, may_be_numbered: bool, findings: &mut Vec<Finding>) {
+    if let Some(labelled) = stack.partly_labelled() {
+        findings.push(Finding::note(labelled).file(&stack.raw.path));
+    }
+    if stack.values == LabelValues::Scribbles {
+        return;
+    }
     for (class, label) in &stack.labels {
         let finding = no_mask(class, label, stack.used.start);
         if let Some(finding) = finding.filter(|_| !may_be_numbered || is_numbered(label).is_none()) {

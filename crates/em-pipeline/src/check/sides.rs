@@ -56,6 +56,11 @@ impl Sides {
             let named = [("training", whole(&train)), ("validation", whole(&validation)), ("test", test)];
             return Some(Self { named, leaks: false });
         }
+        if train.iter().any(|&stack| stacks[stack].regions.is_some()) {
+            // Some regions are left out by networks beside the run, and all train the run itself.
+            let named = [("training", whole(&train)), ("validation", Vec::new()), ("test", test)];
+            return Some(Self { named, leaks: false });
+        }
         let shapes: Vec<[usize; 3]> = train.iter().map(|&stack| stacks[stack].used_shape()).collect();
         let split = Split::new(&config.data.split, &shapes, config.tiling.tile_size, config.train.seed);
         let split = split.map_err(|error| findings.push(Finding::of_error(&error.into()))).ok()?;
@@ -159,6 +164,10 @@ fn section_voxels(stack: &StackFacts) -> usize {
 
 /// Tells the share of each class among the labelled voxels, and finds classes without any.
 fn classes(name: &str, side: &Side, stacks: &[StackFacts], findings: &mut Vec<Finding>) {
+    if side.iter().any(|(stack, _)| stacks[*stack].partly_labelled().is_some()) {
+        // What is background there, and what is unknown, is not told by sections.
+        return;
+    }
     let mut shares = Vec::new();
     for (class, _) in stacks[side[0].0].labels.iter() {
         let (mut foreground, mut labelled, mut with, mut of) = (0, 0, 0, 0);

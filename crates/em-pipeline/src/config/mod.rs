@@ -2,6 +2,7 @@
 
 mod misspelling;
 pub(crate) mod overrides;
+mod paths;
 mod sources;
 pub mod template;
 
@@ -72,6 +73,10 @@ pub struct DataConfig {
     #[serde(with = "sources", skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "sources::OneOrSeveral")]
     pub test: Vec<SourceConfig>,
+    /// A stack that nobody labelled, or several: what a first network, trained on the labels alone, is sure of in it is learned by a second one as well. Of a large stack, some sections are taken.
+    #[serde(with = "paths", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "paths::OneOrSeveral")]
+    pub unlabelled: Vec<PathBuf>,
     /// How training stacks are split where there is no validation stack.
     pub split: SplitConfig,
     /// Generated scenes in place of files: a network that is trained on them has seen nobody's data.
@@ -239,6 +244,7 @@ impl RunConfig {
         let data = &mut self.data;
         let mut paths = vec![&mut self.output.folder];
         paths.extend(data.folder.as_mut());
+        paths.extend(&mut data.unlabelled);
         for source in data.train.iter_mut().chain(&mut data.validation).chain(&mut data.test) {
             paths.push(&mut source.raw);
             paths.extend(source.labels.values_mut());

@@ -88,6 +88,7 @@ fn example(key: &str) -> &'static str {
     match key {
         "folder" => "\"data\"",
         "raw" => "\"train.tif\"",
+        "unlabelled" => "\"stack.tif\"",
         "labels" => "{ mitochondria = \"train_mitochondria.tif\" }",
         "sections" => "[0, 100]",
         "regions" => "\"regions.json\"",

@@ -12,7 +12,8 @@ use crate::error::{Result, UserError};
 pub struct Sources {
     /// Classes in the order of the network's channels.
     pub classes: Vec<String>,
-    /// The stacks to train on, at least one where scenes are not generated.
+    /// The stacks to train on, at least one where scenes are not generated and nothing but stacks without
+    /// labels is named.
     pub train: Vec<SourceConfig>,
     /// The stacks to validate on.
     pub validation: Vec<SourceConfig>,
@@ -43,6 +44,14 @@ impl Sources {
             return Ok(Self { classes, train: Vec::new(), validation: Vec::new(), test: Vec::new() });
         }
         let train = named(&data.train, "train")?;
+        if train.is_empty()
+            && data.folder.is_none()
+            && !data.unlabelled.is_empty()
+            && !data.classes.is_empty()
+        {
+            let test = data.test.clone();
+            return Ok(Self { classes: data.classes.clone(), train, validation: Vec::new(), test });
+        }
         let Some(first) = train.first() else {
             return Err(match &data.folder {
                 Some(folder) => UserError::new(

@@ -197,7 +197,7 @@ impl Stack {
 }
 
 /// Reads the regions of a stack, all of which lie in the part that is in use.
-fn reviewed(path: &Path, shape: [usize; 3], used: Roi) -> Result<Vec<ReviewedRegion>> {
+pub fn reviewed(path: &Path, shape: [usize; 3], used: Roi) -> Result<Vec<ReviewedRegion>> {
     let regions = ReviewedRegion::read_all(path)?;
     for region in &regions {
         region.expect_within(path, shape)?;

@@ -1,4 +1,4 @@
-//! Curves over epochs.
+//! Curves over epochs, or over what else grows.
 
 use crate::Result;
 use image::RgbImage;
@@ -6,11 +6,12 @@ use plotters::prelude::*;
 
 use super::{failed, text};
 
-/// One line of a chart: a name and a value per epoch; epochs without a value are left out.
+/// One line of a chart: a name and a value per epoch, or per step of another axis; steps without a value
+/// are left out.
 pub struct Curve {
     /// Its name in the legend.
     pub name: String,
-    /// Epoch and value.
+    /// Epoch, or step of another axis, and value.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -29,8 +30,8 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(86, 180, 233),
 ];
 
-/// Draws charts side by side, each a title and its curves.
-pub fn curves(charts: &[(&str, Vec<Curve>)]) -> Result<RgbImage> {
+/// Draws charts side by side, each a title and its curves, over an axis of that name that begins at 1.
+pub fn curves(charts: &[(&str, Vec<Curve>)], axis: &str) -> Result<RgbImage> {
     text::prepare();
     let (width, height) = (WIDTH * charts.len(), HEIGHT);
     let mut buffer = vec![255; width * height * 3];
@@ -38,7 +39,7 @@ pub fn curves(charts: &[(&str, Vec<Curve>)]) -> Result<RgbImage> {
         let root = BitMapBackend::with_buffer(&mut buffer, (width as u32, height as u32)).into_drawing_area();
         root.fill(&WHITE).map_err(failed)?;
         for (area, (title, curves)) in root.split_evenly((1, charts.len())).iter().zip(charts) {
-            chart(area, title, curves)?;
+            chart(area, title, curves, axis)?;
         }
         root.present().map_err(failed)?;
     }
@@ -49,6 +50,7 @@ fn chart(
     area: &DrawingArea<BitMapBackend<'_>, plotters::coord::Shift>,
     title: &str,
     curves: &[Curve],
+    axis: &str,
 ) -> Result<()> {
     let points = || curves.iter().flat_map(|curve| &curve.points).filter(|(_, value)| value.is_finite());
     let last = points().map(|(epoch, _)| *epoch).fold(1.0, f64::max);
@@ -64,7 +66,7 @@ fn chart(
         .map_err(failed)?;
     chart
         .configure_mesh()
-        .x_desc("epoch")
+        .x_desc(axis)
         .x_labels(8)
         .x_label_formatter(&|epoch| format!("{epoch:.0}"))
         .light_line_style(WHITE)

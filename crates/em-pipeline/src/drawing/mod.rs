@@ -3,12 +3,14 @@
 mod curves;
 mod histogram;
 mod panel;
+mod scales;
 mod sheet;
 mod text;
 
 pub use curves::{Curve, curves};
 pub use histogram::{Histogram, histograms};
 pub use panel::panel;
+pub use scales::{ScaledCrop, scales};
 pub use sheet::sheet;
 
 use crate::{Error, Result};

@@ -3,13 +3,11 @@
 use crate::Result;
 use image::{Rgb, RgbImage};
 use ndarray::ArrayView2;
-use plotters::prelude::*;
 
-use super::{failed, text};
+use super::text::{self, CAPTION, Caption};
 
-/// Space between the pictures, and their captions' height.
+/// Space between the pictures.
 const GAP: u32 = 8;
-const CAPTION: u32 = 26;
 
 /// Okabe and Ito's colours: green for found, vermilion for wrong, blue for missed.
 const TRUE_POSITIVE: Rgb<u8> = Rgb([0, 158, 115]);
@@ -47,27 +45,13 @@ pub fn panel(
 }
 
 fn captioned(picture: RgbImage, width: u32) -> Result<RgbImage> {
-    text::prepare();
-    let size = picture.dimensions();
-    let mut buffer = picture.into_raw();
-    {
-        let area = BitMapBackend::with_buffer(&mut buffer, size).into_drawing_area();
-        let columns: [&[(&str, Rgb<u8>)]; 4] = [
-            &[("image", Rgb([0; 3]))],
-            &[("label", Rgb([0; 3]))],
-            &[("prediction", Rgb([0; 3]))],
-            &[("found", TRUE_POSITIVE), ("wrong", FALSE_POSITIVE), ("missed", FALSE_NEGATIVE)],
-        ];
-        for (column, words) in (0_u32..).zip(columns) {
-            let mut x = (column * (width + GAP)) as i32 + 2;
-            for (word, Rgb([r, g, b])) in words {
-                let colour = RGBColor(*r, *g, *b);
-                let style = TextStyle::from((text::FONT, 17).into_font()).color(&colour);
-                area.draw_text(word, &style, (x, 4)).map_err(failed)?;
-                x += 9 * word.len() as i32 + 8;
-            }
-        }
-        area.present().map_err(failed)?;
-    }
-    RgbImage::from_raw(size.0, size.1, buffer).ok_or_else(|| failed("a panel lost its size"))
+    const BLACK: Rgb<u8> = Rgb([0; 3]);
+    let columns: [Caption<'_>; 4] = [
+        vec![("image", BLACK)],
+        vec![("label", BLACK)],
+        vec![("prediction", BLACK)],
+        vec![("found", TRUE_POSITIVE), ("wrong", FALSE_POSITIVE), ("missed", FALSE_NEGATIVE)],
+    ];
+    let places = (0_u32..).map(|column| column * (width + GAP));
+    text::captioned(picture, &places.zip(columns).collect::<Vec<_>>())
 }

@@ -13,7 +13,7 @@ const GAP: usize = 6;
 const CLIPPED: f64 = 0.005;
 
 /// Okabe and Ito's colours, one per class.
-const OUTLINES: [Rgb<u8>; 5] =
+pub(super) const OUTLINES: [Rgb<u8>; 5] =
     [Rgb([230, 159, 0]), Rgb([86, 180, 233]), Rgb([0, 158, 115]), Rgb([213, 94, 0]), Rgb([204, 121, 167])];
 
 /// Draws tiles with one range of grey values for all, so that changes of brightness and contrast show.
@@ -43,8 +43,12 @@ pub fn sheet(tiles: &[SampleTile]) -> RgbImage {
 
 /// The darkest and the brightest grey value that are told apart.
 fn range(tiles: &[SampleTile]) -> [f32; 2] {
-    let mut values: Vec<f64> =
-        tiles.iter().flat_map(|tile| tile.grey.iter().copied()).map(f64::from).collect();
+    range_of(tiles.iter().flat_map(|tile| tile.grey.iter().copied()))
+}
+
+/// The same of any grey values.
+pub(super) fn range_of(grey: impl Iterator<Item = f32>) -> [f32; 2] {
+    let mut values: Vec<f64> = grey.map(f64::from).collect();
     values.sort_unstable_by(f64::total_cmp);
     let [low, high] = [(CLIPPED, 0.0), (1.0 - CLIPPED, 1.0)]
         .map(|(share, none)| quantile(&values, share).unwrap_or(none) as f32);
@@ -52,7 +56,7 @@ fn range(tiles: &[SampleTile]) -> [f32; 2] {
 }
 
 /// Whether a voxel is in the mask and one of its four neighbours is not.
-fn is_outline(mask: ArrayView2<'_, bool>, (y, x): (usize, usize)) -> bool {
+pub(super) fn is_outline(mask: ArrayView2<'_, bool>, (y, x): (usize, usize)) -> bool {
     let at = |y: usize, x: usize| mask.get([y, x]).copied();
     let neighbours = [at(y + 1, x), at(y.wrapping_sub(1), x), at(y, x + 1), at(y, x.wrapping_sub(1))];
     at(y, x) == Some(true) && neighbours.contains(&Some(false))

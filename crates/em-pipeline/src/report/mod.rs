@@ -48,6 +48,9 @@ pub struct RunScores {
     /// Whether both were chosen on validation, whose scores are then too good.
     #[serde(default)]
     pub tuned_on_validation: bool,
+    /// How many reviewed regions it was trained on; `null` where stacks were labelled whole.
+    #[serde(default)]
+    pub regions: Option<usize>,
     /// Of each class on validation.
     pub validation: SideScores,
     /// Of each class on the test stacks, if there are any.
@@ -121,6 +124,7 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
         thresholds: of_rules(&predictor, |rule| rule.threshold)?,
         cleaning: of_rules(&predictor, |rule| rule.cleaning)?,
         tuned_on_validation: matches!(predictor.tuning(), TuningOnDisk::Valid(_)),
+        regions: dataset.regions,
         validation: validation.scores.clone(),
         test,
     };
@@ -300,5 +304,5 @@ fn history_curves(history: &History) -> Result<RgbImage> {
         iou.extend(history.classes.iter().map(of_class));
     }
     let (loss, accuracy) = (both(|scores| scores.loss), both(|scores| scores.accuracy));
-    curves(&[("loss", loss), ("accuracy", accuracy), ("IoU (Jaccard)", iou)])
+    curves(&[("loss", loss), ("accuracy", accuracy), ("IoU (Jaccard)", iou)], "epoch")
 }
