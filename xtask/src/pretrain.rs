@@ -39,7 +39,6 @@ pub fn run(args: &Args) -> Result<()> {
         }
         train.arg(if args.resume { "--resume" } else { "--overwrite" });
         run_command(&mut train)?;
-        run_command(Command::new(target_folder().join("release/em-cli")).arg("tune").arg(&trained))?;
         for file in FILES {
             let (from, to) = (trained.join(file), models.join(network).join(file));
             fs::copy(&from, &to).with_context(|| format!("cannot copy `{}`", from.display()))?;

@@ -31,7 +31,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     };
     let mask = Mask::read(label)?.into_inner();
     let shape = [raw.dim().0, raw.dim().1, raw.dim().2];
-    let config = SplitConfig { kind: SplitKind::RandomTiles, validation_fraction: 0.1, gap: 0 };
+    let config = SplitConfig { kind: SplitKind::RandomTiles, validation_fraction: 0.1, ..Default::default() };
     let split = Split::new(&config, &[shape], TILE_SIZE, 0)?;
     let (train, validation) = (pairs(&raw, &mask, &split.train), pairs(&raw, &mask, &split.validation));
     let sum: f32 = train.iter().chain(&validation).map(|(tile, mask)| tile.sum() + mask.sum()).sum();

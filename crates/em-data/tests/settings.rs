@@ -102,6 +102,7 @@ fn split() -> impl Strategy<Value = SplitConfig> {
         kind,
         validation_fraction,
         gap,
+        ..Default::default()
     })
 }
 

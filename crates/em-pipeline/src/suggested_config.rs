@@ -271,7 +271,9 @@ mod tests {
         assert!(!starts(Facts { labelled_sections: 10, ..few.clone() }));
         let shapes = vec![[1, 512, 512]; 3];
         let (text, config) = read(&Facts { shapes, regions: 3, has_validation: false, ..few.clone() });
-        assert_eq!(config.data.split.folds, 1);
+        assert_eq!((config.data.split.folds, config.train.epochs), (1, 14), "{text}");
+        let three = Facts { regions: 3, labelled_sections: 2, has_validation: false, ..few.clone() };
+        assert_eq!(read(&three).1.train.epochs, 10);
         assert!(text.contains("leaves out some of 3 reviewed regions"), "{text}");
         assert!(!starts(Facts { voxel_size: None, ..few.clone() }));
         assert!(!starts(Facts { voxel_size: VoxelSize::new([100.0; 3]).ok(), ..few.clone() }));

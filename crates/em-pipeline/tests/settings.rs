@@ -146,6 +146,7 @@ fn begin(config: &RunConfig) -> Result<(), Error> {
     let split = em_data::Split::new(&config.data.split, &[SHAPE], tile_size, seed)?;
     let architecture = config.model.architecture(set.classes().len())?;
     let dataset = Dataset {
+        labelled: set.volumes().len(),
         set,
         split,
         folds: Vec::new(),

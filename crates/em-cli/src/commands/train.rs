@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 use clap::Args;
+use em_objects::Extent;
+use em_pipeline::report::Report;
 use em_pipeline::{RunConfig, Start};
 
 use crate::cli::{ConfigFile, DeviceArgs};
@@ -40,6 +42,32 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         em_pipeline::train(&config, start, device, observer)
     })?;
     print_scores(&report);
+    print_choice(&report);
     say!("report: {}", report.page.display());
     Ok(())
+}
+
+/// Prints what validation chose for the masks.
+fn print_choice(report: &Report) {
+    let scores = &report.scores;
+    if !scores.tuned_on_validation {
+        return;
+    }
+    say!("\nmasks, as validation chose them (train.tune):");
+    for (class, threshold) in &scores.thresholds {
+        let cleaning = scores.cleaning.get(class).copied().unwrap_or_default();
+        say!("  {class}: above {threshold}");
+        if cleaning.median_size > 1 {
+            say!("    median of {} voxels along each axis", cleaning.median_size);
+        }
+        if cleaning.minimum_voxels > 0 {
+            say!("    without components below {} voxels", cleaning.minimum_voxels);
+        }
+        if cleaning.fill_holes {
+            say!("    holes filled");
+        }
+        if cleaning.extent == Extent::Volume && !cleaning.is_none() {
+            say!("    as a volume, not section by section");
+        }
+    }
 }

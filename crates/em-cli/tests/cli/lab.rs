@@ -24,6 +24,7 @@ filters = [4, 8]
 [train]
 epochs = 1
 batch_size = 4
+tune = false
 [output]
 folder = \"run\"
 ";

@@ -14,6 +14,7 @@ folder = \".\"
 tile_size = 64
 tiles_per_epoch = 16
 [train]
+tune = false
 epochs = 2
 batch_size = 4
 [output]

@@ -28,6 +28,7 @@ fn config(of_source: &str) -> String {
     );
     CONFIG
         .replace("[data]\nfolder = \".\"\n", &data)
+        .replace("tune = false\n", "")
         .replace("epochs = 1", "epochs = 12\nlearning_rate = 0.02")
 }
 
@@ -42,7 +43,12 @@ fn a_region_that_is_left_out_scores_a_run_which_learned_from_all() {
     assert!(said.contains("network 1 of 1, to score what it leaves out: "), "{said}");
     assert!(said.contains("the network of the run, on all regions"), "{said}");
     assert!(said.contains("intervals over blocks of few sections"), "{said}");
+    assert!(
+        said.contains("masks, as validation chose them") && said.contains("  mitochondria: above "),
+        "{said}"
+    );
     let scores = scores(&lab, "run");
+    assert_eq!(scores["tuned_on_validation"], true);
     let class = &scores["validation"]["mitochondria"];
     assert_eq!((&scores["regions"], class["sections"].as_array().unwrap().len()), (&3.into(), 1));
     // What is wrong outside of the regions has taught nothing, and is scored nowhere.

@@ -28,11 +28,14 @@ const VIEWS: usize = 8;
 const ABOVE: f32 = 0.05;
 const BELOW: f32 = 0.2;
 
+/// What a block is called, and its voxels, `[z, y, x]`.
+type NamedBlock = (String, Voxels);
+
 /// Sections without labels.
 #[derive(Debug)]
 pub struct UnlabelledSet {
-    /// Names and blocks of as many sections as the network looks at, `[z, y, x]`.
-    blocks: Vec<(String, Voxels)>,
+    /// As many sections each as the network looks at.
+    blocks: Vec<NamedBlock>,
     /// Fitted on them.
     pub normalization: Normalization,
     /// Of their pixels when the network sees them.
@@ -85,7 +88,7 @@ impl UnlabelledSet {
         let shape = self.blocks.first().map_or([0; 3], |(_, raw)| raw.shape());
         let labelled =
             observer.stage(Stage::sections([self.blocks.len(), shape[1], shape[2]]), |observer| {
-                let label = |(name, raw): &(String, Voxels)| {
+                let label = |(name, raw): &NamedBlock| {
                     let labelled = self.labelled(name, raw, &asked)?;
                     observer.advance(1)?;
                     Ok(labelled)
@@ -205,7 +208,7 @@ fn read_stack(
     learned: Option<VoxelSize>,
     stacks: usize,
     observer: &mut Observer<'_>,
-) -> Result<(Vec<(String, Voxels)>, Option<VoxelSize>)> {
+) -> Result<(Vec<NamedBlock>, Option<VoxelSize>)> {
     let volume = open(path, observer)?;
     let size = config.data.voxel_size_nm.or(volume.voxel_size());
     let pixels = match (size, learned) {

@@ -7,6 +7,9 @@ use super::facts::FEW_SECTIONS;
 use super::{Facts, KnownNetwork, Suggestion, default_architecture};
 
 const EPOCHS: i64 = 10;
+/// With more than this many regions, or sections, there is more to learn.
+const FEWEST_OF_MANY: usize = 4;
+const EPOCHS_OF_MANY: i64 = 14;
 const TILES_PER_EPOCH: i64 = 160;
 const TILE_SIZE: usize = 128;
 const BATCH_SIZE: i64 = 8;
@@ -56,8 +59,10 @@ impl Suggestion {
             "Fewer than {FEW_SECTIONS} labelled sections: a built-in network is a better start than random weights."
         );
         self.decide("train", "init", network.name.clone(), why);
-        let reason = format!("{} tiles in all: a few minutes on two cores.", EPOCHS * TILES_PER_EPOCH);
-        self.decide("train", "epochs", EPOCHS, reason);
+        let many = facts.labelled_sections.max(facts.regions) >= FEWEST_OF_MANY;
+        let epochs = if many { EPOCHS_OF_MANY } else { EPOCHS };
+        let reason = format!("{} tiles in all: a few minutes on two cores.", epochs * TILES_PER_EPOCH);
+        self.decide("train", "epochs", epochs, reason);
         self.decide("train", "batch_size", BATCH_SIZE, "Tiles are small.");
         self.decide("train", "learning_rate", LEARNING_RATE, "Lower than from random weights.");
         self.decide("train", "average_decay", AVERAGE_DECAY, "The average of the last fifty steps or so.");
