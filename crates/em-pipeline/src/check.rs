@@ -17,7 +17,7 @@ mod voxel_size;
 use em_model::Device;
 
 use crate::dataset::Sources;
-use crate::{Observer, Result, RunConfig};
+use crate::{Observer, Result, RunConfig, display};
 use facts::StackFacts;
 use finding::{Finding, Severity};
 use sides::Sides;
@@ -49,6 +49,19 @@ pub fn findings(
         let found = format!("{} scenes are generated, and no file is read", scenes.scenes);
         findings.push(Finding::note(found));
         return Ok(findings);
+    }
+    if let Err(error) = sources.check(config) {
+        findings.push(Finding::of_error(&error));
+    }
+    for path in &config.data.unlabelled {
+        findings.push(match em_io::open(path) {
+            Ok(volume) => {
+                let shape = display::shape(volume.shape());
+                Finding::note(format!("{shape} voxels [z, y, x] to be learned from without labels"))
+                    .file(path)
+            }
+            Err(error) => Finding::of_error(&error.into()),
+        });
     }
     let stacks = StackFacts::of_all(&config.data, &sources, &mut findings, observer)?;
     for stack in &stacks {

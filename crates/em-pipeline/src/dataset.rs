@@ -58,10 +58,10 @@ impl Dataset {
 
     fn read_labelled(config: &RunConfig, observer: &mut Observer<'_>) -> Result<Self> {
         let sources = Sources::find(&config.data)?;
+        sources.check(config)?;
         if let Some(scenes) = &config.data.phantom {
             return Self::generated(config, &sources.classes, scenes);
         }
-        sources.check(config.model.learns_boundaries())?;
         // The test stacks too: what is wrong with them must not come out after a training.
         let all = sources.train.iter().chain(&sources.validation).chain(&sources.test);
         let mut stacks = all.map(|source| Stack::open(source, observer)).collect::<Result<Vec<_>>>()?;

@@ -152,10 +152,7 @@ impl Context<'_> {
         if dataset.labelled > 0 {
             return Ok(self.training(dataset, &step.split, step.is_fold)?.check()?);
         }
-        let Some(init) = init else {
-            let message = "nothing is labelled, and there is no network that could label it";
-            return Err(UserError::new(message, "name one with train.init, or label something").into());
-        };
+        let Some(init) = init else { return Ok(()) };
         let (known, classes) = (ModelCard::read(init)?.classes, dataset.set.classes());
         match classes.iter().find(|class| !known.contains(class)) {
             None => Ok(()),

@@ -174,6 +174,13 @@ fn sections_without_labels_are_learned_from_and_resumed() {
     lab.ok(&format!("{train} --set output.folder=without --set data.unlabelled=[]"));
     assert!(lab.bytes("run/model.safetensors") != lab.bytes("without/model.safetensors"));
     assert!(lab.bytes("run/teacher/model.safetensors") == lab.bytes("without/model.safetensors"));
+    // The sections of these stacks are alike, which is an error of its own.
+    let checked = lab.em_cli("check run.toml").output().unwrap().stdout;
+    let checked = String::from_utf8(checked).unwrap();
+    assert!(checked.contains("9 x 80 x 80 voxels [z, y, x] to be learned from without labels"), "{checked}");
+    lab.write("none.toml", "data = { classes = ['mitochondria'], unlabelled = 'more.tif' }");
+    let message = lab.mistake("train none.toml");
+    assert!(message.contains("nothing is labelled, and no network is named"), "{message}");
     lab.write_volume("more.tif", raw([9, 24, 72]));
     let message = lab.mistake(&format!("{train} --set output.folder=no"));
     assert!(

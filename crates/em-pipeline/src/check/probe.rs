@@ -8,7 +8,7 @@ use em_io::Roi;
 use em_model::{Device, Progress, RunFolder};
 
 use super::finding::Finding;
-use crate::error::{Context, Result};
+use crate::error::{Context, Result, UserError};
 use crate::{Dataset, Error, Observer, RunConfig, display};
 
 /// The steps that are measured, after one that is not: the first one sets buffers up.
@@ -43,6 +43,10 @@ struct Time {
 
 fn measured(config: &RunConfig, device: Device, observer: &mut Observer<'_>) -> Result<Time> {
     let dataset = Dataset::read(config, observer)?;
+    if dataset.labelled == 0 {
+        let message = "the time of a training without labels is not measured";
+        return Err(UserError::new(message, "`em-cli adapt` takes a minute or two on two cores").into());
+    }
     let (train, networks) = (&dataset.split.train, 1 + dataset.folds.len());
     let validation: Vec<Region> = dataset.validation().copied().collect();
     let tiles = Sampler::new(&dataset.set, train, &config.tiling, &config.augmentation, config.train.seed)?

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use em_data::IGNORED;
 
-use crate::config::{DataConfig, LabelValues, SourceConfig};
+use crate::config::{DataConfig, LabelValues, RunConfig, SourceConfig};
 use crate::error::{Result, UserError};
 
 /// The files that a configuration means, by name or by the layout of `data.folder`.
@@ -90,16 +90,24 @@ impl Sources {
 }
 
 impl Sources {
-    /// Refuses scribbles where outlines are to be learned, which they do not show.
-    pub fn check(&self, learns_boundaries: bool) -> Result<()> {
+    /// Refuses scribbles where outlines are to be learned, which they do not show, and stacks without
+    /// labels where neither labels nor another network say what to look for.
+    pub fn check(&self, config: &RunConfig) -> Result<()> {
         let mut all = self.train.iter().chain(&self.validation).chain(&self.test);
         let scribbled = all.find(|source| source.values == LabelValues::Scribbles);
-        let Some(source) = scribbled.filter(|_| learns_boundaries) else { return Ok(()) };
-        Err(UserError::new(
-            format!("the labels of `{}` are scribbles, which show no outlines", source.raw.display()),
-            "take `boundary` out of model.targets, or label objects whole",
-        )
-        .into())
+        if let Some(source) = scribbled.filter(|_| config.model.learns_boundaries()) {
+            return Err(UserError::new(
+                format!("the labels of `{}` are scribbles, which show no outlines", source.raw.display()),
+                "take `boundary` out of model.targets, or label objects whole",
+            )
+            .into());
+        }
+        let is_labelled = !self.train.is_empty() || config.data.phantom.is_some();
+        if !is_labelled && config.train.init.is_none() {
+            let message = "nothing is labelled, and no network is named that could label it";
+            return Err(UserError::new(message, "name one with train.init, or label something").into());
+        }
+        Ok(())
     }
 }
 
