@@ -16,6 +16,7 @@ pub fn run() -> Result<()> {
         say!("  fails on  {}", network.fails);
         say!("  trained   on generated volumes only, at pixels of {pixel}; network `{}`", network.network);
         say!("  use       em-cli predict --model {} STACK.tif -o MASK.tif", network.name);
+        say!("  better    em-cli adapt {} STACK.tif -o RUN, then predict with RUN", network.name);
     }
     Ok(())
 }
