@@ -78,21 +78,27 @@ impl Facts {
         };
         let train = stacks[..sources.train.len()].iter();
         let reading = Reading { classes: &sources.classes, model: &model, least: [1; 3], around: 0 };
-        let volumes = train.clone().map(|stack| stack.read(&reading, None)).collect::<Result<Vec<_>>>()?;
-        let volumes: Vec<LabelledVolume> = volumes.into_iter().flatten().collect();
-        // Of regions, as many sections as they would fill.
-        let labelled = train.map(|stack| {
+        let (mut volumes, mut areas) = (Vec::new(), Vec::new());
+        for stack in train {
             let [_, height, width] = stack.raw.shape();
-            let voxels: usize = stack.boxes().iter().map(|roi| roi.voxels()).sum();
-            voxels.div_ceil((height * width).max(1))
-        });
-        let labelled_sections = labelled.sum();
+            let of_stack = stack.read(&reading, None)?;
+            areas.extend(of_stack.iter().map(|_| (height * width) as u64));
+            volumes.extend(of_stack);
+        }
         let regions = stacks[..sources.train.len()].iter().filter_map(|stack| stack.regions.as_ref());
         let regions = regions.map(Vec::len).sum();
         let shapes: Vec<[usize; 3]> = volumes.iter().map(LabelledVolume::shape).collect();
         let set = TrainingSet::new(model.learned(&sources.classes), volumes)?;
         // All sections, since there is no split before there is a configuration.
-        let shares = set.foreground_shares(&Split::by_volume(&shapes, shapes.len()).train);
+        let whole = Split::by_volume(&shapes, shapes.len()).train;
+        let shares = set.foreground_shares(&whole);
+        // Of regions, strokes and the like, as many sections as they would fill.
+        let filled = whole.iter().zip(&areas).map(|(region, &area)| {
+            let voxels = set.labelled_voxels(&[*region]).into_iter().max().unwrap_or(0);
+            voxels as f64 / area.max(1) as f64
+        });
+        // There are far fewer than 2^52.
+        let labelled_sections = filled.sum::<f64>().ceil() as usize;
         Ok(Self {
             shapes,
             labelled_sections,
