@@ -133,7 +133,7 @@ impl LabelledVolume {
     }
 
     /// Returns the names of the classes: in the order of the set's where the volume is part of a
-    /// [`TrainingSet`], else as they were given.
+    /// [`TrainingSet`](crate::TrainingSet), else as they were given.
     pub fn classes(&self) -> impl ExactSizeIterator<Item = &str> {
         self.masks.iter().map(|(class, _)| class.as_str())
     }
