@@ -32,19 +32,10 @@ impl LabelledVolume {
     ///
     /// Fails if a mask has another shape than `raw`.
     pub fn new(name: impl Into<String>, raw: Voxels, masks: Vec<(String, Mask)>) -> Result<Self> {
-        let name = name.into();
-        for (class, mask) in &masks {
-            if mask.shape() != raw.shape() {
-                return Err(Error::LabelShape {
-                    volume: name,
-                    class: class.clone(),
-                    found: mask.shape(),
-                    expected: raw.shape(),
-                });
-            }
-        }
         let ignored = without_value(&raw).map(|voxels| Mask::new(voxels, None));
-        Ok(Self { name, raw, masks, ignored, unknown: BTreeMap::new() })
+        let volume = Self { name: name.into(), raw, masks, ignored, unknown: BTreeMap::new() };
+        volume.masks.iter().try_for_each(|(class, mask)| volume.expect_shape(class, mask))?;
+        Ok(volume)
     }
 
     /// Adds a mask of the voxels that no one labelled: they count in no loss and no score.

@@ -37,6 +37,23 @@ impl Roi {
         Self { start: [z_range.start, 0, 0], shape: [depth, shape[1], shape[2]] }
     }
 
+    /// Covers the middle of sections of a volume of this shape: at most `edges` voxels along `[y, x]`.
+    ///
+    /// ```
+    /// use em_io::Roi;
+    ///
+    /// let middle = Roi::middle([36, 768, 1024], 4..5, [1000, 512]);
+    /// assert_eq!(middle, Roi::from([4..5, 0..768, 256..768]));
+    /// ```
+    pub fn middle(shape: [usize; 3], sections: Range<usize>, edges: [usize; 2]) -> Self {
+        let mut middle = Self::sections(shape, sections);
+        for (axis, edge) in [1, 2].into_iter().zip(edges) {
+            let length = shape[axis].min(edge);
+            (middle.start[axis], middle.shape[axis]) = ((shape[axis] - length) / 2, length);
+        }
+        middle
+    }
+
     /// Returns the position just behind the last voxel, `[z, y, x]`.
     ///
     /// It saturates where the sum would overflow.

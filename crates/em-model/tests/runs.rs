@@ -9,7 +9,9 @@ use std::path::Path;
 
 use common::{CLASS, SHAPE, go_on, load, raw, set, split, train_again, trained, training, tune};
 use em_io::Volume;
-use em_model::{Device, Error, MaskRule, PredictConfig, Predictor, Progress, RunFolder, TuningOnDisk};
+use em_model::{
+    BestBy, Device, Error, MaskRule, PredictConfig, Predictor, Progress, RunFolder, TuningOnDisk,
+};
 use em_objects::{Extent, Postprocess};
 use ndarray::Axis;
 
@@ -221,4 +223,32 @@ fn all_that_does_not_fit_is_listed_and_the_first_is_the_error() {
     training.settings.tiling.tile_size = 33;
     let error = training.check().unwrap_err().to_string();
     assert_eq!(error, "`TilingConfig::tile_size` is 33, expected 32 or 34: the network halves tiles 1 times");
+}
+
+#[test]
+fn a_training_without_validation_or_for_the_last_epoch_keeps_the_last() {
+    let (set, split) = (set(), split());
+    let none = em_data::Split { validation: Vec::new(), ..split.clone() };
+    for (split, best_by) in [(&split, BestBy::Last), (&none, BestBy::ValIou)] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::new(folder.path());
+        let mut training = training(&set, split);
+        training.settings.train.epochs = 5;
+        training.settings.train.best_by = best_by;
+        em_model::train(&training, &run.lock().unwrap(), &mut go_on).unwrap();
+        let card = em_model::ModelCard::read(&run).unwrap();
+        assert_eq!((card.epoch, card.validation.is_empty()), (5, split.validation.is_empty()));
+        load(&run).unwrap();
+    }
+}
+
+#[test]
+fn a_network_is_copied_with_what_was_chosen_for_it() {
+    let (_folder, run) = trained(0);
+    tune(&run, 0.25, Postprocess::default());
+    let folder = tempfile::tempdir().unwrap();
+    let copy = RunFolder::new(folder.path().join("deep/copy"));
+    run.copy_network(&copy).unwrap();
+    assert_eq!(load(&copy).unwrap().rule(CLASS).unwrap().threshold, 0.25);
+    assert!(copy.is_started() && !copy.state().exists());
 }

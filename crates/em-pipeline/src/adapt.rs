@@ -13,6 +13,7 @@ use ndarray::{Axis, Zip};
 
 use crate::config::RunConfig;
 use crate::error::Result;
+use crate::fine_tuning::{AUGMENTATION, AVERAGE_DECAY, BATCH_SIZE, TILES_PER_EPOCH};
 use crate::train::{Start, train};
 use crate::{Dataset, Observer, built_in, config, find_run, silent};
 
@@ -60,9 +61,7 @@ pub struct Movement {
 
 /// As measured in docs/results.md.
 const EPOCHS: usize = 6;
-const TILES_PER_EPOCH: usize = 160;
 const LEARNING_RATE: f64 = 5e-4;
-const AVERAGE_DECAY: f64 = 0.98;
 const FOREGROUND_FRACTION: f64 = 0.3;
 
 /// Adapts a network; the model that it starts from is left as it is.
@@ -82,7 +81,7 @@ fn configuration(request: &AdaptRequest, model: &RunFolder) -> Result<RunConfig>
     let card = ModelCard::read(model)?;
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or(path.clone());
     let of_model =
-        if model.config().exists() { RunConfig::load(&model.config(), &[])? } else { of_card(&card) };
+        if model.config().exists() { RunConfig::load(&model.config(), &[])? } else { of_card(&card)? };
     let mut adapted = RunConfig { data: Default::default(), ..of_model };
     adapted.data.classes.clone_from(&card.classes);
     adapted.data.unlabelled = vec![absolute(&request.stack)];
@@ -100,19 +99,17 @@ fn configuration(request: &AdaptRequest, model: &RunFolder) -> Result<RunConfig>
 }
 
 /// The configuration of a network that comes without one.
-fn of_card(card: &ModelCard) -> RunConfig {
+fn of_card(card: &ModelCard) -> Result<RunConfig> {
     let mut config = RunConfig::default();
     config.normalization.kind = card.normalization.kind();
     config.tiling.tile_size = card.tile_size;
     config.model.filters = Some(card.architecture.filters.clone());
     config.predict = card.predict.clone().unwrap_or_default();
-    let augmentation = &mut config.augmentation;
-    (augmentation.gamma, augmentation.noise, augmentation.blur) = (0.3, 0.15, 0.5);
-    (augmentation.contrast, augmentation.brightness) = (0.25, 0.5);
-    (augmentation.warp_probability, augmentation.rotation) = (0.4, 45.0);
-    (augmentation.scale, augmentation.elastic) = (0.15, 2.0);
-    config.train.batch_size = 8;
-    config
+    config.train.batch_size = BATCH_SIZE;
+    let brighter = [("contrast", 0.25), ("brightness", 0.5)];
+    let keys = AUGMENTATION.into_iter().chain(brighter);
+    let keys: Vec<String> = keys.map(|(key, value)| format!("augmentation.{key}={value}")).collect();
+    config::overrides::apply(config, &keys)
 }
 
 /// Compares what the model and the new run say of the sections.

@@ -89,11 +89,9 @@ impl Dataset {
         let regions = of_train.iter().any(|stack| stack.regions.is_some()).then_some(train);
         let (mut split, mut folds) = (Split::by_volume(&shapes, train), Vec::new());
         if sources.validation.is_empty() {
-            if shapes.is_empty() {
-                // Nobody labelled anything.
-            } else if regions.is_some() {
+            if regions.is_some() {
                 folds = folds_of(config, &set, of_train, &shapes)?;
-            } else {
+            } else if train > 0 {
                 split = Split::new(&config.data.split, &shapes, config.tiling.tile_size, config.train.seed)?;
             }
         }
@@ -134,10 +132,10 @@ impl Dataset {
         if !self.is_generated {
             self.warn_of_other_stacks(observer)?;
         }
-        if self.split.validation.is_empty() && self.folds.is_empty() && self.regions.is_none() {
-            return Ok(());
-        }
-        if self.split.validation.is_empty() && self.folds.is_empty() {
+        if self.validation().next().is_none() {
+            if self.regions.is_none() {
+                return Ok(());
+            }
             return observer.warn(
                 "no region is left out, so that the run has no score: data.split.folds is 0, or the others hold too little",
             );
@@ -157,6 +155,11 @@ impl Dataset {
         let absent = absent.join("`, `");
         observer
             .warn(&format!("validation holds no foreground of `{absent}`, so that it has no score; {choice}"))
+    }
+
+    /// Whether people labelled something to train on.
+    pub fn has_labels(&self) -> bool {
+        !self.split.train.is_empty()
     }
 
     /// Returns the shape `[z, y, x]` of the first volume, labelled or not.

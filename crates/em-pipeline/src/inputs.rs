@@ -45,5 +45,6 @@ pub fn of_training(data: &DataConfig) -> Result<Vec<Input>> {
         };
         sources.iter().flat_map(of_source).collect()
     };
-    Ok(sides.into_iter().flat_map(of_side).collect())
+    let unlabelled = data.unlabelled.iter().map(|path| Input::new("without labels", path));
+    Ok(sides.into_iter().flat_map(of_side).chain(unlabelled).collect())
 }

@@ -31,6 +31,7 @@ mod drawing;
 mod error;
 pub mod evaluate;
 pub mod extract;
+mod fine_tuning;
 mod grey_values;
 mod hints;
 mod inputs;

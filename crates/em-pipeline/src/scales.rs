@@ -142,13 +142,11 @@ fn predictor(
 
 /// The middles of some sections, one section each.
 fn crops(volume: &Volume) -> Result<Vec<Array3<f32>>> {
-    let [depth, height, width] = volume.shape();
-    let [h, w] = [height, width].map(|edge| edge.min(EDGE));
+    let (shape, depth) = (volume.shape(), volume.shape()[0]);
     let count = CROPS.min(depth);
     let crop = |number: usize| {
         let z = (2 * number + 1) * depth / (2 * count);
-        let roi = Roi { start: [z, (height - h) / 2, (width - w) / 2], shape: [1, h, w] };
-        Ok(volume.read(roi)?.to_f32())
+        Ok(volume.read(Roi::middle(shape, z..z + 1, [EDGE; 2]))?.to_f32())
     };
     (0..count).map(crop).collect()
 }

@@ -62,19 +62,19 @@ pub fn train(
     let mut dataset = Dataset::read(config, observer)?;
     let architecture = config.model.architecture(dataset.set.classes().len())?;
     let steps = Step::all(&run, &dataset);
-    let context = Context { config, architecture: &architecture, start, device };
+    let shared = Shared { config, architecture: &architecture, start, device };
     // What goes on has all that it took from another network.
     let goes_on = |step: &Step| start == Start::Resume && step.first(&dataset).state().exists();
-    let init = match steps.iter().all(goes_on) && dataset.labelled > 0 {
+    let init = match steps.iter().all(goes_on) && dataset.has_labels() {
         true => None,
         false => initial(config, &run)?,
     };
     // Before the run's folder changes, so that a mistake costs no earlier run.
     for step in &steps {
-        context.check(step, &dataset, init.as_ref())?;
+        shared.check(step, &dataset, init.as_ref())?;
     }
     let lock = run.lock()?;
-    context.prepare(&lock, &steps, &dataset, observer)?;
+    shared.prepare(&lock, &steps, &dataset, observer)?;
 
     observer.tell(Event::Planned(&TrainingPlan {
         classes: dataset.set.classes().to_vec(),
@@ -96,7 +96,7 @@ pub fn train(
         } else if of > 0 {
             observer.tell(Event::AllRegions)?;
         }
-        context.learn(step, &lock, &mut dataset, init.as_ref(), observer)?;
+        shared.learn(step, &lock, &mut dataset, init.as_ref(), observer)?;
     }
     if config.train.tune && dataset.validation().next().is_some() {
         tune::choose_for(&run, config, &dataset, device)?;
@@ -130,14 +130,14 @@ impl Step {
 }
 
 /// What is the same for all networks of a run.
-struct Context<'a> {
+struct Shared<'a> {
     config: &'a RunConfig,
     architecture: &'a Architecture,
     start: Start,
     device: Device,
 }
 
-impl Context<'_> {
+impl Shared<'_> {
     fn training<'a>(&self, dataset: &'a Dataset, split: &'a Split, is_fold: bool) -> Result<Training<'a>> {
         let mut training = dataset.training(self.config, split, self.architecture, self.device)?;
         if is_fold {
@@ -149,7 +149,7 @@ impl Context<'_> {
 
     /// Checks what is trained first.
     fn check(&self, step: &Step, dataset: &Dataset, init: Option<&RunFolder>) -> Result<()> {
-        if dataset.labelled > 0 {
+        if dataset.has_labels() {
             return Ok(self.training(dataset, &step.split, step.is_fold)?.check()?);
         }
         let Some(init) = init else { return Ok(()) };
@@ -180,7 +180,7 @@ impl Context<'_> {
         let teacher = step.run.teacher();
         // What a student has begun to learn does not change under it.
         let is_begun = self.start == Start::Resume && step.run.state().exists();
-        if dataset.labelled > 0 && !is_begun {
+        if dataset.has_labels() && !is_begun {
             observer.tell(Event::Teacher)?;
             self.learn_from(dataset, &step.split, &teacher.lock()?, step.is_fold, init, observer)?;
         } else if let Some(init) = init.filter(|_| !teacher.is_started()) {
@@ -194,8 +194,8 @@ impl Context<'_> {
         self.learn_from(dataset, &split, lock, step.is_fold, Some(&teacher), observer)?;
         dataset.forget_labelled();
         dataset.unlabelled = Some(unlabelled);
-        if dataset.labelled == 0 {
-            // Nothing is left to choose by.
+        if !dataset.has_labels() {
+            // Unless there is validation, nothing is left to choose by.
             keep_choice(&teacher, &step.run)?;
         }
         Ok(())
@@ -264,7 +264,7 @@ fn check_folder(run: &RunFolder, start: Start) -> Result<()> {
     }
 }
 
-impl Context<'_> {
+impl Shared<'_> {
     /// Makes the run's folder and keeps the configuration in it, unless another run would be lost.
     fn prepare(
         &self,
@@ -308,7 +308,7 @@ impl Context<'_> {
     /// The epochs that the networks of a step have saved, on the data that are there.
     fn saved(&self, step: &Step, dataset: &Dataset) -> Result<Vec<usize>> {
         let mut saved = Vec::new();
-        if dataset.labelled > 0 {
+        if dataset.has_labels() {
             let training = self.training(dataset, &step.split, step.is_fold)?;
             saved.push(em_model::saved_epochs(&training, &step.first(dataset))?);
         }

@@ -48,7 +48,12 @@ fn a_region_that_is_left_out_scores_a_run_which_learned_from_all() {
         "{said}"
     );
     let scores = scores(&lab, "run");
-    assert_eq!(scores["tuned_on_validation"], true);
+    assert_eq!((&scores["tuned_on_validation"], &scores["folds"]), (&true.into(), &1.into()));
+    let page = lab.read("run/report.html");
+    assert!(
+        page.contains("learned from all of its 3 reviewed regions") && page.contains(", region "),
+        "{page}"
+    );
     let class = &scores["validation"]["mitochondria"];
     assert_eq!((&scores["regions"], class["sections"].as_array().unwrap().len()), (&3.into(), 1));
     // What is wrong outside of the regions has taught nothing, and is scored nowhere.
@@ -178,6 +183,8 @@ fn sections_without_labels_are_learned_from_and_resumed() {
     let checked = lab.em_cli("check run.toml").output().unwrap().stdout;
     let checked = String::from_utf8(checked).unwrap();
     assert!(checked.contains("9 x 80 x 80 voxels [z, y, x] to be learned from without labels"), "{checked}");
+    let page = lab.read("run/report.html");
+    assert!(page.contains("without labels") && page.contains("more.tif"));
     lab.write("none.toml", "data = { classes = ['mitochondria'], unlabelled = 'more.tif' }");
     let message = lab.mistake("train none.toml");
     assert!(message.contains("nothing is labelled, and no network is named"), "{message}");
@@ -212,6 +219,11 @@ fn a_network_is_adapted_to_a_stack_and_stays_as_it_was() {
     let message = lab
         .message(lab.em_cli("adapt run empty.tif -o no --voxel-size 50,5,5 --device cpu").output().unwrap());
     assert!(message.contains("sure of no mitochondria"), "{message}");
+    // What is labelled of it scores the new network, and trains nothing.
+    lab.write_mask("other_label.tif", disc([4, 96, 96]));
+    lab.write("scored.toml", &lab.read("new/config.toml").replace("[data.split]", "[data.validation]\nraw = \"other.tif\"\nlabels = { mitochondria = \"other_label.tif\" }\n[data.split]"));
+    let said = lab.ok("train scored.toml --device cpu --set output.folder=scored");
+    assert!(said.contains("mitochondria, validation"), "{said}");
     let message = lab.mistake("adapt run other.tif -o new --voxel-size 50,5,5 --device cpu");
     assert!(message.contains("holds a run already"), "{message}");
     let message = lab.mistake("adapt run other.tif -o run --overwrite --voxel-size 50,5,5 --device cpu");

@@ -13,13 +13,10 @@ const EDGE: f64 = 1024.0;
 /// Reads the middles of up to 16 sections, of up to 1024 x 1024 of the network's pixels, of which there
 /// are `magnified` times as many as the input's along y and x.
 pub(super) fn middles(volume: &Volume, magnified: [f64; 2]) -> Result<Vec<Voxels>> {
-    let [depth, edges @ ..] = volume.shape();
-    let [[y, height], [x, width]] = std::array::from_fn(|axis| {
-        // A cast from float saturates.
-        let seen = edges[axis].min((EDGE / magnified[axis]).ceil() as usize);
-        [(edges[axis] - seen) / 2, seen]
-    });
+    let (shape, depth) = (volume.shape(), volume.shape()[0]);
+    // A cast from float saturates.
+    let edges = magnified.map(|factor| (EDGE / factor).ceil() as usize);
     let sections = (0..depth).step_by(depth.div_ceil(SECTIONS).max(1));
-    let middles = sections.map(|z| Roi { start: [z, y, x], shape: [1, height, width] });
+    let middles = sections.map(|z| Roi::middle(shape, z..z + 1, edges));
     Ok(middles.map(|middle| volume.read(middle)).collect::<em_io::Result<_>>()?)
 }

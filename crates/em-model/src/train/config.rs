@@ -37,12 +37,12 @@ pub struct TrainConfig {
     pub best_by: BestBy,
     /// Numbers that features are kept in during training: `fp32`; `bf16`, about twice as fast where the processor or accelerator has instructions for it; `auto`, bf16 on processors that do. Weights are always fp32.
     pub precision: Precision,
-    /// Weights to start with in place of random ones: a run, a file in it, or the name of a built-in network (`em-cli models`). Tensors of another name or shape keep their random start, and are told.
+    /// Weights to start with in place of random ones: a run, a file in it, or the name of a built-in network. Tensors of another name or shape keep their random start, and are told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
     /// Leave the encoder as `init` has it, and train the rest.
     pub freeze_encoder: bool,
-    /// Choose thresholds and the cleaning of masks on validation when the training is done, as `em-cli tune` does.
+    /// Choose thresholds and the cleaning of masks on validation when the training is done; whoever calls the training does it.
     pub tune: bool,
     /// How the learning rate changes.
     pub schedule: ScheduleConfig,

@@ -43,7 +43,7 @@ struct Time {
 
 fn measured(config: &RunConfig, device: Device, observer: &mut Observer<'_>) -> Result<Time> {
     let dataset = Dataset::read(config, observer)?;
-    if dataset.labelled == 0 {
+    if !dataset.has_labels() {
         let message = "the time of a training without labels is not measured";
         return Err(UserError::new(message, "`em-cli adapt` takes a minute or two on two cores").into());
     }

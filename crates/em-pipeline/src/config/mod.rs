@@ -1,9 +1,8 @@
 //! `run.toml`: each crate's section, composed, read, overridden and checked.
 
 mod misspelling;
+mod one_or_several;
 pub(crate) mod overrides;
-mod paths;
-mod sources;
 pub mod template;
 
 use std::collections::BTreeMap;
@@ -62,20 +61,20 @@ pub struct DataConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pixel_nm: Option<f64>,
     /// The stack to train on; several as [[data.train]].
-    #[serde(with = "sources", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "sources::OneOrSeveral")]
+    #[serde(with = "one_or_several", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "one_or_several::OneOrSeveral<SourceConfig>")]
     pub train: Vec<SourceConfig>,
     /// The stack to validate on, or several; without one, `split` takes sections of each training stack.
-    #[serde(with = "sources", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "sources::OneOrSeveral")]
+    #[serde(with = "one_or_several", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "one_or_several::OneOrSeveral<SourceConfig>")]
     pub validation: Vec<SourceConfig>,
     /// A stack that is scored once, after the training, or several.
-    #[serde(with = "sources", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "sources::OneOrSeveral")]
+    #[serde(with = "one_or_several", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "one_or_several::OneOrSeveral<SourceConfig>")]
     pub test: Vec<SourceConfig>,
     /// A stack that nobody labelled, or several: what a first network, trained on the labels alone, is sure of in it is learned by a second one as well. Of a large stack, some sections are taken.
-    #[serde(with = "paths", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "paths::OneOrSeveral")]
+    #[serde(with = "one_or_several", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "one_or_several::OneOrSeveral<PathBuf>")]
     pub unlabelled: Vec<PathBuf>,
     /// How training stacks are split where there is no validation stack.
     pub split: SplitConfig,

@@ -44,15 +44,15 @@ impl Sources {
             return Ok(Self { classes, train: Vec::new(), validation: Vec::new(), test: Vec::new() });
         }
         let train = named(&data.train, "train")?;
-        if train.is_empty()
-            && data.folder.is_none()
-            && !data.unlabelled.is_empty()
-            && !data.classes.is_empty()
-        {
-            let test = data.test.clone();
-            return Ok(Self { classes: data.classes.clone(), train, validation: Vec::new(), test });
-        }
-        let Some(first) = train.first() else {
+        let classes: Vec<String> = match train.first() {
+            Some(first) if data.classes.is_empty() => {
+                first.labels.keys().filter(|class| *class != IGNORED).cloned().collect()
+            }
+            _ => data.classes.clone(),
+        };
+        // Without any labelled stack, another network says what the classes look like.
+        let is_unlabelled = data.folder.is_none() && !data.unlabelled.is_empty() && !classes.is_empty();
+        if train.is_empty() && !is_unlabelled {
             return Err(match &data.folder {
                 Some(folder) => UserError::new(
                     format!("`{}` has no `train.tif`", folder.display()),
@@ -64,13 +64,8 @@ impl Sources {
                 ),
             }
             .into());
-        };
-        let classes = if data.classes.is_empty() {
-            first.labels.keys().filter(|class| *class != IGNORED).cloned().collect()
-        } else {
-            data.classes.clone()
-        };
-        if classes.is_empty() {
+        }
+        if let Some(first) = train.first().filter(|_| classes.is_empty()) {
             return Err(UserError::new(
                 format!("`{}` has no label beside it", first.raw.display()),
                 "put train_<class>.tif beside train.tif, or name labels in [data.train]",

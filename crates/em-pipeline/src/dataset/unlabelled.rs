@@ -224,13 +224,11 @@ fn read_stack(
     };
     let network = config.model.architecture(classes.len())?;
     let depth = if network.dimensions == 3 { config.tiling.tile_depth } else { network.context_sections };
-    let [sections, edges @ ..] = volume.shape();
+    let (shape, sections) = (volume.shape(), volume.shape()[0]);
     let factors = pixels.map_or([1.0; 2], |pixels| pixels.factors());
-    let [[y, height], [x, width]] = std::array::from_fn(|axis| {
-        // A cast from float saturates.
-        let seen = edges[axis].min((EDGE / factors[axis]).ceil() as usize);
-        [(edges[axis] - seen) / 2, seen]
-    });
+    // A cast from float saturates.
+    let edges = factors.map(|factor| (EDGE / factor).ceil() as usize);
+    let [_, height, width] = Roi::middle(shape, 0..depth, edges).shape;
     let tile = config.tiling.tile_size;
     let [seen_y, seen_x] = pixels.map_or([height, width], |pixels| pixels.network_size([height, width]));
     if sections < depth || seen_y.min(seen_x) < tile {
@@ -248,7 +246,7 @@ fn read_stack(
     let blocks = most.clamp(1, sections / depth);
     let read = |number: usize| {
         let z = number * (sections - depth) / (blocks - 1).max(1);
-        let raw = volume.read(Roi { start: [z, y, x], shape: [depth, height, width] })?;
+        let raw = volume.read(Roi::middle(shape, z..z + depth, edges))?;
         let raw = pixels.map_or_else(|| raw.clone(), |pixels| pixels.of_grey_values(&raw));
         Ok((format!("{}, section {z}", path.display()), raw))
     };

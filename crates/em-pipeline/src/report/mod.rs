@@ -51,6 +51,10 @@ pub struct RunScores {
     /// How many reviewed regions it was trained on; `null` where stacks were labelled whole.
     #[serde(default)]
     pub regions: Option<usize>,
+    /// How many networks beside the run left some of them out, whose scores on these are those of
+    /// validation; 0 where the run itself is scored.
+    #[serde(default)]
+    pub folds: usize,
     /// Of each class on validation.
     pub validation: SideScores,
     /// Of each class on the test stacks, if there are any.
@@ -125,6 +129,7 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
         cleaning: of_rules(&predictor, |rule| rule.cleaning)?,
         tuned_on_validation: matches!(predictor.tuning(), TuningOnDisk::Valid(_)),
         regions: dataset.regions,
+        folds: dataset.folds.len(),
         validation: validation.scores.clone(),
         test,
     };
@@ -252,10 +257,12 @@ impl ScoredSide {
                 let label = region.slice(set.volumes()[region.volume].mask(number));
                 let mask = self.masks[*block][number].index_axis(Axis(0), *z);
                 let drawn = panel(grey(set, region).view(), label.index_axis(Axis(0), 0), mask)?;
-                let caption = format!(
-                    "{class}: {rank} section of validation (z = {}), IoU {iou:.4}",
-                    region.roi.start[0]
-                );
+                let of = match set.volumes() {
+                    [_] => String::new(),
+                    several => format!(" of {}", several[region.volume].name()),
+                };
+                let z = region.roi.start[0];
+                let caption = format!("{class}: {rank} section of validation (z = {z}{of}), IoU {iou:.4}");
                 panels.push((format!("{class}-{rank}"), Picture { caption, png: png(&drawn)? }));
             }
         }

@@ -25,6 +25,16 @@ pub fn of_run(
         body += "<p class=\"warning\">Thresholds and cleaning were chosen on validation, whose scores are therefore \
                  too good: judge this run on a test stack.</p>\n";
     }
+    if let Some(regions) = scores.regions.filter(|_| scores.folds > 0) {
+        let (networks, each) = match scores.folds {
+            1 => ("a network".to_owned(), "which"),
+            folds => (format!("{folds} networks"), "each of which"),
+        };
+        body += &format!(
+            "<p>This run learned from all of its {regions} reviewed regions. The scores of validation are those of \
+             {networks} beside it, {each} left some regions out and is scored on these.</p>\n"
+        );
+    }
     body += &side("Validation", &scores.validation, &scores.thresholds);
     if let Some(test) = &scores.test {
         body += &side("Test", test, &scores.thresholds);

@@ -118,7 +118,9 @@ impl Collector {
             boundary: self.boundary,
         });
         let [at_50, at_75] = self.objects.map(Into::into);
-        let mut no_intervals = intervals::missing(self.sections.len());
+        let labelled: Vec<Evidence> =
+            self.sections.iter().filter(|section| section.counts.total() > 0).cloned().collect();
+        let mut no_intervals = intervals::missing(labelled.len());
         let blocks = self.blocks.filter(|_| no_intervals.is_some());
         let of_blocks = blocks.map(|blocks| intervals::of_blocks(&blocks)).transpose()?.flatten();
         let over_blocks = of_blocks.is_some();
@@ -128,7 +130,7 @@ impl Collector {
         let section = |(z, evidence): (usize, &Evidence)| SectionScores { z, scores: evidence.scores() };
         Ok(ClassScores {
             pooled: intervals::pooled(&self.sections, &everything, true),
-            intervals: of_blocks.map_or_else(|| intervals::of(&self.sections), |found| Ok(Some(found)))?,
+            intervals: of_blocks.map_or_else(|| intervals::of(&labelled), |found| Ok(Some(found)))?,
             no_intervals,
             over_blocks,
             ruler: self.ruler,

@@ -173,10 +173,15 @@ pub struct MatchScores {
 }
 
 impl ClassScores {
+    /// Counts the sections in which anything was labelled.
+    pub fn labelled_sections(&self) -> usize {
+        self.sections.iter().filter(|section| section.scores.counts.total() > 0).count()
+    }
+
     /// Returns the interval of a score, where it has one.
     pub fn interval(&self, measure: &Measure) -> Option<&Interval> {
         // Files of earlier versions have intervals of fewer sections, too.
-        let enough = self.over_blocks || self.sections.len() >= intervals::FEWEST_SECTIONS;
+        let enough = self.over_blocks || self.labelled_sections() >= intervals::FEWEST_SECTIONS;
         self.intervals.as_ref().filter(|_| enough)?.get(measure.key)
     }
 }

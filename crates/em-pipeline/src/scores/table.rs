@@ -99,7 +99,7 @@ pub fn intervals_of(scores: &ClassScores) -> Option<String> {
     if scores.over_blocks {
         return Some("intervals over blocks of few sections, 4 x 4 of each".into());
     }
-    super::intervals::missing(scores.sections.len())
+    super::intervals::missing(scores.labelled_sections())
 }
 
 /// What distances are in, and how far a boundary may be off.

@@ -5,25 +5,13 @@ use toml::Value;
 
 use super::facts::FEW_SECTIONS;
 use super::{Facts, KnownNetwork, Suggestion, default_architecture};
+use crate::fine_tuning::{AUGMENTATION, AVERAGE_DECAY, BATCH_SIZE, TILE_SIZE, TILES_PER_EPOCH};
 
-const EPOCHS: i64 = 10;
+const EPOCHS: usize = 10;
 /// With more than this many regions, or sections, there is more to learn.
 const FEWEST_OF_MANY: usize = 4;
-const EPOCHS_OF_MANY: i64 = 14;
-const TILES_PER_EPOCH: i64 = 160;
-const TILE_SIZE: usize = 128;
-const BATCH_SIZE: i64 = 8;
+const EPOCHS_OF_MANY: usize = 14;
 const LEARNING_RATE: f64 = 1e-3;
-const AVERAGE_DECAY: f64 = 0.98;
-const AUGMENTATION: [(&str, f64); 7] = [
-    ("gamma", 0.3),
-    ("noise", 0.15),
-    ("blur", 0.5),
-    ("warp_probability", 0.4),
-    ("rotation", 45.0),
-    ("scale", 0.15),
-    ("elastic", 2.0),
-];
 
 impl Suggestion {
     /// The recipe for few labels: a built-in network goes on, for a few minutes, at the pixels that it knows.
@@ -46,7 +34,7 @@ impl Suggestion {
         self.decide(
             "tiling",
             "tiles_per_epoch",
-            TILES_PER_EPOCH,
+            TILES_PER_EPOCH as i64,
             "The few sections are gone through many times.",
         );
         self.decide("tiling", "foreground_fraction", 0.5, "Half of the tiles are placed on foreground.");
@@ -62,8 +50,8 @@ impl Suggestion {
         let many = facts.labelled_sections.max(facts.regions) >= FEWEST_OF_MANY;
         let epochs = if many { EPOCHS_OF_MANY } else { EPOCHS };
         let reason = format!("{} tiles in all: a few minutes on two cores.", epochs * TILES_PER_EPOCH);
-        self.decide("train", "epochs", epochs, reason);
-        self.decide("train", "batch_size", BATCH_SIZE, "Tiles are small.");
+        self.decide("train", "epochs", epochs as i64, reason);
+        self.decide("train", "batch_size", BATCH_SIZE as i64, "Tiles are small.");
         self.decide("train", "learning_rate", LEARNING_RATE, "Lower than from random weights.");
         self.decide("train", "average_decay", AVERAGE_DECAY, "The average of the last fifty steps or so.");
     }

@@ -3,6 +3,8 @@
 use em_data::{Region, TrainingSet};
 use em_objects::{Components, Connectivity, Extent};
 
+use crate::scores::outside;
+
 /// The share of objects that may be smaller than what is removed as too small.
 const SHARE: f64 = 0.05;
 
@@ -22,7 +24,10 @@ impl SmallestObjects {
     pub fn of(set: &TrainingSet, regions: &[Region], class: usize) -> Self {
         let smallest = |extent: Extent| {
             let of_region = |region: &Region| {
-                let mask = region.slice(set.volumes()[region.volume].mask(class));
+                let volume = &set.volumes()[region.volume];
+                let mask = region.slice(volume.mask(class));
+                let known = volume.ignored(class).map(|ignored| outside(mask, region.slice(ignored)));
+                let mask = known.as_ref().map_or(mask, |known| known.view());
                 Components::of(mask, extent, Connectivity::Corners).sizes().to_vec()
             };
             let mut sizes: Vec<u64> = regions.iter().flat_map(of_region).collect();
@@ -54,5 +59,20 @@ mod tests {
         assert_eq!(of(Roi::whole([2, 21, 21])), SmallestObjects { section: 9, volume: 18 });
         assert_eq!(of(Roi::from([0..1, 20..21, 20..21])), SmallestObjects { section: 1, volume: 1 });
         assert_eq!(of(Roi::from([1..2, 20..21, 20..21])), SmallestObjects { section: 0, volume: 0 });
+    }
+
+    #[test]
+    fn what_nobody_labelled_is_no_object() {
+        // Specks in every second row, but labels are only complete around the square in the corner.
+        let mask = Array3::from_shape_fn((1, 20, 20), |(_, y, x)| {
+            if y < 8 && x < 8 { y < 4 && x < 4 } else { y % 2 == 0 && x % 2 == 0 }
+        });
+        let outside = Array3::from_shape_fn((1, 20, 20), |(_, y, x)| y >= 8 || x >= 8);
+        let masks = vec![("a".to_owned(), Mask::new(mask, None))];
+        let volume = LabelledVolume::new("v", Voxels::U8(Array3::zeros((1, 20, 20))), masks).unwrap();
+        let volume = volume.with_ignored(Mask::new(outside, None)).unwrap();
+        let set = TrainingSet::new(vec!["a".into()], vec![volume]).unwrap();
+        let region = Region { volume: 0, roi: Roi::whole([1, 20, 20]) };
+        assert_eq!(SmallestObjects::of(&set, &[region], 0), SmallestObjects { section: 16, volume: 16 });
     }
 }

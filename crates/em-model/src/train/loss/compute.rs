@@ -268,4 +268,44 @@ mod tests {
             assert_eq!(gradient, 0.0, "{kind:?}");
         }
     }
+
+    #[test]
+    fn what_is_unknown_of_one_class_counts_for_the_other() {
+        let classes = ["a", "b"].map(str::to_owned);
+        let options = (Kind::Float, tch::Device::Cpu);
+        let masks = Tensor::from_slice(&[1.0_f32, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]).view([1, 2, 1, 4]);
+        // Voxel 0 is unknown for class b, voxels 2 and 3 for class a.
+        let counted = Tensor::from_slice(&[1.0_f32, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0]).view([1, 2, 1, 4]);
+        let gradient = |kind: LossKind, exclusive: bool| {
+            let config = LossConfig { kind, ..Default::default() };
+            let loss = Loss::new(&config, &classes, exclusive, tch::Device::Cpu).unwrap();
+            let channels = if exclusive { 3 } else { 2 };
+            let logits = Tensor::randn([1, channels, 1, 4], options).set_requires_grad(true);
+            let targets = Targets { masks: masks.copy(), counted: Some(counted.copy()) };
+            let value = loss.of(&logits, &targets).unwrap();
+            value.backward();
+            let zero: Vec<bool> = Vec::try_from(logits.grad().eq(0.0).view(-1)).unwrap();
+            (value.double_value(&[]), logits, zero)
+        };
+        for kind in [LossKind::Bce, LossKind::BcePlusDice, LossKind::Focal, LossKind::SoftDice] {
+            let (_, _, zero) = gradient(kind, false);
+            assert_eq!(zero, [false, false, true, true, true, false, false, false], "{kind:?}");
+        }
+        // The mean of those that count: 2 of class a, 3 of class b.
+        let (value, logits, _) = gradient(LossKind::Bce, false);
+        let each = logits.binary_cross_entropy_with_logits(
+            &masks,
+            None::<Tensor>,
+            None::<Tensor>,
+            tch::Reduction::None,
+        );
+        let expected = (each * &counted).sum(Kind::Float).double_value(&[]) / 5.0;
+        assert!((value - expected).abs() < 1e-6, "{value} {expected}");
+        // Of classes that exclude each other, voxel 0 is known to be a and voxel 2 to be b; of voxel 3 it
+        // is known only that it is not b.
+        let (_, _, zero) = gradient(LossKind::CrossEntropy, true);
+        let of_voxel: Vec<bool> =
+            (0..4).map(|voxel| (0..3).all(|channel| zero[channel * 4 + voxel])).collect();
+        assert_eq!(of_voxel, [false, false, false, true]);
+    }
 }
