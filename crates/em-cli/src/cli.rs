@@ -36,6 +36,8 @@ pub enum Command {
     Train(commands::train::TrainArgs),
     /// Make a network suit a stack that nobody labelled.
     Adapt(commands::adapt::AdaptArgs),
+    /// Make labels on the screen, with suggestions, and train on them.
+    Annotate(commands::annotate::AnnotateArgs),
     /// Predict the masks of a volume with a trained network.
     Predict(commands::predict::PredictArgs),
     /// Score a predicted mask against a label.
@@ -62,6 +64,7 @@ impl Command {
         match self {
             Self::Train(_)
             | Self::Adapt(_)
+            | Self::Annotate(_)
             | Self::Predict(_)
             | Self::Scales(_)
             | Self::Tune(_)

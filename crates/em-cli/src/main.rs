@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Check(args) => return exit(commands::check::run(&args)),
         Command::Scales(args) => commands::scales::run(&args),
         Command::Adapt(args) => commands::adapt::run(&args),
+        Command::Annotate(args) => commands::annotate::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),

@@ -65,6 +65,8 @@ pub use blocks::Blocks;
 pub use error::{Error, Result};
 pub use formats::open;
 pub use formats::source::{Source, VolumeInfo};
+#[cfg(feature = "zarr")]
+pub use formats::zarr::SparseLabels;
 pub use hex::hex;
 pub use mask::Mask;
 pub use mask_values::MaskValues;

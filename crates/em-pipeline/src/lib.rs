@@ -19,6 +19,7 @@
 //! Long work tells an [`Observer`] how it goes on, who may end it.
 
 pub mod adapt;
+pub mod annotate;
 pub mod built_in;
 pub mod check;
 mod class_path;

@@ -9,7 +9,7 @@ mod few_labels;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use em_model::{Architecture, ModelConfig};
+use em_model::{Architecture, ModelConfig, PixelMatch};
 use toml::Value;
 
 use crate::error::Result;
@@ -62,9 +62,7 @@ pub struct Suggestion {
 impl Suggestion {
     /// Decides for a data set in `folder`.
     pub fn for_facts(folder: &Path, facts: &Facts) -> Self {
-        let mut suggestion =
-            Self { folder: folder.to_path_buf(), about: about(facts), decisions: Vec::new() };
-        suggestion.data(facts);
+        let mut suggestion = Self::of_data(folder, facts);
         match facts.start() {
             Some((network, pixels)) => suggestion.few_labels(facts, network, pixels),
             None => {
@@ -72,6 +70,20 @@ impl Suggestion {
                 suggestion.training(facts, tile_size);
             }
         }
+        suggestion
+    }
+
+    /// Lets a network go on for a few minutes, however much is labelled.
+    pub(crate) fn from_network(facts: &Facts, network: &KnownNetwork, pixels: PixelMatch) -> Self {
+        let mut suggestion = Self::of_data(Path::new(""), facts);
+        suggestion.few_labels(facts, network, pixels);
+        suggestion
+    }
+
+    fn of_data(folder: &Path, facts: &Facts) -> Self {
+        let mut suggestion =
+            Self { folder: folder.to_path_buf(), about: about(facts), decisions: Vec::new() };
+        suggestion.data(facts);
         suggestion
     }
 

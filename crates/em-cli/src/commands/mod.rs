@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod adapt;
+pub mod annotate;
 pub mod check;
 pub mod compare;
 pub mod config;

@@ -64,8 +64,12 @@ impl Facts {
             let hint = "give the folder that holds train.tif and train_<class>.tif";
             return Err(UserError::new(format!("`{}` is no folder", folder.display()), hint).into());
         }
-        let data = DataConfig { folder: Some(folder.to_path_buf()), ..Default::default() };
-        let (sources, model) = (Sources::find(&data)?, ModelConfig::default());
+        Self::of_data(&DataConfig { folder: Some(folder.to_path_buf()), ..Default::default() }, observer)
+    }
+
+    /// Reads what a section `[data]` names.
+    pub(crate) fn of_data(data: &DataConfig, observer: &mut Observer<'_>) -> Result<Self> {
+        let (sources, model) = (Sources::find(data)?, ModelConfig::default());
         let all = sources.train.iter().chain(&sources.validation);
         let stacks = all.map(|source| Stack::open(source, observer)).collect::<Result<Vec<_>>>()?;
         let voxel_size = match voxel_size::common(stacks.iter().flat_map(Stack::files), "data.voxel_size_nm")

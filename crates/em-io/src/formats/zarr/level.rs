@@ -169,7 +169,7 @@ impl<T: Voxel> LevelWriter<T> {
 }
 
 /// Compresses a chunk as the metadata in `layout` says.
-fn pack(version: OmeZarrVersion, voxel_bytes: usize, bytes: &[u8]) -> io::Result<Vec<u8>> {
+pub(super) fn pack(version: OmeZarrVersion, voxel_bytes: usize, bytes: &[u8]) -> io::Result<Vec<u8>> {
     match version {
         OmeZarrVersion::V0_5 => zstd::bulk::compress(bytes, ZSTD_LEVEL),
         OmeZarrVersion::V0_4 => {

@@ -12,12 +12,14 @@ mod layout;
 mod level;
 mod read;
 mod sample;
+mod sparse;
 mod unpack;
 mod v2;
 mod v3;
 mod write;
 
 pub(crate) use read::open;
+pub use sparse::SparseLabels;
 pub(crate) use write::create;
 
 use super::zarr_paths::{LABELS, ZARR_JSON, ZARRAY, ZATTRS, ZGROUP, image_of_label};

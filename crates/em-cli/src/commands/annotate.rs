@@ -1,0 +1,111 @@
+//! `em-cli annotate`: labels made on the screen, and networks trained on them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use em_io::VoxelSize;
+use em_pipeline::annotate::{Project, ProjectRequest};
+use em_pipeline::display;
+use em_serve::{ServeRequest, serve};
+
+use crate::arguments::voxel_size;
+use crate::cli::{DeviceArgs, ReadingArgs};
+use crate::console::{complain, observed, say};
+use crate::error::UserError;
+use crate::interrupt;
+
+/// Arguments of `annotate`.
+#[derive(Debug, Args)]
+pub struct AnnotateArgs {
+    /// A raw stack, or the folder of a project that was begun.
+    #[arg(value_name = "STACK|PROJECT")]
+    stack: PathBuf,
+    /// The folder of the project; in the working folder, named after the stack, if absent.
+    #[arg(short, long, value_name = "PROJECT")]
+    output: Option<PathBuf>,
+    /// What is labelled.
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',', default_value = "mitochondria,synapses")]
+    classes: Vec<String>,
+    /// The network that suggests: the folder of a run, or the name of a built-in one (`em-cli models`).
+    #[arg(long, value_name = "RUN|MODEL")]
+    model: Option<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingArgs,
+    /// Voxel size in nm, where the stack tells none or a wrong one.
+    #[arg(long, value_name = "Z,Y,X", value_parser = voxel_size)]
+    voxel_size: Option<[f64; 3]>,
+    /// Make the labels again from the log, and end.
+    #[arg(long)]
+    replay: bool,
+    /// The port of the page; that of the last time if absent.
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Do not open a browser.
+    #[arg(long)]
+    no_browser: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Runs the command.
+pub fn run(args: &AnnotateArgs) -> Result<()> {
+    let device = args.device.get()?;
+    let project = open(args)?;
+    if args.replay {
+        let (labels, regions) = (project.ledger().actions().len(), project.regions().len());
+        let many = |number: usize, one: &str, several: &str| match number {
+            1 => format!("1 {one}"),
+            number => format!("{number} {several}"),
+        };
+        let (actions, regions) = (many(labels, "action", "actions"), many(regions, "region", "regions"));
+        say!("`{}`: labels are what {actions} say; {regions}", project.folder().join("labels").display());
+        return Ok(());
+    }
+    interrupt::watch("labels are in the project")?;
+    let about = format!("`{}`: {}", project.folder().display(), display::shape(project.description().shape));
+    let mut request = ServeRequest::new(std::env::current_exe()?, device, args.device.device.clone());
+    request.port = args.port;
+    let ready = |url: &str| {
+        say!("{about}");
+        say!("{url}");
+        if !args.no_browser && open::that_detached(url).is_err() {
+            complain!("note: no browser could be opened: open the address above");
+        }
+        complain!("note: Ctrl-C ends the program; what was painted is in the project");
+    };
+    serve(project, &request, ready, interrupt::asked)?;
+    Ok(())
+}
+
+/// Opens the project, or begins one.
+fn open(args: &AnnotateArgs) -> Result<Project> {
+    let hint = "start the command again";
+    if Project::is_at(&args.stack) {
+        return observed(hint, |observer| Project::open(&args.stack, observer));
+    }
+    let folder = args.output.clone().unwrap_or_else(|| beside(&args.stack));
+    if Project::is_at(&folder) {
+        if args.output.is_none() {
+            complain!("note: `{}` goes on; -o names another folder", folder.display());
+        }
+        return observed(hint, |observer| Project::open(&folder, observer));
+    }
+    if args.replay {
+        let message = format!("`{}` is no project", args.stack.display());
+        return Err(UserError::new(message, "name the folder that `em-cli annotate STACK` made").into());
+    }
+    let mut request = ProjectRequest::new(args.stack.clone());
+    request.reading = args.reading.options();
+    request.voxel_size = args.voxel_size.map(VoxelSize::new).transpose()?;
+    request.classes.clone_from(&args.classes);
+    request.model.clone_from(&args.model);
+    observed(hint, |observer| Project::create(&folder, &request, observer))
+}
+
+/// The folder of a stack's project: `stack.tif` to `stack-labels`, in the working folder.
+fn beside(stack: &Path) -> PathBuf {
+    let name = stack.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("stack");
+    PathBuf::from(format!("{stem}-labels"))
+}

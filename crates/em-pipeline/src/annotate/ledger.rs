@@ -1,0 +1,267 @@
+//! All actions in order, which of them count, and what they paint.
+//!
+//! Labels are what the actions say: each voxel is painted by those that cover it, one after the other,
+//! and by nothing else. So a chunk can be made anew by itself, and taking an action back needs no copy of
+//! what was before.
+
+use std::collections::{BTreeMap, HashSet};
+
+use em_data::ReviewedRegion;
+use em_io::Roi;
+use ndarray::ArrayViewMut2;
+
+use super::action::{Action, Paint, Request};
+use super::shapes::{self, Frame};
+
+/// The actions of a project.
+#[derive(Debug)]
+pub struct Ledger {
+    /// Of the stack, `[z, y, x]`.
+    shape: [usize; 3],
+    actions: Vec<Action>,
+    /// Whether an action counts: it was not taken back.
+    counts: Vec<bool>,
+    /// Those that were taken back, the last one at the end; a new action forgets them.
+    undone: Vec<usize>,
+    ids: HashSet<String>,
+    /// The actions that paint in a section, in order.
+    of_section: BTreeMap<usize, Vec<usize>>,
+}
+
+impl Ledger {
+    /// Starts without actions.
+    pub fn new(shape: [usize; 3]) -> Self {
+        Self {
+            shape,
+            actions: Vec::new(),
+            counts: Vec::new(),
+            undone: Vec::new(),
+            ids: HashSet::new(),
+            of_section: BTreeMap::new(),
+        }
+    }
+
+    /// Returns all actions, those that were taken back among them.
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    /// Tells whether an action of that name is there.
+    pub fn knows(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+
+    /// Returns which action `Undo` would take back.
+    pub fn last(&self) -> Option<usize> {
+        (0..self.actions.len()).rev().find(|&place| self.counts[place] && paints(&self.actions[place]))
+    }
+
+    /// Returns which action `Redo` would do again.
+    pub fn undone(&self) -> Option<usize> {
+        self.undone.last().copied()
+    }
+
+    /// Adds an action, and returns the box of what it may change, and whether it only adds paint.
+    ///
+    /// An action that there is nothing to do for changes nothing.
+    pub fn push(&mut self, action: Action) -> Option<Change> {
+        let place = self.actions.len();
+        let change = match &action.request {
+            Request::Undo => self.last().map(|last| {
+                self.counts[last] = false;
+                self.undone.push(last);
+                Change { roi: self.bounds(last), adds: None }
+            }),
+            Request::Redo => self.undone.pop().map(|last| {
+                self.counts[last] = true;
+                Change { roi: self.bounds(last), adds: None }
+            }),
+            Request::Visited { .. } => None,
+            Request::RemoveRegion { .. } => {
+                self.undone.clear();
+                let removed = self.removed_by(&action);
+                removed.map(|region| Change { roi: self.bounds(region), adds: None })
+            }
+            _ => {
+                self.undone.clear();
+                Some(Change { roi: self.bounds_of(&action), adds: Some(place) })
+            }
+        };
+        self.ids.insert(action.id.clone());
+        if let Some(roi) = self.bounds_of(&action) {
+            for z in roi.ranges()[0].clone() {
+                self.of_section.entry(z).or_default().push(place);
+            }
+        }
+        self.actions.push(action);
+        self.counts.push(true);
+        change
+    }
+
+    /// Returns the regions that are reviewed, named by their numbers.
+    pub fn regions(&self) -> Vec<ReviewedRegion> {
+        let regions = self.actions.iter().enumerate().filter(|(_, action)| is_region(action));
+        let named = (1..).zip(regions).filter(|(_, (place, _))| self.is_effective(*place));
+        named
+            .filter_map(|(number, (_, action))| {
+                Some(ReviewedRegion { name: number.to_string(), roi: self.bounds_of(action)? })
+            })
+            .collect()
+    }
+
+    /// Returns what was proposed before.
+    pub fn visited(&self) -> Vec<Roi> {
+        let of = |action: &Action| match action.request {
+            Request::Visited { start, shape } => Some(Roi { start, shape }),
+            _ => None,
+        };
+        self.actions.iter().filter_map(of).collect()
+    }
+
+    /// Returns the sections in which an action of a class counts.
+    pub fn painted_sections(&self, class: &str) -> Vec<usize> {
+        let is_painted =
+            |place: &usize| self.is_effective(*place) && self.actions[*place].request.class() == Some(class);
+        let sections = self.of_section.iter().filter(|(_, places)| places.iter().any(is_painted));
+        sections.map(|(&z, _)| z).collect()
+    }
+
+    /// Returns the boxes of all that counts and paints.
+    pub fn painted(&self) -> impl Iterator<Item = Roi> {
+        let effective = (0..self.actions.len()).filter(|&place| self.is_effective(place));
+        effective.filter_map(|place| self.bounds(place))
+    }
+
+    /// Paints all that counts in a part of a section, from unknown voxels on.
+    pub fn paint_all(&self, class: &str, z: usize, frame: Frame, mut voxels: ArrayViewMut2<'_, u8>) {
+        voxels.fill(Paint::Unknown.into());
+        for &place in self.of_section.get(&z).into_iter().flatten() {
+            if self.is_effective(place) {
+                self.paint(place, class, z, frame, voxels.view_mut());
+            }
+        }
+    }
+
+    /// Paints one action in a part of a section.
+    pub fn paint(
+        &self,
+        place: usize,
+        class: &str,
+        z: usize,
+        frame: Frame,
+        mut voxels: ArrayViewMut2<'_, u8>,
+    ) {
+        let action = &self.actions[place];
+        if action.request.class().is_some_and(|painted| painted != class) {
+            return;
+        }
+        let at = |[y, x]: [usize; 2]| [y - frame.start[0], x - frame.start[1]];
+        match &action.request {
+            Request::Stroke { value, z: of, radius, points, .. } if *of == z => {
+                shapes::stroke(points, *radius, frame, |voxel| voxels[at(voxel)] = (*value).into());
+            }
+            Request::Polygon { value, z: of, points, .. } if *of == z => {
+                shapes::polygon(points, frame, |voxel| voxels[at(voxel)] = (*value).into());
+            }
+            Request::Region { .. } => {
+                let Some(roi) = self.bounds_of(action) else { return };
+                let [_, rows, columns] = roi.ranges();
+                for ((y, x), voxel) in voxels.indexed_iter_mut() {
+                    let inside =
+                        rows.contains(&(y + frame.start[0])) && columns.contains(&(x + frame.start[1]));
+                    if inside && *voxel == u8::from(Paint::Unknown) {
+                        *voxel = Paint::Background.into();
+                    }
+                }
+            }
+            request => {
+                let value = match request {
+                    Request::Fill { value, .. } => *value,
+                    Request::Reject { .. } => Paint::Background,
+                    _ => Paint::Foreground,
+                };
+                for runs in action.painted.iter().filter(|runs| runs.z == z) {
+                    runs.paint(frame, |voxel| voxels[at(voxel)] = value.into());
+                }
+            }
+        }
+    }
+
+    /// The box that an action may change.
+    pub fn bounds(&self, place: usize) -> Option<Roi> {
+        let action = &self.actions[place];
+        match self.removed_by(action) {
+            Some(region) => self.bounds_of(&self.actions[region]),
+            None => self.bounds_of(action),
+        }
+    }
+
+    fn bounds_of(&self, action: &Action) -> Option<Roi> {
+        let [_, height, width] = self.shape;
+        let roi = match &action.request {
+            Request::Stroke { z, radius, points, .. } => flat(*z, shapes::bounds(points, *radius)),
+            Request::Polygon { z, points, .. } => flat(*z, shapes::bounds(points, 0.0)),
+            Request::Region { start, shape } => Some(Roi { start: *start, shape: *shape }),
+            _ => action
+                .painted
+                .iter()
+                .map(|runs| Roi {
+                    start: [runs.z, runs.start[0], runs.start[1]],
+                    shape: [1, runs.shape[0], runs.shape[1]],
+                })
+                .reduce(around),
+        };
+        roi?.intersection(Roi::whole([self.shape[0], height, width]))
+    }
+
+    /// Whether an action counts, and its region, where it is one, was not removed.
+    fn is_effective(&self, place: usize) -> bool {
+        let removes =
+            |other: &usize| self.counts[*other] && self.removed_by(&self.actions[*other]) == Some(place);
+        self.counts[place]
+            && !(is_region(&self.actions[place]) && (place..self.actions.len()).any(|n| removes(&n)))
+    }
+
+    /// The region that an action removes.
+    fn removed_by(&self, action: &Action) -> Option<usize> {
+        let Request::RemoveRegion { name } = &action.request else { return None };
+        let number: usize = name.parse().ok()?;
+        let mut regions = (0..self.actions.len()).filter(|&place| is_region(&self.actions[place]));
+        regions.nth(number.checked_sub(1)?)
+    }
+}
+
+/// What an action changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where; `None` where it lies outside of the stack.
+    pub roi: Option<Roi>,
+    /// The one action that was painted on top, where nothing else changed.
+    pub adds: Option<usize>,
+}
+
+fn is_region(action: &Action) -> bool {
+    matches!(action.request, Request::Region { .. })
+}
+
+/// Whether an action can be taken back.
+fn paints(action: &Action) -> bool {
+    !matches!(action.request, Request::Undo | Request::Redo | Request::Visited { .. })
+}
+
+/// The voxels of a section that lie within bounds; `None` where these are no numbers.
+fn flat(z: usize, [[top, bottom], [left, right]]: [[f64; 2]; 2]) -> Option<Roi> {
+    let side = |from: f64, to: f64| {
+        let (from, to) = (from.floor().max(0.0), to.ceil().max(0.0));
+        (to > from && to < 1e9).then(|| (from as usize, (to - from) as usize))
+    };
+    let ((y, height), (x, width)) = (side(top, bottom)?, side(left, right)?);
+    Some(Roi { start: [z, y, x], shape: [1, height, width] })
+}
+
+/// The smallest box around two.
+pub fn around(a: Roi, b: Roi) -> Roi {
+    let start = std::array::from_fn(|axis| a.start[axis].min(b.start[axis]));
+    let end: [usize; 3] = std::array::from_fn(|axis| a.end()[axis].max(b.end()[axis]));
+    Roi { start, shape: std::array::from_fn(|axis| end[axis] - start[axis]) }
+}

@@ -1,0 +1,599 @@
+//! The folder of a project: its description, its log, and the labels that follow from it.
+//!
+//! ```text
+//! PROJECT/
+//!   project.json             the stack, its voxel size, the classes, the network that suggests
+//!   actions.jsonl            what was done, one line for each action
+//!   labels/CLASS.zarr        0 unknown, 1 background, 2 foreground; made from the log
+//!   regions.json             the reviewed regions; made from the log
+//!   runs/1, runs/2, ...      trained networks, each an ordinary run
+//!   result/                  the prediction of the whole stack and what was measured of it
+//!   exports/                 labels in other formats
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use em_data::ReviewedRegion;
+use em_io::{OpenOptions, Roi, SparseLabels, VoxelSize};
+use em_model::{RunFolder, RunLock};
+use ndarray::{Array2, s};
+use serde::{Deserialize, Serialize};
+
+use super::action::{Action, Paint, Request};
+use super::interpolation::between;
+use super::ledger::{Change, Ledger};
+use super::log::Log;
+use super::network_source::network_of;
+use super::pictures::{Canvas, Greys};
+use super::shapes::{Frame, Runs, connected};
+use crate::error::{Context, Result, UserError};
+use crate::{Observer, open_with};
+
+/// The version of `project.json`.
+const FORMAT_VERSION: u32 = 1;
+/// A flood goes no further than this from its point.
+const FLOOD_REACH: usize = 512;
+const RADII: std::ops::RangeInclusive<f64> = 0.5..=200.0;
+/// Far more than a hand draws in one stroke.
+const MOST_POINTS: usize = 100_000;
+/// Sections that an interpolation fills at most.
+const MOST_BETWEEN: usize = 100;
+
+/// What is asked of a new project.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProjectRequest {
+    /// The raw stack.
+    pub stack: PathBuf,
+    /// Which of several stacks in the file is read.
+    pub reading: OpenOptions,
+    /// Its voxel size in nm, where it tells none or a wrong one.
+    pub voxel_size: Option<VoxelSize>,
+    /// What is labelled.
+    pub classes: Vec<String>,
+    /// The network that suggests: a run or the name of a built-in one. Without one, a built-in one that
+    /// knows a class.
+    pub model: Option<PathBuf>,
+}
+
+impl ProjectRequest {
+    /// Asks for a project on a stack, with the classes that the built-in network knows.
+    pub fn new(stack: PathBuf) -> Self {
+        let classes = vec!["mitochondria".to_owned(), "synapses".to_owned()];
+        Self { stack, reading: OpenOptions::default(), voxel_size: None, classes, model: None }
+    }
+}
+
+/// `project.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Description {
+    format_version: u32,
+    /// The raw stack, as an absolute path.
+    pub stack: PathBuf,
+    /// Which of several stacks in the file is read.
+    #[serde(default)]
+    pub channel: Option<usize>,
+    /// As `channel`.
+    #[serde(default)]
+    pub time: Option<usize>,
+    /// As `channel`.
+    #[serde(default)]
+    pub volume: Option<usize>,
+    /// Whether values are turned.
+    #[serde(default)]
+    pub invert: Option<bool>,
+    /// `[z, y, x]`.
+    pub shape: [usize; 3],
+    /// In nm, `[z, y, x]`.
+    pub voxel_size_nm: [f64; 3],
+    /// What is labelled.
+    pub classes: Vec<String>,
+    /// The network at the start.
+    pub model: Option<PathBuf>,
+    /// The run that suggests in its place.
+    pub in_use: Option<usize>,
+}
+
+impl Description {
+    /// Returns which stack of the file is read.
+    pub fn reading(&self) -> OpenOptions {
+        OpenOptions { channel: self.channel, time: self.time, volume: self.volume, invert: self.invert }
+    }
+}
+
+/// An open project, which no other process can open meanwhile.
+#[derive(Debug)]
+pub struct Project {
+    folder: PathBuf,
+    description: Description,
+    canvas: Arc<Canvas>,
+    ledger: Ledger,
+    log: Log,
+    /// Grows with every action.
+    revision: usize,
+    _lock: RunLock,
+}
+
+/// A part of a suggestion, ready to be painted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Suggested {
+    /// What is foreground.
+    pub painted: Vec<Runs>,
+    /// SHA-256 of the weights that said so.
+    pub digest: Option<String>,
+}
+
+/// Why an action was not done.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It makes no sense; it is not in the log.
+    Senseless(String),
+    /// It could not be written, as on a full disk; it is not in the log, and can be sent again.
+    Unwritten(String),
+}
+
+impl Project {
+    /// Tells whether a folder holds a project.
+    pub fn is_at(folder: &Path) -> bool {
+        folder.join("project.json").is_file()
+    }
+
+    /// Makes a project in a folder that is free, and opens it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the stack cannot be read, tells no voxel size where none is given, or if the folder cannot
+    /// be written or holds something else.
+    pub fn create(folder: &Path, request: &ProjectRequest, observer: &mut Observer<'_>) -> Result<Self> {
+        let stack = open_with(&request.stack, request.reading, observer)?;
+        check_classes(&request.classes)?;
+        let Some(size) = request.voxel_size.or(stack.voxel_size()) else {
+            let message = format!("`{}` tells no voxel size", request.stack.display());
+            let hint = "give it in nm, the thickness of sections first: --voxel-size 50,5,5";
+            return Err(UserError::new(message, hint).into());
+        };
+        let is_free = std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+        if !is_free {
+            let message = format!("`{}` is not empty, and holds no project", folder.display());
+            return Err(UserError::new(message, "name a new folder with -o").into());
+        }
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.to_owned());
+        let named = |path: &PathBuf| {
+            if crate::built_in::named(path).is_some() { path.clone() } else { absolute(path) }
+        };
+        if let Some(model) = &request.model {
+            crate::find_run(model)?;
+        }
+        let OpenOptions { channel, time, volume, invert, .. } = request.reading;
+        let description = Description {
+            format_version: FORMAT_VERSION,
+            stack: absolute(&request.stack),
+            channel,
+            time,
+            volume,
+            invert,
+            shape: stack.shape(),
+            voxel_size_nm: size.nm(),
+            classes: request.classes.clone(),
+            model: request.model.as_ref().map(named),
+            in_use: None,
+        };
+        std::fs::create_dir_all(folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
+        write_description(folder, &description)?;
+        Self::open(folder, observer)
+    }
+
+    /// Opens a project, and makes its labels what the log says, wherever it ended before.
+    ///
+    /// # Errors
+    ///
+    /// Fails if another process has it open, if a file is missing or damaged, or if the stack is not the
+    /// one that it was made for.
+    pub fn open(folder: &Path, observer: &mut Observer<'_>) -> Result<Self> {
+        let folder =
+            folder.canonicalize().with_context(|| format!("`{}` cannot be read", folder.display()))?;
+        let description = read_description(&folder)?;
+        let lock = RunFolder::new(&folder).lock().map_err(|error| match error {
+            em_model::Error::Locked { holder, .. } => UserError::new(
+                format!("the project `{}` is open in {holder}", folder.display()),
+                "close it there: Ctrl-C in its terminal",
+            )
+            .into(),
+            error => crate::Error::from(error),
+        })?;
+        let stack = open_with(&description.stack, description.reading(), observer)?;
+        if stack.shape() != description.shape {
+            let (found, expected) = (stack.shape(), description.shape);
+            let message =
+                format!("`{}` has {found:?} voxels, expected {expected:?}", description.stack.display());
+            let hint = "labels belong to the voxels that they were painted on: bring the stack back";
+            return Err(UserError::new(message, hint).into());
+        }
+        let read = Log::open(&folder.join("actions.jsonl"))?;
+        if read.torn > 0 {
+            observer.note("the last action was cut off before it was acknowledged, and is dropped")?;
+        }
+        let mut ledger = Ledger::new(description.shape);
+        for action in read.actions {
+            check_painted(&action, description.shape, read.log.path())?;
+            ledger.push(action);
+        }
+        let greys = Greys::of(&stack)?;
+        let labels = description.classes.iter().map(|class| open_labels(&folder, &description, class));
+        let labels = labels.collect::<Result<Vec<_>>>()?;
+        let revision = ledger.actions().len();
+        let canvas = Arc::new(Canvas { stack, greys, labels });
+        let project = Self { folder, description, canvas, ledger, log: read.log, revision, _lock: lock };
+        project.restore()?;
+        Ok(project)
+    }
+
+    /// Makes every chunk what the log says; those that are so already are left alone.
+    fn restore(&self) -> Result<()> {
+        let mut expected: Vec<[usize; 3]> = self.ledger.painted().flat_map(chunks_of).collect();
+        for (class, labels) in self.description.classes.iter().zip(&self.canvas.labels) {
+            expected.extend(labels.stored()?);
+            expected.sort_unstable();
+            expected.dedup();
+            for &chunk in &expected {
+                if self.is_outside(chunk) {
+                    continue;
+                }
+                let (frame, voxels) = self.painted_chunk(class, labels.roi(chunk));
+                // A damaged chunk is written anew.
+                let stored = labels.read(chunk).unwrap_or(Some(Array2::from_elem(frame.shape, u8::MAX)));
+                if stored.unwrap_or_else(|| Array2::zeros(frame.shape)) != voxels {
+                    labels.write(chunk, voxels.view())?;
+                }
+            }
+        }
+        self.write_regions()
+    }
+
+    fn is_outside(&self, [z, row, column]: [usize; 3]) -> bool {
+        let [depth, height, width] = self.description.shape;
+        z >= depth || row * SparseLabels::CHUNK >= height || column * SparseLabels::CHUNK >= width
+    }
+
+    fn painted_chunk(&self, class: &str, roi: Roi) -> (Frame, Array2<u8>) {
+        let frame = frame_of(roi);
+        let mut voxels = Array2::zeros(frame.shape);
+        self.ledger.paint_all(class, roi.start[0], frame, voxels.view_mut());
+        (frame, voxels)
+    }
+
+    /// Returns the folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns what the project is about.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Returns what is shown, which can be read while the project changes.
+    pub fn canvas(&self) -> &Arc<Canvas> {
+        &self.canvas
+    }
+
+    /// Returns a number that grows with every action.
+    pub fn revision(&self) -> usize {
+        self.revision
+    }
+
+    /// Returns the actions.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Returns the reviewed regions.
+    pub fn regions(&self) -> Vec<ReviewedRegion> {
+        self.ledger.regions()
+    }
+
+    /// Returns the file of the reviewed regions; there is none without any.
+    pub fn regions_file(&self) -> PathBuf {
+        self.folder.join("regions.json")
+    }
+
+    /// Returns the folder of a training.
+    pub fn run(&self, number: usize) -> RunFolder {
+        RunFolder::new(self.folder.join("runs").join(number.to_string()))
+    }
+
+    /// Returns the network that suggests: the folder of a run, or the name of a built-in one.
+    pub fn model(&self) -> Option<PathBuf> {
+        network_of(self).map(|(path, _)| path)
+    }
+
+    /// Lets a run suggest, or the network of the start.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no such run, or the description cannot be written.
+    pub fn take_into_use(&mut self, run: Option<usize>) -> Result<()> {
+        if let Some(number) = run {
+            crate::find_run(self.run(number).path())?;
+        }
+        let description = Description { in_use: run, ..self.description.clone() };
+        write_description(&self.folder, &description)?;
+        self.description = description;
+        self.revision += 1;
+        Ok(())
+    }
+
+    /// Does what a person asks for: into the log first, then into the labels.
+    ///
+    /// Returns what may have changed. An action of a name that is in the log already was done before, and
+    /// changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], of which neither is in the log.
+    pub fn act(&mut self, id: &str, request: Request, suggested: Suggested) -> Result<Option<Roi>, Refusal> {
+        if self.ledger.knows(id) {
+            return Ok(None);
+        }
+        self.check(&request).map_err(Refusal::Senseless)?;
+        let Suggested { mut painted, digest } = suggested;
+        match &request {
+            Request::Fill { z, point, tolerance, .. } => {
+                painted = self.flooded(*z, *point, *tolerance).map_err(Refusal::Senseless)?;
+            }
+            Request::Interpolate { class, from, to } => {
+                painted = self.interpolated(class, *from, *to).map_err(Refusal::Senseless)?;
+            }
+            Request::Accept { .. } | Request::Reject { .. } if painted.is_empty() => {
+                return Err(Refusal::Senseless("nothing is suggested there at this threshold".into()));
+            }
+            _ => {}
+        }
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let number = self.ledger.actions().len() + 1;
+        let action = Action { number, id: id.to_owned(), time, request, painted, digest };
+        self.log.append(&action).map_err(|error| {
+            Refusal::Unwritten(format!("`{}` cannot be written: {error}", self.log.path().display()))
+        })?;
+        self.revision += 1;
+        let Some(change) = self.ledger.push(action) else { return Ok(None) };
+        // The log has it: what fails from here on is mended when the project is opened again.
+        self.repaint(change).map_err(|error| Refusal::Unwritten(error.to_string()))?;
+        Ok(change.roi)
+    }
+
+    fn repaint(&self, change: Change) -> Result<()> {
+        let Some(roi) = change.roi else { return Ok(()) };
+        for chunk in chunks_of(roi) {
+            for (class, labels) in self.description.classes.iter().zip(&self.canvas.labels) {
+                let (roi, before) = (labels.roi(chunk), labels.read(chunk)?);
+                let before = before.unwrap_or_else(|| Array2::zeros([roi.shape[1], roi.shape[2]]));
+                let voxels = match change.adds {
+                    Some(place) => {
+                        let mut voxels = before.clone();
+                        self.ledger.paint(place, class, chunk[0], frame_of(roi), voxels.view_mut());
+                        voxels
+                    }
+                    None => self.painted_chunk(class, roi).1,
+                };
+                if voxels != before {
+                    labels.write(chunk, voxels.view())?;
+                }
+            }
+        }
+        self.write_regions()
+    }
+
+    fn write_regions(&self) -> Result<()> {
+        let (file, regions) = (self.regions_file(), self.regions());
+        match regions.is_empty() {
+            true if file.exists() => {
+                std::fs::remove_file(&file).with_context(|| format!("`{}` cannot be removed", file.display()))
+            }
+            true => Ok(()),
+            false if ReviewedRegion::read_all(&file).is_ok_and(|stored| stored == regions) => Ok(()),
+            false => Ok(ReviewedRegion::write_all(&file, &regions)?),
+        }
+    }
+
+    /// Says what is wrong with a request.
+    fn check(&self, request: &Request) -> Result<(), String> {
+        let [depth, height, width] = self.description.shape;
+        if let Some(class) =
+            request.class().filter(|class| !self.description.classes.iter().any(|c| c == class))
+        {
+            return Err(format!("the project has no class `{class}`"));
+        }
+        let section = |z: usize| match z < depth {
+            true => Ok(()),
+            false => Err(format!("there is no section {z}: the stack has {depth}")),
+        };
+        let are_near = |points: &[[f64; 2]]| {
+            let far = 4.0 * (height.max(width) as f64 + 1000.0);
+            let is_near = |point: &[f64; 2]| point.iter().all(|along| along.abs() <= far);
+            match !points.is_empty() && points.len() <= MOST_POINTS && points.iter().all(is_near) {
+                true => Ok(()),
+                false => Err(format!("expected 1 to {MOST_POINTS} points near the section")),
+            }
+        };
+        match request {
+            Request::Stroke { z, radius, points, .. } => {
+                if !RADII.contains(radius) {
+                    return Err(format!("a radius of {radius}, expected 0.5 to 200"));
+                }
+                section(*z).and(are_near(points))
+            }
+            Request::Polygon { z, points, .. } => section(*z).and(are_near(points)),
+            Request::Fill { z, .. } => section(*z),
+            Request::Interpolate { from, to, .. } => {
+                let gap = to.saturating_sub(*from);
+                if !(2..=MOST_BETWEEN + 1).contains(&gap) {
+                    return Err(format!("expected two sections with 1 to {MOST_BETWEEN} between them"));
+                }
+                section(*to)
+            }
+            Request::Region { start, shape } => {
+                let roi = Roi { start: *start, shape: *shape };
+                match shape.contains(&0) || !roi.is_within(self.description.shape) {
+                    true => Err("the region reaches out of the stack".into()),
+                    false => Ok(()),
+                }
+            }
+            Request::RemoveRegion { name } => {
+                match self.regions().iter().any(|region| region.name == *name) {
+                    true => Ok(()),
+                    false => Err(format!("there is no region {name}")),
+                }
+            }
+            Request::Accept { within, object, .. } => match (within, object) {
+                (Some(roi), None) if roi.is_within(self.description.shape) => Ok(()),
+                (None, Some(voxel)) => self.voxel(*voxel),
+                _ => Err("expected a box or an object within the stack".into()),
+            },
+            Request::Reject { object, .. } => self.voxel(*object),
+            Request::Visited { .. } => Ok(()),
+            Request::Undo => self.ledger.last().map(|_| ()).ok_or("there is nothing to undo".into()),
+            Request::Redo => self.ledger.undone().map(|_| ()).ok_or("there is nothing to redo".into()),
+        }
+    }
+
+    fn voxel(&self, voxel: [usize; 3]) -> Result<(), String> {
+        let inside = voxel.iter().zip(self.description.shape).all(|(&along, side)| along < side);
+        if inside { Ok(()) } else { Err(format!("there is no voxel {voxel:?}")) }
+    }
+
+    fn flooded(&self, z: usize, point: [f64; 2], tolerance: u8) -> Result<Vec<Runs>, String> {
+        let [_, height, width] = self.description.shape;
+        let is_inside = (0.0..height as f64).contains(&point[0]) && (0.0..width as f64).contains(&point[1]);
+        if !is_inside {
+            return Err("the point lies outside of the section".into());
+        }
+        let at = point.map(|along| along as usize);
+        let start = at.map(|along| along.saturating_sub(FLOOD_REACH));
+        let shape = [0, 1].map(|axis| (at[axis] + FLOOD_REACH).min([height, width][axis]) - start[axis]);
+        let roi = Roi { start: [z, start[0], start[1]], shape: [1, shape[0], shape[1]] };
+        let grey = self.canvas.stack.read(roi).map_err(|error| error.to_string())?;
+        let grey = self.canvas.greys.shown(&grey);
+        let section = grey.slice(s![0, .., ..]);
+        let seed = [at[0] - start[0], at[1] - start[1]];
+        let middle = section[seed];
+        let filled = connected(seed, shape, |voxel| section[voxel].abs_diff(middle) <= tolerance);
+        let runs = filled.and_then(|filled| Runs::of(z, start, filled.view()));
+        Ok(runs.into_iter().collect())
+    }
+
+    fn interpolated(&self, class: &str, from: usize, to: usize) -> Result<Vec<Runs>, String> {
+        let place = self.description.classes.iter().position(|name| name == class).unwrap_or(0);
+        let shape = |z: usize| self.foreground(place, z).map_err(|error| error.to_string());
+        let (first, last) = (shape(from)?, shape(to)?);
+        for (z, shape) in [(from, &first), (to, &last)] {
+            if shape.is_none() {
+                return Err(format!("section {z} has no paint of {class}"));
+            }
+        }
+        let (Some(first), Some(last)) = (first, last) else { return Ok(Vec::new()) };
+        let painted = between(&first, &last);
+        if painted.is_empty() {
+            let reason = "no shape of the one section overlaps one of the other: paint one in between";
+            return Err(reason.into());
+        }
+        Ok(painted)
+    }
+
+    /// What is foreground of a class in a section, within the chunks that hold paint.
+    fn foreground(&self, class: usize, z: usize) -> Result<Option<Runs>> {
+        let labels = &self.canvas.labels[class];
+        let [_, height, width] = self.description.shape;
+        let stored = labels.stored()?.into_iter().filter(|chunk| chunk[0] == z);
+        let mut mask = Array2::from_elem([height, width], false);
+        for chunk in stored {
+            let [_, rows, columns] = labels.roi(chunk).ranges();
+            if let Some(voxels) = labels.read(chunk)? {
+                mask.slice_mut(s![rows, columns])
+                    .assign(&voxels.mapv(|paint| paint == Paint::Foreground as u8));
+            }
+        }
+        Ok(Runs::of(z, [0, 0], mask.view()))
+    }
+}
+
+/// The chunks that a box touches.
+pub fn chunks_of(roi: Roi) -> impl Iterator<Item = [usize; 3]> {
+    let [sections, rows, columns] = roi.ranges();
+    let tiles = |range: std::ops::Range<usize>| {
+        range.start / SparseLabels::CHUNK..range.end.div_ceil(SparseLabels::CHUNK)
+    };
+    let (rows, columns) = (tiles(rows), tiles(columns));
+    sections.flat_map(move |z| {
+        let columns = columns.clone();
+        rows.clone().flat_map(move |row| columns.clone().map(move |column| [z, row, column]))
+    })
+}
+
+fn frame_of(roi: Roi) -> Frame {
+    Frame { start: [roi.start[1], roi.start[2]], shape: [roi.shape[1], roi.shape[2]] }
+}
+
+fn open_labels(folder: &Path, description: &Description, class: &str) -> Result<SparseLabels> {
+    let path = folder.join("labels").join(format!("{class}.zarr"));
+    if path.exists() {
+        return Ok(SparseLabels::open(&path, description.shape)?);
+    }
+    let within = folder.join("labels");
+    std::fs::create_dir_all(&within).with_context(|| format!("`{}` cannot be made", within.display()))?;
+    Ok(SparseLabels::create(&path, description.shape, Some(description.voxel_size_nm))?)
+}
+
+/// Refuses painted shapes that reach out of the stack, as only a changed log has.
+fn check_painted(action: &Action, [depth, height, width]: [usize; 3], log: &Path) -> Result<()> {
+    let fits = |runs: &Runs| runs.z < depth && runs.is_within([height, width]);
+    if action.painted.iter().all(fits) {
+        return Ok(());
+    }
+    let message = format!("action {} of `{}` paints outside of the stack", action.number, log.display());
+    Err(UserError::new(message, "take the file from a copy").into())
+}
+
+fn check_classes(classes: &[String]) -> Result<()> {
+    let is_name = |class: &String| {
+        !class.is_empty()
+            && class.chars().all(|c| c.is_alphanumeric() || "-_ ".contains(c))
+            && !class.eq_ignore_ascii_case("ignore")
+    };
+    if let Some(class) = classes.iter().find(|class| !is_name(class)) {
+        let hint = "classes name files: letters, digits, `-` and `_`, and not `ignore`";
+        return Err(UserError::new(format!("`{class}` is no name for a class"), hint).into());
+    }
+    let twice = (1..classes.len()).find(|&n| classes[..n].contains(&classes[n]));
+    if let Some(n) = twice {
+        return Err(UserError::new(format!("class `{}` is named twice", classes[n]), "name each once").into());
+    }
+    if classes.is_empty() {
+        return Err(UserError::new("no class is named", "as in --classes mitochondria,synapses").into());
+    }
+    Ok(())
+}
+
+fn write_description(folder: &Path, description: &Description) -> Result<()> {
+    let json = serde_json::to_string_pretty(description).context("the project cannot be described")?;
+    let path = folder.join("project.json");
+    Ok(em_io::write_atomically(&path, |file| file.write_all(format!("{json}\n").as_bytes()))?)
+}
+
+fn read_description(folder: &Path) -> Result<Description> {
+    let path = folder.join("project.json");
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    let description: Description = serde_json::from_str(&text).map_err(|error| {
+        UserError::new(format!("`{}` is damaged: {error}", path.display()), "take it from a copy")
+    })?;
+    if description.format_version != FORMAT_VERSION {
+        let message = format!("`{}` has version {}", path.display(), description.format_version);
+        return Err(UserError::new(message, format!("this program knows version {FORMAT_VERSION}")).into());
+    }
+    check_classes(&description.classes)?;
+    Ok(description)
+}

@@ -1,0 +1,87 @@
+//! The training that a project asks for: the recipe for few labels, on its reviewed regions.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use em_io::VoxelSize;
+use em_model::{ModelCard, PixelMatch};
+
+use super::network_source::network_of;
+use super::project::Project;
+use crate::config::{DataConfig, LabelValues, SourceConfig};
+use crate::error::{Context, Result, UserError};
+use crate::suggested_config::{Facts, KnownNetwork, Suggestion};
+use crate::{Observer, RunConfig, find_run};
+
+/// Writes down the next training of a project: from the network that suggests, on what is reviewed.
+///
+/// Returns the number of the run and its configuration, of which nothing is on the disk yet.
+///
+/// # Errors
+///
+/// Fails without a reviewed region, without foreground in one, or if the network's pixels are too far from
+/// those of the stack.
+pub fn next_training(project: &Project, observer: &mut Observer<'_>) -> Result<(usize, RunConfig)> {
+    if project.regions().is_empty() {
+        let hint = "mark a box in which all labels are complete (R)";
+        return Err(UserError::new("no region is reviewed yet", hint).into());
+    }
+    let number = (1..).find(|&number| !project.run(number).path().exists()).unwrap_or(1);
+    let data = data_of(project)?;
+    let facts = Facts::of_data(&data, observer)?;
+    if facts.classes.iter().all(|(_, share)| *share == 0.0) {
+        let message = "no reviewed region holds foreground";
+        return Err(UserError::new(message, "accept or paint some, or review another region").into());
+    }
+    let network = start_of(project)?;
+    let size = VoxelSize::new(project.description().voxel_size_nm)?;
+    let trained = VoxelSize::new([size.nm()[0], network.pixel_nm, network.pixel_nm])?;
+    let pixels = PixelMatch::new(size, trained)?.unwrap_or(PixelMatch::by([1.0; 2]));
+    let text = Suggestion::from_network(&facts, &network, pixels).to_toml();
+    let mut config: RunConfig = toml::from_str(&text).context("the recipe is no configuration")?;
+    config.data = DataConfig { pixel_nm: config.data.pixel_nm, split: config.data.split, ..data };
+    config.output.folder = project.run(number).path().to_owned();
+    Ok((number, config))
+}
+
+/// The stack with the labels of all classes that somebody painted.
+fn data_of(project: &Project) -> Result<DataConfig> {
+    let description = project.description();
+    let is_painted = |class: &&String| !project.ledger().painted_sections(class).is_empty();
+    let classes: Vec<String> = description.classes.iter().filter(is_painted).cloned().collect();
+    let path = |class: &String| project.folder().join("labels").join(format!("{class}.zarr"));
+    let labels: BTreeMap<String, PathBuf> =
+        classes.iter().map(|class| (class.clone(), path(class))).collect();
+    if classes.is_empty() {
+        let message = "nothing is painted yet, in any class";
+        return Err(UserError::new(message, "accept a suggestion (A) or paint with the brush (B)").into());
+    }
+    Ok(DataConfig {
+        classes,
+        voxel_size_nm: Some(VoxelSize::new(description.voxel_size_nm)?),
+        train: vec![SourceConfig {
+            raw: description.stack.clone(),
+            labels,
+            sections: None,
+            regions: Some(project.regions_file()),
+            values: LabelValues::Scribbles,
+        }],
+        ..Default::default()
+    })
+}
+
+/// The network to go on from: the one that suggests, else a built-in one, whose features are a better start
+/// than random weights for other classes, too.
+fn start_of(project: &Project) -> Result<KnownNetwork> {
+    let path = network_of(project).map_or_else(|| em_models::BUILT_IN[0].name.into(), |(path, _)| path);
+    let card = ModelCard::read(&find_run(&path)?)?;
+    let Some([_, _, pixel_nm]) = card.voxel_size_nm else {
+        let message = format!("the network `{}` tells no voxel size", path.display());
+        return Err(UserError::new(message, "start the project with another one: --model").into());
+    };
+    Ok(KnownNetwork {
+        name: path.display().to_string(),
+        pixel_nm,
+        filters: card.architecture.filters.clone(),
+    })
+}

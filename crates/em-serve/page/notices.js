@@ -1,0 +1,93 @@
+import { byId, make, setText } from "./dom.js";
+const SHORTEST_NOTE_MS = 5_000;
+/** About the speed of slow reading. */
+const MS_PER_CHARACTER = 70;
+const JOB_NAMES = {
+    train: "Training",
+    predict: "Prediction",
+    measure: "Measuring",
+    export: "Export",
+};
+export class Notices {
+    notes = byId("notes");
+    errors = byId("errors");
+    banners = new Map();
+    say(text) {
+        const note = this.add(this.notes, "note", text);
+        const gone = () => note.remove();
+        let timer = setTimeout(gone, SHORTEST_NOTE_MS + MS_PER_CHARACTER * text.length);
+        // What the pointer rests on is being read.
+        note.addEventListener("pointerenter", () => clearTimeout(timer));
+        note.addEventListener("pointerleave", () => {
+            timer = setTimeout(gone, SHORTEST_NOTE_MS);
+        });
+    }
+    fail(text) {
+        const same = [...this.errors.children].some((error) => error.firstElementChild?.textContent === text);
+        if (!same)
+            this.add(this.errors, "note error", text);
+    }
+    /** Shows that something goes on; the returned function ends it. */
+    busy(text) {
+        const note = make("div", { className: "note busy" }, make("span", { className: "spinner" }), make("p", { textContent: text }));
+        this.notes.append(note);
+        return () => note.remove();
+    }
+    /** Shows or removes (null) a trouble that lasts. */
+    banner(kind, text) {
+        if (text === null)
+            this.banners.delete(kind);
+        else
+            this.banners.set(kind, text);
+        const banner = byId("banner");
+        banner.hidden = this.banners.size === 0;
+        setText(banner, [...this.banners.values()].join("\n"));
+    }
+    connection(connection, reason) {
+        this.banner("connection", connection === "gone" ? reason : null);
+        const cover = byId("cover");
+        cover.hidden = connection !== "taken";
+        for (const behind of document.querySelectorAll("main, footer, aside"))
+            behind.inert = connection === "taken";
+        if (connection !== "taken")
+            return;
+        setText(byId("cover-title"), "This project is open in another window");
+        setText(byId("cover-reason"), reason);
+        setText(byId("cover-hint"), "This page goes on by itself as soon as the other window is closed.");
+    }
+    /** Tells what is new in a state: the server's messages, and the end of a job. */
+    news(before, now) {
+        const known = [...before.messages];
+        for (const message of now.messages) {
+            const position = known.indexOf(message);
+            if (position >= 0)
+                known.splice(position, 1);
+            else
+                this.say(message);
+        }
+        if (now.job !== null && ended(before.job, now.job))
+            this.jobEnded(now.job);
+    }
+    jobEnded({ kind, state, message }) {
+        const name = JOB_NAMES[kind];
+        if (state === "failed")
+            this.fail(`${name} failed. ${message ?? ""}`);
+        else if (state === "stopped")
+            this.say(`${name} was stopped.`);
+        else
+            this.say(`${name} is done. ${message ?? ""}`);
+    }
+    add(parent, className, text) {
+        const close = make("button", { className: "close", textContent: "×", title: "Close", ariaLabel: "Close this message" });
+        const note = make("div", { className }, make("p", { textContent: text }), close);
+        close.addEventListener("click", () => note.remove());
+        parent.append(note);
+        return note;
+    }
+}
+export function jobName(job) {
+    return JOB_NAMES[job.kind];
+}
+function ended(before, now) {
+    return before?.state === "running" && now.state !== "running" && before.kind === now.kind;
+}

@@ -1,0 +1,84 @@
+import { makeCurve } from "./curve.js";
+import { byId, make, rebuild, setText } from "./dom.js";
+import { jobName } from "./notices.js";
+import { server } from "./server.js";
+export function makeTrain(app) {
+    byId("train").addEventListener("click", () => void app.ask(server.train));
+    byId("stop").addEventListener("click", () => void app.ask(server.stop));
+    const showCurve = makeCurve(byId("curve"));
+    return () => {
+        const { job, runs } = app.state;
+        byId("train").disabled = isRunning(job);
+        showJob(job);
+        showCurve(job?.kind === "train" ? job.curve : []);
+        rebuild(byId("runs"), runs, () => (runs.length === 0 ? [] : [table(app, runs)]));
+        byId("no-runs").hidden = runs.length > 0 || isRunning(job);
+    };
+}
+/** Opens the panel at the training block; Enter then starts it. */
+export function showTrain(app) {
+    app.set({ panelOpen: true });
+    document.body.classList.remove("narrow");
+    const block = byId("train-block");
+    block.open = true;
+    block.scrollIntoView({ block: "start" });
+    byId("train").focus({ preventScroll: true });
+}
+export function isRunning(job) {
+    return job?.state === "running";
+}
+function showJob(job) {
+    byId("job").hidden = job === null;
+    if (job === null)
+        return;
+    const endings = { running: "is running", done: "is done", failed: "failed", stopped: "was stopped" };
+    setText(byId("job-title"), `${jobName(job)} ${endings[job.state]}`);
+    setText(byId("job-line"), isRunning(job) ? job.line : (job.message ?? job.line));
+    byId("job").dataset["state"] = job.state;
+    byId("stop").hidden = !isRunning(job);
+    const bar = byId("job-progress");
+    bar.hidden = !isRunning(job);
+    if (job.progress === null)
+        bar.removeAttribute("value");
+    else
+        bar.value = job.progress;
+    const link = byId("job-link");
+    link.hidden = job.link === null;
+    if (job.link !== null)
+        link.href = job.link;
+}
+function table(app, runs) {
+    const head = make("thead", {}, make("tr", {}, ...["", "Class", "Dice", "Now", ""].map((title) => make("th", { textContent: title }))));
+    head.title = "Dice on left-out regions, with its interval. Now: the network in use, on the same regions.";
+    return make("table", {}, head, ...[...runs].reverse().map((run) => runRows(app, run)), original(app, runs));
+}
+function runRows(app, run) {
+    const report = make("a", { href: `runs/${encodeURIComponent(run.name)}/report.html`, target: "_blank", textContent: `Run ${run.name}`, title: "Open the report of this training" });
+    const last = run.in_use ? make("span", { className: "in-use", textContent: "in use" }) : useButton(app, run.name);
+    const rows = run.scores.map((score, i) => {
+        const ends = i === 0;
+        return make("tr", {}, make("td", {}, ends ? report : ""), ...scoreCells(score), make("td", {}, ends ? last : ""));
+    });
+    if (rows.length === 0)
+        rows.push(make("tr", {}, make("td", {}, report), make("td", { colSpan: 3, textContent: "no left-out region" }), make("td", {}, last)));
+    return make("tbody", { className: run.in_use ? "used" : "" }, ...rows);
+}
+function scoreCells({ class: name, dice, interval, now }) {
+    const range = interval === null ? "" : `${interval[0].toFixed(2)}–${interval[1].toFixed(2)}`;
+    return [
+        make("td", { className: "class-name", textContent: name, title: name }),
+        make("td", {}, make("b", { textContent: dice.toFixed(2) }), make("small", { textContent: range })),
+        make("td", { textContent: now === null ? "–" : now.toFixed(2) }),
+    ];
+}
+/** The way back to the network that was there at the start. */
+function original(app, runs) {
+    const used = runs.every(({ in_use }) => !in_use);
+    const last = used ? make("span", { className: "in-use", textContent: "in use" }) : useButton(app, null);
+    return make("tbody", {}, make("tr", {}, make("td", { colSpan: 4, textContent: "As at the start" }), make("td", {}, last)));
+}
+function useButton(app, run) {
+    const button = make("button", { textContent: "Use", title: run === null ? "Suggest as at the start again" : `Let run ${run} make the suggestions` });
+    button.addEventListener("click", () => void app.ask(() => server.use(run)));
+    return button;
+}

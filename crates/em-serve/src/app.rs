@@ -1,0 +1,208 @@
+//! A project that is served: what the routes share, and the jobs that they start.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use em_pipeline::annotate::pictures::Canvas;
+use em_pipeline::annotate::{NetworkSource, Project, Suggester, next_training};
+use em_pipeline::em_model::Device;
+use em_pipeline::measure::ClassFiles;
+use em_pipeline::{ConvertRequest, MeasureRequest, Observer, PredictRequest, RunConfig, UserError};
+use serde_json::Value;
+
+use crate::answer::Failure;
+use crate::guard::Guard;
+use crate::jobs::{Done, Jobs, TrainingJob};
+use crate::session::Session;
+use crate::state::{Memory, locked, state};
+use crate::worker::Worker;
+
+/// What the routes share.
+pub struct App {
+    /// Changed by one at a time.
+    pub project: Mutex<Project>,
+    /// Read by all.
+    pub canvas: Arc<Canvas>,
+    /// Runs the network.
+    pub worker: Worker,
+    /// What takes minutes.
+    pub jobs: Jobs,
+    /// Which window has the project.
+    pub session: Mutex<Session>,
+    /// What is told, and not in the project.
+    pub memory: Memory,
+    /// Who may ask.
+    pub guard: Arc<Guard>,
+    device: Device,
+    device_option: String,
+    program: PathBuf,
+}
+
+impl App {
+    /// Serves a project; its network is read from here on.
+    pub fn new(
+        project: Project,
+        guard: Guard,
+        device: Device,
+        device_option: String,
+        program: PathBuf,
+    ) -> Arc<Self> {
+        let canvas = Arc::clone(project.canvas());
+        let classes = project.description().classes.clone();
+        let worker = Worker::start(Suggester::new(Arc::clone(&canvas), classes));
+        let app = Arc::new(Self {
+            project: Mutex::new(project),
+            canvas,
+            worker,
+            jobs: Jobs::default(),
+            session: Mutex::default(),
+            memory: Memory::default(),
+            guard: Arc::new(guard),
+            device,
+            device_option,
+            program,
+        });
+        app.load_network();
+        app
+    }
+
+    /// Returns what the page is told.
+    pub fn state(&self) -> Value {
+        self.state_of(&locked(&self.project))
+    }
+
+    /// The same, where the project is held already.
+    pub fn state_of(&self, project: &Project) -> Value {
+        state(project, &self.worker, &self.jobs, &self.memory)
+    }
+
+    /// Lets the worker read the network of the project.
+    pub fn load_network(self: &Arc<Self>) {
+        let app = Arc::clone(self);
+        let device = self.device;
+        self.worker.load(move || {
+            let plan = NetworkSource::plan(&locked(&app.project));
+            plan.map(|plan| plan.load(&app.canvas.stack, device)).transpose().map(Option::flatten)
+        });
+    }
+
+    /// Returns the next training of the project.
+    pub fn next_training(&self, project: &Project) -> em_pipeline::Result<(usize, RunConfig)> {
+        let mut notes = Vec::new();
+        let mut hear = |event: em_pipeline::Event<'_>| {
+            if let em_pipeline::Event::Warning(text) | em_pipeline::Event::Note(text) = event {
+                notes.push(text.to_owned());
+            }
+            std::ops::ControlFlow::Continue(())
+        };
+        let planned = next_training(project, &mut Observer::new(&mut hear));
+        notes.into_iter().for_each(|note| self.memory.tell(note));
+        planned
+    }
+
+    /// Trains in the background.
+    pub fn train(&self, number: usize, config: RunConfig) -> Result<(), Failure> {
+        let training =
+            TrainingJob { program: self.program.clone(), device: self.device_option.clone(), config, number };
+        self.started(self.jobs.start("train", move |jobs| jobs.train(&training)))
+    }
+
+    fn started(&self, is_started: bool) -> Result<(), Failure> {
+        match is_started {
+            true => Ok(()),
+            false => Err(Failure::senseless("Something runs already: wait for it, or stop it.")),
+        }
+    }
+
+    /// Predicts the whole stack; goes on where an earlier prediction by the same network was stopped.
+    pub fn predict(&self) -> Result<(), Failure> {
+        let project = locked(&self.project);
+        let Some(model) = project.model() else {
+            return Err(Failure::senseless("There is no network to predict with: train one (T)."));
+        };
+        let folder = project.folder().join("result");
+        let description = project.description();
+        let mut request = PredictRequest::new([model], &description.stack, self.device);
+        request.reading = description.reading();
+        request.voxel_size_nm = Some(description.voxel_size_nm);
+        request.masks = Some(folder.join("mask.zarr"));
+        request.probabilities = Some(folder.join("probabilities.zarr"));
+        (request.overwrite, request.resume) = (true, true);
+        let started = self.jobs.start("predict", move |jobs| {
+            std::fs::create_dir_all(&folder).map_err(|error| {
+                UserError::new(format!("`{}` cannot be made: {error}", folder.display()), "free some space")
+            })?;
+            let files = jobs.observed(|observer| em_pipeline::predict(&request, observer))?;
+            let names: Vec<String> = files.files.iter().map(|file| file.path.display().to_string()).collect();
+            Ok(Done { message: format!("The whole stack is predicted: {}.", names.join(", ")), link: None })
+        });
+        self.started(started)
+    }
+
+    /// Measures the objects of the prediction.
+    pub fn measure(&self) -> Result<(), Failure> {
+        let project = locked(&self.project);
+        let folder = project.folder().join("result");
+        let classes: Vec<ClassFiles> = project
+            .description()
+            .classes
+            .iter()
+            .filter_map(|class| {
+                // As `predict` names the files of one class, and of several.
+                let named = |kind: &str| {
+                    [format!("{kind}_{class}.zarr"), format!("{kind}.zarr")]
+                        .map(|name| folder.join(name))
+                        .into_iter()
+                        .find(|path| path.exists())
+                };
+                let mut files = ClassFiles::new(class.clone(), named("mask")?);
+                files.probabilities = named("probabilities");
+                Some(files)
+            })
+            .collect();
+        if classes.is_empty() {
+            return Err(Failure::senseless("There is nothing to measure: predict the whole stack first."));
+        }
+        let mut request = MeasureRequest::new(classes, folder.join("objects"));
+        request.voxel_size_nm = Some(project.description().voxel_size_nm);
+        request.overwrite = true;
+        let table = folder.join("objects").join("objects.csv");
+        let started = self.jobs.start("measure", move |jobs| {
+            jobs.observed(|observer| em_pipeline::measure(&request, observer))?;
+            let message = format!("The objects are measured: `{}`.", table.display());
+            Ok(Done { message, link: Some("runs/result/objects/report.html".into()) })
+        });
+        self.started(started)
+    }
+
+    /// Writes the labels of a class in another format.
+    pub fn export(&self, class: &str, ending: &str) -> Result<(), Failure> {
+        let project = locked(&self.project);
+        if !project.description().classes.iter().any(|known| known == class) {
+            return Err(Failure::senseless(format!("there is no class `{class}`")));
+        }
+        const ENDINGS: [&str; 6] = ["tif", "ome.tif", "zarr", "mrc", "h5", "png"];
+        if !ENDINGS.contains(&ending) {
+            return Err(Failure::senseless(format!(
+                "`.{ending}` is not written, only: {}",
+                ENDINGS.join(", ")
+            )));
+        }
+        let folder = project.folder().join("exports");
+        // A folder of PNG has no ending.
+        let name = if ending == "png" { class.to_owned() } else { format!("{class}.{ending}") };
+        let output = folder.join(name);
+        let mut request =
+            ConvertRequest::new(project.folder().join("labels").join(format!("{class}.zarr")), &output);
+        request.overwrite = true;
+        let started = self.jobs.start("export", move |jobs| {
+            std::fs::create_dir_all(&folder).map_err(|error| {
+                UserError::new(format!("`{}` cannot be made: {error}", folder.display()), "free some space")
+            })?;
+            jobs.observed(|observer| em_pipeline::convert(&request, observer))?;
+            let message = format!("0 unknown, 1 background, 2 {}: `{}`.", "foreground", output.display());
+            Ok(Done { message, link: None })
+        });
+        self.started(started)
+    }
+}
