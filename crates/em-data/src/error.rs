@@ -158,6 +158,33 @@ pub enum Error {
         expected: [usize; 3],
     },
 
+    /// Strokes that mark only one of the two classes that a classifier tells apart.
+    #[error("no pixel is marked as {missing}, expected strokes of foreground and of background")]
+    MissingStrokes {
+        /// `foreground` or `background`.
+        missing: &'static str,
+    },
+
+    /// A label of strokes has a value without a meaning.
+    #[error(
+        "the stroke label at {at:?} [y, x] is {found}, expected 0 (unknown), 1 (background) or 2 (foreground)"
+    )]
+    StrokeLabel {
+        /// Its value.
+        found: u8,
+        /// The pixel.
+        at: [usize; 2],
+    },
+
+    /// Features of pixels do not fit to their labels, or to those that a classifier learned from.
+    #[error("features of shape {found:?} [feature, y, x], expected {expected:?}")]
+    FeatureShape {
+        /// Their shape; the features are counted in all blocks together.
+        found: [usize; 3],
+        /// The shape that fits.
+        expected: [usize; 3],
+    },
+
     /// An error of reading a volume.
     #[error(transparent)]
     Io(#[from] em_io::Error),
@@ -171,6 +198,7 @@ impl Error {
                 "a label must have one voxel for each voxel of its raw volume; check that the two files belong together"
                     .into()
             }
+            Self::MissingStrokes { missing } => format!("draw a few strokes on the {missing}"),
             Self::Normalization { .. } => "check that the raw volume holds a picture".into(),
             Self::Io(source) => return source.hint(),
             _ => return None,

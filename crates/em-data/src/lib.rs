@@ -15,6 +15,7 @@
 //! | [`resize`] | sections to another size |
 //! | [`probabilities`] | per-class probabilities and their masks |
 //! | [`outlines()`] | the outlines of objects, to be learned |
+//! | [`pixel_classifier`] | a classifier that learns from a few brush strokes |
 //! | [`phantom`] | generated EM-like volumes with labels |
 //!
 //! Axes are always `[z, y, x]`.
@@ -28,6 +29,7 @@ pub mod mirrored;
 pub mod normalization;
 mod outlines;
 pub mod phantom;
+pub mod pixel_classifier;
 pub mod probabilities;
 pub mod quality;
 pub mod regions;
@@ -50,6 +52,7 @@ pub use grey_values::{GreyValues, fill_missing, without_value};
 pub use labelled_volume::{IGNORED, LabelledVolume};
 pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};
 pub use outlines::outlines;
+pub use pixel_classifier::{PixelClassifier, PixelClassifierConfig, StrokeSamples};
 pub use probabilities::Probabilities;
 pub use quality::{LabelSection, RawSection, correlation};
 pub use regions::ReviewedRegion;
