@@ -225,7 +225,16 @@ export class App {
     if (source?.name !== this.source?.name) this.suggestions.store.clear();
     else if (source?.version !== this.source?.version) this.suggestions.store.invalidate(() => true);
     if (!state.regions.some(({ name }) => name === this.selectedRegion)) this.selectedRegion = null;
+    this.dropReviewedProposal();
     this.changed();
+  }
+
+  /** A box that lies within a reviewed region is no longer proposed, whichever way it was reviewed. */
+  private dropReviewedProposal(): void {
+    if (this.proposal === null) return;
+    const { start, shape } = this.proposal;
+    const last = start.map((first, axis) => first + (shape[axis] as number) - 1) as Voxel;
+    if (this.state.regions.some((region) => contains(region, start) && contains(region, last))) this.proposal = null;
   }
 
   /** Has the picture drawn anew, and after it the panel refreshed. */

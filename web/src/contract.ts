@@ -41,7 +41,8 @@ export interface Job {
 
 export interface Score {
   class: string;
-  dice: number;
+  /** None where neither label nor mask has a voxel. */
+  dice: number | null;
   interval: [number, number] | null;
   now: number | null;
 }
@@ -57,8 +58,11 @@ export interface State {
   can_undo: boolean;
   can_redo: boolean;
   regions: Region[];
-  painted: Record<string, number>;
+  /** Of each class, the sections with paint. */
+  painted: Record<string, number[]>;
   sources: Source[];
+  /** A network is being read, and may become a source in a moment. */
+  loading: boolean;
   job: Job | null;
   runs: Run[];
   messages: string[];

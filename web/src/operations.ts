@@ -115,15 +115,15 @@ export async function interpolate(app: App): Promise<void> {
 async function nearestPainted(app: App, from: number, direction: 1 | -1): Promise<number | null> {
   for (let distance = 1; distance <= INTERPOLATION_REACH; distance++) {
     const z = from + direction * distance;
-    if (z < 0 || z >= app.project.shape[0]) return null;
     if (await isPainted(app, z)) return z;
   }
   return null;
 }
 
-/** Asks for the coarsest labels of a section, which are about one tile. */
+/** Whether a section has foreground; asks for its coarsest labels, which are about one tile, where it has any paint. */
 async function isPainted(app: App, z: number): Promise<boolean> {
-  const { project, state, classIndex } = app;
+  const { project, state, classIndex, className } = app;
+  if (!(state.painted[className]?.includes(z) ?? false)) return false;
   const level = project.levels - 1;
   const size = project.tile * 2 ** level;
   for (let row = 0; row * size < project.shape[1]; row++) {

@@ -3,6 +3,7 @@
  */
 import type { App } from "./app.js";
 import { classColour } from "./colours.js";
+import { lengthText } from "./decor.js";
 import { bindSlider, byId, make, percent, rebuild, setText } from "./dom.js";
 import { makeFinish } from "./finish_panel.js";
 import { command, keyText } from "./keys.js";
@@ -107,7 +108,7 @@ function radiusText(app: App, radius: number): string {
   const diameter = 2 * radius;
   const nm = app.project.voxel_size_nm?.[2];
   const voxels = `${diameter < 10 ? diameter.toFixed(1) : Math.round(diameter)} px`;
-  return nm === undefined ? voxels : `${voxels}, ${Math.round(diameter * nm)} nm`;
+  return nm === undefined ? voxels : `${voxels}, ${lengthText(diameter * nm)}`;
 }
 
 function makeClasses(app: App): Refresh {
@@ -135,7 +136,7 @@ function showClass(app: App, row: HTMLElement, index: number): void {
   const [count, slider, output] = [row.querySelector<HTMLElement>(".count"), row.querySelector("input"), row.querySelector("output")];
   if (!choose || !threshold || !count || !slider || !output) return;
   choose.ariaPressed = String(index === app.classIndex);
-  const sections = app.state.painted[name] ?? 0;
+  const sections = app.state.painted[name]?.length ?? 0;
   setText(count, sections === 0 ? "not painted" : `${sections} section${sections === 1 ? "" : "s"}`);
   threshold.hidden = !(app.source?.classes.includes(name) ?? false);
   const value = app.threshold(name);
@@ -151,12 +152,12 @@ function makeSuggestions(app: App): Refresh {
   shown.title = command("suggestions").title + " (S)";
   const opacity = bindSlider("suggestion-opacity", () => app.settings.suggestionOpacity, (value) => app.set({ suggestionOpacity: value }), percent);
   return () => {
-    const { sources } = app.state;
+    const { sources, loading } = app.state;
     rebuild(select, sources.map(({ name, title }) => [name, title]), () => sources.map(({ name, title }) => make("option", { value: name, textContent: title })));
     if (app.source !== null) select.value = app.source.name;
     shown.checked = app.settings.showSuggestions;
     byId("with-source").hidden = sources.length === 0;
-    byId("without-source").hidden = sources.length > 0;
+    byId("without-source").hidden = sources.length > 0 || loading;
     opacity();
   };
 }

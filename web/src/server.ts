@@ -95,5 +95,9 @@ async function request(path: string, init: RequestInit): Promise<Response> {
 async function refusal(response: Response): Promise<ServerError> {
   const said = (await response.json().catch(() => ({}))) as { message?: string; hint?: string };
   const message = said.message ?? `the program answered with status ${response.status}`;
-  return new ServerError(response.status, said.hint ? `${message}\n${said.hint}` : message);
+  return new ServerError(response.status, said.hint ? `${sentence(message)}\n${sentence(said.hint)}` : sentence(message));
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -82,6 +82,7 @@ export class Mock {
             { name: "strokes", title: "learned from strokes", version: "12", classes: ["mitochondria"], thresholds: { mitochondria: 0.5 } },
           ]
         : [],
+      loading: false,
       job: this.job,
       runs: this.runs,
       messages: this.messages,

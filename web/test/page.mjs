@@ -3,15 +3,12 @@
  * SHOTS=folder also takes pictures of the page, light and dark, on a small and a large screen. Needs `npm run build` first.
  */
 import assert from "node:assert/strict";
-import { chromium } from "playwright-core";
+import { LAPTOP, colourAt, drag, goTo, isOrange, launch, open, pending, screen, state, until } from "./hand.mjs";
 import { Mock } from "./mock.mjs";
 import { takeShots } from "./shots.mjs";
 import * as volume from "./volume.mjs";
 
-const BROWSER = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const LAPTOP = { width: 1366, height: 768 };
-
-const browser = await chromium.launch({ executablePath: BROWSER, args: ["--no-sandbox"] });
+const browser = await launch();
 let failures = 0;
 
 async function check(name, body, options = {}) {
@@ -20,7 +17,7 @@ async function check(name, body, options = {}) {
   const context = await browser.newContext({ viewport: LAPTOP, ...options });
   const troubles = [];
   try {
-    const page = await open(context, mock, troubles);
+    const page = await open(context, mock.address, troubles);
     await body({ page, mock, context });
     assert.deepEqual(troubles, [], "the page reported errors");
     console.log(`ok    ${name}`);
@@ -33,67 +30,10 @@ async function check(name, body, options = {}) {
   }
 }
 
-async function open(context, mock, troubles = []) {
-  const page = await context.newPage();
-  page.on("pageerror", (error) => troubles.push(error.message));
-  page.on("console", (message) => {
-    // The browser itself reports each refused request, which tests provoke on purpose.
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) troubles.push(message.text());
-  });
-  await page.goto(mock.address);
-  await page.evaluate(() => window.annotate.ready);
-  return page;
-}
-
-const state = (page) => page.evaluate(() => window.annotate.state());
-const pending = (page) => page.evaluate(() => window.annotate.pending());
-
-/** Shows a place at a zoom where one voxel is two pixels, and waits for its tiles. */
-async function goTo(page, z, y, x) {
-  await page.evaluate((place) => window.annotate.goTo(...place, 2), [z, y, x]);
-  await page.waitForTimeout(50);
-  await page.waitForFunction(() => !window.annotate.state().loading);
-}
-
-async function screen(page, y, x) {
-  return page.evaluate(([down, right]) => window.annotate.voxelToView(down, right), [y, x]);
-}
-
-/** Drags the pointer over the voxels [y, x]. */
-async function drag(page, points) {
-  await page.mouse.move(...(await screen(page, ...points[0])));
-  await page.mouse.down();
-  for (const point of points.slice(1)) await page.mouse.move(...(await screen(page, ...point)), { steps: 4 });
-  await page.mouse.up();
-}
-
-async function until(condition, what) {
-  for (let i = 0; i < 100; i++) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  assert.fail(`waited in vain for ${what}`);
-}
-
 const saved = async (page, mock, count) => {
   await until(() => mock.actions.length >= count, `${count} actions`);
   await until(async () => (await pending(page)) === 0, "the acknowledgement");
 };
-
-/** The colour that the canvas shows at a voxel. */
-async function colourAt(page, y, x) {
-  return page.evaluate(([down, right]) => {
-    const canvas = document.getElementById("view");
-    const { left, top } = canvas.getBoundingClientRect();
-    const [cx, cy] = window.annotate.voxelToView(down, right);
-    return new Promise((resolve) => requestAnimationFrame(() => {
-      const data = canvas.getContext("2d").getImageData((cx - left) * devicePixelRatio, (cy - top) * devicePixelRatio, 1, 1).data;
-      resolve([data[0], data[1], data[2]]);
-    }));
-  }, [y, x]);
-}
-
-const isOrange = ([red, , blue]) => red - blue > 40;
 
 await check("a stroke is drawn at once and sent as one action", async ({ page, mock }) => {
   await goTo(page, 3, 300, 400);
@@ -301,13 +241,13 @@ await check("strokes kept by the browser are sent after the page was closed", as
   await drag(page, [[300, 380], [300, 420]]);
   await page.close();
   await mock.start();
-  const again = await open(context, mock);
+  const again = await open(context, mock.address);
   await saved(again, mock, 1);
   assert.equal(mock.actions[0].kind, "stroke");
 });
 
 await check("a second window waits and takes over", async ({ page, mock, context }) => {
-  const second = await open(context, mock);
+  const second = await open(context, mock.address);
   await second.getByText("already open in another window").waitFor();
   await second.keyboard.press("Control+z");
   assert.equal(mock.actions.length, 0);
@@ -333,7 +273,7 @@ await check("an action that makes no sense is dropped with its message", async (
   await goTo(page, 3, 300, 400);
   mock.refuses = "stroke";
   await drag(page, [[300, 380], [300, 420]]);
-  await page.getByText("the mock refuses").waitFor();
+  await page.getByText("The mock refuses").waitFor();
   assert.equal(await pending(page), 0);
   await goTo(page, 3, 300, 400);
   assert.ok(!isOrange(await colourAt(page, 300.5, 400.5)), "the dropped stroke is still shown");

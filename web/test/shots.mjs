@@ -3,6 +3,7 @@
  */
 import fs from "node:fs";
 import path from "node:path";
+import { open } from "./hand.mjs";
 import { Mock, job } from "./mock.mjs";
 
 const SCREENS = { small: { width: 1366, height: 768 }, large: { width: 2560, height: 1440 } };
@@ -77,6 +78,39 @@ async function work(page) {
   await page.mouse.down();
   await page.mouse.move(640, 380, { steps: 5 });
   await page.mouse.up();
+}
+
+/** Pictures of the real program: whole section, proposal, close by, corrected, trained; the project has been worked on. */
+export async function takeProgramShots(browser, served, folder) {
+  fs.mkdirSync(folder, { recursive: true });
+  for (const [size, viewport] of Object.entries(SCREENS)) {
+    for (const colorScheme of ["light", "dark"]) {
+      const context = await browser.newContext({ viewport, colorScheme });
+      const page = await open(context, served.address);
+      const shot = async (name) => {
+        await page.waitForFunction(() => !window.annotate.state().loading && window.annotate.pending() === 0, undefined, { timeout: 120_000 });
+        await page.waitForTimeout(500);
+        await page.screenshot({ path: path.join(folder, `${size}-${colorScheme}-program-${name}.png`) });
+      };
+      await shot("whole");
+      await page.keyboard.press("n");
+      await page.locator("#proposal").waitFor({ timeout: 120_000 });
+      await shot("proposal");
+      await page.keyboard.press("Shift+A");
+      await shot("accepted");
+      await page.keyboard.press("Shift+R");
+      for (let i = 0; i < 5; i++) await page.keyboard.press("+");
+      await shot("close");
+      await page.keyboard.press("o");
+      await page.keyboard.press("t");
+      await shot("train");
+      await page.keyboard.press("c");
+      await page.keyboard.press("Home");
+      await shot("cut");
+      await page.close({ runBeforeUnload: true });
+      await context.close();
+    }
+  }
 }
 
 function fillResults(mock) {

@@ -105,7 +105,7 @@ export function restoreLabels(z, planes) {
 }
 
 export function paintedSections(plane) {
-  return [...labels.values()].filter((planes) => planes[plane].includes(2)).length;
+  return [...labels].filter(([, planes]) => planes[plane].includes(2)).map(([z]) => z);
 }
 
 /** Cuts one tile out of a plane of `width` by taking every 2^level-th pixel. */

@@ -6,6 +6,7 @@ mod deny;
 mod examples;
 mod foreign;
 mod layers;
+mod page;
 mod public_api;
 mod slowest;
 
@@ -51,6 +52,8 @@ enum Step {
     Examples,
     /// A package outside the workspace builds and predicts
     Foreign,
+    /// The page of annotate is built from its sources, and works in a browser
+    Page,
 }
 
 /// The package of the fuzz targets, which are linted and not built.
@@ -115,6 +118,7 @@ impl Step {
             Self::Doctest => run_command(&mut with_libtorch_path(release("test", &["--doc"]))?),
             Self::Examples => examples::run(),
             Self::Foreign => foreign::run(),
+            Self::Page => page::check(notes),
         }
     }
 }

@@ -214,7 +214,17 @@ export class App {
             this.suggestions.store.invalidate(() => true);
         if (!state.regions.some(({ name }) => name === this.selectedRegion))
             this.selectedRegion = null;
+        this.dropReviewedProposal();
         this.changed();
+    }
+    /** A box that lies within a reviewed region is no longer proposed, whichever way it was reviewed. */
+    dropReviewedProposal() {
+        if (this.proposal === null)
+            return;
+        const { start, shape } = this.proposal;
+        const last = start.map((first, axis) => first + shape[axis] - 1);
+        if (this.state.regions.some((region) => contains(region, start) && contains(region, last)))
+            this.proposal = null;
     }
     /** Has the picture drawn anew, and after it the panel refreshed. */
     changed() {

@@ -91,11 +91,13 @@ function colourBackground(tile, index, pixels, opacity) {
         return false;
     const tint = pixel(BACKGROUND_COLOUR, 0.22 * opacity);
     const line = pixel(BACKGROUND_COLOUR, 0.8 * opacity);
+    const rim = pixel(BACKGROUND_COLOUR, opacity + 0.4);
     for (let i = 0; i < plane.length; i++) {
         if (plane[i] !== BACKGROUND)
             continue;
         const diagonal = (i % tile.width) + Math.floor(i / tile.width);
-        pixels[i] = diagonal % HATCH === 0 ? line : tint;
+        // The rim against what is unknown shows where a stroke went.
+        pixels[i] = atEdge(plane, i, tile, BACKGROUND) ? rim : diagonal % HATCH === 0 ? line : tint;
     }
     return true;
 }

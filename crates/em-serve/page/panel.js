@@ -1,4 +1,5 @@
 import { classColour } from "./colours.js";
+import { lengthText } from "./decor.js";
 import { bindSlider, byId, make, percent, rebuild, setText } from "./dom.js";
 import { makeFinish } from "./finish_panel.js";
 import { command, keyText } from "./keys.js";
@@ -95,7 +96,7 @@ function radiusText(app, radius) {
     const diameter = 2 * radius;
     const nm = app.project.voxel_size_nm?.[2];
     const voxels = `${diameter < 10 ? diameter.toFixed(1) : Math.round(diameter)} px`;
-    return nm === undefined ? voxels : `${voxels}, ${Math.round(diameter * nm)} nm`;
+    return nm === undefined ? voxels : `${voxels}, ${lengthText(diameter * nm)}`;
 }
 function makeClasses(app) {
     const list = byId("classes");
@@ -121,7 +122,7 @@ function showClass(app, row, index) {
     if (!choose || !threshold || !count || !slider || !output)
         return;
     choose.ariaPressed = String(index === app.classIndex);
-    const sections = app.state.painted[name] ?? 0;
+    const sections = app.state.painted[name]?.length ?? 0;
     setText(count, sections === 0 ? "not painted" : `${sections} section${sections === 1 ? "" : "s"}`);
     threshold.hidden = !(app.source?.classes.includes(name) ?? false);
     const value = app.threshold(name);
@@ -137,13 +138,13 @@ function makeSuggestions(app) {
     shown.title = command("suggestions").title + " (S)";
     const opacity = bindSlider("suggestion-opacity", () => app.settings.suggestionOpacity, (value) => app.set({ suggestionOpacity: value }), percent);
     return () => {
-        const { sources } = app.state;
+        const { sources, loading } = app.state;
         rebuild(select, sources.map(({ name, title }) => [name, title]), () => sources.map(({ name, title }) => make("option", { value: name, textContent: title })));
         if (app.source !== null)
             select.value = app.source.name;
         shown.checked = app.settings.showSuggestions;
         byId("with-source").hidden = sources.length === 0;
-        byId("without-source").hidden = sources.length > 0;
+        byId("without-source").hidden = sources.length > 0 || loading;
         opacity();
     };
 }

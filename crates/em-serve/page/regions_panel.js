@@ -27,9 +27,9 @@ function row(app, region) {
 }
 /** The hint how to begin stays until something is labelled. */
 function showBeginning(app) {
-    const { painted, regions, sources } = app.state;
-    const empty = regions.length === 0 && Object.values(painted).every((sections) => sections === 0);
-    byId("beginning").hidden = !empty || app.proposal !== null || app.session.connection === "connecting";
+    const { painted, regions, sources, loading } = app.state;
+    const empty = regions.length === 0 && Object.values(painted).every((sections) => sections.length === 0);
+    byId("beginning").hidden = !empty || app.proposal !== null || (loading && sources.length === 0) || app.session.connection === "connecting";
     byId("begin-with-source").hidden = sources.length === 0;
     byId("begin-without-source").hidden = sources.length > 0;
 }

@@ -69,5 +69,8 @@ async function request(path, init) {
 async function refusal(response) {
     const said = (await response.json().catch(() => ({})));
     const message = said.message ?? `the program answered with status ${response.status}`;
-    return new ServerError(response.status, said.hint ? `${message}\n${said.hint}` : message);
+    return new ServerError(response.status, said.hint ? `${sentence(message)}\n${sentence(said.hint)}` : sentence(message));
+}
+function sentence(text) {
+    return text.charAt(0).toUpperCase() + text.slice(1);
 }

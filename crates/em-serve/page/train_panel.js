@@ -48,34 +48,35 @@ function showJob(job) {
         link.href = job.link;
 }
 function table(app, runs) {
-    const head = make("thead", {}, make("tr", {}, ...["", "Class", "Dice", "Now", ""].map((title) => make("th", { textContent: title }))));
-    head.title = "Dice on left-out regions, with its interval. Now: the network in use, on the same regions.";
+    const head = make("thead", {}, make("tr", {}, ...["", "Dice", "before"].map((title) => make("th", { textContent: title }))));
+    head.title = "Dice on left-out regions, with its interval. Before: the network that suggested when this one was trained.";
     return make("table", {}, head, ...[...runs].reverse().map((run) => runRows(app, run)), original(app, runs));
 }
 function runRows(app, run) {
     const report = make("a", { href: `runs/${encodeURIComponent(run.name)}/report.html`, target: "_blank", textContent: `Run ${run.name}`, title: "Open the report of this training" });
     const last = run.in_use ? make("span", { className: "in-use", textContent: "in use" }) : useButton(app, run.name);
-    const rows = run.scores.map((score, i) => {
-        const ends = i === 0;
-        return make("tr", {}, make("td", {}, ends ? report : ""), ...scoreCells(score), make("td", {}, ends ? last : ""));
-    });
+    const title = make("tr", {}, make("td", {}, report), make("td", { colSpan: 2 }, last));
+    const rows = run.scores.map((score) => make("tr", {}, ...scoreCells(score)));
     if (rows.length === 0)
-        rows.push(make("tr", {}, make("td", {}, report), make("td", { colSpan: 3, textContent: "no left-out region" }), make("td", {}, last)));
-    return make("tbody", { className: run.in_use ? "used" : "" }, ...rows);
+        rows.push(make("tr", {}, make("td", { colSpan: 3, textContent: "no left-out region to score on" })));
+    return make("tbody", { className: run.in_use ? "used" : "" }, title, ...rows);
 }
 function scoreCells({ class: name, dice, interval, now }) {
     const range = interval === null ? "" : `${interval[0].toFixed(2)}–${interval[1].toFixed(2)}`;
     return [
         make("td", { className: "class-name", textContent: name, title: name }),
-        make("td", {}, make("b", { textContent: dice.toFixed(2) }), make("small", { textContent: range })),
-        make("td", { textContent: now === null ? "–" : now.toFixed(2) }),
+        make("td", {}, make("b", { textContent: scoreText(dice) }), make("small", { textContent: range })),
+        make("td", { textContent: scoreText(now) }),
     ];
+}
+function scoreText(score) {
+    return score === null ? "–" : score.toFixed(2);
 }
 /** The way back to the network that was there at the start. */
 function original(app, runs) {
     const used = runs.every(({ in_use }) => !in_use);
     const last = used ? make("span", { className: "in-use", textContent: "in use" }) : useButton(app, null);
-    return make("tbody", {}, make("tr", {}, make("td", { colSpan: 4, textContent: "As at the start" }), make("td", {}, last)));
+    return make("tbody", {}, make("tr", {}, make("td", { textContent: "As at the start" }), make("td", { colSpan: 2 }, last)));
 }
 function useButton(app, run) {
     const button = make("button", { textContent: "Use", title: run === null ? "Suggest as at the start again" : `Let run ${run} make the suggestions` });

@@ -1,13 +1,13 @@
 //! A project that is served: what the routes share, and the jobs that they start.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use em_pipeline::annotate::pictures::Canvas;
 use em_pipeline::annotate::{NetworkSource, Project, Suggester, next_training};
-use em_pipeline::em_model::Device;
+use em_pipeline::em_model::{Device, ModelCard};
 use em_pipeline::measure::ClassFiles;
-use em_pipeline::{ConvertRequest, MeasureRequest, Observer, PredictRequest, RunConfig, UserError};
+use em_pipeline::{ConvertRequest, MeasureRequest, Observer, PredictRequest, RunConfig, UserError, find_run};
 use serde_json::Value;
 
 use crate::answer::Failure;
@@ -62,6 +62,7 @@ impl App {
             device_option,
             program,
         });
+        app.worker.set_strokes(locked(&app.project).strokes_plan());
         app.load_network();
         app
     }
@@ -107,6 +108,21 @@ impl App {
         self.started(self.jobs.start("train", move |jobs| jobs.train(&training)))
     }
 
+    /// Lets a run suggest, or the network of the start.
+    pub fn take_into_use(self: &Arc<Self>, run: Option<usize>) -> Result<(), Failure> {
+        let mut project = locked(&self.project);
+        project.take_into_use(run)?;
+        // The finished blocks of a stopped prediction are those of another network.
+        for entry in std::fs::read_dir(project.folder().join("result")).into_iter().flatten().flatten() {
+            if entry.path().extension().is_some_and(|ending| ending == "blocks") {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+        drop(project);
+        self.load_network();
+        Ok(())
+    }
+
     fn started(&self, is_started: bool) -> Result<(), Failure> {
         match is_started {
             true => Ok(()),
@@ -121,17 +137,24 @@ impl App {
             return Err(Failure::senseless("There is no network to predict with: train one (T)."));
         };
         let folder = project.folder().join("result");
-        let description = project.description();
-        let mut request = PredictRequest::new([model], &description.stack, self.device);
-        request.reading = description.reading();
-        request.voxel_size_nm = Some(description.voxel_size_nm);
-        request.masks = Some(folder.join("mask.zarr"));
-        request.probabilities = Some(folder.join("probabilities.zarr"));
-        (request.overwrite, request.resume) = (true, true);
+        let description = project.description().clone();
+        let device = self.device;
         let started = self.jobs.start("predict", move |jobs| {
-            std::fs::create_dir_all(&folder).map_err(|error| {
-                UserError::new(format!("`{}` cannot be made: {error}", folder.display()), "free some space")
-            })?;
+            make_folder(&folder)?;
+            // A built-in network is asked as a run, so that all of its classes are written.
+            let run = find_run(&model)?;
+            let classes = ModelCard::read(&run)?.classes;
+            let mut request = PredictRequest::new([run.path()], &description.stack, device);
+            request.reading = description.reading();
+            request.voxel_size_nm = Some(description.voxel_size_nm);
+            let output = |kind: &str| match classes.as_slice() {
+                // As several classes are named.
+                [class] => folder.join(format!("{kind}_{class}.zarr")),
+                _ => folder.join(format!("{kind}.zarr")),
+            };
+            request.masks = Some(output("mask"));
+            request.probabilities = Some(output("probabilities"));
+            (request.overwrite, request.resume) = (true, true);
             let files = jobs.observed(|observer| em_pipeline::predict(&request, observer))?;
             let names: Vec<String> = files.files.iter().map(|file| file.path.display().to_string()).collect();
             Ok(Done { message: format!("The whole stack is predicted: {}.", names.join(", ")), link: None })
@@ -148,12 +171,8 @@ impl App {
             .classes
             .iter()
             .filter_map(|class| {
-                // As `predict` names the files of one class, and of several.
                 let named = |kind: &str| {
-                    [format!("{kind}_{class}.zarr"), format!("{kind}.zarr")]
-                        .map(|name| folder.join(name))
-                        .into_iter()
-                        .find(|path| path.exists())
+                    Some(folder.join(format!("{kind}_{class}.zarr"))).filter(|path| path.exists())
                 };
                 let mut files = ClassFiles::new(class.clone(), named("mask")?);
                 files.probabilities = named("probabilities");
@@ -196,13 +215,17 @@ impl App {
             ConvertRequest::new(project.folder().join("labels").join(format!("{class}.zarr")), &output);
         request.overwrite = true;
         let started = self.jobs.start("export", move |jobs| {
-            std::fs::create_dir_all(&folder).map_err(|error| {
-                UserError::new(format!("`{}` cannot be made: {error}", folder.display()), "free some space")
-            })?;
+            make_folder(&folder)?;
             jobs.observed(|observer| em_pipeline::convert(&request, observer))?;
-            let message = format!("0 unknown, 1 background, 2 {}: `{}`.", "foreground", output.display());
+            let message = format!("0 unknown, 1 background, 2 foreground: `{}`.", output.display());
             Ok(Done { message, link: None })
         });
         self.started(started)
     }
+}
+
+fn make_folder(folder: &Path) -> Result<(), UserError> {
+    let failed =
+        |error| UserError::new(format!("`{}` cannot be made: {error}", folder.display()), "free some space");
+    std::fs::create_dir_all(folder).map_err(failed)
 }

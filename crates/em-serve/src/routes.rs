@@ -230,7 +230,12 @@ async fn actions(State(app): State<Arc<App>>, Json(act): Json<Act>) -> Answer<Js
 /// Does an action where waiting for the disk holds up nobody else.
 async fn done(app: &Arc<App>, id: String, action: Request, suggested: Suggested) -> Answer<Option<Roi>> {
     let app = Arc::clone(app);
-    let act = move || locked(&app.project).act(&id, action, suggested);
+    let act = move || {
+        let mut project = locked(&app.project);
+        let changed = project.act(&id, action, suggested);
+        app.worker.set_strokes(project.strokes_plan());
+        changed
+    };
     let acted = tokio::task::spawn_blocking(act).await;
     let changed = acted.map_err(|error| Failure::senseless(format!("the work was given up: {error}")))??;
     Ok(changed)
@@ -281,8 +286,7 @@ async fn take_into_use(State(app): State<Arc<App>>, Json(wanted): Json<Use>) -> 
     app.hear(&wanted.client)?;
     let number =
         wanted.run.map(|run| run.parse::<usize>().map_err(|_| Failure::not_found("there is no such run")));
-    locked(&app.project).take_into_use(number.transpose()?)?;
-    app.load_network();
+    app.take_into_use(number.transpose()?)?;
     Ok(Json(app.state()))
 }
 

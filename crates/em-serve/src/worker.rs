@@ -6,7 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use em_io::Roi;
 use em_pipeline::Result;
 use em_pipeline::annotate::proposals::{self, Candidate, Proposal};
-use em_pipeline::annotate::{NetworkSource, Request, SourceInfo, SourceName, Suggested, Suggester};
+use em_pipeline::annotate::{
+    NetworkSource, Request, SourceInfo, SourceName, StrokesPlan, Suggested, Suggester,
+};
 use ndarray::Array3;
 use tokio::sync::oneshot;
 
@@ -23,6 +25,7 @@ enum Task {
     Suggested { request: Request, reply: oneshot::Sender<Result<Suggested>> },
     Propose { regions: Vec<Roi>, visited: Vec<Roi>, reply: oneshot::Sender<Result<Option<Proposal>>> },
     Score { regions: Vec<Roi>, reply: oneshot::Sender<Result<Vec<Option<f64>>>> },
+    Strokes(StrokesPlan),
     Load(Box<dyn FnOnce() -> Result<Option<NetworkSource>> + Send>),
 }
 
@@ -68,6 +71,11 @@ impl Worker {
     pub fn load(&self, load: impl FnOnce() -> Result<Option<NetworkSource>> + Send + 'static) {
         locked(&self.0.sources).is_loading = true;
         self.ask(Task::Load(Box::new(load)));
+    }
+
+    /// Lets it hear of what was painted.
+    pub fn set_strokes(&self, strokes: StrokesPlan) {
+        self.ask(Task::Strokes(strokes));
     }
 
     /// Returns a tile of suggestions; nobody computes what nobody waits for any more.
@@ -164,6 +172,7 @@ impl Thread {
             Task::Score { regions, reply } => {
                 let _ = reply.send(self.suggester.dice(&regions));
             }
+            Task::Strokes(strokes) => self.suggester.set_strokes(strokes),
             Task::Load(load) => self.load(load()),
         }
         let mut sources = locked(&self.shared.sources);
@@ -232,7 +241,7 @@ impl Task {
             Self::Suggested { reply, .. } => reply.is_closed(),
             Self::Propose { reply, .. } => reply.is_closed(),
             Self::Score { reply, .. } => reply.is_closed(),
-            Self::Load(_) => false,
+            Self::Load(_) | Self::Strokes(_) => false,
         }
     }
 }

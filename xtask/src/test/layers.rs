@@ -7,7 +7,7 @@ use super::public_api;
 use crate::workspace::{capture, cargo};
 
 /// The crates of this workspace that a crate may use, tests included.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("em-io", &[]),
     ("em-metrics", &[]),
     ("em-models", &[]),
@@ -15,7 +15,11 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("em-objects", &["em-io", "em-metrics"]),
     ("em-model", &["em-io", "em-data", "em-metrics", "em-objects"]),
     ("em-pipeline", &["em-io", "em-data", "em-metrics", "em-objects", "em-model", "em-models"]),
-    ("em-cli", &["em-io", "em-data", "em-metrics", "em-objects", "em-model", "em-models", "em-pipeline"]),
+    ("em-serve", &["em-io", "em-model", "em-pipeline"]),
+    (
+        "em-cli",
+        &["em-io", "em-data", "em-metrics", "em-objects", "em-model", "em-models", "em-pipeline", "em-serve"],
+    ),
     ("em-fuzz", &["em-io", "em-pipeline"]),
     ("xtask", &[]),
 ];

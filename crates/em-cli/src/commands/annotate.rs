@@ -53,13 +53,9 @@ pub fn run(args: &AnnotateArgs) -> Result<()> {
     let device = args.device.get()?;
     let project = open(args)?;
     if args.replay {
-        let (labels, regions) = (project.ledger().actions().len(), project.regions().len());
-        let many = |number: usize, one: &str, several: &str| match number {
-            1 => format!("1 {one}"),
-            number => format!("{number} {several}"),
-        };
-        let (actions, regions) = (many(labels, "action", "actions"), many(regions, "region", "regions"));
-        say!("`{}`: labels are what {actions} say; {regions}", project.folder().join("labels").display());
+        let (actions, regions) = (project.ledger().actions().len(), project.regions().len());
+        let labels = project.folder().join("labels");
+        say!("`{}`: labels are what the log says (actions: {actions}, regions: {regions})", labels.display());
         return Ok(());
     }
     interrupt::watch("labels are in the project")?;

@@ -105,6 +105,20 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Returns what it paints.
+    pub fn paints(&self) -> &[Paint] {
+        match self {
+            Self::Stroke { value, .. } | Self::Polygon { value, .. } | Self::Fill { value, .. } => {
+                std::slice::from_ref(value)
+            }
+            Self::Region { .. } | Self::Reject { .. } => &[Paint::Background],
+            Self::Accept { .. } | Self::Interpolate { .. } => &[Paint::Foreground],
+            Self::RemoveRegion { .. } | Self::Visited { .. } | Self::Undo | Self::Redo => &[],
+        }
+    }
+}
+
 /// A line of the log: what was asked for, and what a replay could not know by itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

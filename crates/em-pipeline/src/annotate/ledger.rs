@@ -11,7 +11,9 @@ use em_io::Roi;
 use ndarray::ArrayViewMut2;
 
 use super::action::{Action, Paint, Request};
+use super::project::chunks_of;
 use super::shapes::{self, Frame};
+use super::strokes_source::StrokesPlan;
 
 /// The actions of a project.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Ledger {
     ids: HashSet<String>,
     /// The actions that paint in a section, in order.
     of_section: BTreeMap<usize, Vec<usize>>,
+    /// How often something was painted or taken back.
+    version: usize,
 }
 
 impl Ledger {
@@ -38,6 +42,7 @@ impl Ledger {
             undone: Vec::new(),
             ids: HashSet::new(),
             of_section: BTreeMap::new(),
+            version: 0,
         }
     }
 
@@ -95,6 +100,7 @@ impl Ledger {
         }
         self.actions.push(action);
         self.counts.push(true);
+        self.version += usize::from(change.is_some());
         change
     }
 
@@ -124,6 +130,28 @@ impl Ledger {
             |place: &usize| self.is_effective(*place) && self.actions[*place].request.class() == Some(class);
         let sections = self.of_section.iter().filter(|(_, places)| places.iter().any(is_painted));
         sections.map(|(&z, _)| z).collect()
+    }
+
+    /// Returns what a classifier can learn from: at most so many tiles, the last ones painted.
+    pub fn strokes_plan(&self, classes: &[String], most_tiles: usize) -> StrokesPlan {
+        let effective = || (0..self.actions.len()).rev().filter(|&place| self.is_effective(place));
+        let says = |class: &String, paint: Paint| {
+            effective().any(|place| {
+                let request = &self.actions[place].request;
+                request.class().is_none_or(|painted| painted == class) && request.paints().contains(&paint)
+            })
+        };
+        let both = |class: &String| says(class, Paint::Background) && says(class, Paint::Foreground);
+        let mut tiles = Vec::new();
+        for tile in effective().filter_map(|place| self.bounds(place)).flat_map(chunks_of) {
+            if tiles.len() == most_tiles {
+                break;
+            }
+            if !tiles.contains(&tile) {
+                tiles.push(tile);
+            }
+        }
+        StrokesPlan { tiles, classes: classes.iter().map(both).collect(), version: self.version }
     }
 
     /// Returns the boxes of all that counts and paints.
@@ -175,11 +203,7 @@ impl Ledger {
                 }
             }
             request => {
-                let value = match request {
-                    Request::Fill { value, .. } => *value,
-                    Request::Reject { .. } => Paint::Background,
-                    _ => Paint::Foreground,
-                };
+                let value = request.paints().first().copied().unwrap_or(Paint::Unknown);
                 for runs in action.painted.iter().filter(|runs| runs.z == z) {
                     runs.paint(frame, |voxel| voxels[at(voxel)] = value.into());
                 }

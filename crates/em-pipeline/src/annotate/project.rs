@@ -16,93 +16,20 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use em_data::ReviewedRegion;
-use em_io::{OpenOptions, Roi, SparseLabels, VoxelSize};
+use em_io::{Roi, SparseLabels};
 use em_model::{RunFolder, RunLock};
-use ndarray::{Array2, s};
-use serde::{Deserialize, Serialize};
+use ndarray::Array2;
 
-use super::action::{Action, Paint, Request};
-use super::interpolation::between;
+use super::action::{Action, Request};
+use super::description::{Description, ProjectRequest, check_classes};
 use super::ledger::{Change, Ledger};
 use super::log::Log;
 use super::network_source::network_of;
 use super::pictures::{Canvas, Greys};
-use super::shapes::{Frame, Runs, connected};
+use super::shapes::{Frame, Runs};
+use super::strokes_source::{MOST_TILES, StrokesPlan};
 use crate::error::{Context, Result, UserError};
 use crate::{Observer, open_with};
-
-/// The version of `project.json`.
-const FORMAT_VERSION: u32 = 1;
-/// A flood goes no further than this from its point.
-const FLOOD_REACH: usize = 512;
-const RADII: std::ops::RangeInclusive<f64> = 0.5..=200.0;
-/// Far more than a hand draws in one stroke.
-const MOST_POINTS: usize = 100_000;
-/// Sections that an interpolation fills at most.
-const MOST_BETWEEN: usize = 100;
-
-/// What is asked of a new project.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ProjectRequest {
-    /// The raw stack.
-    pub stack: PathBuf,
-    /// Which of several stacks in the file is read.
-    pub reading: OpenOptions,
-    /// Its voxel size in nm, where it tells none or a wrong one.
-    pub voxel_size: Option<VoxelSize>,
-    /// What is labelled.
-    pub classes: Vec<String>,
-    /// The network that suggests: a run or the name of a built-in one. Without one, a built-in one that
-    /// knows a class.
-    pub model: Option<PathBuf>,
-}
-
-impl ProjectRequest {
-    /// Asks for a project on a stack, with the classes that the built-in network knows.
-    pub fn new(stack: PathBuf) -> Self {
-        let classes = vec!["mitochondria".to_owned(), "synapses".to_owned()];
-        Self { stack, reading: OpenOptions::default(), voxel_size: None, classes, model: None }
-    }
-}
-
-/// `project.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Description {
-    format_version: u32,
-    /// The raw stack, as an absolute path.
-    pub stack: PathBuf,
-    /// Which of several stacks in the file is read.
-    #[serde(default)]
-    pub channel: Option<usize>,
-    /// As `channel`.
-    #[serde(default)]
-    pub time: Option<usize>,
-    /// As `channel`.
-    #[serde(default)]
-    pub volume: Option<usize>,
-    /// Whether values are turned.
-    #[serde(default)]
-    pub invert: Option<bool>,
-    /// `[z, y, x]`.
-    pub shape: [usize; 3],
-    /// In nm, `[z, y, x]`.
-    pub voxel_size_nm: [f64; 3],
-    /// What is labelled.
-    pub classes: Vec<String>,
-    /// The network at the start.
-    pub model: Option<PathBuf>,
-    /// The run that suggests in its place.
-    pub in_use: Option<usize>,
-}
-
-impl Description {
-    /// Returns which stack of the file is read.
-    pub fn reading(&self) -> OpenOptions {
-        OpenOptions { channel: self.channel, time: self.time, volume: self.volume, invert: self.invert }
-    }
-}
 
 /// An open project, which no other process can open meanwhile.
 #[derive(Debug)]
@@ -160,29 +87,12 @@ impl Project {
             let message = format!("`{}` is not empty, and holds no project", folder.display());
             return Err(UserError::new(message, "name a new folder with -o").into());
         }
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.to_owned());
-        let named = |path: &PathBuf| {
-            if crate::built_in::named(path).is_some() { path.clone() } else { absolute(path) }
-        };
         if let Some(model) = &request.model {
             crate::find_run(model)?;
         }
-        let OpenOptions { channel, time, volume, invert, .. } = request.reading;
-        let description = Description {
-            format_version: FORMAT_VERSION,
-            stack: absolute(&request.stack),
-            channel,
-            time,
-            volume,
-            invert,
-            shape: stack.shape(),
-            voxel_size_nm: size.nm(),
-            classes: request.classes.clone(),
-            model: request.model.as_ref().map(named),
-            in_use: None,
-        };
+        let description = Description::new(request, stack.shape(), size);
         std::fs::create_dir_all(folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
-        write_description(folder, &description)?;
+        description.write(folder)?;
         Self::open(folder, observer)
     }
 
@@ -195,7 +105,7 @@ impl Project {
     pub fn open(folder: &Path, observer: &mut Observer<'_>) -> Result<Self> {
         let folder =
             folder.canonicalize().with_context(|| format!("`{}` cannot be read", folder.display()))?;
-        let description = read_description(&folder)?;
+        let description = Description::read(&folder)?;
         let lock = RunFolder::new(&folder).lock().map_err(|error| match error {
             em_model::Error::Locked { holder, .. } => UserError::new(
                 format!("the project `{}` is open in {holder}", folder.display()),
@@ -295,6 +205,11 @@ impl Project {
         self.ledger.regions()
     }
 
+    /// Returns what a classifier can learn from.
+    pub fn strokes_plan(&self) -> StrokesPlan {
+        self.ledger.strokes_plan(&self.description.classes, MOST_TILES)
+    }
+
     /// Returns the file of the reviewed regions; there is none without any.
     pub fn regions_file(&self) -> PathBuf {
         self.folder.join("regions.json")
@@ -319,8 +234,9 @@ impl Project {
         if let Some(number) = run {
             crate::find_run(self.run(number).path())?;
         }
-        let description = Description { in_use: run, ..self.description.clone() };
-        write_description(&self.folder, &description)?;
+        let mut description = self.description.clone();
+        description.in_use = run;
+        description.write(&self.folder)?;
         self.description = description;
         self.revision += 1;
         Ok(())
@@ -398,126 +314,6 @@ impl Project {
             false => Ok(ReviewedRegion::write_all(&file, &regions)?),
         }
     }
-
-    /// Says what is wrong with a request.
-    fn check(&self, request: &Request) -> Result<(), String> {
-        let [depth, height, width] = self.description.shape;
-        if let Some(class) =
-            request.class().filter(|class| !self.description.classes.iter().any(|c| c == class))
-        {
-            return Err(format!("the project has no class `{class}`"));
-        }
-        let section = |z: usize| match z < depth {
-            true => Ok(()),
-            false => Err(format!("there is no section {z}: the stack has {depth}")),
-        };
-        let are_near = |points: &[[f64; 2]]| {
-            let far = 4.0 * (height.max(width) as f64 + 1000.0);
-            let is_near = |point: &[f64; 2]| point.iter().all(|along| along.abs() <= far);
-            match !points.is_empty() && points.len() <= MOST_POINTS && points.iter().all(is_near) {
-                true => Ok(()),
-                false => Err(format!("expected 1 to {MOST_POINTS} points near the section")),
-            }
-        };
-        match request {
-            Request::Stroke { z, radius, points, .. } => {
-                if !RADII.contains(radius) {
-                    return Err(format!("a radius of {radius}, expected 0.5 to 200"));
-                }
-                section(*z).and(are_near(points))
-            }
-            Request::Polygon { z, points, .. } => section(*z).and(are_near(points)),
-            Request::Fill { z, .. } => section(*z),
-            Request::Interpolate { from, to, .. } => {
-                let gap = to.saturating_sub(*from);
-                if !(2..=MOST_BETWEEN + 1).contains(&gap) {
-                    return Err(format!("expected two sections with 1 to {MOST_BETWEEN} between them"));
-                }
-                section(*to)
-            }
-            Request::Region { start, shape } => {
-                let roi = Roi { start: *start, shape: *shape };
-                match shape.contains(&0) || !roi.is_within(self.description.shape) {
-                    true => Err("the region reaches out of the stack".into()),
-                    false => Ok(()),
-                }
-            }
-            Request::RemoveRegion { name } => {
-                match self.regions().iter().any(|region| region.name == *name) {
-                    true => Ok(()),
-                    false => Err(format!("there is no region {name}")),
-                }
-            }
-            Request::Accept { within, object, .. } => match (within, object) {
-                (Some(roi), None) if roi.is_within(self.description.shape) => Ok(()),
-                (None, Some(voxel)) => self.voxel(*voxel),
-                _ => Err("expected a box or an object within the stack".into()),
-            },
-            Request::Reject { object, .. } => self.voxel(*object),
-            Request::Visited { .. } => Ok(()),
-            Request::Undo => self.ledger.last().map(|_| ()).ok_or("there is nothing to undo".into()),
-            Request::Redo => self.ledger.undone().map(|_| ()).ok_or("there is nothing to redo".into()),
-        }
-    }
-
-    fn voxel(&self, voxel: [usize; 3]) -> Result<(), String> {
-        let inside = voxel.iter().zip(self.description.shape).all(|(&along, side)| along < side);
-        if inside { Ok(()) } else { Err(format!("there is no voxel {voxel:?}")) }
-    }
-
-    fn flooded(&self, z: usize, point: [f64; 2], tolerance: u8) -> Result<Vec<Runs>, String> {
-        let [_, height, width] = self.description.shape;
-        let is_inside = (0.0..height as f64).contains(&point[0]) && (0.0..width as f64).contains(&point[1]);
-        if !is_inside {
-            return Err("the point lies outside of the section".into());
-        }
-        let at = point.map(|along| along as usize);
-        let start = at.map(|along| along.saturating_sub(FLOOD_REACH));
-        let shape = [0, 1].map(|axis| (at[axis] + FLOOD_REACH).min([height, width][axis]) - start[axis]);
-        let roi = Roi { start: [z, start[0], start[1]], shape: [1, shape[0], shape[1]] };
-        let grey = self.canvas.stack.read(roi).map_err(|error| error.to_string())?;
-        let grey = self.canvas.greys.shown(&grey);
-        let section = grey.slice(s![0, .., ..]);
-        let seed = [at[0] - start[0], at[1] - start[1]];
-        let middle = section[seed];
-        let filled = connected(seed, shape, |voxel| section[voxel].abs_diff(middle) <= tolerance);
-        let runs = filled.and_then(|filled| Runs::of(z, start, filled.view()));
-        Ok(runs.into_iter().collect())
-    }
-
-    fn interpolated(&self, class: &str, from: usize, to: usize) -> Result<Vec<Runs>, String> {
-        let place = self.description.classes.iter().position(|name| name == class).unwrap_or(0);
-        let shape = |z: usize| self.foreground(place, z).map_err(|error| error.to_string());
-        let (first, last) = (shape(from)?, shape(to)?);
-        for (z, shape) in [(from, &first), (to, &last)] {
-            if shape.is_none() {
-                return Err(format!("section {z} has no paint of {class}"));
-            }
-        }
-        let (Some(first), Some(last)) = (first, last) else { return Ok(Vec::new()) };
-        let painted = between(&first, &last);
-        if painted.is_empty() {
-            let reason = "no shape of the one section overlaps one of the other: paint one in between";
-            return Err(reason.into());
-        }
-        Ok(painted)
-    }
-
-    /// What is foreground of a class in a section, within the chunks that hold paint.
-    fn foreground(&self, class: usize, z: usize) -> Result<Option<Runs>> {
-        let labels = &self.canvas.labels[class];
-        let [_, height, width] = self.description.shape;
-        let stored = labels.stored()?.into_iter().filter(|chunk| chunk[0] == z);
-        let mut mask = Array2::from_elem([height, width], false);
-        for chunk in stored {
-            let [_, rows, columns] = labels.roi(chunk).ranges();
-            if let Some(voxels) = labels.read(chunk)? {
-                mask.slice_mut(s![rows, columns])
-                    .assign(&voxels.mapv(|paint| paint == Paint::Foreground as u8));
-            }
-        }
-        Ok(Runs::of(z, [0, 0], mask.view()))
-    }
 }
 
 /// The chunks that a box touches.
@@ -555,45 +351,4 @@ fn check_painted(action: &Action, [depth, height, width]: [usize; 3], log: &Path
     }
     let message = format!("action {} of `{}` paints outside of the stack", action.number, log.display());
     Err(UserError::new(message, "take the file from a copy").into())
-}
-
-fn check_classes(classes: &[String]) -> Result<()> {
-    let is_name = |class: &String| {
-        !class.is_empty()
-            && class.chars().all(|c| c.is_alphanumeric() || "-_ ".contains(c))
-            && !class.eq_ignore_ascii_case("ignore")
-    };
-    if let Some(class) = classes.iter().find(|class| !is_name(class)) {
-        let hint = "classes name files: letters, digits, `-` and `_`, and not `ignore`";
-        return Err(UserError::new(format!("`{class}` is no name for a class"), hint).into());
-    }
-    let twice = (1..classes.len()).find(|&n| classes[..n].contains(&classes[n]));
-    if let Some(n) = twice {
-        return Err(UserError::new(format!("class `{}` is named twice", classes[n]), "name each once").into());
-    }
-    if classes.is_empty() {
-        return Err(UserError::new("no class is named", "as in --classes mitochondria,synapses").into());
-    }
-    Ok(())
-}
-
-fn write_description(folder: &Path, description: &Description) -> Result<()> {
-    let json = serde_json::to_string_pretty(description).context("the project cannot be described")?;
-    let path = folder.join("project.json");
-    Ok(em_io::write_atomically(&path, |file| file.write_all(format!("{json}\n").as_bytes()))?)
-}
-
-fn read_description(folder: &Path) -> Result<Description> {
-    let path = folder.join("project.json");
-    let text =
-        std::fs::read_to_string(&path).with_context(|| format!("`{}` cannot be read", path.display()))?;
-    let description: Description = serde_json::from_str(&text).map_err(|error| {
-        UserError::new(format!("`{}` is damaged: {error}", path.display()), "take it from a copy")
-    })?;
-    if description.format_version != FORMAT_VERSION {
-        let message = format!("`{}` has version {}", path.display(), description.format_version);
-        return Err(UserError::new(message, format!("this program knows version {FORMAT_VERSION}")).into());
-    }
-    check_classes(&description.classes)?;
-    Ok(description)
 }

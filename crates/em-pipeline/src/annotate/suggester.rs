@@ -13,6 +13,7 @@ use super::pictures::{Canvas, TILE, Tile};
 use super::project::Suggested;
 use super::proposals::{self, Candidate, Proposal};
 use super::shapes::{Frame, Runs, connected, copy_common};
+use super::strokes_source::{StrokesPlan, StrokesSource, THRESHOLD};
 use crate::error::{Result, UserError};
 use serde::Serialize;
 
@@ -45,6 +46,9 @@ pub struct Suggester {
     canvas: Arc<Canvas>,
     classes: Vec<String>,
     network: Option<NetworkSource>,
+    strokes: StrokesPlan,
+    /// What was learned from the strokes, and from which version of them.
+    learned: Option<(usize, StrokesSource)>,
     kept: HashMap<(SourceName, Place), (u64, Arc<Array3<u8>>)>,
     /// Counts what was asked for, so that the oldest tile goes first.
     clock: u64,
@@ -53,13 +57,29 @@ pub struct Suggester {
 impl Suggester {
     /// Starts without a source.
     pub fn new(canvas: Arc<Canvas>, classes: Vec<String>) -> Self {
-        Self { canvas, classes, network: None, kept: HashMap::new(), clock: 0 }
+        Self {
+            canvas,
+            classes,
+            network: None,
+            strokes: StrokesPlan::default(),
+            learned: None,
+            kept: HashMap::new(),
+            clock: 0,
+        }
     }
 
     /// Takes another network, or none.
     pub fn set_network(&mut self, network: Option<NetworkSource>) {
         self.network = network;
         self.forget(SourceName::Network);
+        // What the network says is a part of what is learned from.
+        self.learned = None;
+        self.forget(SourceName::Strokes);
+    }
+
+    /// Hears of what was painted; it is learned when somebody asks for it.
+    pub fn set_strokes(&mut self, strokes: StrokesPlan) {
+        self.strokes = strokes;
     }
 
     /// Tells whether there is a network.
@@ -80,7 +100,14 @@ impl Suggester {
             version: network.digest().to_owned(),
             thresholds: self.thresholds(&network.knows(), network.thresholds()),
         });
-        of_network.into_iter().collect()
+        let can_learn = self.strokes.classes.contains(&true);
+        let of_strokes = can_learn.then(|| SourceInfo {
+            name: SourceName::Strokes,
+            title: "learned from paint".to_owned(),
+            version: self.strokes.version.to_string(),
+            thresholds: self.thresholds(&self.strokes.classes, &vec![THRESHOLD; self.classes.len()]),
+        });
+        of_network.into_iter().chain(of_strokes).collect()
     }
 
     fn thresholds(&self, knows: &[bool], thresholds: &[f32]) -> BTreeMap<String, f32> {
@@ -136,6 +163,9 @@ impl Suggester {
     /// Fails if the stack cannot be read or memory runs out.
     pub fn tile(&mut self, source: SourceName, place: Place) -> Result<Option<Arc<Array3<u8>>>> {
         self.clock += 1;
+        if source == SourceName::Strokes {
+            self.learn()?;
+        }
         if let Some((used, tile)) = self.kept.get_mut(&(source, place)) {
             *used = self.clock;
             return Ok(Some(Arc::clone(tile)));
@@ -154,11 +184,27 @@ impl Suggester {
         Ok(Some(bytes))
     }
 
-    fn probabilities(&mut self, source: SourceName, part: Roi) -> Result<Option<Array3<f32>>> {
-        match (source, &self.network) {
-            (SourceName::Network, Some(network)) => Ok(Some(network.suggest(&self.canvas.stack, part)?)),
-            _ => Ok(None),
+    /// Learns from what is painted by now, unless that is known already.
+    fn learn(&mut self) -> Result<()> {
+        let version = self.strokes.version;
+        if self.learned.as_ref().is_none_or(|(of, _)| *of != version) && self.strokes.classes.contains(&true)
+        {
+            let source = StrokesSource::learn(&self.canvas, self.network.as_ref(), &self.strokes.tiles)?;
+            self.learned = Some((version, source));
+            self.forget(SourceName::Strokes);
         }
+        Ok(())
+    }
+
+    fn probabilities(&self, source: SourceName, part: Roi) -> Result<Option<Array3<f32>>> {
+        let suggested = match (source, &self.network, &self.learned) {
+            (SourceName::Network, Some(network), _) => network.suggest(&self.canvas.stack, part)?,
+            (SourceName::Strokes, network, Some((_, strokes))) => {
+                strokes.suggest(&self.canvas, network.as_ref(), part)?
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(suggested))
     }
 
     /// Looks at a place, to propose it or another one; `None` without a network.

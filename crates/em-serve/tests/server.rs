@@ -1,0 +1,391 @@
+//! The server as a browser meets it, and as it meets whoever else asks.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use em_io::{VoxelSize, Voxels};
+use em_pipeline::annotate::{Project, ProjectRequest};
+use em_pipeline::em_model::Device;
+use em_pipeline::{Observer, silent};
+use em_serve::{ServeRequest, serve};
+use ndarray::Array3;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Longer than any answer takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A project that is served until it is dropped.
+struct Served {
+    folder: TempDir,
+    port: u16,
+    secret: String,
+    end: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// An answer: its status, its head and its body.
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
+    }
+
+    fn message(&self) -> String {
+        self.json()["message"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Served {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stack = folder.path().join("raw.tif");
+        let voxels = Array3::from_shape_fn((4, 600, 700), |(z, y, x)| (z * 50 + (y ^ x) % 100) as u8);
+        em_io::write_volume(&stack, &Voxels::from(voxels), None).unwrap();
+        // Of classes that no network knows, so that none is read.
+        let mut request = ProjectRequest::new(stack);
+        request.voxel_size = Some(VoxelSize::new([40.0, 5.0, 5.0]).unwrap());
+        request.classes = vec!["nuclei".into(), "axons".into()];
+        let mut unheard = silent;
+        Project::create(&folder.path().join("project"), &request, &mut Observer::new(&mut unheard)).unwrap();
+        Self::again(folder)
+    }
+
+    fn again(folder: TempDir) -> Self {
+        let mut unheard = silent;
+        let project =
+            Project::open(&folder.path().join("project"), &mut Observer::new(&mut unheard)).unwrap();
+        let (end, (tell, hear)) = (Arc::new(AtomicBool::new(false)), mpsc::channel());
+        let ended = Arc::clone(&end);
+        let thread = std::thread::spawn(move || {
+            let request = ServeRequest::new(PathBuf::from("no-program"), Device::Cpu, "cpu".into());
+            let ready = |url: &str| tell.send(url.to_owned()).unwrap();
+            serve(project, &request, ready, || ended.load(Ordering::Relaxed)).unwrap();
+        });
+        let url: String = hear.recv_timeout(Duration::from_secs(20)).unwrap();
+        let parts: Vec<&str> = url.split(['/', ':']).collect();
+        Self {
+            folder,
+            port: parts[4].parse().unwrap(),
+            secret: parts[5].to_owned(),
+            end,
+            thread: Some(thread),
+        }
+    }
+
+    /// Ends the server, and returns the folder that stays.
+    fn stopped(mut self) -> TempDir {
+        self.stop();
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
+    fn stop(&mut self) {
+        self.end.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+
+    /// Sends bytes as they are, and reads what comes until the other side closes.
+    fn raw(&self, bytes: &[u8], patience: Duration) -> Vec<u8> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        stream.set_read_timeout(Some(patience)).unwrap();
+        // A server that refuses early closes before all is sent.
+        let _ = stream.write_all(bytes);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        answer
+    }
+
+    fn ask(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+        let host = format!("127.0.0.1:{}", self.port);
+        self.ask_host(&host, method, path, headers, body)
+    }
+
+    fn ask_host(&self, host: &str, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+            body.len()
+        )
+        .into_bytes();
+        request.extend(body);
+        let answer = self.raw(&request, PATIENCE);
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no answer to {method} {path}: {answer:?}"));
+        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head, body: answer[end + 4..].to_vec() }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.ask("GET", &format!("/{}/{path}", self.secret), "", b"")
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Answer {
+        let path = format!("/{}/{path}", self.secret);
+        self.ask("POST", &path, "Content-Type: application/json\r\n", body.to_string().as_bytes())
+    }
+
+    fn act(&self, id: &str, action: Value) -> Answer {
+        self.post("api/actions", &json!({"client": "me", "id": id, "action": action}))
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("project/actions.jsonl")).unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn stroke(z: usize) -> Value {
+    json!({"kind": "stroke", "class": "axons", "value": 2, "z": z, "radius": 8, "points": [[300, 300], [320, 400]]})
+}
+
+#[test]
+fn the_page_and_its_pictures_are_served_with_what_they_may_do() {
+    let served = Served::new();
+    let page = served.get("");
+    assert_eq!(page.status, 200);
+    let head = page.head.to_lowercase();
+    for expected in ["content-security-policy: default-src 'self'", "cache-control: no-store", "text/html"] {
+        assert!(head.contains(expected), "{head}");
+    }
+    let text = String::from_utf8(page.body).unwrap();
+    assert!(text.contains("main.js") && !text.contains("https://"), "nothing comes from elsewhere");
+    assert_eq!(served.get("main.js").status, 200);
+    assert_eq!(served.get("nothing.js").status, 404);
+
+    let project = served.get("api/project").json();
+    assert_eq!((&project["shape"], &project["levels"]), (&json!([4, 600, 700]), &json!(2)));
+    let tile = served.get("api/raw/xy/0/3/1/1");
+    assert!(tile.head.to_lowercase().contains("immutable"));
+    let picture = image::load_from_memory(&tile.body).unwrap().to_luma8();
+    assert_eq!((picture.width(), picture.height()), (188, 88));
+    assert_eq!(picture.get_pixel(5, 7)[0], (150 + ((512 + 7) ^ (512 + 5)) % 100) as u8);
+    assert_eq!(served.get("api/value/3/519/517").json()["value"], json!(150.0 + ((519 ^ 517) % 100) as f64));
+    assert_eq!(image::load_from_memory(&served.get("api/raw/xz/1/9/0/0").body).unwrap().height(), 4);
+    for missing in ["api/raw/xy/0/4/0/0", "api/raw/xy/2/0/0/0", "api/raw/zz/0/0/0/0", "api/labels/0/0/2/0"] {
+        assert_eq!(served.get(missing).status, 404, "{missing}");
+    }
+    assert_eq!(served.get("api/suggestions/network/0/0/0/0").status, 404, "no network knows these classes");
+}
+
+#[test]
+fn what_is_done_is_in_the_log_when_it_is_acknowledged() {
+    let served = Served::new();
+    let done = served.act("a", stroke(2)).json();
+    assert_eq!((done["state"]["revision"].as_u64(), &done["state"]["can_undo"]), (Some(1), &json!(true)));
+    assert_eq!(served.log().lines().count(), 1);
+    let tile = served.get("api/labels/0/2/0/0");
+    assert!(tile.head.to_lowercase().contains("x-shape: 2,512,512"));
+    let at = |class: usize, y: usize, x: usize| tile.body[(class * 512 + y) * 512 + x];
+    assert_eq!((at(1, 300, 300), at(0, 300, 300), at(1, 330, 300)), (2, 0, 0));
+    served.act("a", stroke(2));
+    assert_eq!(served.log().lines().count(), 1, "the same action is done once");
+
+    let refused = served.act("b", stroke(4));
+    assert_eq!((refused.status, refused.message().as_str()), (400, "there is no section 4: the stack has 4"));
+    let visited = served.act("c", json!({"kind": "visited", "start": [0, 0, 0], "shape": [1, 1, 1]}));
+    assert_eq!(visited.status, 400);
+    assert_eq!(served.act("d", json!({"kind": "undo"})).json()["state"]["can_redo"], json!(true));
+
+    // As after a kill: the same address, and all that was acknowledged.
+    let (port, secret) = (served.port, served.secret.clone());
+    let again = Served::again(served.stopped());
+    assert_eq!((again.port, &again.secret), (port, &secret));
+    assert_eq!(again.act("e", json!({"kind": "redo"})).status, 200);
+    assert_eq!(again.get("api/labels/0/2/0/0").body, tile.body);
+}
+
+#[test]
+fn a_second_window_is_told_why_and_takes_over_when_the_first_is_closed() {
+    let served = Served::new();
+    let session = |client: &str| served.post("api/session", &json!({"client": client}));
+    assert_eq!(session("me").status, 200);
+    let refused = session("other");
+    assert_eq!((refused.status, refused.message().contains("another window")), (409, true));
+    let path = format!("/{}/api/session/end", served.secret);
+    served.ask("POST", &path, "Content-Type: text/plain\r\n", br#"{"client":"me"}"#);
+    assert_eq!(session("other").status, 200);
+    assert_eq!(served.act("a", stroke(0)).status, 409);
+    assert_eq!(served.log(), "");
+}
+
+#[test]
+fn work_that_cannot_be_done_says_why() {
+    let served = Served::new();
+    let me = json!({"client": "me"});
+    for (path, reason) in [
+        ("api/train", "no region is reviewed yet"),
+        ("api/next", "nothing to propose"),
+        ("api/predict", "no network to predict with"),
+        ("api/measure", "predict the whole stack first"),
+    ] {
+        let refused = served.post(path, &me);
+        assert_eq!(refused.status, 400, "{path}");
+        assert!(refused.message().contains(reason), "{}", refused.message());
+    }
+    let export = |class: &str, ending: &str| {
+        served.post("api/export", &json!({"client": "me", "class": class, "ending": ending}))
+    };
+    assert!(export("axons", "../x").message().contains("is not written"));
+    assert!(export("../axons", "tif").message().contains("no class"));
+    assert_eq!(export("axons", "tif").status, 200);
+    let done = || served.post("api/session", &me).json()["job"]["state"].clone();
+    for _ in 0..100 {
+        if done() != json!("running") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(done(), json!("done"));
+    let exported = em_io::open(&served.folder.path().join("project/exports/axons.tif")).unwrap();
+    assert_eq!((exported.shape(), exported.voxel_size_nm()), ([4, 600, 700], Some([40.0, 5.0, 5.0])));
+    assert_eq!(served.post("api/use", &json!({"client": "me", "run": "7"})).status, 400);
+}
+
+/// Numbers that look random, always the same.
+struct Draws(u64);
+
+impl Draws {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        ((self.0 >> 33) as usize) % below
+    }
+
+    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+        all[self.next(all.len())]
+    }
+}
+
+#[test]
+fn a_thousand_bad_requests_change_nothing_and_are_told_nothing() {
+    let served = Served::new();
+    let outside = served.folder.path().join("secret.txt");
+    std::fs::write(&outside, "what nobody may read").unwrap();
+    let before = everything(served.folder.path());
+    let (mut draws, mut answered) = (Draws(7), 0);
+    let secrets =
+        [served.secret.clone(), "0".repeat(32), String::new(), "..".into(), served.secret.to_uppercase()];
+    for _ in 0..1000 {
+        let secret = &secrets[draws.next(secrets.len())];
+        let path = draws.of(&[
+            "",
+            "../secret.txt",
+            "..%2fsecret.txt",
+            "%2e%2e/%2e%2e/etc/hostname",
+            "runs/1/../../secret.txt",
+            "runs/..%2f..%2fsecret.txt/x",
+            "runs/result/..%2f..%2fsecret.txt",
+            "runs/1/report.html",
+            "api/actions",
+            "api/session",
+            "api/export",
+            "api/use",
+            "api/train",
+            "api/next",
+            "api/stop",
+            "api/predict",
+            "api/raw/xy/99999999999999999999/0/0/0",
+            "api/raw/xy/63/0/18446744073709551615/1",
+            "api/raw/xy/-1/0/0/0",
+            "api/labels/0/18446744073709551615/0/0",
+            "api/value/0/0/99999",
+            "api/value/4/0/0",
+            "api/suggestions/x/0/0/0/0",
+            "\u{0}",
+            "api/project/../../../secret.txt",
+        ]);
+        let host =
+            draws.of(&["HOST", "HOST", "HOST", "evil.example", "127.0.0.1", "localhost.evil.example:80", ""]);
+        let host = host.replace("HOST", &format!("127.0.0.1:{}", served.port));
+        let headers = draws.of(&[
+            "",
+            "Content-Type: application/json\r\n",
+            "Content-Type: text/plain\r\n",
+            "Origin: http://evil.example\r\n",
+            "Origin: null\r\nContent-Type: application/json\r\n",
+            "Sec-Fetch-Site: cross-site\r\n",
+            "X: \u{1}\r\n",
+        ]);
+        let body = draws.of(&[
+            "", "{", "null", "[]", r#"{"client":5}"#, r#"{"client":"x","id":"y","action":{"kind":"stroke"}}"#,
+            r#"{"client":"x","id":"y","action":{"kind":"fill","class":"axons","value":9,"z":0,"point":[0,0],"tolerance":1}}"#,
+            r#"{"client":"x","id":"y","action":{"kind":"region","start":[0,0,0],"shape":[9,18446744073709551615,1]}}"#,
+            r#"{"client":"x","id":"y","action":{"kind":"interpolate","class":"axons","from":0,"to":18446744073709551615}}"#,
+            r#"{"client":"x","class":"../../secret","ending":"tif"}"#, r#"{"client":"x","run":"../../.."}"#, "\u{fffd}\u{0}",
+        ]);
+        let method = draws.of(&["GET", "POST", "PUT", "DELETE", "OPTIONS", "get", "POST"]);
+        let request = format!(
+            "{method} /{secret}/{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+            body.len() + draws.next(20) / 19
+        );
+        // Some wait for more of a body than there is, and are not waited for.
+        let answer = served.raw(request.as_bytes(), Duration::from_millis(500));
+        let answer = String::from_utf8_lossy(&answer);
+        answered += usize::from(answer.starts_with("HTTP/1.1 "));
+        assert!(!answer.contains("nobody may read"), "{request}");
+        let is_known = secret == &served.secret && host.ends_with(&served.port.to_string());
+        let is_good = answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.1 204");
+        assert!(is_known || !is_good, "{request}\n{answer}");
+    }
+    assert!(answered > 800, "{answered} of 1000 were answered");
+    assert_eq!(everything(served.folder.path()), before);
+    assert_eq!(served.get("api/project").status, 200, "it still answers");
+    let large = vec![b'['; 9 << 20];
+    let path = format!("/{}/api/actions", served.secret);
+    let answer = served.raw(
+        &[format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", served.port, large.len()).as_bytes(), &large].concat(),
+        PATIENCE,
+    );
+    assert!(!answer.starts_with(b"HTTP/1.1 2"), "so much is not taken");
+    assert_eq!(served.get("api/project").status, 200);
+}
+
+/// Names and contents of all files, but for the label volumes' own.
+fn everything(folder: &std::path::Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(everything(&path));
+        } else {
+            all.push((path.clone(), std::fs::read(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn a_page_of_somebody_else_is_refused() {
+    let served = Served::new();
+    let path = format!("/{}/api/session", served.secret);
+    let body = br#"{"client":"me"}"#;
+    let json = "Content-Type: application/json\r\n";
+    let own = format!("{json}Origin: http://127.0.0.1:{}\r\nSec-Fetch-Site: same-origin\r\n", served.port);
+    assert_eq!(served.ask("POST", &path, &own, body).status, 200);
+    for foreign in ["Origin: http://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"] {
+        assert_eq!(served.ask("POST", &path, &format!("{json}{foreign}"), body).status, 403, "{foreign}");
+    }
+    let rebound = format!("evil.example:{}", served.port);
+    assert_eq!(served.ask_host(&rebound, "POST", &path, json, body).status, 403);
+    assert_eq!(served.ask("GET", "/", "", b"").status, 403);
+    assert_eq!(served.ask("GET", &format!("/{}x/", served.secret), "", b"").status, 403);
+}

@@ -1,0 +1,79 @@
+//! The page of `em-cli annotate`: its sources are what was built, and it works in a browser.
+//!
+//! Node and Chromium are needed to change the page, never to build the program: where one is missing, what
+//! was not checked is named.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Notes;
+use crate::workspace::{cargo, root, run as run_command, target_folder};
+
+/// Where Debian puts Chromium; `CHROMIUM` names another one.
+const CHROMIUM: &str = "/usr/bin/chromium";
+
+/// Checks types and the built page, then works with it: against a made-up server, and the program itself.
+pub fn check(notes: &mut Notes) -> Result<()> {
+    if !is_there("npm") {
+        notes.skip("the page of annotate, since there is no npm");
+        return Ok(());
+    }
+    let web = root().join("web");
+    run_command(&mut npm(&web, &["ci", "--no-audit", "--no-fund"]))?;
+    let built = target_folder().join("page");
+    run_command(npm(&web, &["run", "--silent", "build"]).env("PAGE", &built))?;
+    ensure_same(&built, &root().join("crates/em-serve/page"))?;
+    let chromium = std::env::var_os("CHROMIUM").map_or(PathBuf::from(CHROMIUM), PathBuf::from);
+    if !chromium.exists() {
+        notes.skip(format!("the page in a browser, since there is no `{}`", chromium.display()));
+        return Ok(());
+    }
+    run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
+    let program = target_folder().join("release/em-cli");
+    run_command(node(&web, "test/page.mjs").env("CHROMIUM", &chromium))?;
+    run_command(node(&web, "test/program.mjs").env("CHROMIUM", &chromium).env("EM_CLI", program))
+}
+
+fn is_there(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+fn npm(web: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("npm");
+    command.current_dir(web).args(arguments);
+    command
+}
+
+fn node(web: &Path, script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.current_dir(web).arg(script);
+    command
+}
+
+/// Compares what the sources make with what is committed, file by file.
+fn ensure_same(built: &Path, committed: &Path) -> Result<()> {
+    let [built, committed] = [built, committed].map(files);
+    let (built, committed) = (built?, committed?);
+    let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let differing: Vec<&String> =
+        built.iter().filter(|file| !committed.contains(file)).map(|(name, _)| name).collect();
+    ensure!(
+        names(&built) == names(&committed) && differing.is_empty(),
+        "crates/em-serve/page is not what web/src makes ({differing:?} differ): `npm run build` in web/ builds it"
+    );
+    Ok(())
+}
+
+fn files(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let failed = || format!("cannot read `{}`", folder.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(failed)? {
+        let entry = entry.with_context(failed)?;
+        let content = std::fs::read(entry.path()).with_context(failed)?;
+        files.push((entry.file_name().to_string_lossy().into_owned(), content));
+    }
+    files.sort();
+    Ok(files)
+}
