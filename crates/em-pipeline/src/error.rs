@@ -144,6 +144,12 @@ impl Error {
     }
 }
 
+/// Returns an error with all that caused it, in one line.
+pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// Returns the first hint that an error or one of its causes has.
 pub fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     let own = if let Some(error) = error.downcast_ref::<Error>() {

@@ -64,7 +64,7 @@ pub use compare::Comparison;
 pub use config::RunConfig;
 pub use convert::{ConvertRequest, convert};
 pub use dataset::Dataset;
-pub use error::{Error, Result, UserError, hint_of};
+pub use error::{Error, Result, UserError, hint_of, with_causes};
 pub use evaluate::{EvaluateRequest, evaluate};
 pub use extract::{ExtractRequest, extract};
 pub use inspect::inspect;

@@ -1,7 +1,8 @@
 //! Answers that are failures: a status, a message and a hint, as JSON.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::body::to_bytes;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use em_pipeline::annotate::Refusal;
 use serde_json::json;
@@ -38,12 +39,7 @@ impl Failure {
 impl From<em_pipeline::Error> for Failure {
     fn from(error: em_pipeline::Error) -> Self {
         let hint = em_pipeline::hint_of(&error);
-        let mut message = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(error) = cause {
-            message += &format!(": {error}");
-            cause = error.source();
-        }
+        let message = em_pipeline::with_causes(&error);
         let is_mistake = matches!(error, em_pipeline::Error::User(_) | em_pipeline::Error::Setting(_));
         let status = if is_mistake { StatusCode::BAD_REQUEST } else { StatusCode::INTERNAL_SERVER_ERROR };
         Self { status, message, hint }
@@ -77,4 +73,19 @@ impl IntoResponse for Failure {
         }
         (self.status, Json(body)).into_response()
     }
+}
+
+/// Gives answers of the framework, which are plain text, the form of all others.
+pub async fn as_json(response: Response) -> Response {
+    const LONGEST: usize = 1 << 16;
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_json = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let text = to_bytes(response.into_body(), LONGEST).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    let message = if text.is_empty() { status.to_string() } else { text };
+    Failure { status, message, hint: None }.into_response()
 }

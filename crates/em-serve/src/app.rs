@@ -101,8 +101,12 @@ impl App {
         planned
     }
 
-    /// Trains in the background.
-    pub fn train(&self, number: usize, config: RunConfig) -> Result<(), Failure> {
+    /// Trains in the background; `before` is what the network that suggests scores on the regions.
+    pub fn train(&self, number: usize, config: RunConfig, before: Vec<Option<f64>>) -> Result<(), Failure> {
+        // A network of this project has learned from regions that it would be scored on.
+        if locked(&self.project).description().in_use.is_none() {
+            locked(&self.memory.before).push((number, before));
+        }
         let training =
             TrainingJob { program: self.program.clone(), device: self.device_option.clone(), config, number };
         self.started(self.jobs.start("train", move |jobs| jobs.train(&training)))

@@ -111,7 +111,7 @@ impl Jobs {
                 Err(error) => {
                     let hint =
                         em_pipeline::hint_of(&error).map_or(String::new(), |hint| format!(" ({hint})"));
-                    (job.state, job.message) = ("failed", Some(format!("{error}{hint}")));
+                    (job.state, job.message) = ("failed", Some(em_pipeline::with_causes(&error) + &hint));
                 }
             });
         });

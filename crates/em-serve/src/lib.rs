@@ -124,6 +124,7 @@ fn router(app: Arc<App>) -> Router {
         .route(&format!("/{}/", guard.secret), axum::routing::get(async || page::file("index.html")))
         .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here\n").into_response())
         .layer(axum::extract::DefaultBodyLimit::max(MOST_BODY_BYTES))
+        .layer(middleware::map_response(answer::as_json))
         .layer(middleware::from_fn_with_state(guard, guard::guarded))
 }
 

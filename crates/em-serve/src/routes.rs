@@ -86,7 +86,9 @@ async fn project(State(app): State<Arc<App>>) -> Json<Value> {
 
 async fn session(State(app): State<Arc<App>>, Json(Client { client }): Json<Client>) -> Answer<Json<Value>> {
     app.hear(&client)?;
-    Ok(Json(app.state()))
+    // An action that paints much holds the project for a while, and nobody else is to wait for it.
+    let state = tokio::task::spawn_blocking(move || app.state()).await;
+    Ok(Json(state.map_err(|error| Failure::senseless(format!("the work was given up: {error}")))?))
 }
 
 /// As a window sends it that is being closed: JSON without its type.
@@ -150,6 +152,9 @@ async fn value(
     State(app): State<Arc<App>>,
     Path((z, y, x)): Path<(usize, usize, usize)>,
 ) -> Answer<Json<Value>> {
+    if [z, y, x].iter().zip(app.canvas.stack.shape()).any(|(&along, side)| along >= side) {
+        return Err(Failure::not_found("there is no such voxel"));
+    }
     let value = blocking(&app, move |canvas| Ok(pictures::grey_value(canvas, [z, y, x])?)).await?;
     Ok(Json(json!({ "value": value })))
 }
@@ -218,7 +223,7 @@ async fn actions(State(app): State<Arc<App>>, Json(act): Json<Act>) -> Answer<Js
         return Err(Failure::senseless("that is written by the program itself"));
     }
     let is_suggested = matches!(act.action, Request::Accept { .. } | Request::Reject { .. });
-    let suggested = if is_suggested && !locked(&app.project).ledger().knows(&act.id) {
+    let suggested = if is_suggested && locked(&app.project).ledger().place(&act.id).is_none() {
         app.worker.suggested(act.action.clone()).await?
     } else {
         Suggested::default()
@@ -271,8 +276,7 @@ async fn train(State(app): State<Arc<App>>, Json(Client { client }): Json<Client
     };
     let (number, config) = config;
     let before = app.worker.score(regions).await.unwrap_or_default();
-    locked(&app.memory.before).push((number, before));
-    app.train(number, config)?;
+    app.train(number, config, before)?;
     Ok(Json(app.state()))
 }
 

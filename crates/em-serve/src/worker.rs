@@ -190,7 +190,8 @@ impl Thread {
                 self.suggester.set_network(network);
             }
             Err(error) => {
-                sources.problem = Some(format!("the network cannot be used: {error}"));
+                sources.problem =
+                    Some(format!("the network cannot be used: {}", em_pipeline::with_causes(&error)));
                 self.suggester.set_network(None);
             }
         }

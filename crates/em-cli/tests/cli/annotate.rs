@@ -58,6 +58,7 @@ fn post(address: &str, path: &str, body: &str) -> String {
 fn what_is_no_project_is_a_mistake() {
     let lab = Lab::new();
     lab.write_volume("raw.tif", raw([3, 64, 64]));
+    std::fs::create_dir(lab.path("full")).unwrap();
     lab.write("full/notes.txt", "mine");
     assert!(lab.mistake("annotate raw.tif --no-browser").contains("`raw.tif` tells no voxel size"));
     assert!(lab.mistake("annotate missing.tif --no-browser").contains("missing.tif"));

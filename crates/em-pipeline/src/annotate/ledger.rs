@@ -4,7 +4,7 @@
 //! and by nothing else. So a chunk can be made anew by itself, and taking an action back needs no copy of
 //! what was before.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use em_data::ReviewedRegion;
 use em_io::Roi;
@@ -25,7 +25,8 @@ pub struct Ledger {
     counts: Vec<bool>,
     /// Those that were taken back, the last one at the end; a new action forgets them.
     undone: Vec<usize>,
-    ids: HashSet<String>,
+    /// Where the action of a name is.
+    ids: HashMap<String, usize>,
     /// The actions that paint in a section, in order.
     of_section: BTreeMap<usize, Vec<usize>>,
     /// How often something was painted or taken back.
@@ -40,7 +41,7 @@ impl Ledger {
             actions: Vec::new(),
             counts: Vec::new(),
             undone: Vec::new(),
-            ids: HashSet::new(),
+            ids: HashMap::new(),
             of_section: BTreeMap::new(),
             version: 0,
         }
@@ -51,9 +52,9 @@ impl Ledger {
         &self.actions
     }
 
-    /// Tells whether an action of that name is there.
-    pub fn knows(&self, id: &str) -> bool {
-        self.ids.contains(id)
+    /// Returns where the action of that name is.
+    pub fn place(&self, id: &str) -> Option<usize> {
+        self.ids.get(id).copied()
     }
 
     /// Returns which action `Undo` would take back.
@@ -92,7 +93,7 @@ impl Ledger {
                 Some(Change { roi: self.bounds_of(&action), adds: Some(place) })
             }
         };
-        self.ids.insert(action.id.clone());
+        self.ids.insert(action.id.clone(), place);
         if let Some(roi) = self.bounds_of(&action) {
             for z in roi.ranges()[0].clone() {
                 self.of_section.entry(z).or_default().push(place);

@@ -29,7 +29,10 @@ use super::pictures::{Canvas, Greys};
 use super::shapes::{Frame, Runs};
 use super::strokes_source::{MOST_TILES, StrokesPlan};
 use crate::error::{Context, Result, UserError};
-use crate::{Observer, open_with};
+use crate::{Observer, open_with, with_causes};
+
+/// Of the names that the page gives to actions.
+const ID_LENGTHS: std::ops::RangeInclusive<usize> = 1..=100;
 
 /// An open project, which no other process can open meanwhile.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct Project {
     log: Log,
     /// Grows with every action.
     revision: usize,
+    /// What the log has and the labels could not be written for, as on a full disk.
+    behind: Vec<Roi>,
     _lock: RunLock,
 }
 
@@ -58,7 +63,7 @@ pub struct Suggested {
 pub enum Refusal {
     /// It makes no sense; it is not in the log.
     Senseless(String),
-    /// It could not be written, as on a full disk; it is not in the log, and can be sent again.
+    /// It could not be written, as on a full disk; it can be sent again.
     Unwritten(String),
 }
 
@@ -136,7 +141,8 @@ impl Project {
         let labels = labels.collect::<Result<Vec<_>>>()?;
         let revision = ledger.actions().len();
         let canvas = Arc::new(Canvas { stack, greys, labels });
-        let project = Self { folder, description, canvas, ledger, log: read.log, revision, _lock: lock };
+        let (log, behind) = (read.log, Vec::new());
+        let project = Self { folder, description, canvas, ledger, log, revision, behind, _lock: lock };
         project.restore()?;
         Ok(project)
     }
@@ -244,15 +250,19 @@ impl Project {
 
     /// Does what a person asks for: into the log first, then into the labels.
     ///
-    /// Returns what may have changed. An action of a name that is in the log already was done before, and
-    /// changes nothing.
+    /// Returns what may have changed. An action of a name that is in the log already was done before, and is
+    /// not done again.
     ///
     /// # Errors
     ///
-    /// [`Refusal`], of which neither is in the log.
+    /// [`Refusal`]: what makes no sense is not in the log; what could not be written can be sent again.
     pub fn act(&mut self, id: &str, request: Request, suggested: Suggested) -> Result<Option<Roi>, Refusal> {
-        if self.ledger.knows(id) {
-            return Ok(None);
+        if !ID_LENGTHS.contains(&id.len()) {
+            return Err(Refusal::Senseless("an action needs a name of 1 to 100 characters".into()));
+        }
+        self.catch_up()?;
+        if let Some(place) = self.ledger.place(id) {
+            return Ok(self.ledger.bounds(place));
         }
         self.check(&request).map_err(Refusal::Senseless)?;
         let Suggested { mut painted, digest } = suggested;
@@ -276,9 +286,22 @@ impl Project {
         })?;
         self.revision += 1;
         let Some(change) = self.ledger.push(action) else { return Ok(None) };
-        // The log has it: what fails from here on is mended when the project is opened again.
-        self.repaint(change).map_err(|error| Refusal::Unwritten(error.to_string()))?;
+        if let Err(error) = self.repaint(change) {
+            // The log has it: it is painted before the next action, or when the project is opened again.
+            self.behind.extend(change.roi);
+            return Err(Refusal::Unwritten(with_causes(&error)));
+        }
         Ok(change.roi)
+    }
+
+    /// Paints what could not be written before.
+    fn catch_up(&mut self) -> Result<(), Refusal> {
+        while let Some(&roi) = self.behind.last() {
+            let change = Change { roi: Some(roi), adds: None };
+            self.repaint(change).map_err(|error| Refusal::Unwritten(with_causes(&error)))?;
+            self.behind.pop();
+        }
+        Ok(())
     }
 
     fn repaint(&self, change: Change) -> Result<()> {

@@ -135,11 +135,10 @@ fn why(candidates: &[&Candidate], best: usize, has_regions: bool, novelty: f64) 
     let differs = |candidate: &Candidate| candidate.uncertainty.iter().map(|found| found[0]).sum::<f64>();
     let here = differs(candidates[best]);
     let fewer = candidates.iter().filter(|candidate| differs(candidate) < here).count();
-    let mut why = format!(
-        "The network contradicts itself on {:.1} % of the voxels here, more than in {fewer} of {} other places",
-        here * 100.0,
-        candidates.len() - 1
-    );
+    let mut why = format!("The network contradicts itself on {:.1} % of the voxels here", here * 100.0);
+    if candidates.len() > 1 {
+        why += &format!(", more than in {fewer} of {} other places", candidates.len() - 1);
+    }
     if has_regions {
         why += &format!("; the grey values differ by {:.0} % from the most similar region", novelty * 100.0);
     }

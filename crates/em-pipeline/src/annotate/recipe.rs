@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use em_io::VoxelSize;
+use em_io::{Roi, SparseLabels, VoxelSize};
 use em_model::{ModelCard, PixelMatch};
+use ndarray::s;
 
+use super::action::Paint;
 use super::network_source::network_of;
-use super::project::Project;
+use super::project::{Project, chunks_of};
 use crate::config::{DataConfig, LabelValues, SourceConfig};
 use crate::error::{Context, Result, UserError};
 use crate::suggested_config::{Facts, KnownNetwork, Suggestion};
@@ -27,12 +29,8 @@ pub fn next_training(project: &Project, observer: &mut Observer<'_>) -> Result<(
         return Err(UserError::new("no region is reviewed yet", hint).into());
     }
     let number = (1..).find(|&number| !project.run(number).path().exists()).unwrap_or(1);
-    let data = data_of(project)?;
+    let data = data_of(project, observer)?;
     let facts = Facts::of_data(&data, observer)?;
-    if facts.classes.iter().all(|(_, share)| *share == 0.0) {
-        let message = "no reviewed region holds foreground";
-        return Err(UserError::new(message, "accept or paint some, or review another region").into());
-    }
     let network = start_of(project)?;
     let size = VoxelSize::new(project.description().voxel_size_nm)?;
     let trained = VoxelSize::new([size.nm()[0], network.pixel_nm, network.pixel_nm])?;
@@ -44,18 +42,27 @@ pub fn next_training(project: &Project, observer: &mut Observer<'_>) -> Result<(
     Ok((number, config))
 }
 
-/// The stack with the labels of all classes that somebody painted.
-fn data_of(project: &Project) -> Result<DataConfig> {
+/// The stack with the labels of all classes that have foreground in a reviewed region.
+fn data_of(project: &Project, observer: &mut Observer<'_>) -> Result<DataConfig> {
     let description = project.description();
-    let is_painted = |class: &&String| !project.ledger().painted_sections(class).is_empty();
-    let classes: Vec<String> = description.classes.iter().filter(is_painted).cloned().collect();
+    let regions = project.regions();
+    let (mut classes, mut missing) = (Vec::new(), Vec::new());
+    for (class, labels) in description.classes.iter().zip(&project.canvas().labels) {
+        let holds = regions.iter().map(|region| holds_foreground(labels, region.roi));
+        let holds = holds.collect::<Result<Vec<bool>>>()?.contains(&true);
+        if holds { classes.push(class.clone()) } else { missing.push(class.as_str()) }
+    }
+    if classes.is_empty() {
+        let message = "no reviewed region holds foreground";
+        return Err(UserError::new(message, "accept or paint some, or review another region").into());
+    }
+    if !missing.is_empty() {
+        let missing = missing.join(" and ");
+        observer.note(&format!("no reviewed region holds {missing}: the training leaves that out"))?;
+    }
     let path = |class: &String| project.folder().join("labels").join(format!("{class}.zarr"));
     let labels: BTreeMap<String, PathBuf> =
         classes.iter().map(|class| (class.clone(), path(class))).collect();
-    if classes.is_empty() {
-        let message = "nothing is painted yet, in any class";
-        return Err(UserError::new(message, "accept a suggestion (A) or paint with the brush (B)").into());
-    }
     Ok(DataConfig {
         classes,
         voxel_size_nm: Some(VoxelSize::new(description.voxel_size_nm)?),
@@ -84,4 +91,22 @@ fn start_of(project: &Project) -> Result<KnownNetwork> {
         pixel_nm,
         filters: card.architecture.filters.clone(),
     })
+}
+
+fn holds_foreground(labels: &SparseLabels, roi: Roi) -> Result<bool> {
+    for chunk in chunks_of(roi) {
+        let Some(common) = labels.roi(chunk).intersection(roi) else { continue };
+        if let Some(voxels) = labels.read(chunk)? {
+            let start = labels.roi(chunk).start;
+            let [_, rows, columns] = common.ranges();
+            let within = s![
+                rows.start - start[1]..rows.end - start[1],
+                columns.start - start[2]..columns.end - start[2]
+            ];
+            if voxels.slice(within).iter().any(|&paint| paint == Paint::Foreground as u8) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }

@@ -5,13 +5,15 @@ use ndarray::{Array2, s};
 
 use super::action::{Paint, Request};
 use super::interpolation::between;
-use super::project::Project;
+use super::project::{Project, chunks_of};
 use super::shapes::{Runs, connected};
 use crate::error::Result;
 
 /// A flood goes no further than this from its point.
 const FLOOD_REACH: usize = 512;
 const RADII: std::ops::RangeInclusive<f64> = 0.5..=200.0;
+/// Tiles of a region that is marked at once: more than a person looks at in an hour, painted in seconds.
+const MOST_REVIEWED: usize = 256;
 /// Far more than a hand draws in one stroke.
 const MOST_POINTS: usize = 100_000;
 /// Sections that an interpolation fills at most.
@@ -56,8 +58,11 @@ impl Project {
             }
             Request::Region { start, shape } => {
                 let roi = Roi { start: *start, shape: *shape };
-                match shape.contains(&0) || !roi.is_within(self.description().shape) {
-                    true => Err("the region reaches out of the stack".into()),
+                if shape.contains(&0) || !roi.is_within(self.description().shape) {
+                    return Err("the region reaches out of the stack".into());
+                }
+                match chunks_of(roi).take(MOST_REVIEWED + 1).count() > MOST_REVIEWED {
+                    true => Err(format!("the region holds more than {MOST_REVIEWED} tiles: mark several")),
                     false => Ok(()),
                 }
             }

@@ -212,9 +212,29 @@ fn an_action_that_is_sent_twice_is_done_once() {
     let desk = Desk::new();
     let mut project = desk.project();
     let stroke = || serde_json::from_str::<Request>(STROKE).unwrap();
-    assert!(project.act("same", stroke(), Suggested::default()).unwrap().is_some());
-    assert_eq!(project.act("same", stroke(), Suggested::default()).unwrap(), None);
+    let changed = project.act("same", stroke(), Suggested::default()).unwrap();
+    assert!(changed.is_some());
+    assert_eq!(project.act("same", stroke(), Suggested::default()).unwrap(), changed);
     assert_eq!(project.ledger().actions().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_painted_is_painted_when_it_is_sent_again() {
+    let desk = Desk::new();
+    let mut project = desk.project();
+    let stroke = || serde_json::from_str::<Request>(STROKE).unwrap();
+    // A file where the folder of the section's chunks has to be.
+    let section = desk.path().join("labels/mitochondria.zarr/0/c/2");
+    std::fs::create_dir_all(section.parent().unwrap()).unwrap();
+    std::fs::write(&section, "in the way").unwrap();
+    for _ in 0..2 {
+        let refused = project.act("a", stroke(), Suggested::default());
+        assert!(matches!(refused, Err(Refusal::Unwritten(reason)) if reason.contains("mitochondria.zarr")));
+    }
+    assert_eq!(project.ledger().actions().len(), 1, "the log has it once");
+    std::fs::remove_file(&section).unwrap();
+    assert!(project.act("a", stroke(), Suggested::default()).unwrap().is_some());
+    assert!(count(&project, 0, 2) > 400);
 }
 
 #[test]
@@ -282,12 +302,46 @@ fn what_makes_no_sense_is_refused_with_its_reason() {
     assert!(refusal(&mut project, &outside).contains("reaches out of the stack"));
     let empty = REGION.replace("\"shape\":[1,200,200]", "\"shape\":[0,2,2]");
     assert!(refusal(&mut project, &empty).contains("reaches out of the stack"));
+    let refused = project.act("", serde_json::from_str(REGION).unwrap(), Suggested::default());
+    assert!(matches!(refused, Err(Refusal::Senseless(reason)) if reason.contains("1 to 100 characters")));
     let far = r#"{"kind":"fill","class":"axons","value":2,"z":1,"point":[600.0,1],"tolerance":20}"#;
     assert!(refusal(&mut project, far).contains("outside of the section"));
     let neither = r#"{"kind":"accept","source":"network","class":"axons","threshold":0.5}"#;
     assert!(refusal(&mut project, neither).contains("a box or an object"));
     let beyond = r#"{"kind":"reject","source":"network","class":"axons","threshold":0.5,"object":[0,600,0]}"#;
     assert!(refusal(&mut project, beyond).contains("no voxel [0, 600, 0]"));
+}
+
+#[test]
+fn a_training_takes_the_classes_that_regions_hold() {
+    let desk = Desk::new();
+    let mut project = desk.project();
+    let plan = |project: &Project| {
+        let mut notes = Vec::new();
+        let mut hear = |event: crate::Event<'_>| {
+            if let crate::Event::Note(text) = event {
+                notes.push(text.to_owned());
+            }
+            std::ops::ControlFlow::Continue(())
+        };
+        let planned = next_training(project, &mut Observer::new(&mut hear));
+        planned.map(|(number, config)| (number, config, notes)).map_err(|error| error.to_string())
+    };
+    assert_eq!(plan(&project).unwrap_err(), "no region is reviewed yet");
+    // Foreground of one class outside of the region, of the other one within.
+    act(&mut project, &STROKE.replace("\"z\":2", "\"z\":3"));
+    act(&mut project, REGION);
+    assert_eq!(plan(&project).unwrap_err(), "no reviewed region holds foreground");
+    act(&mut project, &STROKE.replace("mitochondria", "axons"));
+    let (number, config, notes) = plan(&project).unwrap();
+    assert_eq!((number, config.data.classes.as_slice()), (1, ["axons".to_owned()].as_slice()));
+    assert!(notes.iter().any(|note| note.contains("no reviewed region holds mitochondria")), "{notes:?}");
+    let source = &config.data.train[0];
+    assert_eq!(source.regions.as_deref(), Some(project.regions_file().as_path()));
+    assert_eq!((source.labels.len(), source.values), (1, crate::config::LabelValues::Scribbles));
+    assert_eq!((config.data.split.folds, config.data.pixel_nm), (1, Some(8.0)));
+    assert_eq!(config.train.init.as_deref(), Some(Path::new("mitochondria")));
+    assert!(crate::settings::problems(&config, &config.data.classes).is_empty());
 }
 
 #[test]

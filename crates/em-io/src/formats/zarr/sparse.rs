@@ -63,7 +63,8 @@ impl SparseLabels {
         Ok(labels)
     }
 
-    /// Opens a volume that [`create`](Self::create) made.
+    /// Opens a volume that [`create`](Self::create) made, which nobody else may be writing to: what a kill
+    /// left of a chunk is removed.
     ///
     /// # Errors
     ///
@@ -74,7 +75,9 @@ impl SparseLabels {
             let expected = format!("{shape:?}, as the stack has");
             return Err(super::metadata(path, format!("labels of {found:?} voxels"), expected));
         }
-        Ok(Self { path: path.to_owned(), shape })
+        let labels = Self { path: path.to_owned(), shape };
+        labels.rows()?.iter().try_for_each(|(_, _, folder)| crate::remove_unfinished(folder))?;
+        Ok(labels)
     }
 
     /// Returns where it lies.
@@ -162,14 +165,24 @@ impl SparseLabels {
     /// Fails if the folder cannot be read.
     pub fn stored(&self) -> Result<Vec<[usize; 3]>> {
         let mut found = Vec::new();
-        let folder = self.path.join("0").join("c");
-        for (z, sections) in numbered(&folder)? {
-            for (row, rows) in numbered(&sections)? {
-                found.extend(numbered(&rows)?.into_iter().map(|(column, _)| [z, row, column]));
-            }
+        for (z, row, folder) in self.rows()? {
+            found.extend(numbered(&folder)?.into_iter().map(|(column, _)| [z, row, column]));
         }
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// The folders of chunks that there are: section, row and path.
+    fn rows(&self) -> Result<Vec<(usize, usize, PathBuf)>> {
+        let mut rows = Vec::new();
+        for (z, section) in numbered(&self.path.join("0").join("c"))? {
+            // A file is in the way of chunks, which is told when they are written.
+            if section.is_dir() {
+                rows.extend(numbered(&section)?.into_iter().map(|(row, folder)| (z, row, folder)));
+            }
+        }
+        rows.retain(|(_, _, folder)| folder.is_dir());
+        Ok(rows)
     }
 
     fn chunk(&self) -> [usize; 3] {
@@ -214,6 +227,11 @@ mod tests {
         let is = whole.slice(s![3, 512.., 1024..]).mapv(|value| value as u8);
         assert_eq!(is, corner);
         assert_eq!(whole.sum(), 512.0 * 512.0 + corner.iter().map(|&value| f32::from(value)).sum::<f32>());
+
+        let torn = path.join("0/c/3/1/.2.a1B2c3.part");
+        fs::write(&torn, b"half").unwrap();
+        SparseLabels::open(&path, [4, 600, 1100]).unwrap();
+        assert!(!torn.exists(), "what a kill left is removed");
 
         labels.write([0, 0, 0], Array2::zeros((512, 512)).view()).unwrap();
         assert_eq!(labels.stored().unwrap(), [[3, 1, 2]]);
