@@ -4,6 +4,7 @@
  * EM_CLI names the program; STACK a stack to work on (else a phantom is made) and VOXEL_SIZE its voxel size where it tells
  * none. TRAIN=1 also trains, predicts, measures and exports, which takes minutes. SHOTS=folder takes pictures at the end.
  * PAGE=1 shows the page built last instead of the one within the program.
+ * One project goes through all checks, each building on the one before, so they stay in one file.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

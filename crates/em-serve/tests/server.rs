@@ -1,5 +1,7 @@
 //! The server as a browser meets it, and as it meets whoever else asks.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
@@ -30,6 +32,11 @@ struct Served {
     thread: Option<JoinHandle<()>>,
 }
 
+/// The voxels of the stack.
+fn grey(z: usize, y: usize, x: usize) -> u8 {
+    (z * 50 + (y ^ x) % 100) as u8
+}
+
 /// An answer: its status, its head and its body.
 struct Answer {
     status: u16,
@@ -52,7 +59,7 @@ impl Served {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stack = folder.path().join("raw.tif");
-        let voxels = Array3::from_shape_fn((4, 600, 700), |(z, y, x)| (z * 50 + (y ^ x) % 100) as u8);
+        let voxels = Array3::from_shape_fn((4, 600, 700), |(z, y, x)| grey(z, y, x));
         em_io::write_volume(&stack, &Voxels::from(voxels), None).unwrap();
         // Of classes that no network knows, so that none is read.
         let mut request = ProjectRequest::new(stack);
@@ -177,8 +184,8 @@ fn the_page_and_its_pictures_are_served_with_what_they_may_do() {
     assert!(tile.head.to_lowercase().contains("immutable"));
     let picture = image::load_from_memory(&tile.body).unwrap().to_luma8();
     assert_eq!((picture.width(), picture.height()), (188, 88));
-    assert_eq!(picture.get_pixel(5, 7)[0], (150 + ((512 + 7) ^ (512 + 5)) % 100) as u8);
-    assert_eq!(served.get("api/value/3/519/517").json()["value"], json!(150.0 + ((519 ^ 517) % 100) as f64));
+    assert_eq!(picture.get_pixel(5, 7)[0], grey(3, 519, 517));
+    assert_eq!(served.get("api/value/3/519/517").json()["value"], json!(f32::from(grey(3, 519, 517))));
     assert_eq!(image::load_from_memory(&served.get("api/raw/xz/1/9/0/0").body).unwrap().height(), 4);
     for missing in ["api/raw/xy/0/4/0/0", "api/raw/xy/2/0/0/0", "api/raw/zz/0/0/0/0", "api/labels/0/0/2/0"] {
         assert_eq!(served.get(missing).status, 404, "{missing}");
@@ -255,7 +262,7 @@ fn work_that_cannot_be_done_says_why() {
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(done(), json!("done"));
-    let exported = em_io::open(&served.folder.path().join("project/exports/axons.tif")).unwrap();
+    let exported = em_io::open(served.folder.path().join("project/exports/axons.tif")).unwrap();
     assert_eq!((exported.shape(), exported.voxel_size_nm()), ([4, 600, 700], Some([40.0, 5.0, 5.0])));
     assert_eq!(served.post("api/use", &json!({"client": "me", "run": "7"})).status, 400);
 }

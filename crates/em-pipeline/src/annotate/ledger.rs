@@ -278,7 +278,7 @@ fn paints(action: &Action) -> bool {
 fn flat(z: usize, [[top, bottom], [left, right]]: [[f64; 2]; 2]) -> Option<Roi> {
     let side = |from: f64, to: f64| {
         let (from, to) = (from.floor().max(0.0), to.ceil().max(0.0));
-        (to > from && to < 1e9).then(|| (from as usize, (to - from) as usize))
+        (to > from && to < 1e9).then_some((from as usize, (to - from) as usize))
     };
     let ((y, height), (x, width)) = (side(top, bottom)?, side(left, right)?);
     Some(Roi { start: [z, y, x], shape: [1, height, width] })

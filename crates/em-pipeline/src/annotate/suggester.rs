@@ -26,6 +26,8 @@ const OBJECT_REACH: usize = 1;
 
 /// A tile of full resolution: section, row and column.
 type Place = [usize; 3];
+/// Probabilities `[class, y, x]`, 255 for 1.
+type Bytes = Arc<Array3<u8>>;
 
 /// A source, as people choose it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,7 +51,8 @@ pub struct Suggester {
     strokes: StrokesPlan,
     /// What was learned from the strokes, and from which version of them.
     learned: Option<(usize, StrokesSource)>,
-    kept: HashMap<(SourceName, Place), (u64, Arc<Array3<u8>>)>,
+    /// Each with when it was asked for last.
+    kept: HashMap<(SourceName, Place), (u64, Bytes)>,
     /// Counts what was asked for, so that the oldest tile goes first.
     clock: u64,
 }
