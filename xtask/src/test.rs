@@ -113,7 +113,9 @@ impl Step {
             Self::Layers => layers::check(),
             Self::Test => {
                 slowest::run(release("test", &["--all-targets"]), notes)?;
-                test_hdf5(notes)
+                let feature = hdf5_feature(notes);
+                // Within the workspace, whose dependencies are compiled already with the features that it has.
+                slowest::run(release("test", &["--features", feature, "--test", "hdf5"]), notes)
             }
             Self::Doctest => run_command(&mut with_libtorch_path(release("test", &["--doc"]))?),
             Self::Examples => examples::run(),
@@ -137,16 +139,13 @@ fn format_is_right() -> Result<()> {
     run_command(&mut cargo(["fmt", "--check", "--manifest-path", foreign::MANIFEST]))
 }
 
-/// Tests HDF5, and its writing where the system has its library.
-fn test_hdf5(notes: &mut Notes) -> Result<()> {
-    let feature = if has_hdf5() {
-        "hdf5-write"
-    } else {
-        notes.skip("the tests of writing HDF5, since pkg-config finds no libhdf5");
-        "hdf5"
-    };
-    let test = ["test", "--release", "--package", "em-io", "--features", feature, "--test", "hdf5"];
-    slowest::run(cargo(test), notes)
+/// The feature of HDF5 that is tested: its writing, too, where the system has its library.
+fn hdf5_feature(notes: &mut Notes) -> &'static str {
+    if has_hdf5() {
+        return "em-io/hdf5-write";
+    }
+    notes.skip("the tests of writing HDF5, since pkg-config finds no libhdf5");
+    "em-io/hdf5"
 }
 
 /// Adds libtorch to the search path: rustdoc gives the programs that it builds no rpath.
