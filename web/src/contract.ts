@@ -44,7 +44,8 @@ export interface Score {
   /** None where neither label nor mask has a voxel. */
   dice: number | null;
   interval: [number, number] | null;
-  now: number | null;
+  /** Of the network that suggested when this one was trained, where it had learned from none of the regions. */
+  before: number | null;
 }
 
 export interface Run {
@@ -79,6 +80,8 @@ export interface Project {
   levels: number;
   cuts: boolean;
   classes: string[];
+  /** The endings that labels are exported with. */
+  exports: string[];
   state: State;
 }
 

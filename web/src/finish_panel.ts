@@ -6,12 +6,10 @@ import { byId, make } from "./dom.js";
 import { server } from "./server.js";
 import { isRunning } from "./train_panel.js";
 
-const ENDINGS = ["tif", "ome.tif", "zarr", "mrc", "png"];
-
 export function makeFinish(app: App): () => void {
   const [name, ending] = [byId<HTMLSelectElement>("export-class"), byId<HTMLSelectElement>("export-ending")];
   name.append(...app.project.classes.map((value) => make("option", { value, textContent: value })));
-  ending.append(...ENDINGS.map((value) => make("option", { value, textContent: `.${value}` })));
+  ending.append(...app.project.exports.map((value) => make("option", { value, textContent: `.${value}` })));
   byId("predict").addEventListener("click", () => void app.ask(server.predict));
   byId("measure").addEventListener("click", () => void app.ask(server.measure));
   byId("export").addEventListener("click", () => void app.ask(() => server.export(name.value, ending.value)));

@@ -68,12 +68,12 @@ function runRows(app: App, run: Run): HTMLElement {
   return make("tbody", { className: run.in_use ? "used" : "" }, title, ...rows);
 }
 
-function scoreCells({ class: name, dice, interval, now }: Score): HTMLElement[] {
+function scoreCells({ class: name, dice, interval, before }: Score): HTMLElement[] {
   const range = interval === null ? "" : `${interval[0].toFixed(2)}–${interval[1].toFixed(2)}`;
   return [
     make("td", { className: "class-name", textContent: name, title: name }),
     make("td", {}, make("b", { textContent: scoreText(dice) }), make("small", { textContent: range })),
-    make("td", { textContent: scoreText(now) }),
+    make("td", { textContent: scoreText(before) }),
   ];
 }
 

@@ -127,7 +127,7 @@ export class Mock {
   #project() {
     return {
       name: "val.tif", stack: "/data/val.tif", folder: "/data/val.annotate", shape: volume.SHAPE, voxel_size_nm: [30, 5, 5],
-      voxel_type: "u8", tile: volume.TILE, levels: 2, cuts: true, classes: volume.CLASSES, state: this.state(),
+      voxel_type: "u8", tile: volume.TILE, levels: 2, cuts: true, classes: volume.CLASSES, exports: ["tif", "zarr"], state: this.state(),
     };
   }
 

@@ -328,7 +328,7 @@ await check("training shows its job and its curve, and can be stopped", async ({
   await page.getByText(/network 2, epoch \d+: loss/).waitFor();
   await page.locator("#stop").click();
   await page.getByText("Training was stopped.").waitFor();
-  mock.runs = [{ name: "1", scores: [{ class: "mitochondria", dice: 0.91, interval: [0.85, 0.94], now: 0.88 }], in_use: false }];
+  mock.runs = [{ name: "1", scores: [{ class: "mitochondria", dice: 0.91, interval: [0.85, 0.94], before: 0.88 }], in_use: false }];
   await page.locator("#runs button").first().click();
   await until(() => mock.runs[0].in_use, "the run's use");
 });

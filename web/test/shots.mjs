@@ -121,10 +121,10 @@ function fillResults(mock) {
       name: "1",
       in_use: false,
       scores: [
-        { class: "mitochondria", dice: 0.91, interval: [0.85, 0.94], now: 0.88 },
-        { class: "synapses", dice: 0.62, interval: null, now: null },
+        { class: "mitochondria", dice: 0.91, interval: [0.85, 0.94], before: 0.88 },
+        { class: "synapses", dice: 0.62, interval: null, before: null },
       ],
     },
-    { name: "2", in_use: true, scores: [{ class: "mitochondria", dice: 0.93, interval: [0.9, 0.95], now: 0.88 }] },
+    { name: "2", in_use: true, scores: [{ class: "mitochondria", dice: 0.93, interval: [0.9, 0.95], before: 0.88 }] },
   ];
 }

@@ -49,6 +49,7 @@ mod run_path;
 pub mod scales;
 mod scorers;
 pub mod scores;
+mod sections_digest;
 pub mod settings;
 mod staged;
 pub mod suggested_config;

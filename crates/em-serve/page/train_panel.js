@@ -61,12 +61,12 @@ function runRows(app, run) {
         rows.push(make("tr", {}, make("td", { colSpan: 3, textContent: "no left-out region to score on" })));
     return make("tbody", { className: run.in_use ? "used" : "" }, title, ...rows);
 }
-function scoreCells({ class: name, dice, interval, now }) {
+function scoreCells({ class: name, dice, interval, before }) {
     const range = interval === null ? "" : `${interval[0].toFixed(2)}–${interval[1].toFixed(2)}`;
     return [
         make("td", { className: "class-name", textContent: name, title: name }),
         make("td", {}, make("b", { textContent: scoreText(dice) }), make("small", { textContent: range })),
-        make("td", { textContent: scoreText(now) }),
+        make("td", { textContent: scoreText(before) }),
     ];
 }
 function scoreText(score) {

@@ -5,17 +5,22 @@ use std::sync::{Arc, Mutex};
 
 use em_pipeline::annotate::pictures::Canvas;
 use em_pipeline::annotate::{NetworkSource, Project, Suggester, next_training};
-use em_pipeline::em_model::{Device, ModelCard};
+use em_pipeline::em_model::{Device, ModelCard, RunFolder};
 use em_pipeline::measure::ClassFiles;
+use em_pipeline::predict::PredictPlan;
 use em_pipeline::{ConvertRequest, MeasureRequest, Observer, PredictRequest, RunConfig, UserError, find_run};
 use serde_json::Value;
 
 use crate::answer::Failure;
 use crate::guard::Guard;
 use crate::jobs::{Done, Jobs, TrainingJob};
+use crate::locks::locked;
 use crate::session::Session;
-use crate::state::{Memory, locked, state};
+use crate::state::{Messages, state};
 use crate::worker::Worker;
+
+/// What labels are exported as; `png` is a folder of sections.
+pub const EXPORTS: [&str; 5] = ["tif", "ome.tif", "zarr", "mrc", "png"];
 
 /// What the routes share.
 pub struct App {
@@ -29,8 +34,8 @@ pub struct App {
     pub jobs: Jobs,
     /// Which window has the project.
     pub session: Mutex<Session>,
-    /// What is told, and not in the project.
-    pub memory: Memory,
+    /// What the person should read.
+    pub messages: Messages,
     /// Who may ask.
     pub guard: Arc<Guard>,
     device: Device,
@@ -56,7 +61,7 @@ impl App {
             worker,
             jobs: Jobs::default(),
             session: Mutex::default(),
-            memory: Memory::default(),
+            messages: Messages::default(),
             guard: Arc::new(guard),
             device,
             device_option,
@@ -74,7 +79,7 @@ impl App {
 
     /// The same, where the project is held already.
     pub fn state_of(&self, project: &Project) -> Value {
-        state(project, &self.worker, &self.jobs, &self.memory)
+        state(project, &self.worker, &self.jobs, &self.messages)
     }
 
     /// Lets the worker read the network of the project.
@@ -83,7 +88,7 @@ impl App {
         let device = self.device;
         self.worker.load(move || {
             let plan = NetworkSource::plan(&locked(&app.project));
-            plan.map(|plan| plan.load(&app.canvas.stack, device)).transpose().map(Option::flatten)
+            plan.map(|plan| plan.load(&app.canvas.stack, device)).transpose()
         });
     }
 
@@ -97,34 +102,15 @@ impl App {
             std::ops::ControlFlow::Continue(())
         };
         let planned = next_training(project, &mut Observer::new(&mut hear));
-        notes.into_iter().for_each(|note| self.memory.tell(note));
+        notes.into_iter().for_each(|note| self.messages.tell(note));
         planned
     }
 
-    /// Trains in the background; `before` is what the network that suggests scores on the regions.
-    pub fn train(&self, number: usize, config: RunConfig, before: Vec<Option<f64>>) -> Result<(), Failure> {
-        // A network of this project has learned from regions that it would be scored on.
-        if locked(&self.project).description().in_use.is_none() {
-            locked(&self.memory.before).push((number, before));
-        }
+    /// Trains in the background.
+    pub fn train(&self, number: usize, config: RunConfig) -> Result<(), Failure> {
         let training =
             TrainingJob { program: self.program.clone(), device: self.device_option.clone(), config, number };
         self.started(self.jobs.start("train", move |jobs| jobs.train(&training)))
-    }
-
-    /// Lets a run suggest, or the network of the start.
-    pub fn take_into_use(self: &Arc<Self>, run: Option<usize>) -> Result<(), Failure> {
-        let mut project = locked(&self.project);
-        project.take_into_use(run)?;
-        // The finished blocks of a stopped prediction are those of another network.
-        for entry in std::fs::read_dir(project.folder().join("result")).into_iter().flatten().flatten() {
-            if entry.path().extension().is_some_and(|ending| ending == "blocks") {
-                let _ = std::fs::remove_dir_all(entry.path());
-            }
-        }
-        drop(project);
-        self.load_network();
-        Ok(())
     }
 
     fn started(&self, is_started: bool) -> Result<(), Failure> {
@@ -159,7 +145,18 @@ impl App {
             request.masks = Some(output("mask"));
             request.probabilities = Some(output("probabilities"));
             (request.overwrite, request.resume) = (true, true);
-            let files = jobs.observed(|observer| em_pipeline::predict(&request, observer))?;
+            remove_blocks_of_others(&folder, &run)?;
+            let files = jobs.observed(|observer| {
+                let plan = PredictPlan::new(&request, observer)?;
+                jobs.tell(format!("memory: {}", plan.memory()));
+                plan.run(observer)
+            })?;
+            // Masks of other classes are those of an earlier network, and are not measured beside these.
+            for class in description.classes.iter().filter(|class| !classes.contains(class)) {
+                for kind in ["mask", "probabilities"] {
+                    let _ = std::fs::remove_dir_all(folder.join(format!("{kind}_{class}.zarr")));
+                }
+            }
             let names: Vec<String> = files.files.iter().map(|file| file.path.display().to_string()).collect();
             Ok(Done { message: format!("The whole stack is predicted: {}.", names.join(", ")), link: None })
         });
@@ -204,12 +201,9 @@ impl App {
         if !project.description().classes.iter().any(|known| known == class) {
             return Err(Failure::senseless(format!("there is no class `{class}`")));
         }
-        const ENDINGS: [&str; 6] = ["tif", "ome.tif", "zarr", "mrc", "h5", "png"];
-        if !ENDINGS.contains(&ending) {
-            return Err(Failure::senseless(format!(
-                "`.{ending}` is not written, only: {}",
-                ENDINGS.join(", ")
-            )));
+        if !EXPORTS.contains(&ending) {
+            let all = EXPORTS.join(", ");
+            return Err(Failure::senseless(format!("`.{ending}` is not written, only: {all}")));
         }
         let folder = project.folder().join("exports");
         // A folder of PNG has no ending.
@@ -226,6 +220,21 @@ impl App {
         });
         self.started(started)
     }
+}
+
+/// Removes the finished blocks of a prediction by another network: with them, none goes on.
+fn remove_blocks_of_others(folder: &Path, run: &RunFolder) -> Result<(), UserError> {
+    let failed = |error| UserError::new(format!("`{}`: {error}", folder.display()), "free some space");
+    let (record, card) = (folder.join("network.json"), std::fs::read(run.card()).map_err(failed)?);
+    if std::fs::read(&record).is_ok_and(|of_blocks| of_blocks == card) {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(folder).map_err(failed)?.flatten() {
+        if entry.path().extension().is_some_and(|ending| ending == "blocks") {
+            std::fs::remove_dir_all(entry.path()).map_err(failed)?;
+        }
+    }
+    std::fs::write(&record, card).map_err(failed)
 }
 
 fn make_folder(folder: &Path) -> Result<(), UserError> {

@@ -6,11 +6,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use em_pipeline::em_model::{History, RunFolder};
 use em_pipeline::{Error, Event, Observer, RunConfig};
 use serde::Serialize;
+
+use crate::locks::locked;
 
 /// What runs, or ended last.
 #[derive(Clone, Debug, Serialize)]
@@ -65,10 +67,6 @@ pub struct TrainingJob {
 
 /// Lines of a program's complaints that are kept to be told.
 const KEPT_LINES: usize = 20;
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl Jobs {
     /// Returns the job.
@@ -135,6 +133,11 @@ impl Jobs {
         self.0.stop.load(Ordering::Relaxed)
     }
 
+    /// Says how the job goes on.
+    pub fn tell(&self, line: String) {
+        self.change(|job| job.line = line);
+    }
+
     /// Does a work in this process, whose progress is shown.
     pub fn observed<T>(
         &self,
@@ -145,7 +148,7 @@ impl Jobs {
             match event {
                 Event::Started(stage) => (total, done) = (stage.total, 0),
                 Event::Advanced(units) => done += units,
-                Event::Note(text) | Event::Warning(text) => self.change(|job| job.line = text.to_owned()),
+                Event::Note(text) | Event::Warning(text) => self.tell(text.to_owned()),
                 _ => {}
             }
             if total > 0 {
@@ -179,6 +182,10 @@ impl Jobs {
             })?;
         let (output, complaints) = (child.stdout.take(), child.stderr.take());
         *locked(&self.0.child) = Some(child);
+        if self.is_stopped() {
+            // Asked before there was a child to be ended.
+            self.stop();
+        }
         let complaints = std::thread::spawn(move || last_lines(complaints));
         for line in output.into_iter().flat_map(|output| BufReader::new(output).lines().map_while(Result::ok))
         {

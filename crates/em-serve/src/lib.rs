@@ -17,6 +17,7 @@ mod answer;
 mod app;
 mod guard;
 mod jobs;
+mod locks;
 mod page;
 mod routes;
 mod session;

@@ -17,8 +17,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answer::Failure;
-use crate::app::App;
-use crate::state::{locked, region_boxes};
+use crate::app::{App, EXPORTS};
+use crate::locks::locked;
+use crate::state::region_boxes;
 
 type Answer<T> = Result<T, Failure>;
 
@@ -80,6 +81,7 @@ async fn project(State(app): State<Arc<App>>) -> Json<Value> {
         "levels": pictures::levels(description.shape),
         "cuts": description.shape[0] > 1,
         "classes": description.classes,
+        "exports": EXPORTS,
         "state": app.state_of(&project),
     }))
 }
@@ -219,7 +221,7 @@ struct Act {
 
 async fn actions(State(app): State<Arc<App>>, Json(act): Json<Act>) -> Answer<Json<Value>> {
     app.hear(&act.client)?;
-    if matches!(act.action, Request::Visited { .. }) {
+    if act.action.is_record() {
         return Err(Failure::senseless("that is written by the program itself"));
     }
     let is_suggested = matches!(act.action, Request::Accept { .. } | Request::Reject { .. });
@@ -246,11 +248,17 @@ async fn done(app: &Arc<App>, id: String, action: Request, suggested: Suggested)
     Ok(changed)
 }
 
+/// Writes down what the program did.
+async fn record(app: &Arc<App>, record: Request) -> Answer<()> {
+    let id = format!("record {}", locked(&app.project).ledger().actions().len() + 1);
+    done(app, id, record, Suggested::default()).await.map(|_| ())
+}
+
 async fn next(State(app): State<Arc<App>>, Json(Client { client }): Json<Client>) -> Answer<Json<Value>> {
     app.hear(&client)?;
-    let (regions, visited, number) = {
+    let (regions, visited) = {
         let project = locked(&app.project);
-        (region_boxes(&project), project.ledger().visited(), project.revision())
+        (region_boxes(&project), project.ledger().visited())
     };
     let Some(proposal) = app.worker.propose(regions, visited).await? else {
         return Err(Failure::senseless(
@@ -258,25 +266,27 @@ async fn next(State(app): State<Arc<App>>, Json(Client { client }): Json<Client>
         ));
     };
     let Roi { start, shape } = proposal.roi;
-    let id = format!("next-{number}-{start:?}");
-    done(&app, id, Request::Visited { start, shape }, Suggested::default()).await?;
+    record(&app, Request::Visited { start, shape }).await?;
     Ok(Json(json!({ "start": start, "shape": shape, "why": proposal.why })))
 }
 
 async fn train(State(app): State<Arc<App>>, Json(Client { client }): Json<Client>) -> Answer<Json<Value>> {
     app.hear(&client)?;
-    let (regions, config) = {
-        let app = Arc::clone(&app);
-        let plan = move || {
-            let project = locked(&app.project);
-            Ok::<_, em_pipeline::Error>((region_boxes(&project), app.next_training(&project)?))
-        };
-        let planned = tokio::task::spawn_blocking(plan).await;
-        planned.map_err(|error| Failure::senseless(format!("the work was given up: {error}")))??
+    let app_of_plan = Arc::clone(&app);
+    let plan = move || {
+        let project = locked(&app_of_plan.project);
+        // A network of this project has learned from regions that it would be scored on.
+        let regions = if project.in_use().is_none() { region_boxes(&project) } else { Vec::new() };
+        Ok::<_, em_pipeline::Error>((regions, app_of_plan.next_training(&project)?))
     };
-    let (number, config) = config;
-    let before = app.worker.score(regions).await.unwrap_or_default();
-    app.train(number, config, before)?;
+    let planned = tokio::task::spawn_blocking(plan).await;
+    let (regions, (run, config)) =
+        planned.map_err(|error| Failure::senseless(format!("the work was given up: {error}")))??;
+    let scores = app.worker.score(regions).await.unwrap_or_default();
+    app.train(run, config)?;
+    let classes = locked(&app.project).description().classes.clone();
+    let before = classes.into_iter().zip(scores).filter_map(|(class, dice)| Some((class, dice?))).collect();
+    record(&app, Request::Trained { run, before }).await?;
     Ok(Json(app.state()))
 }
 
@@ -290,7 +300,8 @@ async fn take_into_use(State(app): State<Arc<App>>, Json(wanted): Json<Use>) -> 
     app.hear(&wanted.client)?;
     let number =
         wanted.run.map(|run| run.parse::<usize>().map_err(|_| Failure::not_found("there is no such run")));
-    app.take_into_use(number.transpose()?)?;
+    record(&app, Request::Used { run: number.transpose()? }).await?;
+    app.load_network();
     Ok(Json(app.state()))
 }
 

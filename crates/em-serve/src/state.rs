@@ -1,6 +1,7 @@
 //! What the page is told of a project each second.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use em_io::Roi;
 use em_pipeline::annotate::Project;
@@ -10,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::jobs::Jobs;
+use crate::locks::locked;
 use crate::worker::Worker;
 
 /// A trained network of the project.
@@ -25,39 +27,29 @@ struct RunScore {
     class: String,
     dice: Option<f64>,
     interval: Option<[f64; 2]>,
-    /// Of the network that suggested when it was trained, on all regions.
-    now: Option<f64>,
+    /// Of the network that suggested when it was trained, on all regions, where it had learned from none.
+    before: Option<f64>,
 }
 
-/// What is remembered beside the project's files.
+/// What the person should read, once.
 #[derive(Debug, Default)]
-pub struct Memory {
-    /// Notes and warnings, in order.
-    pub messages: Mutex<Vec<String>>,
-    /// Of each training of this session, what the network before scored, by class.
-    pub before: Mutex<Vec<(usize, Vec<Option<f64>>)>>,
-}
+pub struct Messages(Mutex<Vec<String>>);
 
 /// The most messages that are kept.
 const MESSAGES: usize = 50;
 
-impl Memory {
+impl Messages {
     /// Keeps something to be told.
     pub fn tell(&self, message: String) {
-        let mut messages = locked(&self.messages);
+        let mut messages = locked(&self.0);
         if messages.len() < MESSAGES {
             messages.push(message);
         }
     }
 }
 
-/// A thread that panicked left what is within whole.
-pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Returns the state of a project.
-pub fn state(project: &Project, worker: &Worker, jobs: &Jobs, memory: &Memory) -> Value {
+pub fn state(project: &Project, worker: &Worker, jobs: &Jobs, messages: &Messages) -> Value {
     let ledger = project.ledger();
     let regions: Vec<Value> = project
         .regions()
@@ -68,7 +60,7 @@ pub fn state(project: &Project, worker: &Worker, jobs: &Jobs, memory: &Memory) -
     let painted: serde_json::Map<String, Value> =
         classes.iter().map(|class| (class.clone(), ledger.painted_sections(class).into())).collect();
     let sources = worker.sources();
-    let mut messages = locked(&memory.messages).clone();
+    let mut messages = locked(&messages.0).clone();
     messages.extend(sources.problem.clone());
     let known: Vec<Value> = sources
         .known
@@ -90,7 +82,7 @@ pub fn state(project: &Project, worker: &Worker, jobs: &Jobs, memory: &Memory) -
         "sources": known,
         "loading": sources.is_loading,
         "job": jobs.now(),
-        "runs": runs(project, memory),
+        "runs": runs(project),
         "messages": messages,
     })
 }
@@ -101,30 +93,27 @@ pub fn region_boxes(project: &Project) -> Vec<Roi> {
 }
 
 /// The trained networks that have a report.
-fn runs(project: &Project, memory: &Memory) -> Vec<Run> {
-    let before = locked(&memory.before);
+fn runs(project: &Project) -> Vec<Run> {
     let numbers = (1..).take_while(|&number| project.run(number).path().exists());
     let runs = numbers.filter_map(|number| {
         let scores = RunScores::read(&project.run(number)).ok()?;
-        let now = before.iter().find(|(run, _)| *run == number).map(|(_, scores)| scores);
         Some(Run {
             name: number.to_string(),
-            scores: run_scores(project, &scores, now),
-            in_use: project.description().in_use == Some(number),
+            scores: run_scores(&scores, project.ledger().before(number)),
+            in_use: project.in_use() == Some(number),
         })
     });
     runs.collect()
 }
 
-fn run_scores(project: &Project, scores: &RunScores, now: Option<&Vec<Option<f64>>>) -> Vec<RunScore> {
+fn run_scores(scores: &RunScores, before: Option<&BTreeMap<String, f64>>) -> Vec<RunScore> {
     let dice = &MEASURES[1];
-    let place = |class: &String| project.description().classes.iter().position(|known| known == class);
     let of_class = scores.validation.iter();
     of_class
         .map(|(class, scores)| RunScore {
             dice: (dice.get)(&scores.pooled),
             interval: scores.interval(dice).map(|interval| [interval.low, interval.high]),
-            now: now.and_then(|now| *now.get(place(class)?)?),
+            before: before.and_then(|before| before.get(class).copied()),
             class: class.clone(),
         })
         .collect()

@@ -1,7 +1,7 @@
 //! The one thread that runs the network: tiles as they are asked for, places to propose while nothing is.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use em_io::Roi;
 use em_pipeline::Result;
@@ -11,6 +11,8 @@ use em_pipeline::annotate::{
 };
 use ndarray::Array3;
 use tokio::sync::oneshot;
+
+use crate::locks::locked;
 
 /// Places that are looked at while nothing is asked for.
 const IDLE_PLACES: usize = 24;
@@ -108,11 +110,6 @@ impl Worker {
         locked(&self.0.tasks).push_back(task);
         self.0.wake.notify_one();
     }
-}
-
-/// A thread that panicked left the lists as they were, which is whole.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Thread {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use em_io::VoxelSize;
+use em_io::{OpenOptions, VoxelSize};
 use em_pipeline::annotate::{Project, ProjectRequest};
 use em_pipeline::display;
 use em_serve::{ServeRequest, serve};
@@ -24,8 +24,8 @@ pub struct AnnotateArgs {
     /// The folder of the project; in the working folder, named after the stack, if absent.
     #[arg(short, long, value_name = "PROJECT")]
     output: Option<PathBuf>,
-    /// What is labelled.
-    #[arg(long, value_name = "CLASSES", value_delimiter = ',', default_value = "mitochondria,synapses")]
+    /// What is labelled in a new project: mitochondria,synapses if absent.
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     classes: Vec<String>,
     /// The network that suggests: the folder of a run, or the name of a built-in one (`em-cli models`).
     #[arg(long, value_name = "RUN|MODEL")]
@@ -77,15 +77,20 @@ pub fn run(args: &AnnotateArgs) -> Result<()> {
 /// Opens the project, or begins one.
 fn open(args: &AnnotateArgs) -> Result<Project> {
     let hint = "start the command again";
-    if Project::is_at(&args.stack) {
-        return observed(hint, |observer| Project::open(&args.stack, observer));
-    }
-    let folder = args.output.clone().unwrap_or_else(|| beside(&args.stack));
+    let is_project = Project::is_at(&args.stack);
+    let folder = match &args.output {
+        Some(folder) => folder.clone(),
+        None if is_project => args.stack.clone(),
+        None => beside(&args.stack),
+    };
     if Project::is_at(&folder) {
-        if args.output.is_none() {
+        args.check_begun(&folder)?;
+        let project = observed(hint, |observer| Project::open(&folder, observer))?;
+        if !is_project {
+            check_stack(&project, &args.stack)?;
             complain!("note: `{}` goes on; -o names another folder", folder.display());
         }
-        return observed(hint, |observer| Project::open(&folder, observer));
+        return Ok(project);
     }
     if args.replay {
         let message = format!("`{}` is no project", args.stack.display());
@@ -94,9 +99,42 @@ fn open(args: &AnnotateArgs) -> Result<Project> {
     let mut request = ProjectRequest::new(args.stack.clone());
     request.reading = args.reading.options();
     request.voxel_size = args.voxel_size.map(VoxelSize::new).transpose()?;
-    request.classes.clone_from(&args.classes);
+    if !args.classes.is_empty() {
+        request.classes.clone_from(&args.classes);
+    }
     request.model.clone_from(&args.model);
     observed(hint, |observer| Project::create(&folder, &request, observer))
+}
+
+impl AnnotateArgs {
+    /// Refuses what is decided when a project is begun, and would be ignored.
+    fn check_begun(&self, folder: &Path) -> Result<()> {
+        let given = [
+            ("--classes", !self.classes.is_empty()),
+            ("--model", self.model.is_some()),
+            ("--voxel-size", self.voxel_size.is_some()),
+            ("a choice of the stack within the file", self.reading.options() != OpenOptions::default()),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((option, _)) => {
+                let message = format!("{option} is given, and the project `{}` was begun", folder.display());
+                let hint = "leave it out: project.json has what was chosen; -o begins another project";
+                Err(UserError::new(message, hint).into())
+            }
+        }
+    }
+}
+
+/// Refuses the project of another stack.
+fn check_stack(project: &Project, stack: &Path) -> Result<()> {
+    let of_project = &project.description().stack;
+    let [found, expected] = [stack, of_project].map(|path| path.canonicalize().ok());
+    if found.is_some() && found == expected {
+        return Ok(());
+    }
+    let message = format!("the project `{}` is of `{}`", project.folder().display(), of_project.display());
+    Err(UserError::new(message, "name a folder for another project with -o").into())
 }
 
 /// The folder of a stack's project: `stack.tif` to `stack-labels`, in the working folder.

@@ -88,6 +88,16 @@ fn a_project_is_served_killed_and_made_again_from_its_log() {
     assert!(lab.ok("annotate project --replay").contains("(actions: 1, regions: 0)"));
     assert_eq!(lab.bytes("project/labels/cells.zarr/0/c/1/0/0"), chunk);
 
+    // What would be ignored is refused.
+    std::fs::create_dir(lab.path("other")).unwrap();
+    lab.write_volume("other/raw.tif", raw([3, 64, 64]));
+    let message = lab.mistake("annotate other/raw.tif -o project --no-browser");
+    assert!(message.contains("the project `[DIR]/project` is of `[DIR]/raw.tif`"), "{message}");
+    for option in ["--classes nuclei", "--model mitochondria", "--voxel-size 9,9,9", "--channel 0"] {
+        let message = lab.mistake(&format!("annotate project {option} --no-browser"));
+        assert!(message.contains("and the project `project` was begun"), "{message}");
+    }
+
     let (serving, again) = Serving::start(&lab, "annotate project --no-browser --device cpu");
     assert_eq!(again, address, "a page finds the program where it was");
     let (ended_well, said) = serving.interrupted();

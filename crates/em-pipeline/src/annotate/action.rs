@@ -1,5 +1,7 @@
 //! What a person did, as it stands in the log: enough to make the labels again from nothing.
 
+use std::collections::BTreeMap;
+
 use em_io::Roi;
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +82,11 @@ pub enum Request {
     Reject { source: SourceName, class: String, threshold: f64, object: [usize; 3] },
     /// A place was proposed, so that it is not proposed again.
     Visited { start: [usize; 3], shape: [usize; 3] },
+    /// A training was started; what the network that suggested scored on the regions, where it had learned
+    /// from none of them: the Dice coefficient of each class.
+    Trained { run: usize, before: BTreeMap<String, f64> },
+    /// A run suggests from now on, or the network of the start.
+    Used { run: Option<usize> },
     /// Takes the last action back.
     Undo,
     /// Does again what was taken back last.
@@ -99,9 +106,16 @@ impl Request {
             Self::Region { .. }
             | Self::RemoveRegion { .. }
             | Self::Visited { .. }
+            | Self::Trained { .. }
+            | Self::Used { .. }
             | Self::Undo
             | Self::Redo => None,
         }
+    }
+
+    /// Tells whether it is a note of the program, which changes no label and is not taken back.
+    pub fn is_record(&self) -> bool {
+        matches!(self, Self::Visited { .. } | Self::Trained { .. } | Self::Used { .. })
     }
 }
 
@@ -114,7 +128,12 @@ impl Request {
             }
             Self::Region { .. } | Self::Reject { .. } => &[Paint::Background],
             Self::Accept { .. } | Self::Interpolate { .. } => &[Paint::Foreground],
-            Self::RemoveRegion { .. } | Self::Visited { .. } | Self::Undo | Self::Redo => &[],
+            Self::RemoveRegion { .. }
+            | Self::Visited { .. }
+            | Self::Trained { .. }
+            | Self::Used { .. }
+            | Self::Undo
+            | Self::Redo => &[],
         }
     }
 }

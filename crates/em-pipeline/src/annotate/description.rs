@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use em_io::{OpenOptions, VoxelSize};
+use em_io::{OpenOptions, Volume, VoxelSize};
 use serde::{Deserialize, Serialize};
 
 use crate::built_in;
 use crate::error::{Context, Result, UserError};
+use crate::sections_digest::sections_digest;
 
 /// The version of `project.json`.
 const FORMAT_VERSION: u32 = 1;
@@ -61,43 +62,56 @@ pub struct Description {
     pub voxel_size_nm: [f64; 3],
     /// What is labelled.
     pub classes: Vec<String>,
+    /// SHA-256 of the first, the middle and the last section, to which the labels belong.
+    pub sections_sha256: String,
     /// The network at the start.
     pub model: Option<PathBuf>,
-    /// The run that suggests in its place.
-    pub in_use: Option<usize>,
 }
 
 impl Description {
-    /// Describes a new project on a stack of a shape.
-    pub(super) fn new(request: &ProjectRequest, shape: [usize; 3], size: VoxelSize) -> Self {
+    /// Describes a new project on a stack, whose digest is read from it.
+    pub(super) fn new(request: &ProjectRequest, stack: &Volume, size: VoxelSize) -> Result<Self> {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.to_owned());
         let named = |path: &PathBuf| match built_in::named(path) {
             Some(_) => path.clone(),
             None => absolute(path),
         };
         let OpenOptions { channel, time, volume, invert, .. } = request.reading;
-        Self {
+        Ok(Self {
             format_version: FORMAT_VERSION,
             stack: absolute(&request.stack),
             channel,
             time,
             volume,
             invert,
-            shape,
+            shape: stack.shape(),
             voxel_size_nm: size.nm(),
             classes: request.classes.clone(),
+            sections_sha256: sections_digest(stack)?,
             model: request.model.as_ref().map(named),
-            in_use: None,
-        }
+        })
     }
 
     /// Returns which stack of the file is read.
     pub fn reading(&self) -> OpenOptions {
         OpenOptions { channel: self.channel, time: self.time, volume: self.volume, invert: self.invert }
     }
-}
 
-impl Description {
+    /// Checks that a stack is the one that was labelled.
+    pub(super) fn check(&self, stack: &Volume) -> Result<()> {
+        let path = self.stack.display();
+        let hint = "labels belong to the voxels that they were painted on: bring the stack back";
+        let (found, expected) = (stack.shape(), self.shape);
+        let message = if found != expected {
+            format!("`{path}` has {found:?} voxels, expected {expected:?}")
+        } else if sections_digest(stack)? != self.sections_sha256 {
+            format!("the voxels of `{path}` are others than those that were labelled")
+        } else {
+            return Ok(());
+        };
+        Err(UserError::new(message, hint).into())
+    }
+
     /// Writes `project.json`.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         let json = serde_json::to_string_pretty(self).context("the project cannot be described")?;

@@ -15,7 +15,7 @@ pub fn between(first: &Runs, last: &Runs) -> Vec<Runs> {
         shape: [1, runs.shape[0], runs.shape[1]],
     };
     let roi = around(as_box(first), as_box(last));
-    let frame = Frame { start: [roi.start[1], roi.start[2]], shape: [roi.shape[1], roi.shape[2]] };
+    let frame = Frame::from(roi);
     let [inside_first, inside_last] = [first, last].map(|runs| signed_distances(runs, frame));
     let gap = (last.z - first.z) as f64;
     let section = |z: usize| {

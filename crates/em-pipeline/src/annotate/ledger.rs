@@ -82,7 +82,7 @@ impl Ledger {
                 self.counts[last] = true;
                 Change { roi: self.bounds(last), adds: None }
             }),
-            Request::Visited { .. } => None,
+            request if request.is_record() => None,
             Request::RemoveRegion { .. } => {
                 self.undone.clear();
                 let removed = self.removed_by(&action);
@@ -114,6 +114,23 @@ impl Ledger {
                 Some(ReviewedRegion { name: number.to_string(), roi: self.bounds_of(action)? })
             })
             .collect()
+    }
+
+    /// Returns the run that suggests, where it is not the network of the start.
+    pub fn in_use(&self) -> Option<usize> {
+        let run = |action: &Action| match action.request {
+            Request::Used { run } => Some(run),
+            _ => None,
+        };
+        self.actions.iter().rev().find_map(run).flatten()
+    }
+
+    /// Returns what the network before a training scored, by class.
+    pub fn before(&self, run: usize) -> Option<&BTreeMap<String, f64>> {
+        self.actions.iter().rev().find_map(|action| match &action.request {
+            Request::Trained { run: of, before } if *of == run => Some(before),
+            _ => None,
+        })
     }
 
     /// Returns what was proposed before.
@@ -271,7 +288,7 @@ fn is_region(action: &Action) -> bool {
 
 /// Whether an action can be taken back.
 fn paints(action: &Action) -> bool {
-    !matches!(action.request, Request::Undo | Request::Redo | Request::Visited { .. })
+    !(action.request.is_record() || matches!(action.request, Request::Undo | Request::Redo))
 }
 
 /// The voxels of a section that lie within bounds; `None` where these are no numbers.

@@ -8,7 +8,7 @@ use em_model::{Device, ModelCard, Predictor};
 use ndarray::{Array3, Axis, s};
 
 use super::project::Project;
-use crate::error::Result;
+use crate::error::{Result, UserError};
 use crate::find_run;
 
 /// Voxels around a part of a section that the network sees besides it.
@@ -120,12 +120,13 @@ pub struct NetworkPlan {
 }
 
 impl NetworkPlan {
-    /// Loads the network; `None` where it knows none of the classes.
+    /// Loads the network.
     ///
     /// # Errors
     ///
-    /// Fails if a file of the network is damaged, or if the stack's pixels are too far from its own.
-    pub fn load(&self, stack: &Volume, device: Device) -> Result<Option<NetworkSource>> {
+    /// Fails if a file of the network is damaged, if it knows none of the classes, or if the stack's pixels
+    /// are too far from its own.
+    pub fn load(&self, stack: &Volume, device: Device) -> Result<NetworkSource> {
         let run = find_run(&self.path)?;
         let card = ModelCard::read(&run)?;
         let predictor = Predictor::with_config(&run, device, card.predict.clone().unwrap_or_default())?;
@@ -134,20 +135,22 @@ impl NetworkPlan {
         let output = |class: &String| card.classes.iter().position(|known| known == class);
         let outputs: Vec<Option<usize>> = self.classes.iter().map(output).collect();
         if outputs.iter().all(Option::is_none) {
-            return Ok(None);
+            let message = format!("`{}` finds {}", self.path.display(), card.classes.join(" and "));
+            let hint = format!("expected a network of {}", self.classes.join(" or "));
+            return Err(UserError::new(message, hint).into());
         }
         let threshold = |class: &String| predictor.rule(class).map_or(0.5, |rule| rule.threshold);
         let thresholds = self.classes.iter().map(threshold).collect();
         let normalization = predictor.normalization(stack)?;
         let (title, digest) = (self.title.clone(), card.weights_sha256.clone().unwrap_or_default());
-        Ok(Some(NetworkSource { predictor, normalization, outputs, thresholds, title, digest }))
+        Ok(NetworkSource { predictor, normalization, outputs, thresholds, title, digest })
     }
 }
 
 /// Where the network of a project lies, and what people call it.
 pub(super) fn network_of(project: &Project) -> Option<(PathBuf, String)> {
     let description = project.description();
-    if let Some(number) = description.in_use {
+    if let Some(number) = project.in_use() {
         return Some((project.run(number).path().to_owned(), format!("training {number}")));
     }
     let built_in = |class: &String| em_models::named(class).map(|network| PathBuf::from(network.name));

@@ -1,6 +1,7 @@
 //! What the page shows: grey values as 8-bit pictures, sections and cuts as tiles of a pyramid.
 
 use em_io::{Roi, SparseLabels, Volume, VoxelType, Voxels};
+use em_metrics::quantile;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, s};
 
 use super::project::chunks_of;
@@ -46,13 +47,12 @@ impl Greys {
         for number in 0..count {
             let z = (2 * number + 1) * depth / (2 * count);
             let roi = Roi::middle(volume.shape(), z..z + 1, [TILE; 2]);
-            values.extend(volume.read(roi)?.to_f32().into_iter().filter(|value| value.is_finite()));
+            let grey = volume.read(roi)?.to_f32();
+            values.extend(grey.into_iter().filter(|value| value.is_finite()).map(f64::from));
         }
-        values.sort_by(f32::total_cmp);
-        let at = |share: f64| {
-            let place = share * values.len().saturating_sub(1) as f64;
-            values.get(place.round() as usize).copied().unwrap_or_default()
-        };
+        values.sort_by(f64::total_cmp);
+        // Without a number, all is black.
+        let at = |share: f64| quantile(&values, share).unwrap_or_default() as f32;
         let (low, high) = (at(CLIPPED), at(1.0 - CLIPPED));
         // Bytes that fill their range are shown as they are.
         if volume.voxel_type() == VoxelType::U8 && high - low > 100.0 {
@@ -204,6 +204,15 @@ pub fn label_tile(canvas: &Canvas, tile: Tile) -> Result<Option<Array3<u8>>> {
         }
     }
     Ok(Some(shown))
+}
+
+/// Returns the labels of a part of one section, `[y, x]`.
+///
+/// # Errors
+///
+/// Fails if a chunk is damaged.
+pub fn painted(labels: &SparseLabels, part: Roi) -> Result<Array2<u8>> {
+    Ok(labels.volume()?.read_as::<u8>(part)?.index_axis_move(Axis(0), 0))
 }
 
 /// The largest of each `step` x `step` values.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! PROJECT/
-//!   project.json             the stack, its voxel size, the classes, the network that suggests
+//!   project.json             the stack, its voxel size, the classes, the network of the start
 //!   actions.jsonl            what was done, one line for each action
 //!   labels/CLASS.zarr        0 unknown, 1 background, 2 foreground; made from the log
 //!   regions.json             the reviewed regions; made from the log
@@ -95,7 +95,7 @@ impl Project {
         if let Some(model) = &request.model {
             crate::find_run(model)?;
         }
-        let description = Description::new(request, stack.shape(), size);
+        let description = Description::new(request, &stack, size)?;
         std::fs::create_dir_all(folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
         description.write(folder)?;
         Self::open(folder, observer)
@@ -119,14 +119,13 @@ impl Project {
             .into(),
             error => crate::Error::from(error),
         })?;
-        let stack = open_with(&description.stack, description.reading(), observer)?;
-        if stack.shape() != description.shape {
-            let (found, expected) = (stack.shape(), description.shape);
-            let message =
-                format!("`{}` has {found:?} voxels, expected {expected:?}", description.stack.display());
-            let hint = "labels belong to the voxels that they were painted on: bring the stack back";
+        if !description.stack.exists() {
+            let message = format!("`{}` is not there", description.stack.display());
+            let hint = "where it was moved, write its new place into project.json, as `stack`";
             return Err(UserError::new(message, hint).into());
         }
+        let stack = open_with(&description.stack, description.reading(), observer)?;
+        description.check(&stack)?;
         let read = Log::open(&folder.join("actions.jsonl"))?;
         if read.torn > 0 {
             observer.note("the last action was cut off before it was acknowledged, and is dropped")?;
@@ -175,7 +174,7 @@ impl Project {
     }
 
     fn painted_chunk(&self, class: &str, roi: Roi) -> (Frame, Array2<u8>) {
-        let frame = frame_of(roi);
+        let frame = Frame::from(roi);
         let mut voxels = Array2::zeros(frame.shape);
         self.ledger.paint_all(class, roi.start[0], frame, voxels.view_mut());
         (frame, voxels)
@@ -231,21 +230,9 @@ impl Project {
         network_of(self).map(|(path, _)| path)
     }
 
-    /// Lets a run suggest, or the network of the start.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is no such run, or the description cannot be written.
-    pub fn take_into_use(&mut self, run: Option<usize>) -> Result<()> {
-        if let Some(number) = run {
-            crate::find_run(self.run(number).path())?;
-        }
-        let mut description = self.description.clone();
-        description.in_use = run;
-        description.write(&self.folder)?;
-        self.description = description;
-        self.revision += 1;
-        Ok(())
+    /// Returns the run that suggests in place of the network of the start.
+    pub fn in_use(&self) -> Option<usize> {
+        self.ledger.in_use()
     }
 
     /// Does what a person asks for: into the log first, then into the labels.
@@ -313,7 +300,7 @@ impl Project {
                 let voxels = match change.adds {
                     Some(place) => {
                         let mut voxels = before.clone();
-                        self.ledger.paint(place, class, chunk[0], frame_of(roi), voxels.view_mut());
+                        self.ledger.paint(place, class, chunk[0], Frame::from(roi), voxels.view_mut());
                         voxels
                     }
                     None => self.painted_chunk(class, roi).1,
@@ -352,8 +339,11 @@ pub fn chunks_of(roi: Roi) -> impl Iterator<Item = [usize; 3]> {
     })
 }
 
-fn frame_of(roi: Roi) -> Frame {
-    Frame { start: [roi.start[1], roi.start[2]], shape: [roi.shape[1], roi.shape[2]] }
+/// The sections of a box, each as a box of its own.
+pub fn sections_of(roi: Roi) -> impl Iterator<Item = Roi> {
+    let ([_, y, x], [_, height, width]) = (roi.start, roi.shape);
+    let [sections, ..] = roi.ranges();
+    sections.map(move |z| Roi { start: [z, y, x], shape: [1, height, width] })
 }
 
 fn open_labels(folder: &Path, description: &Description, class: &str) -> Result<SparseLabels> {

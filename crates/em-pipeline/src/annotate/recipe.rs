@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use em_io::{Roi, SparseLabels, VoxelSize};
 use em_model::{ModelCard, PixelMatch};
-use ndarray::s;
 
 use super::action::Paint;
 use super::network_source::network_of;
-use super::project::{Project, chunks_of};
+use super::pictures::painted;
+use super::project::{Project, sections_of};
 use crate::config::{DataConfig, LabelValues, SourceConfig};
 use crate::error::{Context, Result, UserError};
 use crate::suggested_config::{Facts, KnownNetwork, Suggestion};
@@ -94,18 +94,9 @@ fn start_of(project: &Project) -> Result<KnownNetwork> {
 }
 
 fn holds_foreground(labels: &SparseLabels, roi: Roi) -> Result<bool> {
-    for chunk in chunks_of(roi) {
-        let Some(common) = labels.roi(chunk).intersection(roi) else { continue };
-        if let Some(voxels) = labels.read(chunk)? {
-            let start = labels.roi(chunk).start;
-            let [_, rows, columns] = common.ranges();
-            let within = s![
-                rows.start - start[1]..rows.end - start[1],
-                columns.start - start[2]..columns.end - start[2]
-            ];
-            if voxels.slice(within).iter().any(|&paint| paint == Paint::Foreground as u8) {
-                return Ok(true);
-            }
+    for section in sections_of(roi) {
+        if painted(labels, section)?.iter().any(|&paint| paint == Paint::Foreground as u8) {
+            return Ok(true);
         }
     }
     Ok(false)

@@ -1,10 +1,11 @@
 //! What a project says to a request before it is done: whether it makes sense, and what it paints.
 
 use em_io::Roi;
-use ndarray::{Array2, s};
+use ndarray::s;
 
 use super::action::{Paint, Request};
 use super::interpolation::between;
+use super::pictures::painted;
 use super::project::{Project, chunks_of};
 use super::shapes::{Runs, connected};
 use crate::error::Result;
@@ -72,13 +73,21 @@ impl Project {
                     false => Err(format!("there is no region {name}")),
                 }
             }
+            Request::Accept { threshold, .. } | Request::Reject { threshold, .. }
+                if !(0.0..=1.0).contains(threshold) =>
+            {
+                Err(format!("a threshold of {threshold}, expected 0 to 1"))
+            }
             Request::Accept { within, object, .. } => match (within, object) {
                 (Some(roi), None) if roi.is_within(self.description().shape) => Ok(()),
                 (None, Some(voxel)) => self.voxel(*voxel),
                 _ => Err("expected a box or an object within the stack".into()),
             },
             Request::Reject { object, .. } => self.voxel(*object),
-            Request::Visited { .. } => Ok(()),
+            Request::Used { run: Some(run) } if !self.run(*run).weights().exists() => {
+                Err(format!("there is no trained network {run}"))
+            }
+            Request::Visited { .. } | Request::Trained { .. } | Request::Used { .. } => Ok(()),
             Request::Undo => self.ledger().last().map(|_| ()).ok_or("there is nothing to undo".into()),
             Request::Redo => self.ledger().undone().map(|_| ()).ok_or("there is nothing to redo".into()),
         }
@@ -129,19 +138,10 @@ impl Project {
         Ok(painted)
     }
 
-    /// What is foreground of a class in a section, within the chunks that hold paint.
+    /// What is foreground of a class in a section.
     fn foreground(&self, class: usize, z: usize) -> Result<Option<Runs>> {
-        let labels = &self.canvas().labels[class];
-        let [_, height, width] = self.description().shape;
-        let stored = labels.stored()?.into_iter().filter(|chunk| chunk[0] == z);
-        let mut mask = Array2::from_elem([height, width], false);
-        for chunk in stored {
-            let [_, rows, columns] = labels.roi(chunk).ranges();
-            if let Some(voxels) = labels.read(chunk)? {
-                mask.slice_mut(s![rows, columns])
-                    .assign(&voxels.mapv(|paint| paint == Paint::Foreground as u8));
-            }
-        }
-        Ok(Runs::of(z, [0, 0], mask.view()))
+        let section = Roi::sections(self.description().shape, z..z + 1);
+        let painted = painted(&self.canvas().labels[class], section)?;
+        Ok(Runs::of(z, [0, 0], painted.mapv(|paint| paint == Paint::Foreground as u8).view()))
     }
 }

@@ -3,6 +3,7 @@
 //! Only sums, products and comparisons of 64-bit numbers decide, so that a log paints the same voxels on
 //! any machine.
 
+use em_io::Roi;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,13 @@ pub struct Frame {
     pub start: [usize; 2],
     /// `[height, width]`.
     pub shape: [usize; 2],
+}
+
+impl From<Roi> for Frame {
+    /// The frame of a part of one section.
+    fn from(part: Roi) -> Self {
+        Self { start: [part.start[1], part.start[2]], shape: [part.shape[1], part.shape[2]] }
+    }
 }
 
 /// Calls `paint` for each voxel of a frame whose middle lies within `radius` of a polyline `[y, x]`.

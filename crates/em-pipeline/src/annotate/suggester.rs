@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use em_io::{Roi, SparseLabels};
+use em_io::Roi;
 use em_metrics::ConfusionCounts;
-use ndarray::{Array2, Array3, Axis, s};
+use ndarray::{Array1, Array2, Array3, Axis, s};
+use serde::Serialize;
 
-use super::action::{Request, SourceName};
+use super::action::{Paint, Request, SourceName};
 use super::network_source::NetworkSource;
-use super::pictures::{Canvas, TILE, Tile};
-use super::project::Suggested;
+use super::pictures::{Canvas, TILE, Tile, painted};
+use super::project::{Suggested, chunks_of, sections_of};
 use super::proposals::{self, Candidate, Proposal};
 use super::shapes::{Frame, Runs, connected, copy_common};
 use super::strokes_source::{StrokesPlan, StrokesSource, THRESHOLD};
 use crate::error::{Result, UserError};
-use serde::Serialize;
 
 /// Tiles that are kept: of two classes 128 MB.
 const KEPT: usize = 256;
@@ -75,7 +75,6 @@ impl Suggester {
     pub fn set_network(&mut self, network: Option<NetworkSource>) {
         self.network = network;
         self.forget(SourceName::Network);
-        // What the network says is a part of what is learned from.
         self.learned = None;
         self.forget(SourceName::Strokes);
     }
@@ -107,7 +106,8 @@ impl Suggester {
         let of_strokes = can_learn.then(|| SourceInfo {
             name: SourceName::Strokes,
             title: "learned from paint".to_owned(),
-            version: self.strokes.version.to_string(),
+            // What the network says is a part of what is learned from.
+            version: format!("{} {}", self.strokes.version, self.network.as_ref().map_or("", |n| n.digest())),
             thresholds: self.thresholds(&self.strokes.classes, &vec![THRESHOLD; self.classes.len()]),
         });
         of_network.into_iter().chain(of_strokes).collect()
@@ -140,14 +140,12 @@ impl Suggester {
         let (knows, thresholds) = (network.knows(), network.thresholds().to_vec());
         let mut counts = vec![ConfusionCounts::default(); self.classes.len()];
         for &roi in regions {
-            for z in roi.ranges()[0].clone() {
-                let part =
-                    Roi { start: [z, roi.start[1], roi.start[2]], shape: [1, roi.shape[1], roi.shape[2]] };
+            for part in sections_of(roi) {
                 for class in (0..counts.len()).filter(|&class| knows[class]) {
                     let threshold = f64::from(thresholds[class]);
                     let found = self.above(SourceName::Network, class, threshold, part)?;
                     let painted = painted(&self.canvas.labels[class], part)?;
-                    counts[class] += counts_of(&found, &painted);
+                    counts[class] += counts_of(&found, &painted)?;
                 }
             }
         }
@@ -250,16 +248,16 @@ impl Suggester {
     fn within(&mut self, source: SourceName, class: usize, threshold: f64, roi: Roi) -> Result<Vec<Runs>> {
         let roi =
             roi.intersection(Roi::whole(self.canvas.stack.shape())).unwrap_or(Roi { shape: [0; 3], ..roi });
-        let tiles = super::project::chunks_of(roi).take(MOST_TILES + 1).count();
+        let tiles = chunks_of(roi).take(MOST_TILES + 1).count();
         if tiles > MOST_TILES {
             let hint = format!("take a box of at most {MOST_TILES} tiles of {TILE} x {TILE} voxels");
             return Err(UserError::new("the box is too large to be accepted at once", hint).into());
         }
         let mut painted = Vec::new();
-        for z in roi.ranges()[0].clone() {
-            let part = Roi { start: [z, roi.start[1], roi.start[2]], shape: [1, roi.shape[1], roi.shape[2]] };
+        for part in sections_of(roi) {
             let mask = self.above(source, class, threshold, part)?;
-            painted.extend(Runs::of(z, [part.start[1], part.start[2]], mask.view()));
+            let [z, y, x] = part.start;
+            painted.extend(Runs::of(z, [y, x], mask.view()));
         }
         Ok(painted)
     }
@@ -290,9 +288,9 @@ impl Suggester {
 
     /// Where a class reaches its threshold in a part of a section, as the page shows it.
     fn above(&mut self, source: SourceName, class: usize, threshold: f64, part: Roi) -> Result<Array2<bool>> {
-        let frame = Frame { start: [part.start[1], part.start[2]], shape: [part.shape[1], part.shape[2]] };
+        let frame = Frame::from(part);
         let mut probabilities = Array2::<u8>::zeros(frame.shape);
-        for place in super::project::chunks_of(part) {
+        for place in chunks_of(part) {
             let Some(tile) = self.tile(source, place)? else {
                 let hint = "paint both foreground and background, or give a network with --model";
                 return Err(UserError::new("there is nothing that suggests", hint).into());
@@ -312,31 +310,10 @@ impl Suggester {
     }
 }
 
-/// The labels of a part of a section, `[y, x]`.
-fn painted(labels: &SparseLabels, part: Roi) -> Result<Array2<u8>> {
-    let frame = Frame { start: [part.start[1], part.start[2]], shape: [part.shape[1], part.shape[2]] };
-    let mut voxels = Array2::zeros(frame.shape);
-    for chunk in super::project::chunks_of(part) {
-        if let Some(of_chunk) = labels.read(chunk)? {
-            let roi = labels.roi(chunk);
-            let at = Frame { start: [roi.start[1], roi.start[2]], shape: [roi.shape[1], roi.shape[2]] };
-            copy_common(of_chunk.view(), at, voxels.view_mut(), frame);
-        }
-    }
-    Ok(voxels)
-}
-
 /// Counts voxels of which something is known.
-fn counts_of(found: &Array2<bool>, painted: &Array2<u8>) -> ConfusionCounts {
-    let mut counts = ConfusionCounts::default();
-    for (&found, &paint) in found.iter().zip(painted) {
-        match (found, paint) {
-            (_, 0) => {}
-            (true, 2) => counts.true_positives += 1,
-            (true, _) => counts.false_positives += 1,
-            (false, 2) => counts.false_negatives += 1,
-            (false, _) => counts.true_negatives += 1,
-        }
-    }
-    counts
+fn counts_of(found: &Array2<bool>, painted: &Array2<u8>) -> Result<ConfusionCounts> {
+    let known = || found.iter().zip(painted).filter(|(_, paint)| **paint != Paint::Unknown as u8);
+    let found: Array1<bool> = known().map(|(&found, _)| found).collect();
+    let label: Array1<bool> = known().map(|(_, &paint)| paint == Paint::Foreground as u8).collect();
+    Ok(ConfusionCounts::of(found.view(), label.view())?)
 }

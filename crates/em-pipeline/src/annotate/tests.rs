@@ -1,4 +1,4 @@
-//! A project from its first stroke to its replay.
+//! What actions paint, and what is suggested and trained.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{Observer, silent};
+
+mod opening;
 
 const SHAPE: [usize; 3] = [6, 600, 700];
 
@@ -129,6 +131,19 @@ fn a_new_action_forgets_what_was_taken_back() {
     act(&mut project, r#"{"kind":"undo"}"#);
     assert_eq!(project.regions(), [], "what was looked at is nothing to undo");
     assert_eq!(project.ledger().visited(), [Roi { start: [0; 3], shape: [1, 9, 9] }]);
+
+    act(&mut project, r#"{"kind":"trained","run":1,"before":{"axons":0.5}}"#);
+    assert_eq!(project.ledger().before(1).unwrap()["axons"], 0.5);
+    assert_eq!(project.ledger().before(2), None);
+    assert!(refusal(&mut project, r#"{"kind":"used","run":1}"#).contains("no trained network 1"));
+    std::fs::create_dir_all(project.run(1).path()).unwrap();
+    std::fs::write(project.run(1).weights(), "").unwrap();
+    act(&mut project, r#"{"kind":"used","run":1}"#);
+    assert_eq!((project.in_use(), project.model()), (Some(1), Some(project.run(1).path().to_owned())));
+    act(&mut project, r#"{"kind":"used","run":null}"#);
+    assert_eq!(project.in_use(), None);
+    act(&mut project, r#"{"kind":"redo"}"#);
+    assert_eq!(project.regions().len(), 1, "what the program noted stands in no one's way");
 }
 
 #[test]
@@ -219,72 +234,6 @@ fn an_action_that_is_sent_twice_is_done_once() {
 }
 
 #[test]
-fn what_cannot_be_painted_is_painted_when_it_is_sent_again() {
-    let desk = Desk::new();
-    let mut project = desk.project();
-    let stroke = || serde_json::from_str::<Request>(STROKE).unwrap();
-    // A file where the folder of the section's chunks has to be.
-    let section = desk.path().join("labels/mitochondria.zarr/0/c/2");
-    std::fs::create_dir_all(section.parent().unwrap()).unwrap();
-    std::fs::write(&section, "in the way").unwrap();
-    for _ in 0..2 {
-        let refused = project.act("a", stroke(), Suggested::default());
-        assert!(matches!(refused, Err(Refusal::Unwritten(reason)) if reason.contains("mitochondria.zarr")));
-    }
-    assert_eq!(project.ledger().actions().len(), 1, "the log has it once");
-    std::fs::remove_file(&section).unwrap();
-    assert!(project.act("a", stroke(), Suggested::default()).unwrap().is_some());
-    assert!(count(&project, 0, 2) > 400);
-}
-
-#[test]
-fn labels_are_what_the_log_says_whatever_became_of_them() {
-    let desk = Desk::new();
-    let mut project = desk.project();
-    for z in 0..6 {
-        act(&mut project, &STROKE.replace("\"z\":2", &format!("\"z\":{z}")));
-    }
-    act(&mut project, REGION);
-    act(&mut project, &STROKE.replace("\"value\":2", "\"value\":1").replace("505,500", "450,450"));
-    act(&mut project, r#"{"kind":"undo"}"#);
-    act(&mut project, &STROKE.replace("mitochondria", "axons").replace("\"radius\":6", "\"radius\":30"));
-    let (files, revision) = (desk.files(), project.revision());
-    assert!(files.len() > 20);
-    drop(project);
-
-    // As after a kill between two chunks, and worse.
-    let chunk = desk.path().join("labels/mitochondria.zarr/0/c/2/0/0");
-    for damage in [
-        &|| std::fs::remove_dir_all(desk.path().join("labels")).unwrap() as (),
-        &|| std::fs::remove_file(&chunk).unwrap(),
-        &|| std::fs::write(&chunk, b"torn").unwrap(),
-        &|| assert!(std::fs::copy(&chunk, chunk.with_file_name("1")).is_ok()),
-        &|| std::fs::write(desk.path().join("regions.json"), b"{").unwrap(),
-        &|| std::fs::create_dir_all(desk.path().join("labels/mitochondria.zarr/0/c/5/1")).unwrap(),
-    ] as [&dyn Fn(); 6]
-    {
-        damage();
-        let project = desk.open();
-        assert_eq!(project.revision(), revision);
-        drop(project);
-        assert_eq!(desk.files(), files);
-    }
-}
-
-#[test]
-fn a_project_is_open_in_one_process_and_belongs_to_its_stack() {
-    let desk = Desk::new();
-    let project = desk.project();
-    let second = desk.heard(|observer| Project::open(&desk.path(), observer)).unwrap_err();
-    assert!(second.to_string().contains("is open in process"), "{second}");
-    drop(project);
-    let other = Voxels::from(Array3::<u8>::zeros((5, 600, 700)));
-    em_io::write_volume(desk.folder.path().join("raw.tif").as_path(), &other, None).unwrap();
-    let error = desk.heard(|observer| Project::open(&desk.path(), observer)).unwrap_err();
-    assert!(error.to_string().contains("has [5, 600, 700] voxels, expected [6, 600, 700]"), "{error}");
-}
-
-#[test]
 fn what_makes_no_sense_is_refused_with_its_reason() {
     let desk = Desk::new();
     let mut project = desk.project();
@@ -304,6 +253,8 @@ fn what_makes_no_sense_is_refused_with_its_reason() {
     assert!(refusal(&mut project, &empty).contains("reaches out of the stack"));
     let refused = project.act("", serde_json::from_str(REGION).unwrap(), Suggested::default());
     assert!(matches!(refused, Err(Refusal::Senseless(reason)) if reason.contains("1 to 100 characters")));
+    let unlikely = r#"{"kind":"reject","source":"network","class":"axons","threshold":1.5,"object":[0,0,0]}"#;
+    assert!(refusal(&mut project, unlikely).contains("a threshold of 1.5"));
     let far = r#"{"kind":"fill","class":"axons","value":2,"z":1,"point":[600.0,1],"tolerance":20}"#;
     assert!(refusal(&mut project, far).contains("outside of the section"));
     let neither = r#"{"kind":"accept","source":"network","class":"axons","threshold":0.5}"#;
@@ -342,28 +293,6 @@ fn a_training_takes_the_classes_that_regions_hold() {
     assert_eq!((config.data.split.folds, config.data.pixel_nm), (1, Some(8.0)));
     assert_eq!(config.train.init.as_deref(), Some(Path::new("mitochondria")));
     assert!(crate::settings::problems(&config, &config.data.classes).is_empty());
-}
-
-#[test]
-fn a_project_without_voxel_size_or_with_a_strange_class_is_not_begun() {
-    let desk = Desk::new();
-    let mut request = ProjectRequest::new(desk.folder.path().join("raw.tif"));
-    let message = |request: &ProjectRequest| {
-        let error = desk.heard(|observer| Project::create(&desk.path(), request, observer)).unwrap_err();
-        assert!(!desk.path().exists());
-        error.to_string()
-    };
-    assert!(message(&request).contains("tells no voxel size"));
-    request.voxel_size = Some(VoxelSize::new([5.0; 3]).unwrap());
-    for (classes, reason) in [
-        (vec!["../a"], "`../a` is no name for a class"),
-        (vec!["ignore"], "is no name for a class"),
-        (vec!["a", "a"], "named twice"),
-        (vec![], "no class is named"),
-    ] {
-        request.classes = classes.into_iter().map(str::to_owned).collect();
-        assert!(message(&request).contains(reason));
-    }
 }
 
 #[test]

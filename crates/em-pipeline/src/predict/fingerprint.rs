@@ -6,11 +6,12 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use em_io::{Roi, Volume, hex, match_voxels};
+use em_io::{Volume, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Context, Result};
+use crate::sections_digest::sections_digest;
 
 /// Named facts, each as text: the input, the model, and the settings that the result depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,12 +28,6 @@ impl Fingerprint {
     /// Adds what tells an input from another one: size and time of its files, and the voxels of its
     /// first, middle and last section. A terabyte is not read twice for this.
     pub fn with_input(self, volume: &Volume) -> Result<Self> {
-        let [depth, ..] = volume.shape();
-        let mut sections = Sha256::new();
-        for z in [0, depth / 2, depth - 1] {
-            let rows = volume.read(Roi::sections(volume.shape(), z..z + 1))?;
-            match_voxels!(&rows, array => array.iter().for_each(|v| sections.update(v.to_le_bytes())));
-        }
         let path = volume.path().unwrap_or(Path::new("memory"));
         let files = Files::of(path).with_context(|| format!("cannot look at `{}`", path.display()))?;
         Ok(self
@@ -41,7 +36,7 @@ impl Fingerprint {
             .with("voxel size of the input", format!("{:?}", volume.voxel_size_nm()))
             .with("size of the input", format!("{} bytes in {} files", files.bytes, files.count))
             .with("time of the input", format!("{:?}", files.newest))
-            .with("sections of the input", hex(&sections.finalize())))
+            .with("sections of the input", sections_digest(volume)?))
     }
 
     /// Adds the content of a file, as its checksum.
