@@ -28,12 +28,7 @@ pub use features::{FEATURE_HALO, FEATURES, pixel_features};
 pub use forest::{ForestConfig, RandomForest};
 
 use crate::settings::{self, Checks};
-use crate::{Error, Result, SettingError};
-
-/// What labels of strokes say, by their value.
-const UNKNOWN: u8 = 0;
-const BACKGROUND: u8 = 1;
-const FOREGROUND: u8 = 2;
+use crate::{Error, Paint, Result, SettingError};
 
 /// How a pixel classifier is trained.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,11 +185,11 @@ fn marked_pixels(samples: &[StrokeSamples<'_>], features: usize) -> Result<[Vec<
         let (height, width) = section.labels.dim();
         check_features(section.features, [features, height, width])?;
         for ((y, x), &label) in section.labels.indexed_iter() {
-            match label {
-                UNKNOWN => {}
-                BACKGROUND => classes[0].push((number, [y, x])),
-                FOREGROUND => classes[1].push((number, [y, x])),
-                found => return Err(Error::StrokeLabel { found, at: [y, x] }),
+            match Paint::try_from(label) {
+                Ok(Paint::Unknown) => {}
+                Ok(Paint::Background) => classes[0].push((number, [y, x])),
+                Ok(Paint::Foreground) => classes[1].push((number, [y, x])),
+                Err(_) => return Err(Error::StrokeLabel { found: label, at: [y, x] }),
             }
         }
     }
@@ -228,6 +223,10 @@ fn evenly_drawn(places: Vec<Place>, count: usize, rng: &mut ChaCha8Rng) -> Vec<P
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const UNKNOWN: u8 = Paint::Unknown as u8;
+    const BACKGROUND: u8 = Paint::Background as u8;
+    const FOREGROUND: u8 = Paint::Foreground as u8;
     use ndarray::{Array3, s};
 
     const SIZE: (usize, usize) = (64, 96);

@@ -11,9 +11,12 @@ use em_serve::{ServeRequest, serve};
 
 use crate::arguments::voxel_size;
 use crate::cli::{DeviceArgs, ReadingArgs};
-use crate::console::{complain, observed, say};
+use crate::console::{complain, observed_keeping, say};
 use crate::error::UserError;
 use crate::interrupt;
+
+/// What stays where somebody ends the program.
+const KEPT: &str = "what was painted is in the project";
 
 /// Arguments of `annotate`.
 #[derive(Debug, Args)]
@@ -58,7 +61,7 @@ pub fn run(args: &AnnotateArgs) -> Result<()> {
         say!("`{}`: labels are what the log says (actions: {actions}, regions: {regions})", labels.display());
         return Ok(());
     }
-    interrupt::watch("labels are in the project")?;
+    interrupt::watch(KEPT)?;
     let about = format!("`{}`: {}", project.folder().display(), display::shape(project.description().shape));
     let mut request = ServeRequest::new(std::env::current_exe()?, device, args.device.device.clone());
     request.port = args.port;
@@ -68,7 +71,7 @@ pub fn run(args: &AnnotateArgs) -> Result<()> {
         if !args.no_browser && open::that_detached(url).is_err() {
             complain!("note: no browser could be opened: open the address above");
         }
-        complain!("note: Ctrl-C ends the program; what was painted is in the project");
+        complain!("note: Ctrl-C ends the program; {KEPT}");
     };
     serve(project, &request, ready, interrupt::asked)?;
     Ok(())
@@ -85,7 +88,7 @@ fn open(args: &AnnotateArgs) -> Result<Project> {
     };
     if Project::is_at(&folder) {
         args.check_begun(&folder)?;
-        let project = observed(hint, |observer| Project::open(&folder, observer))?;
+        let project = observed_keeping(KEPT, hint, |observer| Project::open(&folder, observer))?;
         if !is_project {
             check_stack(&project, &args.stack)?;
             complain!("note: `{}` goes on; -o names another folder", folder.display());
@@ -103,7 +106,7 @@ fn open(args: &AnnotateArgs) -> Result<Project> {
         request.classes.clone_from(&args.classes);
     }
     request.model.clone_from(&args.model);
-    observed(hint, |observer| Project::create(&folder, &request, observer))
+    observed_keeping(KEPT, hint, |observer| Project::create(&folder, &request, observer))
 }
 
 impl AnnotateArgs {

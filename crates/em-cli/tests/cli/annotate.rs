@@ -102,4 +102,5 @@ fn a_project_is_served_killed_and_made_again_from_its_log() {
     assert_eq!(again, address, "a page finds the program where it was");
     let (ended_well, said) = serving.interrupted();
     assert!(ended_well && said.contains("Ctrl-C ends the program"), "{said}");
+    assert!(said.contains("stopping after this step; what was painted is in the project"), "{said}");
 }

@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use em_data::ReviewedRegion;
+use em_data::{Paint, ReviewedRegion};
 use em_io::Roi;
 use ndarray::ArrayViewMut2;
 
-use super::action::{Action, Paint, Request};
+use super::action::{Action, Request};
 use super::project::chunks_of;
 use super::shapes::{self, Frame};
 use super::strokes_source::StrokesPlan;

@@ -32,8 +32,9 @@ mod suggester;
 #[cfg(test)]
 mod tests;
 
-pub use action::{Action, Paint, Request, SourceName};
+pub use action::{Action, Request, SourceName};
 pub use description::{Description, ProjectRequest};
+pub use em_data::Paint;
 pub use ledger::Ledger;
 pub use network_source::{NetworkPlan, NetworkSource};
 pub use project::{Project, Refusal, Suggested, chunks_of};

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use em_data::Paint;
 use em_io::{Roi, SparseLabels, VoxelSize};
 use em_model::{ModelCard, PixelMatch};
 
-use super::action::Paint;
 use super::network_source::network_of;
 use super::pictures::painted;
 use super::project::{Project, sections_of};

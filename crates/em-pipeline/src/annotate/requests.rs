@@ -1,9 +1,10 @@
 //! What a project says to a request before it is done: whether it makes sense, and what it paints.
 
+use em_data::Paint;
 use em_io::Roi;
 use ndarray::s;
 
-use super::action::{Paint, Request};
+use super::action::Request;
 use super::interpolation::between;
 use super::pictures::painted;
 use super::project::{Project, chunks_of};

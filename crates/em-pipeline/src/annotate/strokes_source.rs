@@ -1,7 +1,7 @@
 //! What is suggested by what was learned from strokes within seconds, for structures that no network knows.
 
 use em_data::pixel_classifier::{FEATURE_HALO, pixel_features};
-use em_data::{PixelClassifier, PixelClassifierConfig, StrokeSamples};
+use em_data::{Paint, PixelClassifier, PixelClassifierConfig, StrokeSamples};
 use em_io::Roi;
 use ndarray::{Array2, Array3, ArrayView3, Axis, s};
 
@@ -39,9 +39,10 @@ impl StrokesSource {
         let painted =
             tiles.iter().map(|&tile| Painted::read(canvas, network, tile)).collect::<Result<Vec<_>>>()?;
         let classifier = |class: usize| {
-            let holds =
-                |paint: u8| painted.iter().any(|tile| tile.labels[class].iter().any(|&is| is == paint));
-            if !(holds(1) && holds(2)) {
+            let holds = |paint: Paint| {
+                painted.iter().any(|tile| tile.labels[class].iter().any(|&is| is == paint as u8))
+            };
+            if !(holds(Paint::Background) && holds(Paint::Foreground)) {
                 return Ok(None);
             }
             let views: Vec<[ArrayView3<'_, f32>; 1]> =

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use em_data::Paint;
 use em_io::Roi;
 use em_metrics::ConfusionCounts;
 use ndarray::{Array1, Array2, Array3, Axis, s};
 use serde::Serialize;
 
-use super::action::{Paint, Request, SourceName};
+use super::action::{Request, SourceName};
 use super::network_source::NetworkSource;
 use super::pictures::{Canvas, TILE, Tile, painted};
 use super::project::{Suggested, chunks_of, sections_of};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use em_data::{IGNORED, LabelledVolume, ReviewedRegion, TilingConfig, outlines, without_value};
+use em_data::{IGNORED, LabelledVolume, Paint, ReviewedRegion, TilingConfig, outlines, without_value};
 use em_io::{Mask, MaskValues, Roi, Volume, Voxel, match_voxels};
 use em_model::{ModelConfig, PixelMatch, boundary_of};
 use em_objects::{Components, Connectivity, Extent};
@@ -242,7 +242,9 @@ impl Scribbles {
     fn read(label: &Volume, roi: Roi) -> Result<Self> {
         let voxels = label.read(roi)?;
         let numbers: Array3<f64> = match_voxels!(&voxels, array => array.mapv(Voxel::to_f64));
-        if let Some(value) = numbers.iter().find(|value| ![0.0, 1.0, 2.0].contains(*value)) {
+        let is = |value: f64, paint: Paint| value == f64::from(u8::from(paint));
+        let paints = [Paint::Unknown, Paint::Background, Paint::Foreground];
+        if let Some(value) = numbers.iter().find(|&&value| !paints.iter().any(|&paint| is(value, paint))) {
             let path = label.path().unwrap_or(Path::new("memory"));
             return Err(UserError::new(
                 format!("label `{}` holds {value}, expected 0, 1 and 2", path.display()),
@@ -251,8 +253,8 @@ impl Scribbles {
             .into());
         }
         Ok(Self {
-            foreground: numbers.mapv(|value| value == 2.0),
-            unknown: numbers.mapv(|value| value == 0.0),
+            foreground: numbers.mapv(|value| is(value, Paint::Foreground)),
+            unknown: numbers.mapv(|value| is(value, Paint::Unknown)),
         })
     }
 }
