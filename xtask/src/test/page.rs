@@ -1,6 +1,6 @@
-//! The page of `em-cli annotate`: its sources are what was built, and it works in a browser.
+//! The pages: what was built is what their sources make, and they work in a browser.
 //!
-//! Node and Chromium are needed to change the page, never to build the program: where one is missing, what
+//! Node and Chromium are needed to change a page, never to build the program: where one is missing, what
 //! was not checked is named.
 
 use std::path::{Path, PathBuf};
@@ -14,20 +14,23 @@ use crate::workspace::{cargo, root, run as run_command, target_folder};
 /// Where Debian puts Chromium; `CHROMIUM` names another one.
 const CHROMIUM: &str = "/usr/bin/chromium";
 
-/// Checks types and the built page, then works with it: against a made-up server, and the program itself.
+/// The folders that the pages are built into.
+const PAGES: [&str; 1] = ["crates/em-serve/page"];
+
+/// Checks types and the built pages, then works with them: against a made-up server, and the program itself.
 pub fn check(notes: &mut Notes) -> Result<()> {
     if !is_there("npm") {
-        notes.skip("the page of annotate, since there is no npm");
+        notes.skip("the pages, since there is no npm");
         return Ok(());
     }
     let web = root().join("web");
     run_command(&mut npm(&web, &["ci", "--no-audit", "--no-fund"]))?;
-    let built = target_folder().join("page");
-    run_command(npm(&web, &["run", "--silent", "build"]).env("PAGE", &built))?;
-    ensure_same(&built, &root().join("crates/em-serve/page"))?;
+    let built = target_folder().join("pages");
+    run_command(node(&web, "build.mjs").arg(&built))?;
+    PAGES.iter().try_for_each(|page| ensure_same(page, &built.join(page), &root().join(page)))?;
     let chromium = std::env::var_os("CHROMIUM").map_or(PathBuf::from(CHROMIUM), PathBuf::from);
     if !chromium.exists() {
-        notes.skip(format!("the page in a browser, since there is no `{}`", chromium.display()));
+        notes.skip(format!("the pages in a browser, since there is no `{}`", chromium.display()));
         return Ok(());
     }
     run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
@@ -53,7 +56,7 @@ fn node(web: &Path, script: &str) -> Command {
 }
 
 /// Compares what the sources make with what is committed, file by file.
-fn ensure_same(built: &Path, committed: &Path) -> Result<()> {
+fn ensure_same(page: &str, built: &Path, committed: &Path) -> Result<()> {
     let [built, committed] = [built, committed].map(files);
     let (built, committed) = (built?, committed?);
     let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
@@ -61,7 +64,7 @@ fn ensure_same(built: &Path, committed: &Path) -> Result<()> {
         built.iter().filter(|file| !committed.contains(file)).map(|(name, _)| name).collect();
     ensure!(
         names(&built) == names(&committed) && differing.is_empty(),
-        "crates/em-serve/page is not what web/src makes ({differing:?} differ): `npm run build` in web/ builds it"
+        "{page} is not what web/src makes ({differing:?} differ): `npm run build` in web/ builds it"
     );
     Ok(())
 }
