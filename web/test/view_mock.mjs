@@ -39,7 +39,7 @@ export class ViewMock {
   saved = 0;
   regions = [];
   #revision = 1;
-  #labels = new Map([[1, this.volume.labels.slice()]]);
+  #labels = new Map();
   #undo = [];
   #redo = [];
   #replies = new Map();
@@ -53,6 +53,7 @@ export class ViewMock {
   }
 
   async start(port = this.port) {
+    this.#labels.set(this.#revision, this.volume.labels.slice());
     this.#server = http.createServer((request, response) => void this.#answer(request, response));
     this.#server.on("connection", (socket) => {
       this.#sockets.add(socket);

@@ -45,9 +45,12 @@ void main() {
 /** Objects beside the chosen ones are this much fainter. */
 export const FAINT = 0.35;
 
-export function firstLook(layer: LayerInfo, index: number): LayerLook {
+/** Probabilities tint all that objects and masks show, so they wait where there is something else to see. */
+export function firstLook(layers: LayerInfo[], index: number): LayerLook {
+  const layer = layers[index]!;
+  const hasOther = layers.some(({ kind }) => kind === "objects" || kind === "mask");
   return {
-    visible: true,
+    visible: layer.kind !== "probabilities" || !hasOther,
     opacity: layer.kind === "image" ? 1 : 0.5,
     range: layer.range,
     threshold: layer.threshold ?? 0.5,
@@ -58,7 +61,7 @@ export function firstLook(layer: LayerInfo, index: number): LayerLook {
 /** Returns a layer as Neuroglancer's state describes it. */
 export function specification(layer: LayerInfo, look: LayerLook): object {
   const common = { name: layer.name, source: sourceAddress(layer.name, layer.revision), visible: look.visible };
-  if (layer.kind === "objects") return { ...common, type: "segmentation", ...objectLook(look), meshSilhouetteRendering: 2 };
+  if (layer.kind === "objects") return { ...common, type: "segmentation", ...objectLook(look) };
   const { shader, shaderControls } = shaderOf(layer, look);
   return { ...common, type: "image", opacity: look.opacity, blend: "default", shader, shaderControls };
 }
@@ -83,7 +86,7 @@ function shaderOf(layer: LayerInfo, look: LayerLook): { shader: string; shaderCo
 export interface ShownLayer {
   opacity?: { value: number };
   displayState?: {
-    selectedAlpha: { value: number };
+    selectedAlpha: { value: number; changed: { dispatch(): void } };
     notSelectedAlpha: { value: number };
     segmentationColorGroupState: { value: { segmentColorHash: { computeCssColor(id: bigint): string; randomize(): void } } };
     segmentationGroupState: { value: { visibleSegments: Iterable<bigint> & { add(id: bigint): void; clear(): void } } };

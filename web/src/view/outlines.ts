@@ -7,7 +7,7 @@ import { SegmentationRenderLayer } from "neuroglancer/unstable/sliceview/volume/
 export const outlines = { value: false };
 
 /** A voxel counts as border where a voxel of another object lies this many pixels of the screen away. */
-const REACH_PIXELS = 1.5;
+const REACH_PIXELS = 2.5;
 
 /** `getDataValueAt` knows the voxels of one chunk, so the last voxels of a chunk look no further. */
 const BORDER_SHADER = `

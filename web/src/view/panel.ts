@@ -12,8 +12,8 @@ import { Table, cellText, heading } from "./table.js";
 export type Refresh = () => void;
 
 /** Columns that are shown at first, where the table has them. */
-const FIRST_COLUMNS = ["id", "doubt", "doubt_reason", "voxels", "volume_um3"];
-const FIRST_COLUMNS_WITHOUT_DOUBT = ["id", "voxels", "volume_um3", "sphericity", "touches_border"];
+const FIRST_COLUMNS = ["id", "doubt", "voxels", "doubt_reason"];
+const FIRST_COLUMNS_WITHOUT_DOUBT = ["id", "voxels", "sphericity", "touches_border"];
 const FACTS = ["class", "voxels", "volume_um3", "sphericity", "mean_probability"];
 /** An edit that takes longer is said to be at work. */
 const TYPING_MS = 150;

@@ -31,17 +31,20 @@ interface SectionPanel {
 }
 
 /** Chosen objects fill this share of a panel. */
-const FILLED = 0.45;
+const FILLED = 0.35;
 /** An object of few voxels is not blown up until they are larger than this many pixels. */
-const LARGEST_VOXEL_PIXELS = 12;
+const LARGEST_VOXEL_PIXELS = 8;
 /** Keys move by this part of a panel. */
 const PAN = 0.12;
+/** The space is seen from a little above and beside, as a quaternion: straight from the front, bodies look flat. */
+const TILTED = [0.3, -0.25, -0.08, 0.917];
 const NM = 1e-9;
 
 export class Scene {
   readonly viewer: Viewer;
   /** Size of a voxel in that of the finest axis, which is Neuroglancer's unit of zoom; [z, y, x]. */
   private readonly stretch: Voxel;
+  private hasSurfaces = false;
 
   constructor(
     readonly container: HTMLElement,
@@ -66,11 +69,12 @@ export class Scene {
     return {
       dimensions,
       layers: [...layers, marks],
-      showSlices: false,
+      showSlices: true,
       showAxisLines: false,
       showDefaultAnnotations: false,
       hideCrossSectionBackground3D: true,
       showScaleBar: this.stack.voxel_size_known,
+      projectionOrientation: TILTED,
       projectionBackgroundColor: "#101214",
       crossSectionBackgroundColor: "#000000",
       layout: "xy",
@@ -95,7 +99,8 @@ export class Scene {
 
   setOutlines(on: boolean): void {
     outlines.value = on;
-    this.viewer.display.scheduleRedraw();
+    // Neuroglancer draws a section anew only where something of its layer changed.
+    for (const { name } of this.stack.layers) this.shown(name)?.displayState?.selectedAlpha.changed.dispatch();
   }
 
   /** Shows a layer as it is after an edit. */
@@ -110,6 +115,10 @@ export class Scene {
     if (visible === undefined) return;
     visible.clear();
     objects.forEach((object) => visible.add(BigInt(object)));
+    const hasSurfaces = objects.length > 0;
+    // Cuts show where one is in an empty space, and would hide surfaces; what a person set beside that stays.
+    if (hasSurfaces !== this.hasSurfaces) this.viewer.showPerspectiveSliceViews.value = !hasSurfaces;
+    this.hasSurfaces = hasSurfaces;
   }
 
   colourOf(layer: string, object: number): string {
@@ -126,7 +135,8 @@ export class Scene {
   }
 
   set place({ position, scale, spaceScale }: Place) {
-    this.viewer.position.value = Float32Array.from(turned(position));
+    // Unlike a plain position, a restored one is kept where no layer has come yet to tell what the axes are.
+    this.viewer.position.restoreState(turned(position));
     this.viewer.crossSectionScale.value = scale;
     this.viewer.projectionScale.value = spaceScale;
   }
@@ -180,11 +190,12 @@ export class Scene {
     const size = this.stretch.map((stretch, axis) => stretch * ((end[axis] ?? 0) - (start[axis] ?? 0)));
     const [depth = 0, height = 0, width = 0] = size;
     const { clientWidth, clientHeight } = this.sections()[0]?.element ?? this.container;
+    const narrow = Math.max(1, clientHeight / clientWidth);
     const fitting = Math.max(height / clientHeight, width / clientWidth) / filled;
     this.place = {
       position: position.map((at) => Math.floor(at) + 0.5) as Voxel,
       scale: Math.max(fitting, 1 / LARGEST_VOXEL_PIXELS),
-      spaceScale: Math.hypot(depth, height, width) / filled / 1.4,
+      spaceScale: (narrow * Math.hypot(depth, height, width)) / Math.min(0.8, 2 * filled),
     };
   }
 

@@ -17,7 +17,7 @@ export interface Settings {
 export function loadSettings(stack: Stack): Settings {
   const first: Settings = { panelOpen: true, outlines: false, columns: null, cutRadius: 2, looks: {} };
   const kept = { ...first, ...read(key(stack)) };
-  const looks = stack.layers.map((layer, i): [string, LayerLook] => [layer.name, { ...firstLook(layer, i), ...kept.looks[layer.name] }]);
+  const looks = stack.layers.map((layer, i): [string, LayerLook] => [layer.name, { ...firstLook(stack.layers, i), ...kept.looks[layer.name] }]);
   return { ...kept, looks: Object.fromEntries(looks) };
 }
 

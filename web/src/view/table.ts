@@ -23,8 +23,8 @@ export interface TableLook {
 const ROW_PIXELS = 26;
 /** Rows that are made above and below those in sight. */
 const SPARE_ROWS = 6;
-const WIDTHS: Record<string, string> = { id: "76px", class: "104px", doubt: "64px", kept: "52px", doubt_reason: "220px" };
-const OTHER_WIDTH = "86px";
+const WIDTHS: Record<string, string> = { id: "70px", class: "104px", doubt: "74px", kept: "52px", doubt_reason: "minmax(150px, 1fr)" };
+const OTHER_WIDTH = "82px";
 /** Headings that are shorter than the names of the columns in `objects.csv`. */
 const HEADINGS: Record<string, string> = { doubt_reason: "why", volume_um3: "volume µm³", surface_um2: "surface µm²", touches_border: "at border", mean_probability: "probability", equivalent_diameter_nm: "diameter nm" };
 
