@@ -252,7 +252,7 @@ await check("two objects are merged by a click at the second", async ({ page, mo
   await choose(page, ids[0]);
   await goTo(page, points[0]);
   await page.click('[data-command="merge"]');
-  assert.ok((await page.textContent("#tool-hint")).includes(`object ${ids[0]}`));
+  await page.waitForFunction(([id]) => document.getElementById("tool-hint").textContent.includes(`object ${id}`), ids);
   await page.mouse.click(...(await screen(page, points[1].map((each) => each + 0.5))));
   await saved(page, mock, 1);
   assert.deepEqual(mock.edits, [{ kind: "merge", objects: ids }]);
@@ -316,7 +316,7 @@ await check("keep goes on to the next in doubt, which skips what was judged", as
   await page.keyboard.press("n");
   assert.deepEqual((await state(page)).chosen, [order[2]]);
   await choose(page, order[0]);
-  assert.ok((await page.textContent("#object-doubt")).includes("Kept"));
+  await page.waitForFunction(() => document.getElementById("object-doubt").textContent.includes("Kept"));
 });
 
 await check("an edit that makes no sense is told with its hint", async ({ page, mock }) => {

@@ -11,7 +11,7 @@ import { COLUMNS, SHAPE, VOXEL_NM, Volume, at, mesh } from "./view_volume.mjs";
 const PAGE = fileURLToPath(new URL("../../crates/em-serve/view", import.meta.url));
 const SECRET = "secret";
 /** A window that has not been heard of for so long no longer holds the corrections. */
-const SESSION_MS = 3_000;
+const SESSION_MS = 15_000;
 /** As the program sends it. */
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; connect-src 'self'";
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".txt": "text/plain" };

@@ -14,7 +14,7 @@ import { type Settings, loadSettings, lookOf, saveSettings } from "./settings.js
 import { Tools } from "./tools.js";
 
 /** What is known of the table that is shown. */
-export type TableState = { state: "none" } | { state: "measuring"; progress: number } | { state: "failed"; message: string } | { state: "ready" };
+export type TableState = { state: "none" } | { state: "measuring"; progress: number } | { state: "failed"; message: string } | { state: "ready"; message: string };
 
 const MEASURING_POLL_MS = 700;
 /** Addresses are written when the view has come to rest. */
@@ -157,7 +157,7 @@ export class App {
         this.tableState = { state: "failed", message: table.message ?? "The objects could not be measured." };
       } else {
         this.objects.fill(table);
-        this.tableState = { state: "ready" };
+        this.tableState = { state: "ready", message: table.message ?? "" };
       }
     } catch (error) {
       this.tableState = { state: "failed", message: error instanceof Error ? error.message : String(error) };

@@ -69,6 +69,7 @@ function makeReadout(app: App): Refresh {
     pointed = null;
     show();
   });
+  app.scene.onDrawn(show);
   return show;
 }
 

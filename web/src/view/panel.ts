@@ -97,7 +97,7 @@ function showTableState(app: App): void {
   const { objects, tableState } = app;
   const measuring = tableState.state === "measuring";
   byId("table").hidden = tableState.state !== "ready";
-  const text = measuring ? "The objects are being measured. The views work meanwhile." : tableState.state === "failed" ? tableState.message : "";
+  const text = measuring ? "The objects are being measured. The views work meanwhile." : "message" in tableState ? tableState.message : "";
   setText(byId("table-state"), text);
   const progress = byId<HTMLProgressElement>("table-progress");
   progress.hidden = !measuring;

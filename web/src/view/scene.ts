@@ -32,6 +32,8 @@ interface SectionPanel {
 
 /** Chosen objects fill this share of a panel. */
 const FILLED = 0.35;
+/** The whole volume fills this share; nothing is shown smaller than it by itself. */
+const WHOLE = 0.95;
 /** An object of few voxels is not blown up until they are larger than this many pixels. */
 const LARGEST_VOXEL_PIXELS = 8;
 /** Keys move by this part of a panel. */
@@ -85,6 +87,11 @@ export class Scene {
   onMoved(moved: () => void): void {
     const { navigationState, perspectiveNavigationState, layout } = this.viewer;
     for (const { changed } of [navigationState, perspectiveNavigationState, layout]) changed.add(moved);
+  }
+
+  /** Calls back after each picture: values under the pointer come with the chunks. */
+  onDrawn(drawn: () => void): void {
+    this.viewer.display.updateFinished.add(drawn);
   }
 
   shown(layer: string): ShownLayer | null {
@@ -182,7 +189,7 @@ export class Scene {
   /** Shows the whole volume. */
   fit(): void {
     const { shape } = this.stack;
-    this.show(shape.map((size) => size / 2) as Voxel, [0, 0, 0], shape, 0.95);
+    this.show(shape.map((size) => size / 2) as Voxel, [0, 0, 0], shape, WHOLE);
   }
 
   /** Looks at a place at a zoom where the box fits in. */
@@ -191,11 +198,13 @@ export class Scene {
     const [depth = 0, height = 0, width = 0] = size;
     const { clientWidth, clientHeight } = this.sections()[0]?.element ?? this.container;
     const narrow = Math.max(1, clientHeight / clientWidth);
-    const fitting = Math.max(height / clientHeight, width / clientWidth) / filled;
+    const [, most = 0, mostAcross = 0] = this.stretch.map((stretch, axis) => stretch * (this.stack.shape[axis] ?? 0));
+    const whole = Math.max(most / clientHeight, mostAcross / clientWidth) / WHOLE;
+    const fitting = Math.min(whole, Math.max(height / clientHeight, width / clientWidth) / filled);
     this.place = {
       position: position.map((at) => Math.floor(at) + 0.5) as Voxel,
       scale: Math.max(fitting, 1 / LARGEST_VOXEL_PIXELS),
-      spaceScale: (narrow * Math.hypot(depth, height, width)) / Math.min(0.8, 2 * filled),
+      spaceScale: (narrow * Math.hypot(depth, height, width)) / Math.min(1.1, 2.6 * filled),
     };
   }
 
