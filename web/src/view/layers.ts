@@ -67,7 +67,7 @@ export function specification(layer: LayerInfo, look: LayerLook): object {
 }
 
 function objectLook({ opacity }: LayerLook): object {
-  return { selectedAlpha: opacity, notSelectedAlpha: FAINT * opacity, objectAlpha: 1, hoverHighlight: true };
+  return { selectedAlpha: opacity, notSelectedAlpha: FAINT * opacity, objectAlpha: 1, hoverHighlight: false };
 }
 
 function shaderOf(layer: LayerInfo, look: LayerLook): { shader: string; shaderControls: object } {

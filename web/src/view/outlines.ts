@@ -9,6 +9,8 @@ export const outlines = { value: false };
 /** A voxel counts as border where a voxel of another object lies this many pixels of the screen away. */
 const REACH_PIXELS = 2.5;
 
+const LINE_STRENGTH = 2;
+
 /** `getDataValueAt` knows the voxels of one chunk, so the last voxels of a chunk look no further. */
 const BORDER_SHADER = `
 bool differsAt(vec3 offset, uint64_t value) {
@@ -46,5 +48,10 @@ export function teachOutlines(): void {
   prototype.initializeShader = function (sliceView, shader, parameters) {
     this.gl.uniform1f(shader.uniform("uOutlines"), outlines.value ? 1 : 0);
     initializeShader.call(this, sliceView, shader, parameters);
+    if (!outlines.value) return;
+    // A line covers little, so it may be stronger than what is filled.
+    const { selectedAlpha, notSelectedAlpha } = this.displayState;
+    this.gl.uniform1f(shader.uniform("uSelectedAlpha"), Math.min(1, LINE_STRENGTH * selectedAlpha.value));
+    this.gl.uniform1f(shader.uniform("uNotSelectedAlpha"), Math.min(1, LINE_STRENGTH * notSelectedAlpha.value));
   };
 }

@@ -174,8 +174,10 @@ function showTool(app: App): void {
   const finish = byId("tool-row").querySelector<HTMLButtonElement>("[data-command=finish]")!;
   finish.hidden = tools.active !== "split";
   finish.disabled = !tools.canFinish;
-  if (tools.active === null) delete app.scene.container.dataset["tool"];
-  else app.scene.container.dataset["tool"] = tools.active;
+  for (const element of [app.scene.container, byId("object-block")]) {
+    if (tools.active === null) delete element.dataset["tool"];
+    else element.dataset["tool"] = tools.active;
+  }
 }
 
 function showEdits(app: App): void {

@@ -48,7 +48,7 @@ export class Table {
     grid.addEventListener("scroll", () => this.drawRows(), { passive: true });
     grid.addEventListener("keydown", (event) => this.key(event));
     this.body.addEventListener("click", (event) => this.click(event));
-    new ResizeObserver(() => this.drawRows()).observe(grid);
+    new ResizeObserver(() => this.resized()).observe(grid);
   }
 
   /** Shows what changed. */
@@ -65,12 +65,18 @@ export class Table {
   /** Scrolls so that an object's row is in sight. */
   reveal(id: number): void {
     const position = this.objects().positionOf(id);
-    if (position < 0) return;
+    if (position < 0) return this.drawRows();
     const top = position * ROW_PIXELS;
     const height = this.grid.clientHeight - this.header.offsetHeight;
     if (top < this.grid.scrollTop) this.grid.scrollTop = top;
     else if (top + ROW_PIXELS > this.grid.scrollTop + height) this.grid.scrollTop = top + ROW_PIXELS - height;
     this.drawRows();
+  }
+
+  private resized(): void {
+    const active = this.look().chosen.at(-1);
+    if (active === undefined) this.drawRows();
+    else this.reveal(active);
   }
 
   private drawHeader(): void {
