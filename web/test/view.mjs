@@ -429,10 +429,11 @@ await check("a hundred thousand objects are listed, sorted and found", async ({ 
 }, { prepare: (mock) => Object.assign(mock, { rows: manyRows(mock) }) });
 
 await check("a table that is still measured is waited for", async ({ page }) => {
-  await page.waitForFunction(() => !document.getElementById("table-progress").hidden);
+  await page.waitForFunction(() => !document.getElementById("table-progress").hidden && document.getElementById("table").hidden);
+  await page.waitForFunction(() => window.view.state().table === "measuring" && !document.getElementById("table").hidden);
+  assert.ok(await page.locator('[data-command="delete"]').isDisabled(), "what is still measured can be corrected");
   await tableReady(page);
-  assert.ok(await page.locator("#table").isVisible());
-}, { prepare: (mock) => Object.assign(mock, { measuring: 2 }) });
+}, { prepare: (mock) => Object.assign(mock, { measuring: 3 }) });
 
 for (const colorScheme of ["light", "dark"]) {
   await check(`nothing that axe knows keeps anybody out (${colorScheme})`, async ({ page }) => {

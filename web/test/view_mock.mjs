@@ -91,7 +91,7 @@ export class ViewMock {
     if (body !== null) return this.#post(name, layer, more, body);
     if (name === "view") return json(this.#stack());
     if (name === "objects") return json(this.#objects());
-    if (name === "value") return json({ value: this.#voxels(layer, this.#revision)[at(...more.map(Number))] });
+    if (name === "value") return json(this.#values([layer, ...more].map(Number)));
     if (name === "edits") return json({ edits: this.edits.map((edit, i) => ({ number: i + 1, time: "", text: edit.kind, counts: true })), ...this.#undoable() });
     throw new Refusal(404, `there is no ${name}`);
   }
@@ -109,9 +109,16 @@ export class ViewMock {
     };
   }
 
+  #values(voxel) {
+    const values = Object.fromEntries(this.#stack().layers.map((layer) => [layer.name, this.#voxels(layer.name, this.#revision)[at(...voxel)]]));
+    return { value: values.raw, values };
+  }
+
   #objects() {
-    if (this.measuring > 0) return { state: "measuring", progress: 1 / (1 + this.measuring--), message: null, columns: [], rows: [], revision: this.#revision };
-    return { state: "ready", progress: 1, message: null, columns: COLUMNS, rows: this.rows ?? this.volume.rows(), revision: this.#revision };
+    const measured = { state: "ready", progress: 1, message: null, columns: COLUMNS, rows: this.rows ?? this.volume.rows(), revision: this.#revision };
+    if (this.measuring === 0) return measured;
+    const listed = this.measuring === 1 ? {} : { columns: [], rows: [] };
+    return { ...measured, state: "measuring", progress: 1 / (1 + this.measuring--), ...listed };
   }
 
   #voxels(layer, revision) {

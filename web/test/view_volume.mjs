@@ -44,6 +44,7 @@ export class Volume {
     const next = random(3);
     for (let i = 0; i < this.raw.length; i++) this.raw[i] = 150 + 60 * next();
     blobs().forEach((blob, i) => this.#paint(blob, i + 1));
+    this.mask = Uint8Array.from(this.labels, (label) => (label > 0 ? 1 : 0));
   }
 
   #paint({ centre, radii }, id) {
@@ -60,10 +61,6 @@ export class Volume {
         }
       }
     }
-  }
-
-  get mask() {
-    return Uint8Array.from(this.labels, (label) => (label > 0 ? 1 : 0));
   }
 
   ids() {

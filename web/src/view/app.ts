@@ -14,7 +14,7 @@ import { type Settings, loadSettings, lookOf, saveSettings } from "./settings.js
 import { Tools } from "./tools.js";
 
 /** What is known of the table that is shown. */
-export type TableState = { state: "none" } | { state: "measuring"; progress: number } | { state: "failed"; message: string } | { state: "ready"; message: string };
+export type TableState = { state: "none" } | { state: "measuring"; progress: number; isListed: boolean } | { state: "failed"; message: string } | { state: "ready"; message: string };
 
 const MEASURING_POLL_MS = 700;
 /** Addresses are written when the view has come to rest. */
@@ -150,13 +150,13 @@ export class App {
     try {
       const table = await server.objects(layer.name);
       if (layer !== this.layer) return;
+      if (table.columns.length > 0) this.objects.fill(table);
       if (table.state === "measuring") {
-        this.tableState = { state: "measuring", progress: table.progress };
+        this.tableState = { state: "measuring", progress: table.progress, isListed: table.columns.length > 0 };
         setTimeout(() => void this.loadTable(), MEASURING_POLL_MS);
       } else if (table.state === "failed") {
         this.tableState = { state: "failed", message: table.message ?? "The objects could not be measured." };
       } else {
-        this.objects.fill(table);
         this.tableState = { state: "ready", message: table.message ?? "" };
       }
     } catch (error) {

@@ -28,7 +28,7 @@ export interface LayerInfo {
 
 export type Cell = number | string | boolean | null;
 
-/** The table of a layer's objects, as `objects.csv` has it, and how far measuring them is. */
+/** The table of a layer's objects, as `objects.csv` has it, and how far measuring them is; it may be there before doubts are. */
 export interface ObjectTable {
   state: "ready" | "measuring" | "failed";
   progress: number;

@@ -32,9 +32,9 @@ export class Corrections {
     });
   }
 
-  /** Whether the objects that are listed can be corrected, by this window. */
+  /** Whether the objects that are listed can be corrected: they have been measured, and no other window does. */
   get isPossible(): boolean {
-    return this.app.layer?.can_correct === true && this.connection !== "taken";
+    return this.app.layer?.can_correct === true && this.app.tableState.state === "ready" && this.connection !== "taken";
   }
 
   /** Edits that the server has not acknowledged. */
@@ -119,7 +119,7 @@ export class Corrections {
       while (this.waiting > 0) await new Promise((resolve) => setTimeout(resolve, EMPTY_POLL_MS));
       const { paths, message } = await server.save(layer.name);
       this.unsaved = false;
-      notices.say([`Written: ${paths.join(", ")}`, message].filter(Boolean).join("\n"));
+      notices.say(message ?? `Written: ${paths.join(", ")}`);
     } catch (error) {
       notices.fail(told(error));
     } finally {

@@ -43,8 +43,8 @@ async function search(layer: string, id: number, points: Voxel[]): Promise<Voxel
   // The centroid is asked for alone, because most objects are round.
   for (let first = 0, count = 1; first < points.length; first += count, count = TOGETHER) {
     const asked = points.slice(first, first + count);
-    const values = await Promise.all(asked.map((point) => server.value(layer, point)));
-    const found = values.findIndex(({ value }) => value === id);
+    const answers = await Promise.all(asked.map((point) => server.values(point)));
+    const found = answers.findIndex(({ values }) => values[layer] === id);
     if (found >= 0) return asked[found]!;
   }
   return null;

@@ -96,14 +96,15 @@ function bindFilter(app: App): void {
 function showTableState(app: App): void {
   const { objects, tableState } = app;
   const measuring = tableState.state === "measuring";
-  byId("table").hidden = tableState.state !== "ready";
-  const text = measuring ? "The objects are being measured. The views work meanwhile." : "message" in tableState ? tableState.message : "";
+  const isListed = tableState.state === "ready" || (measuring && tableState.isListed);
+  byId("table").hidden = !isListed;
+  const text = measuring ? `The objects are being measured${isListed ? " more closely" : ""}. The views work meanwhile.` : "message" in tableState ? tableState.message : "";
   setText(byId("table-state"), text);
   const progress = byId<HTMLProgressElement>("table-progress");
   progress.hidden = !measuring;
   if (measuring) progress.value = tableState.progress;
   const { shown, count, complaint } = objects;
-  setText(byId("object-count"), tableState.state !== "ready" ? "" : shown.length === count ? cellText(count) : `${cellText(shown.length)} of ${cellText(count)}`);
+  setText(byId("object-count"), !isListed ? "" : shown.length === count ? cellText(count) : `${cellText(shown.length)} of ${cellText(count)}`);
   setText(byId("filter-complaint"), complaint ?? "");
   byId("filter").ariaInvalid = String(complaint !== null);
 }

@@ -14,7 +14,8 @@ const of = (layer: string): string => encodeURIComponent(layer);
 export const server = {
   stack: () => getJson<Stack>("api/view"),
   objects: (layer: string) => getJson<ObjectTable>(`api/objects/${of(layer)}`),
-  value: (layer: string, [z, y, x]: Voxel) => getJson<{ value: number | null }>(`api/value/${of(layer)}/${z}/${y}/${x}`),
+  /** The value of a voxel in each layer. */
+  values: ([z, y, x]: Voxel) => getJson<{ values: Record<string, number | null> }>(`api/value/${z}/${y}/${x}`),
   session: () => post<unknown>("api/session", {}, HEARTBEAT_TIMEOUT_MS),
   edit: (layer: string, id: string, edit: Edit) => post<EditReply>(`api/edits/${of(layer)}`, { id, edit }, EDIT_TIMEOUT_MS),
   edits: (layer: string) => getJson<EditLog>(`api/edits/${of(layer)}`),

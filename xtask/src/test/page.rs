@@ -38,7 +38,10 @@ pub fn check(notes: &mut Notes) -> Result<()> {
     for page in ["test/page.mjs", "test/view.mjs"] {
         run_command(node(&web, page).env("CHROMIUM", &chromium))?;
     }
-    run_command(node(&web, "test/program.mjs").env("CHROMIUM", &chromium).env("EM_CLI", program))
+    for page in ["test/program.mjs", "test/view_program.mjs"] {
+        run_command(node(&web, page).env("CHROMIUM", &chromium).env("EM_CLI", &program))?;
+    }
+    Ok(())
 }
 
 fn is_there(program: &str) -> bool {
