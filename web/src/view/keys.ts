@@ -13,6 +13,8 @@ export function listenToKeys(app: App): void {
   // Neuroglancer's own controls, where they are shown, take what is typed into them.
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || takesKeys(event)) return;
+    // Escape closes the list of columns first.
+    if (event.key === "Escape" && document.querySelector(":popover-open") !== null) return;
     const found = findCommand(COMMANDS, event);
     if (found === null || (byId<HTMLDialogElement>("help").open && found.command.id !== "help")) return;
     if (found.command.id === "finish" && !app.tools.canFinish) return;
