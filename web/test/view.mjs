@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import { LAPTOP, SOFTWARE_GL, coloursAt, launch, open, until } from "./hand.mjs";
+import { choose, colourOf, goTo, loaded, neighbours, row, saturation, saved, screen, state, tableReady, tint, voxelOf } from "./view_hand.mjs";
 import { ViewMock } from "./view_mock.mjs";
 import { takeViewShots } from "./view_shots.mjs";
 import { COLUMNS, SHAPE, at } from "./view_volume.mjs";
@@ -42,68 +43,6 @@ async function check(name, body, { prepare = () => {}, hash = "", ...options } =
     await context.close();
     await mock.stop();
   }
-}
-
-const state = (page) => page.evaluate(() => window.view.state());
-const screen = (page, voxel) => page.evaluate((place) => window.view.voxelToView(place), voxel);
-const row = (page, id) => page.locator(`#object-${id}`);
-const loaded = (page) => page.waitForFunction(() => window.view.state().loaded);
-/** What a colour is beside the grey below it. */
-const tint = ([red, green, blue]) => [red - green, green - blue];
-const saturation = ([red, green, blue]) => Math.max(red, green, blue) - Math.min(red, green, blue);
-
-/** Shows a place with four pixels for each voxel, drawn to the end. */
-async function goTo(page, voxel, scale = 0.25) {
-  await page.evaluate(([place, zoom]) => window.view.goTo(place, zoom), [voxel, scale]);
-  await page.waitForTimeout(100);
-  await loaded(page);
-  await page.waitForTimeout(100);
-}
-
-async function tableReady(page) {
-  await page.waitForFunction(() => window.view.state().table === "ready");
-}
-
-/** Chooses an object by its row and waits until the page has flown there. */
-async function choose(page, id) {
-  await tableReady(page);
-  await page.fill("#filter", String(id));
-  await row(page, id).click();
-  await page.waitForTimeout(400);
-  await page.fill("#filter", "");
-  // Keys are the page's again.
-  await page.locator("#filter").blur();
-  await loaded(page);
-}
-
-async function saved(page, mock, count) {
-  await until(() => mock.edits.length >= count, `${count} edits`);
-  await page.waitForFunction(() => window.view.state().waiting === 0);
-}
-
-const voxelOf = (mock, id) => {
-  const [found] = mock.volume.rows([id]);
-  const point = ["centroid_z", "centroid_y", "centroid_x"].map((name) => Math.floor(found[COLUMNS.indexOf(name)]));
-  assert.equal(mock.volume.labels[at(...point)], id, "the centroid is not inside");
-  return point;
-};
-
-const colourOf = async (page, voxel) => (await coloursAt(page, [await screen(page, voxel.map((each) => each + 0.5))]))[0];
-
-/** A pair of objects whose middles are in sight of each other in one section. */
-function neighbours(mock) {
-  const rows = mock.volume.rows();
-  const centre = (found) => [4, 5, 6].map((column) => found[column]);
-  for (const a of rows) {
-    for (const b of rows) {
-      const [left, right] = [centre(a), centre(b)];
-      const z = Math.floor((left[0] + right[0]) / 2);
-      const inside = [left, right].map(([, y, x]) => [z, Math.floor(y), Math.floor(x)]);
-      const shows = inside.every((voxel, i) => mock.volume.labels[at(...voxel)] === [a, b][i][1]);
-      if (a[1] < b[1] && shows && Math.hypot(left[1] - right[1], left[2] - right[2]) < 45) return { ids: [a[1], b[1]], points: inside };
-    }
-  }
-  throw new Error("no objects are near each other");
 }
 
 await check("the volume is shown with its objects in colour", async ({ page, mock }) => {
