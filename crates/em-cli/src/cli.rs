@@ -48,6 +48,8 @@ pub enum Command {
     Tune(commands::tune::TuneArgs),
     /// Find the objects of masks and measure them: sizes, places, shapes, distances.
     Measure(commands::measure::MeasureArgs),
+    /// Correct the objects of label volumes by a list of edits: delete, merge, split, fill.
+    Correct(commands::correct::CorrectArgs),
     /// List the networks that are built in, which need no labels.
     Models,
     /// Show which pixel size suits a network: the same crops at several.

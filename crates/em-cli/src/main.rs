@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::run(&args),
         Command::Tune(args) => commands::tune::run(&args),
         Command::Measure(args) => commands::measure::run(&args),
+        Command::Correct(args) => commands::correct::run(&args),
         Command::Models => commands::models::run(),
         Command::Report(args) => commands::report::run(&args),
         Command::Phantom(args) => commands::phantom::run(&args),

@@ -6,6 +6,7 @@ pub mod check;
 pub mod compare;
 pub mod config;
 pub mod convert;
+pub mod correct;
 pub mod evaluate;
 pub mod extract;
 pub mod inspect;

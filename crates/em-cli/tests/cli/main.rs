@@ -6,6 +6,7 @@ mod annotate;
 mod check;
 mod choosing;
 mod configuring;
+mod correct;
 mod evaluate;
 mod lab;
 mod measure;

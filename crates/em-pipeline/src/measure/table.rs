@@ -12,7 +12,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
 use super::Distances;
-use super::class::Found;
+use super::class::Measured;
 use crate::staged::Staged;
 use crate::{Result, display};
 
@@ -41,7 +41,7 @@ struct Row<'a> {
 }
 
 /// Writes objects.csv and objects.parquet: the objects of all classes, and the nearest of each.
-pub fn write(staged: &Staged, classes: &[Found], nearest: &Distances) -> Result<()> {
+pub fn write(staged: &Staged, classes: &[Measured], nearest: &Distances) -> Result<()> {
     let groups = || groups(classes, nearest);
     em_io::write_atomically(&staged.path("objects.csv"), |file| write_csv(groups(), file))?;
     em_io::write_atomically(&staged.path("objects.parquet"), |file| write_parquet(groups(), file))?;
@@ -49,11 +49,11 @@ pub fn write(staged: &Staged, classes: &[Found], nearest: &Distances) -> Result<
 }
 
 /// The columns of a few objects at a time; of none where there are none.
-fn groups(classes: &[Found], nearest: &Distances) -> impl Iterator<Item = Vec<Column>> {
+fn groups(classes: &[Measured], nearest: &Distances) -> impl Iterator<Item = Vec<Column>> {
     let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
     let places = classes.iter().enumerate();
     let mut rows =
-        places.flat_map(|(number, class)| (0..class.measured.len()).map(move |place| (number, place)));
+        places.flat_map(|(number, class)| (0..class.objects.len()).map(move |place| (number, place)));
     let mut is_first = true;
     std::iter::from_fn(move || {
         let group: Vec<Row<'_>> = rows
@@ -61,7 +61,7 @@ fn groups(classes: &[Found], nearest: &Distances) -> impl Iterator<Item = Vec<Co
             .take(ROWS_AT_ONCE)
             .map(|(number, place)| Row {
                 class: &classes[number].name,
-                object: &classes[number].measured[place],
+                object: &classes[number].objects[place],
                 nearest: names
                     .iter()
                     .map(|other| nearest[number].get(other).and_then(|found| found[place]))
@@ -113,6 +113,9 @@ fn columns(classes: &[String], rows: &[Row<'_>]) -> Vec<Column> {
     let touching = rows.iter().map(|row| row.object.touches_border).collect();
     columns.push(Column { name: "touches_border".into(), values: Values::Flag(touching) });
     columns.push(number("mean_probability", rows, |o| o.mean_probability));
+    columns.push(number("section_change", rows, |o| o.section_change));
+    // An object of 2^63 faces fits nowhere.
+    columns.push(whole("contact_faces", rows.iter().map(|row| row.object.contact_faces as i64)));
     if classes.len() > 1 {
         for (place, class) in classes.iter().enumerate() {
             let near = |of: fn(&Nearest) -> f64| {
