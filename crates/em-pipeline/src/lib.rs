@@ -13,6 +13,7 @@
 //! | [`convert`](mod@convert), [`extract`](mod@extract), [`tile`](mod@tile), [`inspect`](mod@inspect) | volumes into other formats, sections, tiles, numbers |
 //! | [`phantom`] | generated stacks with labels, for trying things out |
 //! | [`built_in`] | networks that are part of the program |
+//! | [`view`] | a volume and its layers, to be looked at: levels, tables and surfaces of objects |
 //! | [`report`] | scores, curves, pictures and the page of a run |
 //! | [`voxel_size`] | the one size that the voxels of several files have |
 //!
@@ -57,6 +58,7 @@ mod target;
 pub mod tile;
 pub mod train;
 pub mod tune;
+pub mod view;
 pub mod voxel_size;
 mod write;
 

@@ -18,3 +18,4 @@ pub mod scales;
 pub mod tile;
 pub mod train;
 pub mod tune;
+pub mod view;

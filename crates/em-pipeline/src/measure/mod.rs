@@ -31,7 +31,7 @@ mod class;
 mod page;
 mod results;
 mod summary;
-mod table;
+pub(crate) mod table;
 
 /// The files of a class, all of one shape.
 #[derive(Clone, Debug)]
