@@ -28,7 +28,7 @@ pub fn info(layer: &Layer) -> Value {
                 "encoding": encoding,
             });
             if layer.kind.is_label() {
-                scale["compressed_segmentation_block_size"] = json!([BLOCK; 3]);
+                scale["compressed_segmentation_block_size"] = vec![BLOCK; 3].into();
             }
             scale
         })
