@@ -38,6 +38,8 @@ pub enum Command {
     Adapt(commands::adapt::AdaptArgs),
     /// Make labels on the screen, with suggestions, and train on them.
     Annotate(commands::annotate::AnnotateArgs),
+    /// Look at a volume and what was found in it, in three dimensions.
+    View(commands::view::ViewArgs),
     /// Predict the masks of a volume with a trained network.
     Predict(commands::predict::PredictArgs),
     /// Score a predicted mask against a label.

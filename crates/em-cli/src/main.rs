@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Command::Scales(args) => commands::scales::run(&args),
         Command::Adapt(args) => commands::adapt::run(&args),
         Command::Annotate(args) => commands::annotate::run(&args),
+        Command::View(args) => commands::view::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`components`] | the connected parts of a mask: labels, sizes, a choice by size |
 //! | [`Objects`], [`measure()`], [`nearest()`] | objects of a volume larger than memory: found, split, measured, compared |
+//! | [`surface`], [`Mesh`] | the surface of an object as triangles |
 //! | [`postprocess`] | a median of votes, removal of small components, filling of holes |
 //! | [`VolumeCleaner`] | the same, for a mask that comes section by section |
 //!
@@ -18,6 +19,7 @@ mod error;
 mod foreground;
 mod labelling;
 mod measure;
+mod mesh;
 mod moments;
 mod nearest;
 mod objects;
@@ -44,6 +46,7 @@ pub use doubt::{Doubt, DoubtReason, doubts};
 pub use error::{Error, Result};
 pub use foreground::{Foreground, read_labels, read_probabilities};
 pub use measure::{Object, Physical, Space, measure};
+pub use mesh::{Mesh, surface};
 pub use nearest::{Nearest, nearest};
 pub use objects::{BATCH_BYTES, FindConfig, Objects};
 pub use postprocess::Postprocess;

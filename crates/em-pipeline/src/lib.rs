@@ -14,6 +14,7 @@
 //! | [`convert`](mod@convert), [`extract`](mod@extract), [`tile`](mod@tile), [`inspect`](mod@inspect) | volumes into other formats, sections, tiles, numbers |
 //! | [`phantom`] | generated stacks with labels, for trying things out |
 //! | [`built_in`] | networks that are part of the program |
+//! | [`view`] | a volume and its layers, to be looked at: levels, tables and surfaces of objects |
 //! | [`report`] | scores, curves, pictures and the page of a run |
 //! | [`voxel_size`] | the one size that the voxels of several files have |
 //!
@@ -61,6 +62,7 @@ pub mod tile;
 mod timeline;
 pub mod train;
 pub mod tune;
+pub mod view;
 pub mod voxel_size;
 mod write;
 

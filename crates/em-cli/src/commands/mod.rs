@@ -19,3 +19,4 @@ pub mod scales;
 pub mod tile;
 pub mod train;
 pub mod tune;
+pub mod view;

@@ -18,5 +18,6 @@ mod regions;
 mod resume;
 mod sources;
 mod suitability;
+mod view;
 mod volumes;
 mod without_labels;

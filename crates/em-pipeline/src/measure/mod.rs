@@ -33,7 +33,7 @@ mod class;
 mod page;
 mod results;
 mod summary;
-mod table;
+pub(crate) mod table;
 
 /// The files of a class, all of one shape.
 #[derive(Clone, Debug)]

@@ -1,4 +1,5 @@
-//! The table of objects, as columns of some of its rows at a time, which go to CSV and to Parquet alike.
+//! The table of objects, as columns of some of its rows at a time, which go to CSV, to Parquet and to the page
+//! of `view` alike.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -17,12 +18,12 @@ use crate::staged::Staged;
 use crate::{Result, display};
 
 /// A column: its name and its values, one per object.
-struct Column {
-    name: String,
-    values: Values,
+pub(crate) struct Column {
+    pub name: String,
+    pub values: Values,
 }
 
-enum Values {
+pub(crate) enum Values {
     Text(Vec<String>),
     Whole(Vec<i64>),
     Flag(Vec<bool>),
@@ -72,6 +73,13 @@ fn groups(classes: &[Measured], nearest: &Distances) -> impl Iterator<Item = Vec
         is_first = false;
         goes_on.then(|| columns(&names, &group))
     })
+}
+
+/// The columns of the objects of one class.
+pub(crate) fn of_class(class: &str, objects: &[Object]) -> Vec<Column> {
+    let row = |object| Row { class, object, nearest: vec![None] };
+    let rows: Vec<Row<'_>> = objects.iter().map(row).collect();
+    columns(&[class.to_owned()], &rows)
 }
 
 /// Puts the columns of a table together. With one class there is none to be near to.
@@ -164,12 +172,22 @@ fn write_csv(groups: impl Iterator<Item = Vec<Column>>, out: impl Write) -> io::
 }
 
 impl Values {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Text(values) => values.len(),
             Self::Whole(values) => values.len(),
             Self::Flag(values) => values.len(),
             Self::Number(values) => values.len(),
+        }
+    }
+
+    /// A value as JSON; what does not exist is null.
+    pub(crate) fn json(&self, row: usize) -> serde_json::Value {
+        match self {
+            Self::Text(values) => values[row].as_str().into(),
+            Self::Whole(values) => values[row].into(),
+            Self::Flag(values) => values[row].into(),
+            Self::Number(values) => values[row].into(),
         }
     }
 
