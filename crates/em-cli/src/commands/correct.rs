@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use em_pipeline::Observer;
-use em_pipeline::correct::{Corrections, Edit, EditFile, Refusal, SaveRequest, read_edits, save};
+use em_pipeline::correct::{
+    Corrections, Edit, EditFile, Refusal, SaveRequest, corrected_folder, read_edits, save,
+};
 use em_pipeline::measure::ClassFiles;
 
 use crate::arguments::{NamedFile, distance, voxel_size};
@@ -71,11 +73,7 @@ pub fn run(args: &CorrectArgs) -> Result<()> {
 impl CorrectArgs {
     /// The folder of the results.
     fn folder(&self) -> PathBuf {
-        self.output.clone().unwrap_or_else(|| {
-            let labels = &self.labels[0].path;
-            let stem = labels.file_stem().unwrap_or_default().to_string_lossy();
-            labels.with_file_name(format!("{stem}-corrected"))
-        })
+        self.output.clone().unwrap_or_else(|| corrected_folder(&self.labels[0].path))
     }
 
     fn classes(&self) -> Result<Vec<ClassFiles>> {

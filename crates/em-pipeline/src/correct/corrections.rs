@@ -9,7 +9,7 @@ use em_objects::{FindConfig, Foreground, Object, Objects, Space, read_labels, re
 
 use super::edit::{Edit, EditLine, Part, check_lines};
 use super::edits::{Edits, Effective};
-use super::parts::{Seeds, Subject};
+use super::parts::{Seeds, Subject, foreground};
 use crate::annotate::Runs;
 use crate::error::{Result, UserError};
 use crate::journal::{self, Journal, Refusal};
@@ -64,7 +64,7 @@ impl Source for Corrected {
             em_objects::Error::Volume(error) => error,
             other => em_io::Error::OwnSource { what: "corrected labels".into(), source: Box::new(other) },
         })?;
-        self.effective.apply(roi, [1; 3], &mut labels);
+        self.effective.apply(roi, &mut labels);
         Ok(labels.into())
     }
 }
@@ -379,15 +379,21 @@ impl Corrections {
         Ok(bounds_of(found))
     }
 
-    /// Returns the shape of an object, section by section.
+    /// Returns a box around an object, with a margin of so many voxels within its sections, and all objects
+    /// within the box, section by section.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Senseless`] where there is none, and if the labels cannot be read.
-    pub fn shape_of(&self, object: u32) -> Result<Vec<Runs>, Refusal> {
+    /// [`Refusal`] where there is no such object, and if the labels cannot be read.
+    pub fn surroundings(&self, object: u32, margin: usize) -> Result<(Roi, Vec<Runs>), Refusal> {
         let within = self.bounds(object)?;
+        let (start, end, shape) = (within.start, within.end(), self.space.shape);
+        let part = Roi::from(std::array::from_fn(|axis| {
+            let margin = if axis == 0 { 0 } else { margin };
+            start[axis].saturating_sub(margin)..(end[axis] + margin).min(shape[axis])
+        }));
         let volume = self.volume().map_err(unreadable)?;
-        self.subject(&volume, object, within).sections().map_err(unreadable)
+        Ok((part, foreground(&volume, part).map_err(unreadable)?))
     }
 }
 

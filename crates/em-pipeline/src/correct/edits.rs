@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use em_io::Roi;
-use ndarray::{Array3, Axis};
+use ndarray::{Array2, Array3, Axis};
 
 use super::edit::{Edit, EditLine, Part};
 use crate::annotate::Frame;
@@ -80,10 +80,22 @@ impl Effective {
         kept
     }
 
-    /// Corrects the labels of a block, `[z, y, x]`, which lies at `roi` in a level of the volume that takes one
-    /// of `step` voxels along each axis.
-    pub fn apply(&self, roi: Roi, step: [usize; 3], labels: &mut Array3<u32>) {
-        let block = Block { roi, step };
+    /// Corrects the labels of a block, `[z, y, x]`, which lies at `roi` in the volume.
+    pub fn apply(&self, roi: Roi, labels: &mut Array3<u32>) {
+        self.apply_sampled(roi, |_, place| place, labels);
+    }
+
+    /// As [`apply`](Self::apply), of a smaller level: `voxel` tells which place along an axis of the volume one
+    /// of the level shows, in the same order.
+    pub fn apply_sampled(
+        &self,
+        roi: Roi,
+        voxel: impl Fn(usize, usize) -> usize,
+        labels: &mut Array3<u32>,
+    ) {
+        let block = Block(std::array::from_fn(|axis| {
+            roi.ranges()[axis].clone().map(|place| voxel(axis, place)).collect()
+        }));
         // Values that are other objects' by now; they are written when all edits were gone through.
         let mut renamed = Renamed::default();
         for line in self.0.iter() {
@@ -91,9 +103,9 @@ impl Effective {
                 Edit::Delete { object } => renamed.rename(object, 0),
                 Edit::Merge { objects: [one, other] } => renamed.rename(other, one),
                 Edit::Split { object, .. } | Edit::Cut { object, .. } => {
-                    line.parts.iter().for_each(|part| renamed.paint(part, object, block, labels));
+                    line.parts.iter().for_each(|part| renamed.paint(part, object, &block, labels));
                 }
-                Edit::Fill { .. } => line.parts.iter().for_each(|part| renamed.paint(part, 0, block, labels)),
+                Edit::Fill { .. } => line.parts.iter().for_each(|part| renamed.paint(part, 0, &block, labels)),
                 Edit::Keep { .. } | Edit::Undo | Edit::Redo | Edit::Opened { .. } => {}
             }
         }
@@ -101,27 +113,22 @@ impl Effective {
     }
 }
 
-/// A block of a level.
-#[derive(Clone, Copy)]
-struct Block {
-    roi: Roi,
-    step: [usize; 3],
-}
+/// Which voxels of the volume a block shows, axis by axis, in their order.
+struct Block([Vec<usize>; 3]);
 
 impl Block {
-    /// The place in the block of a section of the volume, where the level has that.
-    fn section(self, z: usize) -> Option<usize> {
-        let place = (z / self.step[0]).checked_sub(self.roi.start[0])?;
-        (z % self.step[0] == 0 && place < self.roi.shape[0]).then_some(place)
+    /// The part of a section of the volume that it shows voxels of.
+    fn frame(&self) -> Option<Frame> {
+        let [_, rows, columns] = &self.0;
+        let range = |along: &[usize]| Some((*along.first()?, along.last()? + 1 - along.first()?));
+        let ((y, height), (x, width)) = (range(rows)?, range(columns)?);
+        Some(Frame { start: [y, x], shape: [height, width] })
     }
 
-    /// The voxels of a section of the volume that it covers.
-    fn frame(self) -> Frame {
-        let [_, down, right] = self.step;
-        let ([_, y, x], [_, height, width]) = (self.roi.start, self.roi.shape);
-        // Behind the last voxel that is taken, nothing is.
-        let side = |count: usize, step: usize| count.saturating_sub(1) * step + 1;
-        Frame { start: [y * down, x * right], shape: [side(height, down), side(width, right)] }
+    /// The sections of the block that show section `z` of the volume.
+    fn sections(&self, z: usize) -> std::ops::Range<usize> {
+        let [sections, ..] = &self.0;
+        sections.partition_point(|&shown| shown < z)..sections.partition_point(|&shown| shown <= z)
     }
 }
 
@@ -141,21 +148,24 @@ impl Renamed {
 
     /// Gives the voxels of a part that belong to `onto` to the part's object, whose value is its own: a value
     /// that was given away never comes back.
-    fn paint(&self, part: &Part, onto: u32, block: Block, labels: &mut Array3<u32>) {
-        let (frame, [_, down, right]) = (block.frame(), block.step);
+    fn paint(&self, part: &Part, onto: u32, block: &Block, labels: &mut Array3<u32>) {
+        let Some(frame) = block.frame() else { return };
         for runs in &part.runs {
-            let Some(place) = block.section(runs.z) else { continue };
-            let mut section = labels.index_axis_mut(Axis(0), place);
-            runs.paint(frame, |[y, x]| {
-                let at = [y - frame.start[0], x - frame.start[1]];
-                if at[0] % down != 0 || at[1] % right != 0 {
-                    return;
+            let sections = block.sections(runs.z);
+            if sections.is_empty() || !runs.meets(frame) {
+                continue;
+            }
+            let mut is_painted = Array2::from_elem(frame.shape, false);
+            runs.paint(frame, |[y, x]| is_painted[[y - frame.start[0], x - frame.start[1]]] = true);
+            let [_, rows, columns] = &block.0;
+            for place in sections {
+                for ((y, x), voxel) in labels.index_axis_mut(Axis(0), place).indexed_iter_mut() {
+                    let at = [rows[y] - frame.start[0], columns[x] - frame.start[1]];
+                    if is_painted[at] && self.of(*voxel) == onto {
+                        *voxel = part.object;
+                    }
                 }
-                let voxel = &mut section[[at[0] / down, at[1] / right]];
-                if self.of(*voxel) == onto {
-                    *voxel = part.object;
-                }
-            });
+            }
         }
     }
 

@@ -30,4 +30,4 @@ pub use crate::journal::Refusal;
 pub use corrections::{Change, Corrections, bounds_of};
 pub use edit::{Edit, EditFile, EditLine, Part, read_edits};
 pub use edits::Effective;
-pub use save::{SaveRequest, save};
+pub use save::{SaveRequest, corrected_folder, journal_of, save};

@@ -135,15 +135,6 @@ impl Subject<'_> {
         Ok(all)
     }
 
-    /// Returns the object itself, section by section.
-    pub fn sections(&self) -> Result<Vec<Runs>> {
-        let mut all = Vec::new();
-        for z in self.within.ranges()[0].clone() {
-            all.extend(Runs::of(z, self.corner(), self.mask(z)?.view()));
-        }
-        Ok(all)
-    }
-
     /// Whether a voxel is the object's.
     fn holds(&self, voxel: [usize; 3]) -> Result<bool> {
         let labels = read_labels(self.labels, Roi { start: voxel, shape: [1; 3] })?;
@@ -159,6 +150,16 @@ impl Subject<'_> {
     fn corner(&self) -> [usize; 2] {
         [self.within.start[1], self.within.start[2]]
     }
+}
+
+/// Returns all objects of a part of a label volume, section by section.
+pub fn foreground(labels: &Volume, part: Roi) -> Result<Vec<Runs>> {
+    let mut all = Vec::new();
+    for z in part.ranges()[0].clone() {
+        let section = read_labels(labels, section_of(part, z))?.mapv(|label| label > 0);
+        all.extend(Runs::of(z, [part.start[1], part.start[2]], section.index_axis(Axis(0), 0)));
+    }
+    Ok(all)
 }
 
 fn section_of(within: Roi, z: usize) -> Roi {

@@ -1,7 +1,7 @@
 //! Corrected labels, their table and their summary as files; nothing is measured again but what changed.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use em_objects::{FindConfig, Foreground, Objects, read_labels};
 
@@ -12,6 +12,21 @@ use crate::measure::{
     ClassFiles, Distances, Found, MeasureRequest, Measured, Measurement, ResultsFolder, nearest_of_all, pass,
     write_label_volume, write_results,
 };
+
+/// Returns where the edits of a label volume are kept: `labels.edits.jsonl` beside `labels.tif`.
+pub fn journal_of(labels: &Path) -> PathBuf {
+    labels.with_file_name(format!("{}.edits.jsonl", stem(labels)))
+}
+
+/// Returns where a label volume is written with its corrections: the folder `labels-corrected` beside
+/// `labels.tif`.
+pub fn corrected_folder(labels: &Path) -> PathBuf {
+    labels.with_file_name(format!("{}-corrected", stem(labels)))
+}
+
+fn stem(labels: &Path) -> String {
+    labels.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
 
 /// Where corrections are written.
 #[derive(Clone, Debug)]
@@ -96,7 +111,7 @@ fn near(
     classes: &[&Corrections],
     measured: Vec<Measured>,
     within_nm: f64,
-    scratch: &std::path::Path,
+    scratch: &Path,
     observer: &mut Observer<'_>,
 ) -> Result<(Vec<Measured>, Distances)> {
     let config = FindConfig { foreground: Foreground::Instances, ..FindConfig::default() };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use em_io::{OpenOptions, Roi, Volume, Voxel, VoxelType, Voxels, match_voxels};
 use ndarray::Array3;
 
-use super::bricks::Bricks;
+use super::bricks::{Bricks, locked};
 use super::compressed_segmentation::compressed;
 use super::kind::Kind;
 use super::measuring::Measuring;
@@ -27,8 +27,6 @@ pub struct Layer {
     pub range: [f64; 2],
     /// The size of a voxel in nm, `[z, y, x]`; 1 where it is unknown.
     pub voxel_size_nm: [f64; 3],
-    /// Rises when voxels change, so that nobody shows old ones.
-    pub revision: u64,
     /// The table of its objects, where it has some.
     pub measuring: Option<Measuring>,
     pyramid: Pyramid,
@@ -70,22 +68,25 @@ pub(super) struct LayerFile {
     pub volume: Volume,
     pub kind: Kind,
     pub voxel_size_nm: Option<[f64; 3]>,
+    /// Those that tell how objects are split.
+    pub probabilities: Option<PathBuf>,
 }
 
 impl Layer {
     /// Makes the layer of this number of an open file; its levels are planned, and not read.
     pub(super) fn new(number: usize, file: LayerFile, bricks: &Arc<Bricks>) -> Result<Self> {
-        let LayerFile { name, path, reading, volume, kind, voxel_size_nm } = file;
+        let LayerFile { name, path, reading, volume, kind, voxel_size_nm, probabilities } = file;
         let range = match kind {
             Kind::Image => Greys::of(&volume)?.range().map(f64::from),
             Kind::Probabilities => [0.0, volume.voxel_type().range().1],
             Kind::Objects | Kind::Mask => [0.0, 1.0],
         };
         let smaller = reading.open_levels(&path)?;
-        let measuring = kind.is_label().then(|| Measuring::of(&name, &path, kind, voxel_size_nm));
+        let space = (volume.shape()[0], voxel_size_nm);
+        let measuring = kind.is_label().then(|| Measuring::of(&name, &path, probabilities, kind, space));
         let size = voxel_size_nm.unwrap_or([1.0; 3]);
         let pyramid = Pyramid::new(number, kind.content(), volume, smaller, size, Arc::clone(bricks));
-        Ok(Self { name, path, kind, range, voxel_size_nm: size, revision: 0, measuring, pyramid })
+        Ok(Self { name, path, kind, range, voxel_size_nm: size, measuring, pyramid })
     }
 
     /// Returns the volume itself.
@@ -120,7 +121,7 @@ impl Layer {
         if !self.levels().get(level).is_some_and(|level| level.has(chunk)) {
             return Ok(None);
         }
-        let voxels = self.pyramid.read(level, chunk)?;
+        let voxels = self.read(level, chunk)?;
         Ok(Some(match (self.served_type(), voxels) {
             (ServedType::Uint32, voxels) if self.kind == Kind::Mask => {
                 let is_set = match_voxels!(&voxels, array => array.mapv(|value| u32::from(value.to_f64() != 0.0)));
@@ -134,13 +135,33 @@ impl Layer {
         }))
     }
 
-    /// Reads a block of a level as it is stored.
+    /// Reads a block of a level: of objects, as they are corrected.
     ///
     /// # Errors
     ///
     /// Fails if the file cannot be read.
     pub(super) fn read(&self, level: usize, block: Roi) -> Result<Voxels> {
-        self.pyramid.read(level, block)
+        let voxels = self.pyramid.read(level, block)?;
+        let Some(effective) = self.measuring.as_ref().map(|of| locked(&of.work.shown).effective.clone()) else {
+            return Ok(voxels);
+        };
+        if effective.count() == 0 {
+            return Ok(voxels);
+        }
+        // What is corrected has numbers of 32 bits.
+        let mut labels = numbers::<u32>(voxels)?;
+        let (factor, shape) = (self.levels()[level].factor, self.volume().shape());
+        let shown = |axis: usize, place: usize| {
+            // The voxel in the middle of those that one of the level stands for.
+            (((place as f64 + 0.5) * factor[axis]) as usize).min(shape[axis] - 1)
+        };
+        effective.apply_sampled(block, shown, &mut labels);
+        Ok(labels.into())
+    }
+
+    /// Returns a number that rises when voxels change, so that nobody shows old ones.
+    pub fn revision(&self) -> u64 {
+        self.measuring.as_ref().map_or(0, |measuring| locked(&measuring.work.shown).revision)
     }
 
     /// Returns the value of a voxel, `None` where it is no number or lies outside.
@@ -153,7 +174,7 @@ impl Layer {
         if !voxel.is_within(self.volume().shape()) {
             return Ok(None);
         }
-        Ok(match self.volume().read(voxel)? {
+        Ok(match self.read(0, voxel)? {
             Voxels::U64(array) => Some(array[[0; 3]].into()),
             Voxels::I64(array) => Some(array[[0; 3]].into()),
             Voxels::F32(array) => serde_json::Number::from_f64(array[[0; 3]].into()),

@@ -1,4 +1,5 @@
-//! The table of a layer: read where there is one, else measured in the background, once somebody asks.
+//! The table of a layer, measured in the background once somebody asks; of objects, what is needed to correct
+//! them, and until then the table beside them, where there is one.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -6,18 +7,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use em_objects::{FindConfig, Foreground, Objects, measure};
+use em_objects::{FindConfig, Objects, measure};
 
 use super::bricks::locked;
 use super::kind::Kind;
 use super::object_table::ObjectTable;
+use crate::correct::{Corrections, Effective, journal_of};
 use crate::error::{Result, UserError, with_causes};
+use crate::measure::ClassFiles;
+use crate::{Event, Observer};
 
 /// How far a table is.
 #[derive(Clone, Debug)]
 pub enum TableState {
-    /// It is being read or measured; from 0 to 1.
-    Measuring(f64),
+    /// It is being measured, from 0 to 1; and the table that was there before.
+    Measuring(f64, Option<Arc<ObjectTable>>),
     /// It is there.
     Ready(Arc<ObjectTable>),
     /// There will be none, and why.
@@ -27,31 +31,53 @@ pub enum TableState {
 /// The table of a layer of labels, and the thread that makes it.
 #[derive(Debug)]
 pub struct Measuring {
-    work: Work,
+    pub(super) work: Work,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The edits that chunks show, and their revision.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ShownEdits {
+    pub revision: u64,
+    pub effective: Effective,
 }
 
 /// What the thread has to know.
 #[derive(Clone, Debug)]
-struct Work {
-    name: String,
-    labels: PathBuf,
-    kind: Kind,
+pub(super) struct Work {
+    pub name: String,
+    pub labels: PathBuf,
+    pub probabilities: Option<PathBuf>,
+    pub kind: Kind,
     voxel_size_nm: Option<[f64; 3]>,
-    state: Arc<Mutex<TableState>>,
+    /// The number of sections.
+    depth: u64,
+    pub state: Arc<Mutex<TableState>>,
+    /// Of objects, when they are measured.
+    pub corrections: Arc<Mutex<Option<Corrections>>>,
+    pub shown: Arc<Mutex<ShownEdits>>,
     is_ended: Arc<AtomicBool>,
 }
 
 impl Measuring {
     /// Prepares the table of a file of labels.
-    pub(super) fn of(name: &str, labels: &Path, kind: Kind, voxel_size_nm: Option<[f64; 3]>) -> Self {
-        let state = Arc::new(Mutex::new(TableState::Measuring(0.0)));
+    pub(super) fn of(
+        name: &str,
+        labels: &Path,
+        probabilities: Option<PathBuf>,
+        kind: Kind,
+        (depth, voxel_size_nm): (usize, Option<[f64; 3]>),
+    ) -> Self {
         let work = Work {
             name: name.to_owned(),
             labels: labels.to_path_buf(),
+            probabilities,
             kind,
             voxel_size_nm,
-            state,
+            depth: depth as u64,
+            state: Arc::new(Mutex::new(TableState::Measuring(0.0, None))),
+            corrections: Arc::default(),
+            shown: Arc::default(),
             is_ended: Arc::default(),
         };
         Self { work, thread: Mutex::default() }
@@ -59,7 +85,7 @@ impl Measuring {
 
     /// Returns how far the table is; begins it where nobody asked before.
     ///
-    /// Memory: 64 MB, 350 bytes per object, and four bytes on the disk per run of foreground.
+    /// Memory: 64 MB, 400 bytes per object, and four bytes on the disk per run of foreground.
     pub fn state(&self) -> TableState {
         let mut thread = locked(&self.thread);
         if thread.is_none() && !self.work.is_ended.load(Ordering::Relaxed) {
@@ -92,7 +118,7 @@ impl Work {
         if self.kind == Kind::Objects
             && let Some(table) = ObjectTable::beside(&self.labels, &self.name)?
         {
-            return Ok(table);
+            *locked(&self.state) = TableState::Measuring(0.0, Some(Arc::new(table)));
         }
         // Half of the processors: the other half shows what is looked at meanwhile.
         let threads = std::thread::available_parallelism().map_or(1, |count| count.get().div_ceil(2));
@@ -100,23 +126,60 @@ impl Work {
         let pool = pool.map_err(|error| {
             UserError::new(format!("no threads to measure with: {error}"), "close other programs")
         })?;
-        pool.install(|| self.measure())
+        pool.install(|| match self.kind {
+            Kind::Objects => self.open_corrections(),
+            _ => self.measure(),
+        })
+    }
+
+    /// Opens what is needed to correct objects, with the edits that are kept beside them.
+    fn open_corrections(&self) -> Result<ObjectTable> {
+        let mut files = ClassFiles::new(&self.name, &self.labels);
+        files.probabilities.clone_from(&self.probabilities);
+        let mut done = 0;
+        let mut hear = |event: Event<'_>| match event {
+            Event::Advanced(sections) => {
+                done += sections;
+                self.advance(done)
+            }
+            _ => self.advance(done),
+        };
+        let observer = &mut Observer::new(&mut hear);
+        let (journal, scratch) = (journal_of(&self.labels), std::env::temp_dir());
+        let corrections =
+            Corrections::open_journal(&files, self.voxel_size_nm, &journal, &scratch, observer)?;
+        let table = ObjectTable::corrected(&corrections);
+        self.show(&corrections);
+        *locked(&self.corrections) = Some(corrections);
+        Ok(table)
+    }
+
+    /// Lets chunks show what is corrected.
+    pub fn show(&self, corrections: &Corrections) {
+        // A revision fits 64 bits.
+        let (revision, effective) = (corrections.revision() as u64, corrections.effective());
+        *locked(&self.shown) = ShownEdits { revision, effective };
     }
 
     fn measure(&self) -> Result<ObjectTable> {
         let volume = em_io::open(&self.labels)?;
-        let foreground = if self.kind == Kind::Mask { Foreground::Mask } else { Foreground::Instances };
-        let config = FindConfig { foreground, ..FindConfig::default() };
-        // Each of both passes goes over all sections.
-        let (all, mut done) = (2 * volume.shape()[0] as u64, 0);
+        let mut done = 0;
         let mut advance = |sections: u64| {
             done += sections;
-            *locked(&self.state) = TableState::Measuring(done as f64 / all as f64);
-            if self.is_ended.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            self.advance(done)
         };
-        let mut objects = Objects::find(&volume, config, &std::env::temp_dir(), &mut advance)?;
+        let mut objects =
+            Objects::find(&volume, FindConfig::default(), &std::env::temp_dir(), &mut advance)?;
         objects.set_voxel_size_nm(self.voxel_size_nm);
         let measured = measure(&objects, None, &mut advance)?;
         Ok(ObjectTable::measured(&self.name, &measured))
+    }
+
+    /// Tells how far it is, and whether to go on: each of two passes goes over all sections.
+    fn advance(&self, done: u64) -> ControlFlow<()> {
+        if let TableState::Measuring(progress, _) = &mut *locked(&self.state) {
+            *progress = (done as f64 / (2 * self.depth.max(1)) as f64).min(1.0);
+        }
+        if self.is_ended.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }

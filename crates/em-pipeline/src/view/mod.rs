@@ -8,13 +8,15 @@
 //! | `view/layer.rs` | how a layer's voxels are shown, and chunks of them |
 //! | `view/pyramid.rs`, `view/bricks.rs` | levels, made of the file when somebody looks, and kept for a while |
 //! | `view/compressed_segmentation.rs` | Neuroglancer's packing of labels |
-//! | `view/object_table.rs`, `view/measuring.rs` | the table of the objects: read, or measured in the background |
+//! | `view/object_table.rs`, `view/measuring.rs` | the table of the objects: read, and measured in the background |
+//! | `view/correcting.rs` | edits of the objects of a layer |
 //! | `view/object_mesh.rs` | the surface of one object |
 //!
 //! It knows no HTTP: `em-serve` does.
 
 mod bricks;
 pub mod compressed_segmentation;
+mod correcting;
 mod kind;
 mod layer;
 mod measuring;
@@ -31,6 +33,7 @@ use std::sync::Arc;
 use em_io::{OpenOptions, Volume};
 
 use self::bricks::Bricks;
+pub use self::correcting::Edited;
 pub use self::kind::Kind;
 pub use self::layer::{Layer, ServedType};
 use self::layer::LayerFile;
@@ -132,11 +135,15 @@ impl View {
                 volume: image,
                 kind: Kind::Image,
                 voxel_size_nm,
+                probabilities: None,
             },
             &bricks,
         )?];
-        for (number, (file, volume)) in (1..).zip(overlays) {
-            layers.push(Layer::new(number, overlay(file, volume, voxel_size_nm)?, &bricks)?);
+        let overlays = overlays.into_iter().map(|(file, volume)| overlay(file, volume, voxel_size_nm));
+        let mut overlays = overlays.collect::<Result<Vec<_>>>()?;
+        give_probabilities(&mut overlays);
+        for (number, file) in (1..).zip(overlays) {
+            layers.push(Layer::new(number, file, &bricks)?);
         }
         check_names(&layers)?;
         let name = request.volume.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -160,7 +167,25 @@ fn overlay(file: OverlayFile, volume: Volume, voxel_size_nm: Option<[f64; 3]>) -
         None => kind::guess(&volume, &file.name, &file.path)?,
     };
     let (name, reading) = (addressable(&file.name), OpenOptions::default());
-    Ok(LayerFile { name, path: file.path, reading, volume, kind, voxel_size_nm })
+    Ok(LayerFile { name, path: file.path, reading, volume, kind, voxel_size_nm, probabilities: None })
+}
+
+/// Gives objects the probabilities of their class: those of the same ending, as `labels_a` and
+/// `probabilities_a`, or the only ones.
+fn give_probabilities(files: &mut [LayerFile]) {
+    let of_kind = |file: &&LayerFile| file.kind == Kind::Probabilities;
+    let all: Vec<(String, PathBuf)> =
+        files.iter().filter(of_kind).map(|file| (ending(&file.name).to_owned(), file.path.clone())).collect();
+    for file in files.iter_mut().filter(|file| file.kind == Kind::Objects) {
+        let alike = all.iter().find(|(of, _)| of == ending(&file.name));
+        let only = all.first().filter(|_| all.len() == 1);
+        file.probabilities = alike.or(only).map(|(_, path)| path.clone());
+    }
+}
+
+/// The class in a name such as `labels_a`, or the name itself.
+fn ending(name: &str) -> &str {
+    name.split_once('_').map_or(name, |(_, class)| class)
 }
 
 fn check_shape(path: &Path, found: [usize; 3], image: &Path, expected: [usize; 3]) -> Result<()> {

@@ -1,12 +1,14 @@
 //! The table of a layer's objects, with the columns of `objects.csv`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use em_io::Roi;
-use em_objects::Object;
+use em_objects::{DoubtReason, Object, doubts};
 use serde_json::Value;
 
 use crate::class_path::class_path;
+use crate::correct::Corrections;
 use crate::error::{Error, Result};
 use crate::measure::table;
 
@@ -72,6 +74,29 @@ impl ObjectTable {
             left_out: objects.len() - shown.len(),
             columns: columns.into_iter().map(|column| column.name).collect(),
         }
+    }
+
+    /// Makes the table of objects that are corrected, with how doubtful each is.
+    pub(super) fn corrected(corrections: &Corrections) -> Self {
+        let objects: Vec<Object> = corrections.objects().values().cloned().collect();
+        let mut table = Self::measured(corrections.name(), &objects);
+        table.columns.extend(["doubt", "doubt_reason", "kept"].map(str::to_owned));
+        let kept = corrections.kept();
+        for ((row, object), doubt) in table.rows.iter_mut().zip(&objects).zip(doubts(&objects)) {
+            let is_kept = kept.contains(&object.id);
+            let (score, reason) = if is_kept { (0.0, None) } else { (doubt.score, doubt.reason) };
+            row.extend([score.into(), reason.map(DoubtReason::name).into(), is_kept.into()]);
+        }
+        table
+    }
+
+    /// Returns the rows of some objects.
+    pub fn rows_of(&self, ids: &BTreeSet<u32>) -> Vec<&Vec<Value>> {
+        let Some(place) = self.columns.iter().position(|column| column == "id") else { return Vec::new() };
+        let is_of = |row: &&Vec<Value>| {
+            row[place].as_u64().and_then(|id| u32::try_from(id).ok()).is_some_and(|id| ids.contains(&id))
+        };
+        self.rows.iter().filter(is_of).collect()
     }
 
     fn push(&mut self, row: Vec<Value>) {

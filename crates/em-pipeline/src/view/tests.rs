@@ -251,7 +251,7 @@ proptest! {
 fn table(layer: &Layer) -> Arc<ObjectTable> {
     for _ in 0..600 {
         match layer.measuring.as_ref().unwrap().state() {
-            TableState::Measuring(_) => std::thread::sleep(Duration::from_millis(50)),
+            TableState::Measuring(..) => std::thread::sleep(Duration::from_millis(50)),
             TableState::Ready(table) => return table,
             TableState::Failed(message) => panic!("{message}"),
         }
