@@ -2,17 +2,16 @@
 //!
 //! The steps are child processes of the built `em-cli`; each command line is printed before it runs.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 
 use crate::advice::Advised;
 use crate::libtorch;
-use crate::workspace::{cargo, create_folder, root, run as run_command, target_folder};
+use crate::tissue;
+use crate::workspace::{cargo, create_folder, display, em_cli, root, run as run_command};
 
 /// Arguments of `cargo xtask demo`.
 #[derive(clap::Args)]
@@ -25,7 +24,7 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// Builds the program, then makes or takes a volume, trains, predicts, evaluates and reports.
+/// Builds the program, then makes or takes a volume, trains, predicts, evaluates and reports; last, a built-in network predicts real tissue.
 pub fn run(args: &Args) -> Result<()> {
     libtorch::ensure()?;
     run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
@@ -36,7 +35,7 @@ pub fn run(args: &Args) -> Result<()> {
     let volumes = match &args.data {
         Some(folder) => absolute(folder)?,
         None => {
-            run_command(em_cli("phantom").arg(out.join("data")))?;
+            run_command(em_cli(["phantom"]).arg(out.join("data")))?;
             out.join("data")
         }
     };
@@ -47,8 +46,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let model = out.join("run");
     run_command(
-        em_cli("train")
-            .arg("--config")
+        em_cli(["train", "--config"])
             .arg(root().join("configs/demo.toml"))
             .args(["--set", &assignment("data.folder", &volumes)])
             .args(["--set", &assignment("output.folder", &model)])
@@ -57,8 +55,7 @@ pub fn run(args: &Args) -> Result<()> {
     )?;
     let (mask, probabilities) = (out.join("prediction.tif"), out.join("probabilities.tif"));
     run_command(
-        em_cli("predict")
-            .arg("--model")
+        em_cli(["predict", "--model"])
             .arg(&model)
             .arg(volumes.join("val.tif"))
             .arg("-o")
@@ -75,19 +72,18 @@ pub fn run(args: &Args) -> Result<()> {
         };
         let label = volumes.join(format!("val_{class}.tif"));
         println!("\n{class}");
-        run_command(em_cli("evaluate").arg("--prediction").arg(mask).arg("--label").arg(label))?;
+        run_command(em_cli(["evaluate", "--prediction"]).arg(mask).arg("--label").arg(label))?;
     }
 
-    println!("report: {}", model.join("report.html").display());
+    println!("\nReal tissue that nobody labelled, and a network that is built in:");
+    let found = tissue::predict(&out.join("fib25"))?;
+    let objects = tissue::measure(&out.join("fib25"), &found)?;
+
+    println!("\nreport of the training: {}", model.join("report.html").display());
+    println!("report of the objects in real tissue: {}", objects.join("report.html").display());
+    println!("look at them: {}", display(&tissue::view(&objects)));
     println!("done in {:.0} s after the build", started.elapsed().as_secs_f64());
     Ok(())
-}
-
-/// Starts a command line of the built program.
-fn em_cli(command: impl AsRef<OsStr>) -> Command {
-    let mut line = Command::new(target_folder().join("release/em-cli"));
-    line.arg(command);
-    line
 }
 
 /// Returns the classes that have a label for both blocks: the `<class>` of `train_<class>.tif` and `val_<class>.tif`.
