@@ -17,5 +17,6 @@ mod regions;
 mod resume;
 mod sources;
 mod suitability;
+mod tutorial;
 mod volumes;
 mod without_labels;
