@@ -1,5 +1,6 @@
-//! The tutorial: what it promises of the tissue in `fixtures/fib25`, and that each of its commands is one.
+//! The documentation: what it promises of the tissue in `fixtures/fib25`, and that its commands and their options are there.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use em_io::Voxels;
@@ -28,12 +29,20 @@ fn with_tissue() -> Lab {
     lab
 }
 
-/// The command lines of `em-cli` in the tutorial, without what they are called by.
-fn commands() -> Vec<String> {
-    let text = std::fs::read_to_string(root().join("docs/tutorial.md")).unwrap();
-    let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let lines = blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("em-cli "));
+/// The command lines of `em-cli` in the code blocks of a page, without the name of the program.
+fn commands(page: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join(page)).unwrap();
+    let blocks = text.split("\n```").skip(1).step_by(2);
+    let lines = blocks.flat_map(str::lines).map(|line| line.trim_start_matches("$ "));
+    let lines = lines.filter_map(|line| line.strip_prefix("em-cli "));
     lines.map(|line| line.split(" #").next().unwrap().trim().to_owned()).collect()
+}
+
+/// The first words of a command line, as `config init`, that are its command.
+fn command_of(line: &str) -> &str {
+    let words = if line.starts_with("config ") { 2 } else { 1 };
+    let end = line.match_indices(' ').nth(words - 1).map_or(line.len(), |(end, _)| end);
+    &line[..end]
 }
 
 #[test]
@@ -73,7 +82,7 @@ fn is_cheap(command: &str) -> bool {
 #[test]
 fn every_command_of_the_tutorial_runs_and_those_that_take_long_are_understood() {
     let lab = with_tissue();
-    let commands = commands();
+    let commands = commands("docs/tutorial.md");
     assert!(commands.iter().filter(|command| is_cheap(command)).count() >= 4, "{commands:?}");
     for command in commands {
         if is_cheap(&command) {
@@ -83,4 +92,24 @@ fn every_command_of_the_tutorial_runs_and_those_that_take_long_are_understood() 
             lab.ok(&format!("{command} --help"));
         }
     }
+}
+
+#[test]
+fn commands_and_options_of_all_pages_are_those_of_the_program() {
+    let lab = Lab::new();
+    let mut help = BTreeMap::new();
+    for page in ["README.md", "docs/tutorial.md", "docs/how-to.md", "docs/results.md", "docs/reference.md"] {
+        let commands = commands(page);
+        assert!(page == "docs/reference.md" || !commands.is_empty(), "{page} has commands");
+        for line in commands.iter().filter(|line| !line.starts_with("--")) {
+            let command = command_of(line);
+            let known =
+                help.entry(command.to_owned()).or_insert_with(|| lab.ok(&format!("{command} --help")));
+            let options = line.split([' ', '=']).filter(|word| word.starts_with("--"));
+            let unknown: Vec<&str> =
+                options.filter(|option| known.split_whitespace().all(|word| word != *option)).collect();
+            assert!(unknown.is_empty(), "{page}: `em-cli {line}` has no {unknown:?}");
+        }
+    }
+    assert!(help.len() > 10, "{:?}", help.keys());
 }
