@@ -80,8 +80,12 @@ pub fn run(args: &Args) -> Result<()> {
     let objects = tissue::measure(&out.join("fib25"), &found)?;
 
     println!("\nreport of the training: {}", model.join("report.html").display());
-    println!("report of the objects in real tissue: {}", objects.join("report.html").display());
-    println!("look at them: {}", display(&tissue::view(&objects)));
+    println!("mask of the real tissue: {}", found.mask.display());
+    println!("report of its objects: {}", objects.join("report.html").display());
+    println!(
+        "to look at them, after `cargo install --path crates/em-cli`:\n  {}",
+        display(&tissue::view(&objects))
+    );
     println!("done in {:.0} s after the build", started.elapsed().as_secs_f64());
     Ok(())
 }
