@@ -32,7 +32,25 @@ pub fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
     let out = args.out.as_deref().map_or_else(|| Ok(root().join("demo")), absolute)?;
     create_folder(&out)?;
-    let volumes = match &args.data {
+    let model = train_and_score(args.data.as_deref(), &out)?;
+    println!("\nReal tissue that nobody labelled, and a network that is built in:");
+    let found = tissue::predict(&out.join("fib25"))?;
+    let objects = tissue::measure(&out.join("fib25"), &found)?;
+
+    println!("\nreport of the training: {}", model.join("report.html").display());
+    println!("mask of the real tissue: {}", found.mask.display());
+    println!("report of its objects: {}", objects.join("report.html").display());
+    println!(
+        "to look at them, after `cargo install --path crates/em-cli`:\n  {}",
+        display(&tissue::view(&objects))
+    );
+    println!("done in {:.0} s after the build", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Trains on a phantom, or on the volumes of a folder, predicts and scores the held-out block, and returns the run.
+fn train_and_score(data: Option<&Path>, out: &Path) -> Result<PathBuf> {
+    let volumes = match data {
         Some(folder) => absolute(folder)?,
         None => {
             run_command(em_cli(["phantom"]).arg(out.join("data")))?;
@@ -40,7 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
     };
     // The phantom's synapses are too few to learn in a few minutes.
-    let classes = match args.data {
+    let classes = match data {
         Some(_) => classes_in(&volumes)?,
         None => vec!["mitochondria".to_owned()],
     };
@@ -74,20 +92,7 @@ pub fn run(args: &Args) -> Result<()> {
         println!("\n{class}");
         run_command(em_cli(["evaluate", "--prediction"]).arg(mask).arg("--label").arg(label))?;
     }
-
-    println!("\nReal tissue that nobody labelled, and a network that is built in:");
-    let found = tissue::predict(&out.join("fib25"))?;
-    let objects = tissue::measure(&out.join("fib25"), &found)?;
-
-    println!("\nreport of the training: {}", model.join("report.html").display());
-    println!("mask of the real tissue: {}", found.mask.display());
-    println!("report of its objects: {}", objects.join("report.html").display());
-    println!(
-        "to look at them, after `cargo install --path crates/em-cli`:\n  {}",
-        display(&tissue::view(&objects))
-    );
-    println!("done in {:.0} s after the build", started.elapsed().as_secs_f64());
-    Ok(())
+    Ok(model)
 }
 
 /// Returns the classes that have a label for both blocks: the `<class>` of `train_<class>.tif` and `val_<class>.tif`.
