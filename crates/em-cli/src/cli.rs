@@ -38,6 +38,8 @@ pub enum Command {
     Adapt(commands::adapt::AdaptArgs),
     /// Make labels on the screen, with suggestions, and train on them.
     Annotate(commands::annotate::AnnotateArgs),
+    /// Look at a volume and what was found in it, in three dimensions.
+    View(commands::view::ViewArgs),
     /// Predict the masks of a volume with a trained network.
     Predict(commands::predict::PredictArgs),
     /// Score a predicted mask against a label.
@@ -48,6 +50,8 @@ pub enum Command {
     Tune(commands::tune::TuneArgs),
     /// Find the objects of masks and measure them: sizes, places, shapes, distances.
     Measure(commands::measure::MeasureArgs),
+    /// Correct the objects of label volumes by a list of edits: delete, merge, split, fill.
+    Correct(commands::correct::CorrectArgs),
     /// List the networks that are built in, which need no labels.
     Models,
     /// Show which pixel size suits a network: the same crops at several.

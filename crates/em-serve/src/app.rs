@@ -12,7 +12,6 @@ use em_pipeline::{ConvertRequest, MeasureRequest, Observer, PredictRequest, RunC
 use serde_json::Value;
 
 use crate::answer::Failure;
-use crate::guard::Guard;
 use crate::jobs::{Done, Jobs, TrainingJob};
 use crate::locks::locked;
 use crate::session::Session;
@@ -36,8 +35,6 @@ pub struct App {
     pub session: Mutex<Session>,
     /// What the person should read.
     pub messages: Messages,
-    /// Who may ask.
-    pub guard: Arc<Guard>,
     device: Device,
     device_option: String,
     program: PathBuf,
@@ -47,7 +44,6 @@ impl App {
     /// Serves a project; its network is read from here on.
     pub fn new(
         project: Project,
-        guard: Guard,
         device: Device,
         device_option: String,
         program: PathBuf,
@@ -62,7 +58,6 @@ impl App {
             jobs: Jobs::default(),
             session: Mutex::default(),
             messages: Messages::default(),
-            guard: Arc::new(guard),
             device,
             device_option,
             program,

@@ -29,8 +29,8 @@ const MOST_SUGGESTED: usize = 64;
 /// All addresses below the secret.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/", get(async || crate::page::file("index.html")))
-        .route("/{file}", get(async |Path(file): Path<String>| crate::page::file(&file)))
+        .route("/", get(async || crate::page::of_annotate("index.html")))
+        .route("/{file}", get(async |Path(file): Path<String>| crate::page::of_annotate(&file)))
         .route("/runs/{number}/{*file}", get(report))
         .route("/api/project", get(project))
         .route("/api/session", post(session))
@@ -90,7 +90,7 @@ async fn session(State(app): State<Arc<App>>, Json(Client { client }): Json<Clie
     app.hear(&client)?;
     // An action that paints much holds the project for a while, and nobody else is to wait for it.
     let state = tokio::task::spawn_blocking(move || app.state()).await;
-    Ok(Json(state.map_err(|error| Failure::senseless(format!("the work was given up: {error}")))?))
+    Ok(Json(state.map_err(|error| Failure::given_up(&error))?))
 }
 
 /// As a window sends it that is being closed: JSON without its type.
@@ -147,7 +147,7 @@ async fn blocking<T: Send + 'static>(
 ) -> Answer<T> {
     let canvas = Arc::clone(&app.canvas);
     let read = tokio::task::spawn_blocking(move || read(&canvas)).await;
-    read.map_err(|error| Failure::senseless(format!("the work was given up: {error}")))?
+    read.map_err(|error| Failure::given_up(&error))?
 }
 
 async fn value(
@@ -244,7 +244,7 @@ async fn done(app: &Arc<App>, id: String, action: Request, suggested: Suggested)
         changed
     };
     let acted = tokio::task::spawn_blocking(act).await;
-    let changed = acted.map_err(|error| Failure::senseless(format!("the work was given up: {error}")))??;
+    let changed = acted.map_err(|error| Failure::given_up(&error))??;
     Ok(changed)
 }
 
@@ -281,7 +281,7 @@ async fn train(State(app): State<Arc<App>>, Json(Client { client }): Json<Client
     };
     let planned = tokio::task::spawn_blocking(plan).await;
     let (regions, (run, config)) =
-        planned.map_err(|error| Failure::senseless(format!("the work was given up: {error}")))??;
+        planned.map_err(|error| Failure::given_up(&error))??;
     let scores = app.worker.score(regions).await.unwrap_or_default();
     app.train(run, config)?;
     let classes = locked(&app.project).description().classes.clone();

@@ -109,7 +109,7 @@ impl MeasureArgs {
 }
 
 /// Gives the files of an option to the classes that they are of.
-fn attach(
+pub fn attach(
     classes: &mut [ClassFiles],
     files: &[NamedFile],
     option: &str,
