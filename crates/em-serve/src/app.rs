@@ -42,12 +42,7 @@ pub struct App {
 
 impl App {
     /// Serves a project; its network is read from here on.
-    pub fn new(
-        project: Project,
-        device: Device,
-        device_option: String,
-        program: PathBuf,
-    ) -> Arc<Self> {
+    pub fn new(project: Project, device: Device, device_option: String, program: PathBuf) -> Arc<Self> {
         let canvas = Arc::clone(project.canvas());
         let classes = project.description().classes.clone();
         let worker = Worker::start(Suggester::new(Arc::clone(&canvas), classes));

@@ -280,8 +280,7 @@ async fn train(State(app): State<Arc<App>>, Json(Client { client }): Json<Client
         Ok::<_, em_pipeline::Error>((regions, app_of_plan.next_training(&project)?))
     };
     let planned = tokio::task::spawn_blocking(plan).await;
-    let (regions, (run, config)) =
-        planned.map_err(|error| Failure::given_up(&error))??;
+    let (regions, (run, config)) = planned.map_err(|error| Failure::given_up(&error))??;
     let scores = app.worker.score(regions).await.unwrap_or_default();
     app.train(run, config)?;
     let classes = locked(&app.project).description().classes.clone();

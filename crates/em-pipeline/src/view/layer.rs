@@ -123,7 +123,8 @@ impl Layer {
         let voxels = self.pyramid.read(level, chunk)?;
         Ok(Some(match (self.served_type(), voxels) {
             (ServedType::Uint32, voxels) if self.kind == Kind::Mask => {
-                let is_set = match_voxels!(&voxels, array => array.mapv(|value| u32::from(value.to_f64() != 0.0)));
+                let is_set =
+                    match_voxels!(&voxels, array => array.mapv(|value| u32::from(value.to_f64() != 0.0)));
                 compressed(is_set.view())
             }
             (ServedType::Uint64, voxels) => compressed(numbers::<u64>(voxels)?.view()),

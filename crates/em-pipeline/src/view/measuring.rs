@@ -112,7 +112,11 @@ impl Work {
         let mut advance = |sections: u64| {
             done += sections;
             *locked(&self.state) = TableState::Measuring(done as f64 / all as f64);
-            if self.is_ended.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if self.is_ended.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let mut objects = Objects::find(&volume, config, &std::env::temp_dir(), &mut advance)?;
         objects.set_voxel_size_nm(self.voxel_size_nm);

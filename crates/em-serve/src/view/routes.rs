@@ -181,7 +181,6 @@ async fn mesh(
 }
 
 fn unchanging(bytes: Vec<u8>) -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, UNCHANGING)];
+    let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, UNCHANGING)];
     (headers, bytes).into_response()
 }
