@@ -55,9 +55,8 @@ fn vertices(object: ArrayView3<'_, bool>) -> (Vec<[f32; 3]>, Array3<u32>) {
     let (depth, height, width) = object.dim();
     let mut vertices = Vec::new();
     let cells = Array3::from_shape_fn((depth + 1, height + 1, width + 1), |(z, y, x)| {
-        let corner = |number: usize| {
-            is_set(object, [z + (number >> 2 & 1), y + (number >> 1 & 1), x + (number & 1)])
-        };
+        let corner =
+            |number: usize| is_set(object, [z + (number >> 2 & 1), y + (number >> 1 & 1), x + (number & 1)]);
         let corners: [bool; 8] = std::array::from_fn(corner);
         let Some(within) = mean_of_crossings(corners) else { return NONE };
         let cell = [z, y, x];
@@ -174,7 +173,10 @@ mod tests {
         for radius in [5.0, 12.0] {
             let ball = ball(radius);
             let mesh = surface(ball.view());
-            assert!(edges(&mesh).values().all(|both| *both == [1, 1]), "each edge has a triangle at each side");
+            assert!(
+                edges(&mesh).values().all(|both| *both == [1, 1]),
+                "each edge has a triangle at each side"
+            );
             let voxels = ball.iter().filter(|&&set| set).count() as f64;
             assert!((volume(&mesh) / voxels - 1.0).abs() < 0.04, "{} of {voxels}", volume(&mesh));
             let middle = ball.dim().0 as f32 / 2.0;

@@ -68,10 +68,12 @@ pub async fn guarded(State(guard): State<Arc<Guard>>, request: Request, next: Ne
     if !guard.allows(path, request.headers()) {
         return (StatusCode::FORBIDDEN, "this address is that of somebody else\n").into_response();
     }
-    let is_report = path.split('/').nth(2) == Some("runs");
-    let policy = guard.policy;
+    let policy = match path.split('/').nth(2) {
+        Some("runs") => REPORT_POLICY,
+        Some("result") => VIEW_POLICY,
+        _ => guard.policy,
+    };
     let mut response = next.run(request).await;
-    let policy = if is_report { REPORT_POLICY } else { policy };
     let headers = response.headers_mut();
     for (name, value) in [
         ("content-security-policy", policy),

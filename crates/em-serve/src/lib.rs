@@ -10,6 +10,7 @@
 //! | `routes`, `answer`, `state` | addresses, answers, and what the page is told each second |
 //! | `worker` | the one thread that runs the network |
 //! | `jobs` | training, predicting, measuring, exporting: one at a time |
+//! | `result` | the result of a project, shown and corrected by the page of `view` |
 //! | `page` | the files of the pages |
 //!
 //! It has no science of its own: what is labelled, suggested, trained and shown is em-pipeline's.
@@ -22,6 +23,7 @@ mod host;
 mod jobs;
 mod locks;
 mod page;
+mod result;
 mod routes;
 mod session;
 mod state;
@@ -87,6 +89,7 @@ pub fn serve(
         asked_to_end,
     )?;
     app.jobs.stop();
+    app.close_result();
     host::give_up(runtime);
     Ok(())
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request as Asked, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use em_io::Roi;
 use em_pipeline::annotate::pictures::{self, Canvas, Plane, TILE, Tile};
@@ -15,10 +15,12 @@ use image::{ImageEncoder, codecs::png};
 use ndarray::{Array2, Array3, Axis, s};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
 use crate::answer::Failure;
 use crate::app::{App, EXPORTS};
 use crate::locks::locked;
+use crate::session::Client;
 use crate::state::region_boxes;
 
 type Answer<T> = Result<T, Failure>;
@@ -47,12 +49,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/measure", post(measure))
         .route("/api/export", post(export))
         .route("/api/stop", post(stop))
-}
-
-/// Whoever changes something says which window he is.
-#[derive(Deserialize)]
-struct Client {
-    client: String,
+        .route("/result/", any(result))
+        .route("/result/{*rest}", any(result))
 }
 
 impl App {
@@ -280,8 +278,7 @@ async fn train(State(app): State<Arc<App>>, Json(Client { client }): Json<Client
         Ok::<_, em_pipeline::Error>((regions, app_of_plan.next_training(&project)?))
     };
     let planned = tokio::task::spawn_blocking(plan).await;
-    let (regions, (run, config)) =
-        planned.map_err(|error| Failure::given_up(&error))??;
+    let (regions, (run, config)) = planned.map_err(|error| Failure::given_up(&error))??;
     let scores = app.worker.score(regions).await.unwrap_or_default();
     app.train(run, config)?;
     let classes = locked(&app.project).description().classes.clone();
@@ -337,6 +334,18 @@ async fn stop(State(app): State<Arc<App>>, Json(Client { client }): Json<Client>
 }
 
 /// A file of a training, or of what was measured: nothing outside of its folder.
+/// Hands a request for the result on to what answers for it, without the first part of its path.
+async fn result(State(app): State<Arc<App>>, mut request: Asked) -> Answer<Response> {
+    let opened = tokio::task::spawn_blocking(move || app.result()).await;
+    let router = opened.map_err(|error| Failure::given_up(&error))??;
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let within = path.strip_prefix("/result").unwrap_or(path);
+    *request.uri_mut() = within.parse().map_err(|_| Failure::not_found("there is no such file"))?;
+    // A router refuses nothing by itself.
+    let Ok(response) = router.oneshot(request).await;
+    Ok(response)
+}
+
 async fn report(
     State(app): State<Arc<App>>,
     Path((number, file)): Path<(String, String)>,

@@ -14,7 +14,7 @@ use crate::console::{complain, observed_keeping, say};
 use crate::interrupt;
 
 /// What stays where somebody ends the program.
-const KEPT: &str = "no file is changed";
+const KEPT: &str = "edits are kept beside their labels, and no other file is changed";
 
 /// Arguments of `view`.
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ mod regions;
 mod resume;
 mod sources;
 mod suitability;
+mod tutorial;
 mod view;
 mod volumes;
 mod without_labels;

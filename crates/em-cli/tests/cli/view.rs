@@ -19,7 +19,8 @@ fn lab() -> Lab {
 fn layers_are_told_and_the_program_ends_well() {
     let lab = lab();
     let number = |(z, y, x): (usize, usize, usize)| (y / 20 + x / 20 + z) as u16;
-    lab.write_volume("cells.tif", Voxels::from(Array3::from_shape_fn(SHAPE, number)));
+    em_io::write_volume(lab.path("cells.tif"), &Voxels::from(Array3::from_shape_fn(SHAPE, number)), None)
+        .unwrap();
     let (serving, said) =
         Serving::start_saying(&lab, "view raw.tif m=mask.tif cells.tif --objects same=mask.tif --no-browser");
     assert!(said[0].starts_with("`raw.tif`: 3 x 64 x 64 [z, y, x], of unknown voxel size"), "{said:?}");
@@ -30,7 +31,7 @@ fn layers_are_told_and_the_program_ends_well() {
     ];
     assert_eq!(said[1..4], expected);
     let (ended_well, said) = serving.interrupted();
-    assert!(ended_well && said.contains("no file is changed"), "{said}");
+    assert!(ended_well && said.contains("no other file is changed"), "{said}");
 }
 
 #[test]

@@ -10,8 +10,9 @@ use em_objects::{FindConfig, Foreground, Object, Objects, Space, read_labels, re
 use super::edit::{Edit, EditLine, Part, check_lines};
 use super::edits::{Edits, Effective};
 use super::parts::{Seeds, Subject, foreground};
+use super::save::journal_of;
 use crate::annotate::Runs;
-use crate::error::{Result, UserError};
+use crate::error::{Context, Result, UserError};
 use crate::journal::{self, Journal, Refusal};
 use crate::measure::{ClassFiles, pass};
 use crate::sections_digest::sections_digest;
@@ -379,21 +380,28 @@ impl Corrections {
         Ok(bounds_of(found))
     }
 
-    /// Returns a box around an object, with a margin of so many voxels within its sections, and all objects
-    /// within the box, section by section.
+    /// Returns a box around an object, with a margin of so many voxels within its sections.
     ///
     /// # Errors
     ///
-    /// [`Refusal`] where there is no such object, and if the labels cannot be read.
-    pub fn surroundings(&self, object: u32, margin: usize) -> Result<(Roi, Vec<Runs>), Refusal> {
+    /// [`Refusal::Senseless`] where there is no such object.
+    pub fn surroundings(&self, object: u32, margin: usize) -> Result<Roi, Refusal> {
         let within = self.bounds(object)?;
         let (start, end, shape) = (within.start, within.end(), self.space.shape);
-        let part = Roi::from(std::array::from_fn(|axis| {
+        Ok(Roi::from(std::array::from_fn(|axis| {
             let margin = if axis == 0 { 0 } else { margin };
             start[axis].saturating_sub(margin)..(end[axis] + margin).min(shape[axis])
-        }));
+        })))
+    }
+
+    /// Returns all objects within a box, section by section.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] where the labels cannot be read.
+    pub fn foreground(&self, part: Roi) -> Result<Vec<Runs>, Refusal> {
         let volume = self.volume().map_err(unreadable)?;
-        Ok((part, foreground(&volume, part).map_err(unreadable)?))
+        foreground(&volume, part).map_err(unreadable)
     }
 }
 
@@ -416,6 +424,26 @@ fn toggled(line: Option<&Arc<EditLine>>, what: &str) -> Result<(Roi, Vec<Part>),
 /// A file that cannot be read any more is no fault of who asks: he can ask again.
 fn unreadable(error: crate::Error) -> Refusal {
     Refusal::Unwritten(with_causes(&error))
+}
+
+/// Gives the journal of a label volume another name where its edits are of other labels, such as those before
+/// a new measurement; returns that name.
+///
+/// # Errors
+///
+/// Fails if a file cannot be read or renamed.
+pub fn set_aside_edits_of_others(labels: &Path, observer: &mut Observer<'_>) -> Result<Option<PathBuf>> {
+    let path = journal_of(labels);
+    let Ok(text) = std::fs::read(&path) else { return Ok(None) };
+    let first = text.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
+    let lines = journal::read_lines::<EditLine>(&path, first).unwrap_or_default();
+    if check_digest(&open(labels, observer)?, &lines, &path).is_ok() {
+        return Ok(None);
+    }
+    let named = |number: usize| path.with_extension(format!("{number}.jsonl"));
+    let aside = (1..).map(named).find(|aside| !aside.exists()).unwrap_or_else(|| path.clone());
+    std::fs::rename(&path, &aside).with_context(|| format!("`{}` cannot be renamed", path.display()))?;
+    Ok(Some(aside))
 }
 
 /// Refuses edits that were made on another label volume.

@@ -87,12 +87,7 @@ impl Effective {
 
     /// As [`apply`](Self::apply), of a smaller level: `voxel` tells which place along an axis of the volume one
     /// of the level shows, in the same order.
-    pub fn apply_sampled(
-        &self,
-        roi: Roi,
-        voxel: impl Fn(usize, usize) -> usize,
-        labels: &mut Array3<u32>,
-    ) {
+    pub fn apply_sampled(&self, roi: Roi, voxel: impl Fn(usize, usize) -> usize, labels: &mut Array3<u32>) {
         let block = Block(std::array::from_fn(|axis| {
             roi.ranges()[axis].clone().map(|place| voxel(axis, place)).collect()
         }));
@@ -105,7 +100,9 @@ impl Effective {
                 Edit::Split { object, .. } | Edit::Cut { object, .. } => {
                     line.parts.iter().for_each(|part| renamed.paint(part, object, &block, labels));
                 }
-                Edit::Fill { .. } => line.parts.iter().for_each(|part| renamed.paint(part, 0, &block, labels)),
+                Edit::Fill { .. } => {
+                    line.parts.iter().for_each(|part| renamed.paint(part, 0, &block, labels))
+                }
                 Edit::Keep { .. } | Edit::Undo | Edit::Redo | Edit::Opened { .. } => {}
             }
         }

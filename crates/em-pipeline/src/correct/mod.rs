@@ -27,7 +27,7 @@ mod save;
 mod tests;
 
 pub use crate::journal::Refusal;
-pub use corrections::{Change, Corrections, bounds_of};
+pub use corrections::{Change, Corrections, bounds_of, set_aside_edits_of_others};
 pub use edit::{Edit, EditFile, EditLine, Part, read_edits};
 pub use edits::Effective;
 pub use save::{SaveRequest, corrected_folder, journal_of, save};

@@ -93,9 +93,7 @@ pub(super) mod tests {
 
     /// Unpacks by the words of the specification, for each voxel by itself.
     pub fn unpacked(bytes: &[u8], shape: [usize; 3], words_of_label: usize) -> Array3<u64> {
-        let word = |at: usize| {
-            u64::from(u32::from_le_bytes(bytes[4 * at..4 * at + 4].try_into().unwrap()))
-        };
+        let word = |at: usize| u64::from(u32::from_le_bytes(bytes[4 * at..4 * at + 4].try_into().unwrap()));
         let channel = word(0) as usize;
         let [_, down, across] = shape.map(|side| side.div_ceil(8));
         Array3::from_shape_fn(shape, |(z, y, x)| {

@@ -38,7 +38,6 @@ impl Layer {
     ///
     /// [`Refusal`], also where the objects are not measured yet.
     pub fn edit(&self, id: &str, edit: Edit) -> Result<Edited, Refusal> {
-        let not_yet = || Refusal::Senseless("the objects are still being measured".into());
         let work = &self.measuring.as_ref().ok_or_else(not_yet)?.work;
         let mut guard = locked(&work.corrections);
         let corrections = guard.as_mut().ok_or_else(not_yet)?;
@@ -67,20 +66,31 @@ impl Layer {
         files.probabilities = self.measuring.as_ref().and_then(|of| of.work.probabilities.clone());
         let mut request = SaveRequest::new(vec![files], &folder);
         request.overwrite = true;
-        self.with_corrections(|corrections| save(&request, &[corrections], observer)).unwrap_or_else(|| {
-            Err(UserError::new("the objects are still being measured", "wait, and save again").into())
-        })?;
+        self.with_corrections(|corrections| save(&request, &[corrections], observer)).unwrap_or_else(
+            || Err(UserError::new("the objects are still being measured", "wait, and save again").into()),
+        )?;
         Ok(folder)
     }
 
-    /// Returns a box around an object, with a margin of so many voxels within its sections, and all objects
-    /// within the box, section by section.
+    /// Returns a box around an object, with a margin of so many voxels within its sections.
     ///
     /// # Errors
     ///
-    /// [`Refusal`] where there is no such object, and if the labels cannot be read.
-    pub fn surroundings(&self, object: u32, margin: usize) -> Result<(Roi, Vec<Runs>), Refusal> {
-        let not_yet = || Refusal::Senseless("the objects are still being measured".into());
+    /// [`Refusal`] where there is no such object.
+    pub fn surroundings(&self, object: u32, margin: usize) -> Result<Roi, Refusal> {
         self.with_corrections(|corrections| corrections.surroundings(object, margin)).ok_or_else(not_yet)?
     }
+
+    /// Returns all objects within a box, section by section.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] where the labels cannot be read, or the objects are not measured yet.
+    pub fn foreground(&self, part: Roi) -> Result<Vec<Runs>, Refusal> {
+        self.with_corrections(|corrections| corrections.foreground(part)).ok_or_else(not_yet)?
+    }
+}
+
+fn not_yet() -> Refusal {
+    Refusal::Senseless("the objects are still being measured".into())
 }

@@ -124,7 +124,8 @@ impl Layer {
         let voxels = self.read(level, chunk)?;
         Ok(Some(match (self.served_type(), voxels) {
             (ServedType::Uint32, voxels) if self.kind == Kind::Mask => {
-                let is_set = match_voxels!(&voxels, array => array.mapv(|value| u32::from(value.to_f64() != 0.0)));
+                let is_set =
+                    match_voxels!(&voxels, array => array.mapv(|value| u32::from(value.to_f64() != 0.0)));
                 compressed(is_set.view())
             }
             (ServedType::Uint64, voxels) => compressed(numbers::<u64>(voxels)?.view()),
@@ -142,7 +143,8 @@ impl Layer {
     /// Fails if the file cannot be read.
     pub(super) fn read(&self, level: usize, block: Roi) -> Result<Voxels> {
         let voxels = self.pyramid.read(level, block)?;
-        let Some(effective) = self.measuring.as_ref().map(|of| locked(&of.work.shown).effective.clone()) else {
+        let Some(effective) = self.measuring.as_ref().map(|of| locked(&of.work.shown).effective.clone())
+        else {
             return Ok(voxels);
         };
         if effective.count() == 0 {

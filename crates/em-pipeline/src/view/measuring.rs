@@ -168,8 +168,7 @@ impl Work {
             done += sections;
             self.advance(done)
         };
-        let mut objects =
-            Objects::find(&volume, FindConfig::default(), &std::env::temp_dir(), &mut advance)?;
+        let mut objects = Objects::find(&volume, FindConfig::default(), &std::env::temp_dir(), &mut advance)?;
         objects.set_voxel_size_nm(self.voxel_size_nm);
         let measured = measure(&objects, None, &mut advance)?;
         Ok(ObjectTable::measured(&self.name, &measured))

@@ -35,8 +35,8 @@ use em_io::{OpenOptions, Volume};
 use self::bricks::Bricks;
 pub use self::correcting::Edited;
 pub use self::kind::Kind;
-pub use self::layer::{Layer, ServedType};
 use self::layer::LayerFile;
+pub use self::layer::{Layer, ServedType};
 pub use self::measuring::{Measuring, TableState};
 pub use self::object_table::ObjectTable;
 pub use self::pyramid::Level;
@@ -199,7 +199,8 @@ fn check_shape(path: &Path, found: [usize; 3], image: &Path, expected: [usize; 3
 }
 
 fn check_names(layers: &[Layer]) -> Result<()> {
-    let is_twice = |(place, layer): &(usize, &Layer)| layers[..*place].iter().any(|other| other.name == layer.name);
+    let is_twice =
+        |(place, layer): &(usize, &Layer)| layers[..*place].iter().any(|other| other.name == layer.name);
     match layers.iter().enumerate().find(is_twice) {
         None => Ok(()),
         Some((_, layer)) => {

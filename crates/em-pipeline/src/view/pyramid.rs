@@ -209,7 +209,8 @@ fn brick(
 /// The places on a grid of such edges that a block touches.
 fn places(block: Roi, edges: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
     let end = block.end();
-    let [z, y, x] = std::array::from_fn(|axis| block.start[axis] / edges[axis]..end[axis].div_ceil(edges[axis]));
+    let [z, y, x] =
+        std::array::from_fn(|axis| block.start[axis] / edges[axis]..end[axis].div_ceil(edges[axis]));
     z.flat_map(move |z| {
         let x = x.clone();
         y.clone().flat_map(move |y| x.clone().map(move |x| [z, y, x]))
@@ -242,9 +243,8 @@ fn shrink_into<T: Voxel>(
         along(part.start[axis])..along(part.end()[axis])
     });
     let slabs = slabs(source, step[0], part);
-    let slab_bytes = |slab: &Slab| {
-        slab.depth * region[0].len() * region[1].len() * source.voxel_type().bytes()
-    };
+    let slab_bytes =
+        |slab: &Slab| slab.depth * region[0].len() * region[1].len() * source.voxel_type().bytes();
     let at_once = (READ_BYTES / slabs.iter().map(slab_bytes).max().unwrap_or(1).max(1)).max(1);
     for slabs in slabs.chunks(at_once) {
         let shrink = |slab| shrunk::<T>(source, step, slab, &region, content);

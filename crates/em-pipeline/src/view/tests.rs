@@ -47,8 +47,11 @@ impl Lab {
         let content = if name.starts_with("raw") { Content::Intensity } else { Content::Label };
         let options = WriteOptions::default().with_content(content);
         let voxels = voxels.into();
-        let spec =
-            em_io::VolumeSpec { shape: voxels.shape(), voxel_type: voxels.voxel_type(), voxel_size_nm: Some(NM) };
+        let spec = em_io::VolumeSpec {
+            shape: voxels.shape(),
+            voxel_type: voxels.voxel_type(),
+            voxel_size_nm: Some(NM),
+        };
         let mut writer = em_io::VolumeWriter::with_options(&path, spec, options).unwrap();
         writer.write(&voxels).unwrap();
         writer.finish().unwrap();
@@ -128,7 +131,8 @@ fn every_voxel_of_every_level_is_served_whatever_the_format() {
     let lab = Lab::new();
     for ending in ["tif", "mrc", "zarr"] {
         let raw = lab.write(&format!("raw.{ending}"), greys());
-        let labels = lab.write(&format!("labels.{ending}"), Array3::from_shape_fn(SHAPE, |at| label(at) as u16));
+        let labels =
+            lab.write(&format!("labels.{ending}"), Array3::from_shape_fn(SHAPE, |at| label(at) as u16));
         let mask = lab.write(&format!("mask.{ending}"), labels_mask());
         let overlays = [&labels, &mask].map(|path| OverlayFile::new(stem(path), path, None)).to_vec();
         let view = lab.open(&raw, overlays).unwrap();
@@ -148,7 +152,8 @@ fn labels_mask() -> Array3<u8> {
 fn check_levels(layer: &Layer, of_file: &[Volume]) {
     let full = numbers(&layer.volume().read_all().unwrap());
     let is_mask = layer.kind == Kind::Mask;
-    let shown = |voxels: Array3<f64>| if is_mask { voxels.mapv(|value| f64::from(value > 0.0)) } else { voxels };
+    let shown =
+        |voxels: Array3<f64>| if is_mask { voxels.mapv(|value| f64::from(value > 0.0)) } else { voxels };
     assert!(layer.levels().len() >= 3, "{}", layer.levels().len());
     let base = of_file.len();
     let last = of_file.last().map_or(full.clone(), |volume| numbers(&volume.read_all().unwrap()));
@@ -170,7 +175,8 @@ fn a_file_s_own_levels_are_taken_and_go_on() {
     let path = lab.0.path().join("raw.zarr");
     let mut options = WriteOptions::default();
     options.levels = Some(2);
-    let spec = em_io::VolumeSpec { shape: [20, 300, 600], voxel_type: VoxelType::U8, voxel_size_nm: Some(NM) };
+    let spec =
+        em_io::VolumeSpec { shape: [20, 300, 600], voxel_type: VoxelType::U8, voxel_size_nm: Some(NM) };
     let mut writer = em_io::VolumeWriter::with_options(&path, spec, options).unwrap();
     let voxels = Array3::from_shape_fn(spec.shape, |(z, y, x)| (z * 7 + y + x) as u8);
     writer.write(&Voxels::from(voxels)).unwrap();
@@ -194,9 +200,16 @@ fn sections_stay_until_voxels_are_about_as_long_as_they_are_thick() {
         let bricks = Arc::new(Bricks::new(0));
         pyramid::Pyramid::new(0, Content::Intensity, volume(shape), Vec::new(), [50.0, 5.0, 5.0], bricks)
     };
-    let factors: Vec<[f64; 3]> = pyramid([40, 2048, 2100]).levels().iter().map(|level| level.factor).collect();
-    let expected =
-        [[1.0, 1.0, 1.0], [1.0, 2.0, 2.0], [1.0, 4.0, 4.0], [1.0, 8.0, 8.0], [2.0, 16.0, 16.0], [4.0, 32.0, 32.0]];
+    let factors: Vec<[f64; 3]> =
+        pyramid([40, 2048, 2100]).levels().iter().map(|level| level.factor).collect();
+    let expected = [
+        [1.0, 1.0, 1.0],
+        [1.0, 2.0, 2.0],
+        [1.0, 4.0, 4.0],
+        [1.0, 8.0, 8.0],
+        [2.0, 16.0, 16.0],
+        [4.0, 32.0, 32.0],
+    ];
     assert_eq!(factors, expected);
     assert_eq!(pyramid([1, 100, 128]).levels().len(), 1);
     assert_eq!(pyramid([1, 4096, 1]).levels().len(), 6, "an axis of one voxel is never halved");
@@ -324,8 +337,12 @@ fn the_surface_of_an_object_lies_around_it_in_nm() {
     assert!((volume / (voxels * NM.iter().product::<f64>()) - 1.0).abs() < 0.03, "{volume}");
     for (axis, (middle, nm)) in [(150.5, 10.0), (70.5, 10.0), (18.5, 12.0)].into_iter().enumerate() {
         let along: Vec<f64> = vertices.iter().map(|vertex| vertex[axis] / nm).collect();
-        let [low, high] = [along.iter().copied().fold(f64::MAX, f64::min), along.iter().copied().fold(0.0, f64::max)];
-        assert!((low - (middle - 15.5)).abs() < 0.7 && (high - (middle + 15.5)).abs() < 0.7, "{axis}: {low} {high}");
+        let [low, high] =
+            [along.iter().copied().fold(f64::MAX, f64::min), along.iter().copied().fold(0.0, f64::max)];
+        assert!(
+            (low - (middle - 15.5)).abs() < 0.7 && (high - (middle + 15.5)).abs() < 0.7,
+            "{axis}: {low} {high}"
+        );
     }
     // With the table, its box is exact; without it, it was searched for.
     table(layer);

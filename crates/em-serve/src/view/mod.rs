@@ -3,8 +3,10 @@
 //! | file | owns |
 //! |---|---|
 //! | `view/routes.rs` | the addresses, and how many are answered at once |
+//! | `view/edits.rs` | those by which objects are corrected |
 //! | `view/precomputed.rs` | Neuroglancer's metadata and the names of its chunks |
 
+mod edits;
 mod precomputed;
 mod routes;
 
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use em_pipeline::Result;
 use em_pipeline::view::View;
 
-use self::routes::Shown;
+pub use self::routes::{Shown, routes};
 use crate::address::Address;
 use crate::host::{self, Host};
 use crate::{guard, page};
@@ -32,8 +34,8 @@ pub fn serve_view(
     asked_to_end: impl Fn() -> bool,
 ) -> Result<()> {
     let host = Host::listen(Address::new(port)?, port.is_some(), guard::VIEW_POLICY)?;
-    let shown = Arc::new(Shown::new(view));
-    let within = routes::routes().with_state(Arc::clone(&shown));
+    let shown = Arc::new(Shown::new(view, None));
+    let within = routes().with_state(Arc::clone(&shown));
     let runtime = host.serve(within, async || page::of_view("index.html"), ready, asked_to_end)?;
     shown.view.stop();
     host::give_up(runtime);

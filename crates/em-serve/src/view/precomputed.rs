@@ -69,7 +69,9 @@ mod tests {
     #[test]
     fn chunks_are_named_by_their_voxels_x_first() {
         assert_eq!(chunk("0-64_64-128_3-19"), Some(Roi::from([3..19, 64..128, 0..64])));
-        for name in ["", "0-64_64-128", "0-64_64-128_3-19_0-1", "0-64_64-128_3", "-1-64_0-1_0-1", "a-b_0-1_0-1"] {
+        for name in
+            ["", "0-64_64-128", "0-64_64-128_3-19_0-1", "0-64_64-128_3", "-1-64_0-1_0-1", "a-b_0-1_0-1"]
+        {
             assert_eq!(chunk(name), None, "{name}");
         }
     }

@@ -1,21 +1,23 @@
 //! The addresses of a view and what stands behind each.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use em_pipeline::view::{Kind, Layer, TableState, View};
+use em_pipeline::view::{Kind, Layer, ObjectTable, TableState, View};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
-use super::precomputed;
+use super::edits::Review;
+use super::{edits, precomputed};
 use crate::answer::Failure;
 use crate::page;
+use crate::session::Session;
 
-type Answer<T> = Result<T, Failure>;
+pub type Answer<T> = Result<T, Failure>;
 
 /// Chunks and surfaces that are read at once: each takes some megabytes, and a disk does no more.
 const READ_AT_ONCE: usize = 4;
@@ -25,36 +27,45 @@ const THRESHOLD: f64 = 0.5;
 const UNCHANGING: &str = "private, max-age=86400, immutable";
 
 /// What the routes share.
-#[derive(Debug)]
 pub struct Shown {
     pub view: View,
+    /// Which window corrects.
+    pub session: Mutex<Session>,
+    /// Makes what is around an object a reviewed region, where there is a project.
+    pub review: Option<Review>,
     turns: Semaphore,
 }
 
 impl Shown {
-    pub fn new(view: View) -> Self {
-        Self { view, turns: Semaphore::new(READ_AT_ONCE) }
+    pub fn new(view: View, review: Option<Review>) -> Self {
+        Self { view, session: Mutex::default(), review, turns: Semaphore::new(READ_AT_ONCE) }
     }
 
-    fn layer(&self, name: &str) -> Answer<&Arc<Layer>> {
+    pub fn layer(&self, name: &str) -> Answer<&Arc<Layer>> {
         self.view.layer(name).ok_or_else(|| Failure::not_found(format!("there is no layer `{name}`")))
     }
 
-    /// Returns a layer as it is now.
+    /// Returns a layer, of a revision that it has or had: what was asked for before an edit is answered as it is
+    /// after it, and the page asks again.
     fn revised(&self, name: &str, revision: u64) -> Answer<&Arc<Layer>> {
         let layer = self.layer(name)?;
-        match layer.revision == revision {
+        match revision <= layer.revision() {
             true => Ok(layer),
-            false => Err(Failure::not_found(format!("`{name}` has changed since revision {revision}"))),
+            false => Err(Failure::not_found(format!("`{name}` has no revision {revision}"))),
         }
     }
 
     /// Reads beside what is answered, a few at a time; what nobody waits for any more is not begun.
-    async fn reading<T: Send + 'static>(
+    pub async fn reading<T, E>(
         &self,
         layer: &Arc<Layer>,
-        read: impl FnOnce(&Layer) -> em_pipeline::Result<T> + Send + 'static,
-    ) -> Answer<T> {
+        read: impl FnOnce(&Layer) -> Result<T, E> + Send + 'static,
+    ) -> Answer<T>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        Failure: From<E>,
+    {
         let layer = Arc::clone(layer);
         let turn = self.turns.acquire().await;
         let read = tokio::task::spawn_blocking(move || read(&layer)).await;
@@ -71,6 +82,7 @@ pub fn routes() -> Router<Arc<Shown>> {
         .route("/api/view", get(view))
         .route("/api/objects/{layer}", get(objects))
         .route("/api/value/{z}/{y}/{x}", get(value))
+        .merge(edits::routes())
         .route("/data/{layer}/{revision}/info", get(info))
         .route("/data/{layer}/{revision}/{level}/{chunk}", get(chunk))
         .route("/data/{layer}/{revision}/mesh/{file}", get(mesh))
@@ -86,8 +98,10 @@ async fn view(State(shown): State<Arc<Shown>>) -> Json<Value> {
                 "kind": layer.kind,
                 "type": layer.served_type().name(),
                 "range": layer.range,
-                "revision": layer.revision,
+                "revision": layer.revision(),
                 "has_table": layer.measuring.is_some(),
+                // As soon as they are measured, which asking for the table begins.
+                "can_correct": layer.kind == Kind::Objects,
                 "threshold": (layer.kind == Kind::Probabilities).then_some(THRESHOLD),
             })
         })
@@ -98,6 +112,7 @@ async fn view(State(shown): State<Arc<Shown>>) -> Json<Value> {
         "voxel_size_nm": voxel_size_nm.unwrap_or([1.0; 3]),
         "voxel_size_known": voxel_size_nm.is_some(),
         "layers": described,
+        "is_project": shown.review.is_some(),
     }))
 }
 
@@ -106,25 +121,26 @@ async fn objects(State(shown): State<Arc<Shown>>, Path(name): Path<String>) -> A
     let Some(measuring) = &layer.measuring else {
         return Err(Failure::not_found(format!("`{name}` has no objects")));
     };
-    let answer = |state: &str, progress: f64, message: Option<String>| {
-        json!({
-            "state": state, "progress": progress, "message": message, "columns": [], "rows": [],
-            "revision": layer.revision,
-        })
+    let answer = |state: &str, progress: f64, table: &ObjectTable| {
+        let listed = table.rows.len();
+        let message = (table.left_out > 0)
+            .then(|| format!("{listed} of {} objects are listed", listed + table.left_out));
+        Json(json!({
+            "state": state, "progress": progress, "message": message, "columns": table.columns,
+            "rows": table.rows, "revision": layer.revision(),
+        }))
     };
-    Ok(Json(match measuring.state() {
-        TableState::Measuring(progress) => answer("measuring", progress, None),
-        TableState::Failed(message) => answer("failed", 1.0, Some(message)),
-        TableState::Ready(table) => {
-            let shown = table.rows.len();
-            let message = (table.left_out > 0)
-                .then(|| format!("{shown} of {} objects are listed", shown + table.left_out));
-            let mut answer = answer("ready", 1.0, message);
-            answer["columns"] = json!(table.columns);
-            answer["rows"] = json!(table.rows);
-            answer
+    Ok(match measuring.state() {
+        TableState::Measuring(progress, table) => {
+            answer("measuring", progress, &table.as_deref().cloned().unwrap_or_default())
         }
-    }))
+        TableState::Ready(table) => answer("ready", 1.0, &table),
+        TableState::Failed(message) => {
+            let mut failed = answer("failed", 1.0, &ObjectTable::default());
+            failed.0["message"] = message.into();
+            failed
+        }
+    })
 }
 
 /// The value of a voxel in each layer, null where it is no number.
@@ -181,7 +197,6 @@ async fn mesh(
 }
 
 fn unchanging(bytes: Vec<u8>) -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, UNCHANGING)];
+    let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, UNCHANGING)];
     (headers, bytes).into_response()
 }

@@ -27,7 +27,8 @@ fn served() -> Served {
     };
     let raw = write("raw.tif", Array3::from_shape_fn(SHAPE, |(z, y, x)| grey(z, y, x)).into());
     let cells = write("cells.tif", Array3::from_shape_fn(SHAPE, label).into());
-    let probable = write("p.tif", Array3::from_shape_fn(SHAPE, |(z, y, x)| (z + y + x) as f32 / 310.0).into());
+    let probable =
+        write("p.tif", Array3::from_shape_fn(SHAPE, |(z, y, x)| (z + y + x) as f32 / 310.0).into());
     let mut request = ViewRequest::new(raw);
     request.overlays = vec![OverlayFile::new("cells", cells, None), OverlayFile::new("p", probable, None)];
     let view = View::open(&request, &mut Observer::new(&mut silent)).unwrap();
@@ -43,15 +44,14 @@ fn the_layers_are_told_with_what_they_are() {
     assert!(head.contains("worker-src 'self' blob:") && head.contains("cache-control: no-store"), "{head}");
     let view = served.get("api/view").json();
     assert_eq!((&view["name"], &view["shape"]), (&json!("raw.tif"), &json!(SHAPE)));
-    assert_eq!(
-        (&view["voxel_size_nm"], &view["voxel_size_known"]),
-        (&json!([10.0, 5.0, 5.0]), &json!(true))
-    );
+    assert_eq!((&view["voxel_size_nm"], &view["voxel_size_known"]), (&json!([10.0, 5.0, 5.0]), &json!(true)));
     let told: Vec<Value> = view["layers"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|layer| json!([layer["name"], layer["kind"], layer["type"], layer["has_table"], layer["threshold"]]))
+        .map(|layer| {
+            json!([layer["name"], layer["kind"], layer["type"], layer["has_table"], layer["threshold"]])
+        })
         .collect();
     assert_eq!(
         told,
@@ -104,7 +104,9 @@ fn a_surface_comes_in_one_part_and_a_table_when_it_is_measured() {
     let mesh = served.get("data/cells/0/mesh/3.m").body;
     let vertices = u32::from_le_bytes(mesh[..4].try_into().unwrap()) as usize;
     assert!(vertices > 1000 && (mesh.len() - 4 - 12 * vertices).is_multiple_of(12));
-    for missing in ["data/cells/0/mesh/4.m", "data/raw/0/mesh/3:0", "data/p/0/mesh/1.m", "data/cells/0/mesh/x.m"] {
+    for missing in
+        ["data/cells/0/mesh/4.m", "data/raw/0/mesh/3:0", "data/p/0/mesh/1.m", "data/cells/0/mesh/x.m"]
+    {
         assert_eq!(served.get(missing).status, 404, "{missing}");
     }
     let objects = || served.get("api/objects/cells").json();
@@ -146,14 +148,41 @@ fn a_thousand_senseless_requests_are_told_nothing() {
     std::fs::write(served.folder.path().join("secret.txt"), "what nobody may read").unwrap();
     let mut draws = Draws(11);
     let parts = [
-        "data", "raw", "cells", "p", "0", "1", "18446744073709551615", "18446744073709551616", "-1", "mesh", "info",
-        "..", "%2e%2e", "..%2fsecret.txt", "secret.txt", "0-64_0-64_0-16", "0-64_0-64_16-20",
-        "18446744073709551615-64_0-64_0-16", "64-0_0-64_0-16", "0-18446744073709551615_0-64_0-16", "3:0", "3.m",
-        "18446744073709551615.m", "0.m", "api", "objects", "value", "%00", "\u{e9}", "",
+        "data",
+        "raw",
+        "cells",
+        "p",
+        "0",
+        "1",
+        "18446744073709551615",
+        "18446744073709551616",
+        "-1",
+        "mesh",
+        "info",
+        "..",
+        "%2e%2e",
+        "..%2fsecret.txt",
+        "secret.txt",
+        "0-64_0-64_0-16",
+        "0-64_0-64_16-20",
+        "18446744073709551615-64_0-64_0-16",
+        "64-0_0-64_0-16",
+        "0-18446744073709551615_0-64_0-16",
+        "3:0",
+        "3.m",
+        "18446744073709551615.m",
+        "0.m",
+        "api",
+        "objects",
+        "value",
+        "%00",
+        "\u{e9}",
+        "",
     ];
     let mut refused = 0;
     for _ in 0..1000 {
-        let begin = draws.of(&["data/raw/0", "data/cells/0", "data/cells/0/mesh", "api/value", "api/objects", ""]);
+        let begin =
+            draws.of(&["data/raw/0", "data/cells/0", "data/cells/0/mesh", "api/value", "api/objects", ""]);
         let rest: Vec<&str> = (0..1 + draws.next(4)).map(|_| draws.of(&parts)).collect();
         let method = draws.of(&["GET", "GET", "GET", "POST", "DELETE", "HEAD"]);
         let path = format!("/{}/{begin}/{}", served.secret, rest.join("/"));

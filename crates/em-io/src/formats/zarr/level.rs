@@ -6,9 +6,9 @@
 use super::array::Keys;
 use super::layout::Level;
 use super::{Content, OmeZarrVersion};
-use crate::shrink::shrink;
 use crate::Voxel;
 use crate::error::{Error, Result};
+use crate::shrink::shrink;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use std::fs::{self, File};
