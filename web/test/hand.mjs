@@ -7,9 +7,13 @@ import { chromium } from "playwright-core";
 /** The window of a small laptop. */
 export const LAPTOP = { width: 1366, height: 768 };
 
-export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+/** What lets Chromium draw in three dimensions without a graphics card. */
+export const SOFTWARE_GL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
 
-export async function open(context, address, troubles = []) {
+export const launch = (more = []) => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", ...more] });
+
+/** Opens a page; `name` is that under which it lends itself to tests. */
+export async function open(context, address, troubles = [], name = "annotate") {
   const page = await context.newPage();
   page.on("pageerror", (error) => troubles.push(error.message));
   page.on("console", (message) => {
@@ -17,7 +21,7 @@ export async function open(context, address, troubles = []) {
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) troubles.push(message.text());
   });
   await page.goto(address);
-  await page.evaluate(() => window.annotate.ready);
+  await page.evaluate((access) => window[access].ready, name);
   return page;
 }
 
@@ -65,3 +69,15 @@ export async function colourAt(page, y, x) {
 }
 
 export const isOrange = ([red, , blue]) => red - blue > 40;
+
+/** The colours that the window shows at points [cx, cy], whatever draws them. */
+export async function coloursAt(page, points) {
+  const picture = (await page.screenshot()).toString("base64");
+  return page.evaluate(async ([text, places]) => {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes]));
+    const pen = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+    pen.drawImage(bitmap, 0, 0);
+    return places.map(([cx, cy]) => [...pen.getImageData(Math.round(cx), Math.round(cy), 1, 1).data.slice(0, 3)]);
+  }, [picture, points]);
+}

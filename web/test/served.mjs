@@ -1,5 +1,6 @@
 /**
- * The real program `em-cli annotate`, started and killed by tests. EM_CLI names the program.
+ * The real program, started and killed by tests: `em-cli annotate` as a class, any command that serves a page as a function.
+ * EM_CLI names the program.
  */
 import { spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
@@ -32,28 +33,12 @@ export class Served {
   async start() {
     const begun = fs.existsSync(path.join(this.project, "project.json"));
     const what = begun ? [this.project] : [this.stack, "-o", this.project, ...this.options];
-    this.#child = spawn(PROGRAM, ["annotate", ...what, "--no-browser"], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = start("annotate", ...what);
     this.#child.stderr.on("data", (data) => {
       this.complaints += data;
     });
-    this.address = await this.#told();
+    this.address = await told(this.#child);
     return this.address;
-  }
-
-  #told() {
-    return new Promise((resolve, reject) => {
-      let text = "";
-      const fail = () => reject(new Error(`the program did not start: ${this.complaints}`));
-      const timer = setTimeout(fail, STARTS_WITHIN_MS);
-      this.#child.once("exit", fail);
-      this.#child.stdout.on("data", (data) => {
-        text += data;
-        const address = /http:\S+/.exec(text)?.[0];
-        if (address === undefined) return;
-        clearTimeout(timer);
-        resolve(address);
-      });
-    });
   }
 
   /** Ends it: SIGKILL as a crash does, SIGINT as Ctrl-C does. */
@@ -106,6 +91,42 @@ export class Served {
     const read = (name) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)[1]);
     return { now: read("VmRSS"), most: read("VmHWM") };
   }
+}
+
+/** Serves a page until `end` is called. */
+export async function serve(...options) {
+  const child = start(...options);
+  const address = await told(child);
+  const end = async () => {
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGINT");
+    await gone;
+  };
+  return { address, pid: child.pid, end };
+}
+
+function start(...options) {
+  return spawn(PROGRAM, [...options, "--no-browser"], { stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** Resolves with the address that a program tells when it serves. */
+function told(child) {
+  return new Promise((resolve, reject) => {
+    let [text, complaints] = ["", ""];
+    const fail = () => reject(new Error(`the program did not start: ${complaints}`));
+    const timer = setTimeout(fail, STARTS_WITHIN_MS);
+    child.once("exit", fail);
+    child.stderr.on("data", (data) => {
+      complaints += data;
+    });
+    child.stdout.on("data", (data) => {
+      text += data;
+      const address = /http:\S+/.exec(text)?.[0];
+      if (address === undefined) return;
+      clearTimeout(timer);
+      resolve(address);
+    });
+  });
 }
 
 /** Runs the program to its end. */

@@ -9,7 +9,8 @@ import { Motion } from "./motion.js";
 import { pictureLayer } from "./picture.js";
 import { Pointer } from "./pointer.js";
 import { ActionQueue } from "./queue.js";
-import { ServerError } from "./server.js";
+import { ServerError } from "./request.js";
+import { server } from "./server.js";
 import { Session } from "./session.js";
 import { loadSettings, saveSettings, thresholdKey } from "./settings.js";
 import { suggestionLayer } from "./suggestions.js";
@@ -274,7 +275,7 @@ export class App {
         });
     }
     makeQueue() {
-        return new ActionQueue(`annotate queue ${this.project.folder}`, {
+        return new ActionQueue(`annotate queue ${this.project.folder}`, server.act, {
             acknowledged: (_, reply) => this.acknowledged(reply),
             refused: (action, message) => {
                 this.labels.invalidateAll();
@@ -295,7 +296,8 @@ export class App {
         this.receive(state);
     }
     makeSession() {
-        return new Session({
+        const calls = { beat: server.session, end: server.end };
+        return new Session(calls, {
             asking: () => {
                 this.answersWhenAsked = this.queue.answers;
             },

@@ -1,9 +1,8 @@
 /**
- * The sheet of all shortcuts, made from the table of commands.
+ * What the sheet of shortcuts shows of this page.
  */
 import { COMMANDS } from "./commands.js";
-import { byId, make } from "./dom.js";
-import { keyText } from "./keys.js";
+import { toggleSheet } from "./sheet.js";
 /** What is done without keys. */
 const GESTURES = [
     ["Wheel", "Next or previous section"],
@@ -14,24 +13,5 @@ const GESTURES = [
     ["Pen's eraser", "Eraser, whatever the tool"],
 ];
 export function toggleHelp() {
-    const sheet = byId("help");
-    if (sheet.open)
-        return sheet.close();
-    fillSheet();
-    sheet.showModal();
-}
-function fillSheet() {
-    const groups = [...new Set(COMMANDS.map(({ group }) => group))];
-    byId("help-groups").replaceChildren(...groups.map((group) => section(group, COMMANDS.filter((command) => command.group === group).map(line))), section("Mouse, pen and fingers", GESTURES.map(([gesture, title]) => row([gesture], title))));
-}
-function section(title, rows) {
-    return make("section", {}, make("h3", { textContent: title }), make("dl", {}, ...rows));
-}
-function line({ keys, title }) {
-    const shown = keys.map(keyText);
-    return row(keys.length > 2 ? [`${shown[0]} … ${shown[shown.length - 1]}`] : shown, title);
-}
-function row(keys, title) {
-    const caps = keys.map((key) => make("kbd", { textContent: key }));
-    return make("div", {}, make("dt", {}, ...caps), make("dd", { textContent: title }));
+    toggleSheet(COMMANDS, GESTURES);
 }

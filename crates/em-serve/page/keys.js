@@ -1,23 +1,13 @@
 import { COMMANDS } from "./commands.js";
 import { byId } from "./dom.js";
-const SHOWN = {
-    Comma: ",",
-    Period: ".",
-    PageUp: "Page up",
-    PageDown: "Page down",
-    ArrowLeft: "←",
-    ArrowRight: "→",
-    ArrowUp: "↑",
-    ArrowDown: "↓",
-    Escape: "Esc",
-};
+import { findCommand, takesKeys } from "./key_names.js";
 /** Groups of commands that a held key runs only once. */
 const ONCE = ["Work", "Show"];
 export function listenToKeys(app) {
     document.addEventListener("keydown", (event) => {
         if (app.session.connection === "taken" || takesKeys(event))
             return;
-        const found = commandFor(event);
+        const found = findCommand(COMMANDS, event);
         if (found === null || (byId("help").open && found.command.id !== "help"))
             return;
         event.preventDefault();
@@ -37,45 +27,4 @@ export function command(id) {
     if (found === undefined)
         throw new Error(`there is no command "${id}"`);
     return found;
-}
-/** A key as it is printed on the keyboard. */
-export function keyText(key) {
-    return key
-        .split(/(?<=.)\+/)
-        .map((part) => SHOWN[part] ?? (part.length === 1 ? part.toUpperCase() : part))
-        .join(" ");
-}
-function commandFor(event) {
-    for (const key of keysOf(event)) {
-        const command = COMMANDS.find(({ keys }) => keys.includes(key));
-        if (command !== undefined)
-            return { command, key };
-    }
-    return null;
-}
-/** The names under which a key may stand in the table: by what it types, and by its place on the keyboard. */
-function keysOf(event) {
-    // AltGr reads as Ctrl and Alt on some systems, and types a character such as [.
-    const typed = event.getModifierState("AltGraph");
-    if (event.altKey && !typed)
-        return [];
-    const control = (event.ctrlKey || event.metaKey) && !typed ? "Ctrl+" : "";
-    const shift = event.shiftKey ? "Shift+" : "";
-    const letter = /^\p{L}$/u.test(event.key);
-    const name = letter ? event.key.toLowerCase() : event.key;
-    const byCode = `${control}${shift}${event.code}`;
-    return letter ? [`${control}${shift}${name}`] : [byCode, `${control}${name}`, `${control}${shift}${name}`];
-}
-/** Whether the focused element has its own use for the key. */
-function takesKeys(event) {
-    const { target, key } = event;
-    if (!(target instanceof HTMLElement))
-        return false;
-    if (target instanceof HTMLInputElement && target.type === "range")
-        return /^(Arrow|Page|Home|End)/.test(key);
-    if (target instanceof HTMLInputElement)
-        return target.type !== "checkbox" || key === " ";
-    if (target instanceof HTMLSelectElement)
-        return true;
-    return target.closest("button, summary, a") !== null && (key === " " || key === "Enter");
 }

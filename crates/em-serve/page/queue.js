@@ -1,8 +1,12 @@
-import { ServerError, server } from "./server.js";
+/**
+ * Actions on their way to the server: sent strictly in order, one at a time, and kept by the browser until they are acknowledged.
+ */
+import { ServerError } from "./request.js";
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 3_000;
 export class ActionQueue {
     storageKey;
+    act;
     events;
     items = [];
     open = false;
@@ -10,8 +14,9 @@ export class ActionQueue {
     retryMs = FIRST_RETRY_MS;
     /** Grows when an answer comes, so that a state asked for before it is known to be old. */
     answers = 0;
-    constructor(storageKey, events) {
+    constructor(storageKey, act, events) {
         this.storageKey = storageKey;
+        this.act = act;
         this.events = events;
     }
     get length() {
@@ -52,7 +57,7 @@ export class ActionQueue {
     /** Sends one action; false when it must be sent again later. */
     async send({ id, action }) {
         try {
-            const reply = await server.act(id, action);
+            const reply = await this.act(id, action);
             this.remove(id);
             this.events.waiting(null);
             this.events.acknowledged(action, reply);

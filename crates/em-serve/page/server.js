@@ -1,17 +1,8 @@
-/** An answer of the server that says no. A server that does not answer shows as any other exception. */
-export class ServerError extends Error {
-    status;
-    constructor(status, message) {
-        super(message);
-        this.status = status;
-    }
-}
+import { client, getJson, post, request } from "./request.js";
 /** A heartbeat that takes longer than this counts as a server that does not answer. */
 const HEARTBEAT_TIMEOUT_MS = 5_000;
 /** Accepting a large region may compute suggestions first, so actions are given long. */
 const ACTION_TIMEOUT_MS = 60_000;
-/** This window; the server lets one window at a time change a project. */
-export const client = crypto.randomUUID();
 export const server = {
     project: () => getJson("api/project"),
     session: () => post("api/session", {}, HEARTBEAT_TIMEOUT_MS),
@@ -47,30 +38,4 @@ async function planes(path, signal) {
         throw new Error(`${path} has ${data.length} bytes, expected ${classes}x${height}x${width}`);
     }
     return { data, classes, height, width };
-}
-async function getJson(path) {
-    return (await request(path, {})).json();
-}
-async function post(path, body, timeoutMs) {
-    const response = await request(path, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ client, ...body }),
-        ...(timeoutMs === undefined ? {} : { signal: AbortSignal.timeout(timeoutMs) }),
-    });
-    return response.json();
-}
-async function request(path, init) {
-    const response = await fetch(path, init);
-    if (!response.ok)
-        throw await refusal(response);
-    return response;
-}
-async function refusal(response) {
-    const said = (await response.json().catch(() => ({})));
-    const message = said.message ?? `the program answered with status ${response.status}`;
-    return new ServerError(response.status, said.hint ? `${sentence(message)}\n${sentence(said.hint)}` : sentence(message));
-}
-function sentence(text) {
-    return text.charAt(0).toUpperCase() + text.slice(1);
 }

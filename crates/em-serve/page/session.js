@@ -1,15 +1,20 @@
-import { ServerError, server } from "./server.js";
+/**
+ * The heartbeat to the server: whether it answers, whether this window may change the project, and what changed meanwhile.
+ */
+import { ServerError } from "./request.js";
 const HEARTBEAT_MS = 1_000;
 export class Session {
+    calls;
     events;
     connection = "connecting";
     timer = 0;
-    constructor(events) {
+    constructor(calls, events) {
+        this.calls = calls;
         this.events = events;
     }
     /** Asks for the first time and then every second; resolves with the first answer or failure. */
     async start() {
-        window.addEventListener("pagehide", () => server.end());
+        window.addEventListener("pagehide", () => this.calls.end());
         // Browsers slow down the timers of hidden windows; a window that is shown again asks at once.
         document.addEventListener("visibilitychange", () => {
             if (!document.hidden)
@@ -21,7 +26,7 @@ export class Session {
         clearTimeout(this.timer);
         this.events.asking();
         try {
-            const state = await server.session();
+            const state = await this.calls.beat();
             this.become("open", "");
             this.events.state(state);
         }

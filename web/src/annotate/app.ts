@@ -12,7 +12,8 @@ import type { Notices } from "./notices.js";
 import { pictureLayer } from "./picture.js";
 import { Pointer } from "./pointer.js";
 import { ActionQueue } from "./queue.js";
-import { ServerError } from "./server.js";
+import { ServerError } from "./request.js";
+import { server } from "./server.js";
 import { Session } from "./session.js";
 import { type Settings, loadSettings, saveSettings, thresholdKey } from "./settings.js";
 import { suggestionLayer } from "./suggestions.js";
@@ -31,8 +32,8 @@ export class App {
   readonly viewer: Viewer;
   readonly motion: Motion;
   readonly pointer: Pointer;
-  readonly queue: ActionQueue;
-  readonly session: Session;
+  readonly queue: ActionQueue<Action, ActionReply>;
+  readonly session: Session<State>;
   readonly tools: Record<ToolName, Tool>;
   state: State;
   tool: ToolName = "brush";
@@ -289,8 +290,8 @@ export class App {
     });
   }
 
-  private makeQueue(): ActionQueue {
-    return new ActionQueue(`annotate queue ${this.project.folder}`, {
+  private makeQueue(): ActionQueue<Action, ActionReply> {
+    return new ActionQueue(`annotate queue ${this.project.folder}`, server.act, {
       acknowledged: (_, reply) => this.acknowledged(reply),
       refused: (action, message) => {
         this.labels.invalidateAll();
@@ -309,8 +310,9 @@ export class App {
     this.receive(state);
   }
 
-  private makeSession(): Session {
-    return new Session({
+  private makeSession(): Session<State> {
+    const calls = { beat: server.session, end: server.end };
+    return new Session(calls, {
       asking: () => {
         this.answersWhenAsked = this.queue.answers;
       },

@@ -1,16 +1,15 @@
 /**
  * Actions on their way to the server: sent strictly in order, one at a time, and kept by the browser until they are acknowledged.
  */
-import type { Action, ActionReply } from "./contract.js";
-import { ServerError, server } from "./server.js";
+import { ServerError } from "./request.js";
 
-interface Queued {
+interface Queued<Action> {
   id: string;
   action: Action;
 }
 
-export interface QueueEvents {
-  acknowledged(action: Action, reply: ActionReply): void;
+export interface QueueEvents<Action, Reply> {
+  acknowledged(action: Action, reply: Reply): void;
   /** The server will never do this action; it has been dropped. */
   refused(action: Action, message: string): void;
   /** The server keeps the action waiting for a reason that the person can change (a full disk); null when that is over. */
@@ -22,8 +21,8 @@ export interface QueueEvents {
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 3_000;
 
-export class ActionQueue {
-  private items: Queued[] = [];
+export class ActionQueue<Action, Reply> {
+  private items: Queued<Action>[] = [];
   private open = false;
   private sending = false;
   private retryMs = FIRST_RETRY_MS;
@@ -32,7 +31,8 @@ export class ActionQueue {
 
   constructor(
     private readonly storageKey: string,
-    private readonly events: QueueEvents,
+    private readonly act: (id: string, action: Action) => Promise<Reply>,
+    private readonly events: QueueEvents<Action, Reply>,
   ) {}
 
   get length(): number {
@@ -74,9 +74,9 @@ export class ActionQueue {
   }
 
   /** Sends one action; false when it must be sent again later. */
-  private async send({ id, action }: Queued): Promise<boolean> {
+  private async send({ id, action }: Queued<Action>): Promise<boolean> {
     try {
-      const reply = await server.act(id, action);
+      const reply = await this.act(id, action);
       this.remove(id);
       this.events.waiting(null);
       this.events.acknowledged(action, reply);
@@ -119,9 +119,9 @@ export class ActionQueue {
     this.events.changed();
   }
 
-  private kept(): Queued[] {
+  private kept(): Queued<Action>[] {
     try {
-      return JSON.parse(localStorage.getItem(this.storageKey) ?? "[]") as Queued[];
+      return JSON.parse(localStorage.getItem(this.storageKey) ?? "[]") as Queued<Action>[];
     } catch {
       return [];
     }

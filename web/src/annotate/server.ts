@@ -1,25 +1,13 @@
 /**
- * Requests to the server. All addresses are relative to the page, which never handles the secret in its own address.
+ * The questions that annotate asks its server.
  */
 import type { Action, ActionReply, Project, Proposal, State, TileAddress } from "./contract.js";
-
-/** An answer of the server that says no. A server that does not answer shows as any other exception. */
-export class ServerError extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
-    super(message);
-  }
-}
+import { client, getJson, post, request } from "./request.js";
 
 /** A heartbeat that takes longer than this counts as a server that does not answer. */
 const HEARTBEAT_TIMEOUT_MS = 5_000;
 /** Accepting a large region may compute suggestions first, so actions are given long. */
 const ACTION_TIMEOUT_MS = 60_000;
-
-/** This window; the server lets one window at a time change a project. */
-export const client = crypto.randomUUID();
 
 export const server = {
   project: () => getJson<Project>("api/project"),
@@ -70,34 +58,4 @@ async function planes(path: string, signal: AbortSignal): Promise<Planes> {
     throw new Error(`${path} has ${data.length} bytes, expected ${classes}x${height}x${width}`);
   }
   return { data, classes, height, width };
-}
-
-async function getJson<T>(path: string): Promise<T> {
-  return (await request(path, {})).json() as Promise<T>;
-}
-
-async function post<T>(path: string, body: object, timeoutMs?: number): Promise<T> {
-  const response = await request(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ client, ...body }),
-    ...(timeoutMs === undefined ? {} : { signal: AbortSignal.timeout(timeoutMs) }),
-  });
-  return response.json() as Promise<T>;
-}
-
-async function request(path: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(path, init);
-  if (!response.ok) throw await refusal(response);
-  return response;
-}
-
-async function refusal(response: Response): Promise<ServerError> {
-  const said = (await response.json().catch(() => ({}))) as { message?: string; hint?: string };
-  const message = said.message ?? `the program answered with status ${response.status}`;
-  return new ServerError(response.status, said.hint ? `${sentence(message)}\n${sentence(said.hint)}` : sentence(message));
-}
-
-function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,13 +1,19 @@
 /**
  * The heartbeat to the server: whether it answers, whether this window may change the project, and what changed meanwhile.
  */
-import type { State } from "./contract.js";
-import { ServerError, server } from "./server.js";
+import { ServerError } from "./request.js";
 
 /** `gone`: the server does not answer; `taken`: another window has the project open. */
 export type Connection = "connecting" | "open" | "gone" | "taken";
 
-export interface SessionEvents {
+/** What a session asks the server. */
+export interface SessionCalls<State> {
+  beat(): Promise<State>;
+  /** Tells that this window closes. */
+  end(): void;
+}
+
+export interface SessionEvents<State> {
   /** Called before the question, so that an answer that other news overtook can be told. */
   asking(): void;
   state(state: State): void;
@@ -16,15 +22,18 @@ export interface SessionEvents {
 
 const HEARTBEAT_MS = 1_000;
 
-export class Session {
+export class Session<State> {
   connection: Connection = "connecting";
   private timer = 0;
 
-  constructor(private readonly events: SessionEvents) {}
+  constructor(
+    private readonly calls: SessionCalls<State>,
+    private readonly events: SessionEvents<State>,
+  ) {}
 
   /** Asks for the first time and then every second; resolves with the first answer or failure. */
   async start(): Promise<void> {
-    window.addEventListener("pagehide", () => server.end());
+    window.addEventListener("pagehide", () => this.calls.end());
     // Browsers slow down the timers of hidden windows; a window that is shown again asks at once.
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) void this.beat();
@@ -36,7 +45,7 @@ export class Session {
     clearTimeout(this.timer);
     this.events.asking();
     try {
-      const state = await server.session();
+      const state = await this.calls.beat();
       this.become("open", "");
       this.events.state(state);
     } catch (error) {
