@@ -10,11 +10,13 @@ import { copyFileSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { buildSync } from "esbuild";
+
 const here = fileURLToPath(new URL(".", import.meta.url));
 const source = (name) => join(here, "src", name);
 
 /** Where each page is committed, from the root of the workspace. */
-export const PAGES = { annotate: "crates/em-serve/page" };
+export const PAGES = { annotate: "crates/em-serve/page", report: "crates/em-pipeline/page" };
 
 const target = resolve(process.argv[2] ?? join(here, ".."));
 
@@ -33,5 +35,14 @@ function annotate() {
   }
 }
 
+/** One file each, since a report is one file: read, not minified, so that a change shows what has changed. */
+function report() {
+  const folder = emptied("report");
+  const shared = { bundle: true, target: "es2022", charset: "utf8", legalComments: "none" };
+  buildSync({ ...shared, entryPoints: [source("report/main.ts")], format: "iife", outfile: join(folder, "report.js") });
+  buildSync({ ...shared, entryPoints: [source("report/report.css")], outfile: join(folder, "report.css") });
+}
+
 execFileSync("npx", ["tsc", "--noEmit"], { cwd: here, stdio: "inherit" });
 annotate();
+report();

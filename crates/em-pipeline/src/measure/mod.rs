@@ -7,7 +7,7 @@
 //! | `measure/table.rs` | objects.csv and objects.parquet |
 //! | `measure/summary.rs` | what the objects of a class come to |
 //! | `measure/results.rs` | which files an earlier measurement has left |
-//! | `measure/page.rs` | report.html |
+//! | `measure/page.rs`, `measure/montage.rs` | report.html, with pictures of some objects |
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,7 @@ use crate::target::Target;
 use crate::{Observer, Stage, display, grey_values, open, voxel_size, write};
 
 mod class;
+mod montage;
 mod page;
 mod results;
 mod summary;
@@ -199,7 +200,7 @@ fn measure_all(
     for (class, target) in found.iter().zip(targets) {
         write_labels(&class.objects, &target.place, observer)?;
     }
-    write_summary(request, staged, found, &nearest, observer.command())
+    write_summary(request, staged, &found, &nearest, observer.command())
 }
 
 /// Where the label volume of a class is written.
@@ -324,7 +325,7 @@ fn write_labels(objects: &Objects, path: &Path, observer: &mut Observer<'_>) -> 
 fn write_summary(
     request: &MeasureRequest,
     staged: &Staged,
-    found: Vec<Found>,
+    found: &[Found],
     nearest: &Distances,
     command: Option<&str>,
 ) -> Result<Measurement> {
@@ -334,10 +335,10 @@ fn write_summary(
     let volume_um3 = voxel_size_nm.map(|size| size.iter().product::<f64>() * 1e-9 * voxels);
     let mut classes = Vec::new();
     let mut drawn = Vec::new();
-    for (class, nearest) in found.into_iter().zip(nearest) {
-        drawn.extend(pictured(&class, nearest));
+    for (class, nearest) in found.iter().zip(nearest) {
+        drawn.extend(pictured(class, nearest));
         let summary = summary::of_class(&class.objects, &class.measured, nearest, volume_um3)?;
-        classes.push(MeasuredClass { name: class.name, split: class.split, summary });
+        classes.push(MeasuredClass { name: class.name.clone(), split: class.split, summary });
     }
     let of_classes = classes.iter().map(|class| (class.name.as_str(), &class.summary)).collect();
     let summary = Summary {
@@ -353,7 +354,8 @@ fn write_summary(
     write::json(&staged.path("summary.json"), &summary)?;
     let picture = png(&histograms(&drawn)?)?;
     write::bytes(&staged.path("histograms.png"), &picture)?;
-    write::bytes(&staged.path("report.html"), page::of_objects(&summary, &picture).as_bytes())?;
+    let text = page::of_objects(&summary, found, nearest)?;
+    write::bytes(&staged.path("report.html"), text.as_bytes())?;
     Ok(Measurement { classes, report: request.folder.join("report.html") })
 }
 
