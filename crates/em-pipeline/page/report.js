@@ -556,6 +556,8 @@
       this.listenToControls();
       this.listenToKeys();
       this.listenToPointer();
+      const [height, width] = this.picture.section.size;
+      this.stage.style.aspectRatio = `${width} / ${height}`;
       new ResizeObserver(() => this.resize()).observe(this.stage);
       this.readControls();
       void this.repaint();
@@ -571,9 +573,12 @@
     painted;
     /** Counts what was asked to be painted, so that what comes too late is dropped. */
     asked = 0;
-    /** Shows a section. */
-    show(number) {
+    /** Shows a section, of a class where one is named. */
+    show(number, name) {
       this.place = void 0;
+      if (name !== void 0 && this.data.classes.includes(name)) {
+        this.classes.value = String(this.data.classes.indexOf(name));
+      }
       this.slider.value = String(number);
       void this.repaint();
     }
@@ -863,7 +868,7 @@
     listPlaces(data.places ?? [], viewer);
     for (const button of document.querySelectorAll("button[data-section]")) {
       button.addEventListener("click", () => {
-        viewer.show(Number(button.dataset["section"]));
+        viewer.show(Number(button.dataset["section"]), button.dataset["class"]);
         viewer.reveal();
       });
     }

@@ -22,7 +22,7 @@ if (data.browser) {
   listPlaces(data.places ?? [], viewer);
   for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-section]")) {
     button.addEventListener("click", () => {
-      viewer.show(Number(button.dataset["section"]));
+      viewer.show(Number(button.dataset["section"]), button.dataset["class"]);
       viewer.reveal();
     });
   }

@@ -26,14 +26,19 @@ export class Viewer {
     this.listenToControls();
     this.listenToKeys();
     this.listenToPointer();
+    const [height, width] = this.picture.section.size;
+    this.stage.style.aspectRatio = `${width} / ${height}`;
     new ResizeObserver(() => this.resize()).observe(this.stage);
     this.readControls();
     void this.repaint();
   }
 
-  /** Shows a section. */
-  show(number: number): void {
+  /** Shows a section, of a class where one is named. */
+  show(number: number, name?: string): void {
     this.place = undefined;
+    if (name !== undefined && this.data.classes.includes(name)) {
+      this.classes.value = String(this.data.classes.indexOf(name));
+    }
     this.slider.value = String(number);
     void this.repaint();
   }

@@ -15,7 +15,7 @@ use crate::workspace::{cargo, root, run as run_command, target_folder};
 const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// The folders that the pages are built into.
-const PAGES: [&str; 1] = ["crates/em-serve/page"];
+const PAGES: [&str; 2] = ["crates/em-serve/page", "crates/em-pipeline/page"];
 
 /// Checks types and the built pages, then works with them: against a made-up server, and the program itself.
 pub fn check(notes: &mut Notes) -> Result<()> {
@@ -36,7 +36,8 @@ pub fn check(notes: &mut Notes) -> Result<()> {
     run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
     let program = target_folder().join("release/em-cli");
     run_command(node(&web, "test/page.mjs").env("CHROMIUM", &chromium))?;
-    run_command(node(&web, "test/program.mjs").env("CHROMIUM", &chromium).env("EM_CLI", program))
+    run_command(node(&web, "test/program.mjs").env("CHROMIUM", &chromium).env("EM_CLI", &program))?;
+    run_command(node(&web, "test/report.mjs").env("CHROMIUM", &chromium).env("EM_CLI", &program))
 }
 
 fn is_there(program: &str) -> bool {

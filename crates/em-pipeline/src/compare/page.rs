@@ -115,7 +115,7 @@ fn differences(runs: &[ComparedRun], names: &[String]) -> Table {
 
 /// A row for each score and run.
 fn of_class(runs: &[ComparedRun], names: &[String], class: &str) -> Result<Class> {
-    let head = ["score", "run", "all sections", "95 % interval", "less run 1, 95 % interval", ""];
+    let head = ["score", "run", "all sections", "95 % interval", "less run 1, 95 % interval", "told"];
     let mut table = Table { head: head.map(str::to_owned).to_vec(), rows: Vec::new() };
     let mut notes = BTreeSet::new();
     for measure in &MEASURES {

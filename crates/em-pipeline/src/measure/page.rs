@@ -153,7 +153,7 @@ fn spreads(summary: &ClassSummary) -> Table {
     ];
     let near = summary.nearest_nm.iter().map(|(other, spread)| (format!("to {other}, nm"), Some(*spread)));
     let rows = measures.into_iter().chain(near).filter_map(|(name, spread)| Some(row(name, spread?)));
-    let head = ["", "objects", "mean", "lower quartile", "median", "upper quartile"];
+    let head = ["measure", "objects", "mean", "lower quartile", "median", "upper quartile"];
     Table { head: head.map(str::to_owned).to_vec(), rows: rows.collect() }
 }
 

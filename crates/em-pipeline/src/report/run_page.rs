@@ -13,7 +13,7 @@ use super::charts::{Axis, Bars, Chart, Charts, Lines, Series, of_history};
 use super::page::{self, MadeBy, Table, data_url};
 use super::score_tables::{self, SectionTable};
 use super::sections::{self, Browser};
-use super::side::{PlaceOfSide, ScoredSide};
+use super::side::{PlaceOfSide, ScoredSide, short_names};
 use super::{RunScores, SideScores, words};
 use crate::display;
 use crate::error::{Error, Result};
@@ -169,13 +169,10 @@ fn title(shown: &RunToShow<'_>) -> String {
 fn facts(shown: &RunToShow<'_>) -> Vec<String> {
     let modified = std::fs::metadata(shown.run.weights()).and_then(|weights| weights.modified());
     let mut facts: Vec<String> = modified.ok().map(day).into_iter().collect();
-    let mut names: Vec<&str> = shown.set.volumes().iter().map(em_data::LabelledVolume::name).collect();
-    names.dedup();
-    facts.push(match names[..] {
-        [] => "no data".into(),
-        [one] => format!("data: {one}"),
+    let names = short_names(shown.set);
+    facts.push(match &names[..] {
         [first, .., last] if names.len() > 3 => format!("data: {} volumes, {first} to {last}", names.len()),
-        _ => format!("data: {}", names.join(", ")),
+        few => format!("data: {}", few.join(", ")),
     });
     let epochs = shown.history.rows.len();
     facts.push(format!("epoch {} of {epochs} kept", shown.card.epoch));

@@ -1,8 +1,9 @@
 //! One side of a run, scored: which sections there are, what was predicted, and how good each is.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use em_data::{Region, TrainingSet};
+use em_data::{LabelledVolume, Region, TrainingSet};
 use em_io::Roi;
 use em_model::Predictor;
 use em_objects::{Components, Connectivity, Extent};
@@ -159,7 +160,7 @@ impl ScoredSide {
         let Region { volume, roi } = self.sections[number].region;
         match set.volumes() {
             [_] => format!("z = {}", roi.start[0]),
-            several => format!("z = {} of {}", roi.start[0], several[volume].name()),
+            _ => format!("z = {} of {}", roi.start[0], short_names(set)[volume]),
         }
     }
 
@@ -182,6 +183,16 @@ impl ScoredSide {
             classes: classes.collect(),
         }
     }
+}
+
+/// The names of volumes without their folders, unless two of them would be called alike.
+pub fn short_names(set: &TrainingSet) -> Vec<String> {
+    let short = |name: &str| {
+        Path::new(name).file_name().map_or(name.to_owned(), |last| last.to_string_lossy().into_owned())
+    };
+    let names: Vec<&str> = set.volumes().iter().map(LabelledVolume::name).collect();
+    let is_alone = |name: &str| names.iter().all(|other| *other == name || short(other) != short(name));
+    names.iter().map(|name| if is_alone(name) { short(name) } else { (*name).to_owned() }).collect()
 }
 
 fn sections_of(region: &Region) -> impl Iterator<Item = Region> + use<> {

@@ -1,5 +1,7 @@
 //! Scores in words, for who has never seen one; every sentence is arithmetic on the counts.
 
+use std::collections::BTreeSet;
+
 use em_model::ModelCard;
 use em_objects::{Extent, Postprocess};
 
@@ -95,13 +97,11 @@ pub fn warnings(card: &ModelCard, scores: &RunScores) -> Vec<String> {
     }
     if scores.validation.values().all(|class| class.sections.is_empty()) {
         warnings.push("Nothing was left to validate on, so that this run has no score.".to_owned());
+        return warnings;
     }
-    for (class, of_class) in &scores.validation {
-        let few = of_class.labelled_sections();
-        if of_class.intervals.is_none() && few > 0 {
-            warnings.push(format!("{class}: {} of validation tell no interval.", sections(few)));
-        }
-    }
+    let few: BTreeSet<&String> =
+        scores.validation.values().filter_map(|of_class| of_class.no_intervals.as_ref()).collect();
+    warnings.extend(few.into_iter().map(|why| format!("Validation: {why}.")));
     warnings
 }
 
@@ -125,10 +125,6 @@ pub fn of_calibration(scores: &ClassScores) -> Option<String> {
     Some(format!(
         "On the dotted line, of the voxels that say 0.7, 70 % are labelled. Expected calibration error {error}, Brier score {brier}"
     ))
-}
-
-fn sections(count: usize) -> String {
-    if count == 1 { "1 section".into() } else { format!("{count} sections") }
 }
 
 #[cfg(test)]
