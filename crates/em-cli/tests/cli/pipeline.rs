@@ -200,7 +200,9 @@ fn the_report_is_one_file_and_can_be_written_again() {
     }
     // Only to its own parts.
     assert_eq!(page.matches("href=").count(), page.matches("href=\"#").count());
-    for part in ["validation", "browser", "places", "curves", "thresholds", "objects", "samples", "model", "made-by"] {
+    for part in
+        ["validation", "browser", "places", "curves", "thresholds", "objects", "samples", "model", "made-by"]
+    {
         assert!(page.contains(&format!("<section id=\"{part}\">")), "{part}");
     }
     assert!(page.contains("<h1>run: synapses</h1>"));

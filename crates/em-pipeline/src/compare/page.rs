@@ -45,7 +45,8 @@ struct Data<'a> {
 /// Fails if an interval cannot be computed.
 pub fn html(runs: &[ComparedRun]) -> Result<String> {
     let names: Vec<String> = (1..).zip(runs).map(|(number, run)| name(number, run)).collect();
-    let histories: Vec<_> = names.iter().map(String::as_str).zip(runs.iter().map(|run| &run.history)).collect();
+    let histories: Vec<_> =
+        names.iter().map(String::as_str).zip(runs.iter().map(|run| &run.history)).collect();
     let charts = Charts::from([("curves".to_owned(), of_histories(&histories))]);
     let classes: BTreeSet<&String> = runs.iter().flat_map(|run| run.scores.keys()).collect();
     let content = Content {
@@ -77,7 +78,9 @@ fn warnings(runs: &[ComparedRun], names: &[String]) -> Vec<String> {
     let mut warnings = Vec::new();
     for (run, name) in runs.iter().zip(names) {
         if run.card.leaking_split {
-            warnings.push(format!("{name}: its validation leaks, tiles were split at random: its scores are too good."));
+            warnings.push(format!(
+                "{name}: its validation leaks, tiles were split at random: its scores are too good."
+            ));
         }
         if run.is_tuned {
             warnings.push(format!("{name}: its masks were tuned on validation: its scores are too good."));

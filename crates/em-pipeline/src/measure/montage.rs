@@ -129,7 +129,8 @@ fn draw(labels: ArrayView2<'_, u32>, id: u32) -> RgbImage {
     let at = |y: usize, x: usize| labels.get([y, x]).copied();
     RgbImage::from_fn(edge(width) as u32, edge(height) as u32, |x, y| {
         let [y, x] = [y, x].map(|place| place as usize / enlarged * step);
-        let beside = [at(y + step, x), at(y.wrapping_sub(step), x), at(y, x + step), at(y, x.wrapping_sub(step))];
+        let beside =
+            [at(y + step, x), at(y.wrapping_sub(step), x), at(y, x + step), at(y, x.wrapping_sub(step))];
         match labels[[y, x]] {
             0 => BACKGROUND,
             name if name != id => OTHERS,

@@ -113,16 +113,14 @@ fn of_class(found: &Found, summary: &Summary<'_>) -> Result<Class> {
 }
 
 fn words(found: &Found, summary: &ClassSummary) -> Vec<String> {
-    let mut words = vec![format!(
-        "{} objects fill {} of the volume.",
-        summary.objects,
-        percent(summary.volume_fraction)
-    )];
+    let (objects, share) = (summary.objects, percent(summary.volume_fraction));
+    let mut words = vec![match objects {
+        1 => format!("1 object fills {share} of the volume."),
+        _ => format!("{objects} objects fill {share} of the volume."),
+    }];
     if summary.touching_border > 0 {
-        words.push(format!(
-            "{} of them touch the border of the volume, where a part may be cut off.",
-            summary.touching_border
-        ));
+        let touching = summary.touching_border;
+        words.push(format!("At the border of the volume, where a part may be cut off: {touching}."));
     }
     words.extend(found.split.map(|split| format!("{split}.")));
     words
@@ -198,7 +196,7 @@ fn histograms(class: &Found, nearest: &BTreeMap<String, Vec<Option<Nearest>>>) -
     .filter(|(_, _, values)| !values.is_empty())
     .map(|(title, unit, values)| {
         let mut bars = Bars::of(&title, &unit, &[("objects", &values)]);
-        bars.note = format!("{} objects", values.len());
+        bars.note = if values.len() == 1 { "1 object".into() } else { format!("{} objects", values.len()) };
         Chart::Bars(bars)
     })
     .collect()
@@ -212,8 +210,18 @@ fn list(found: &[Found], nearest: &Distances) -> Table {
     rows.sort_by_key(|&(class, place)| std::cmp::Reverse(found[class].measured[place].voxels));
     rows.truncate(MOST_LISTED);
     let head = [
-        "class", "object", "voxels", "volume, µm³", "diameter, nm", "sphericity", "elongation", "probability",
-        "border", "z", "y", "x",
+        "class",
+        "object",
+        "voxels",
+        "volume, µm³",
+        "diameter, nm",
+        "sphericity",
+        "elongation",
+        "probability",
+        "border",
+        "z",
+        "y",
+        "x",
     ];
     let others: Vec<&str> = match found {
         [_] => Vec::new(),

@@ -20,7 +20,8 @@ pub fn edges(values: &[f64]) -> Vec<f64> {
         width = (high - low) / (count.log2().ceil() + 1.0);
     }
     // Values that are all alike still need a bin of some width.
-    let width = round(width.max((high - low) / MOST_BINS).max(low.abs() * 1e-3).max(1e-9));
+    let alone = if low == 0.0 { 1.0 } else { low.abs() / 10.0 };
+    let width = round(if high > low { width.max((high - low) / MOST_BINS) } else { alone });
     let first = (low / width).floor();
     // Whole, and at most about forty.
     let bins = ((high / width).floor() - first) as usize + 1;
@@ -59,6 +60,7 @@ mod tests {
         assert_eq!(counts(&values, &edges(&values)), [2, 3, 1, 0, 1]);
         assert_eq!(edges(&[]), [0.0; 0]);
         assert_eq!(edges(&[f64::NAN]), [0.0; 0]);
+        assert_eq!((edges(&[5.0, 5.0]), edges(&[0.0])), (vec![5.0, 5.5], vec![0.0, 1.0]));
         assert_eq!(counts(&[5.0, 5.0], &edges(&[5.0, 5.0])), [2]);
     }
 

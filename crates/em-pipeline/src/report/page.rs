@@ -114,5 +114,4 @@ mod tests {
         assert!(page.contains("&lt;b&gt;&amp;&quot;") && page.contains(r#"["\u003c/script>\u003cb>&\""]"#));
         assert_eq!(page.matches("</script>").count(), 2, "of the data and of the script");
     }
-
 }

@@ -52,8 +52,7 @@ pub fn worst(
     most: usize,
 ) -> Result<Vec<Place>> {
     let mut places = Vec::new();
-    for (mistake, mask, other) in
-        [(Mistake::Wrong, prediction, label), (Mistake::Missed, label, prediction)]
+    for (mistake, mask, other) in [(Mistake::Wrong, prediction, label), (Mistake::Missed, label, prediction)]
     {
         places.extend(largest(mistake, far_from(mask, other, ruler)?.view(), most));
     }

@@ -377,9 +377,12 @@ mod tests {
     #[test]
     fn days_are_those_of_the_calendar() {
         // date -u -d @951782400; date -u -d @1798675200; date -u -d @1709164800
-        for (seconds, expected) in
-            [(0, "1970-01-01"), (951_782_400, "2000-02-29"), (1_798_675_200, "2026-12-31"), (1_709_164_800, "2024-02-29")]
-        {
+        for (seconds, expected) in [
+            (0, "1970-01-01"),
+            (951_782_400, "2000-02-29"),
+            (1_798_675_200, "2026-12-31"),
+            (1_709_164_800, "2024-02-29"),
+        ] {
             assert_eq!(day(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), expected);
         }
     }

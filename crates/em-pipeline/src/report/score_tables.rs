@@ -61,9 +61,8 @@ pub fn notes(scores: &ClassScores) -> Vec<String> {
     let mut notes = vec![scores::ruler(scores)];
     notes.extend(scores::intervals_of(scores));
     if let Some(volume) = scores.volume {
-        let unit = scores.ruler.unit.name();
         notes.push(format!(
-            "as a volume: boundary F1 {}, Hausdorff 95 % {} {unit}, mean distance {} {unit}",
+            "as a volume: boundary F1 {}, Hausdorff 95 % {}, mean distance {}",
             display::score(volume.boundary_f1),
             scores::distance(volume.hausdorff_95),
             scores::distance(volume.surface_distance),

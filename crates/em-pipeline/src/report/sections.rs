@@ -300,7 +300,10 @@ mod tests {
         let bytes = serde_json::to_string(&sections).unwrap().len();
         assert!(bytes < BUDGET + 40 * 1000, "{bytes}");
         assert!(bytes > BUDGET / 4, "more could be shown in {bytes}");
-        assert_eq!(sections[0].size, [768_usize.div_ceil(sections[0].factor), 1024_usize.div_ceil(sections[0].factor)]);
+        assert_eq!(
+            sections[0].size,
+            [768_usize.div_ceil(sections[0].factor), 1024_usize.div_ceil(sections[0].factor)]
+        );
     }
 
     #[test]
@@ -309,7 +312,8 @@ mod tests {
         let source = Source { number: 4, name: "z = 4".into(), start: [0, 0], grey, classes: Vec::new() };
         let section = within(&source, [0.0, 256.0], 100_000).unwrap();
         assert_eq!((section.factor, section.size), (1, [60, 80]));
-        let bytes = STANDARD.decode(section.picture.strip_prefix("data:image/jpeg;base64,").unwrap()).unwrap();
+        let bytes =
+            STANDARD.decode(section.picture.strip_prefix("data:image/jpeg;base64,").unwrap()).unwrap();
         let picture = image::load_from_memory(&bytes).unwrap().into_luma8();
         let off = picture.enumerate_pixels().map(|(x, y, p)| p.0[0].abs_diff((y * 3 + x).min(255) as u8));
         assert!(off.max().unwrap() < 12);

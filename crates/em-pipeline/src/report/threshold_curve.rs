@@ -41,11 +41,13 @@ impl ThresholdCurve {
         };
         match ignored {
             None => Zip::from(probabilities).and(label).for_each(|&p, &inside| count(p, inside)),
-            Some(ignored) => Zip::from(probabilities).and(label).and(ignored).for_each(|&p, &inside, &out| {
-                if !out {
-                    count(p, inside);
-                }
-            }),
+            Some(ignored) => {
+                Zip::from(probabilities).and(label).and(ignored).for_each(|&p, &inside, &out| {
+                    if !out {
+                        count(p, inside);
+                    }
+                })
+            }
         }
     }
 

@@ -13,11 +13,18 @@ use crate::scores::{ClassScores, MEASURES};
 pub fn of_class(class: &str, scores: &ClassScores) -> Vec<String> {
     let pooled = &scores.pooled;
     let counts = pooled.counts;
+    if scores.sections.is_empty() {
+        return vec![format!("No section was left out to score {class} on.")];
+    }
     let Some(iou) = pooled.iou else {
-        return vec![format!("Nothing is labelled as {class}, and nothing was predicted: there is no score.")];
+        return vec![format!(
+            "Nothing is labelled as {class}, and nothing was predicted: there is no score."
+        )];
     };
     if counts.true_positives + counts.false_negatives == 0 {
-        return vec![format!("Nothing is labelled as {class} here, so that all that was predicted is wrong.")];
+        return vec![format!(
+            "Nothing is labelled as {class} here, so that all that was predicted is wrong."
+        )];
     }
     let interval = scores.interval(&MEASURES[0]).map_or(String::new(), |interval| {
         format!(", with 95 % confidence between {:.3} and {:.3}", interval.low, interval.high)
