@@ -182,7 +182,8 @@ mod tests {
     #[test]
     fn what_a_history_does_not_tell_has_no_chart() {
         let mut history = History::default();
-        let row = HistoryRow { epoch: 1, learning_rate: Some(0.1), ..HistoryRow::default() };
+        let mut row = HistoryRow::default();
+        (row.epoch, row.learning_rate) = (1, Some(0.1));
         history.rows = vec![row];
         let charts = of_history(&history, 1);
         let [Chart::Lines(rate)] = &charts[..] else { panic!("{charts:?}") };
