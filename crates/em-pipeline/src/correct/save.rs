@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use em_io::{Roi, Volume};
 use em_objects::{FindConfig, Foreground, Objects, read_labels};
+use ndarray::Axis;
 
 use super::corrections::Corrections;
 use crate::Observer;
 use crate::error::Result;
 use crate::measure::{
-    ClassFiles, Distances, Found, MeasureRequest, Measured, Measurement, ResultsFolder, nearest_of_all, pass,
+    ClassFiles, Distances, Found, Labelled, MeasureRequest, Measured, Measurement, ResultsFolder, nearest_of_all, pass,
     write_label_volume, write_results,
 };
 
@@ -77,12 +79,12 @@ pub fn save(
 ) -> Result<Measurement> {
     let as_measured = request.as_measured();
     ResultsFolder::free(&as_measured)?.fill(|staged, targets| {
+        let volumes = classes.iter().map(|class| class.volume()).collect::<Result<Vec<_>>>()?;
         let mut measured = Vec::new();
-        for (class, target) in classes.iter().zip(targets) {
-            let labels = class.volume()?;
+        for ((class, labels), target) in classes.iter().zip(&volumes).zip(targets) {
             let mut by_section = Vec::new();
             write_label_volume(&target.place, class.space(), observer, |block| {
-                let labels = read_labels(&labels, block)?;
+                let labels = read_labels(labels, block)?;
                 let foreground = |section: ndarray::ArrayView2<'_, u32>| {
                     section.iter().filter(|&&label| label > 0).count() as u64
                 };
@@ -102,8 +104,17 @@ pub fn save(
             _ => near(classes, measured, request.nearest_within_nm, staged.folder(), observer)?,
         };
         let edits = classes.iter().map(|class| class.count()).sum();
-        write_results(&as_measured, staged, measured, &nearest, Some(edits), observer.command())
+        let labelled: Vec<Labelled<'_>> = measured.iter().zip(&volumes).map(labelled).collect();
+        write_results(&as_measured, staged, &labelled, &nearest, Some(edits), observer.command())
     })
+}
+
+/// What was measured of a class, with its corrected labels.
+fn labelled<'a>((measured, labels): (&'a Measured, &'a Volume)) -> Labelled<'a> {
+    let section = |z: usize| {
+        Ok(read_labels(labels, Roi::sections(labels.shape(), z..z + 1))?.index_axis_move(Axis(0), 0))
+    };
+    Labelled { measured, section: Box::new(section) }
 }
 
 /// Looks for the nearest objects of other classes.

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use em_io::Volume;
 use em_objects::{LARGEST_BOX, Object, Objects, Space, SplitCounts};
+use ndarray::{Array2, Axis};
 
 use super::{Distances, MeasureRequest};
 use crate::error::{Result, UserError};
@@ -24,6 +25,21 @@ pub struct OpenClass<'a> {
 pub struct Found {
     pub objects: Objects,
     pub measured: Measured,
+}
+
+impl Found {
+    /// Returns what was measured, with the labels.
+    pub fn labelled(&self) -> Labelled<'_> {
+        let section = |z: usize| Ok(self.objects.paint(z..z + 1)?.index_axis_move(Axis(0), 0));
+        Labelled { measured: &self.measured, section: Box::new(section) }
+    }
+}
+
+/// What was measured of the objects of a class, and the labels to show them by.
+pub struct Labelled<'a> {
+    pub measured: &'a Measured,
+    /// Reads a section of the labels, `[y, x]`.
+    pub section: Box<dyn Fn(usize) -> Result<Array2<u32>> + 'a>,
 }
 
 /// What was measured of the objects of a class.

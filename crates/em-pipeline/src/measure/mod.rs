@@ -7,7 +7,7 @@
 //! | `measure/table.rs` | objects.csv and objects.parquet |
 //! | `measure/summary.rs` | what the objects of a class come to |
 //! | `measure/results.rs` | which files an earlier measurement has left |
-//! | `measure/page.rs` | report.html |
+//! | `measure/page.rs`, `measure/montage.rs` | report.html, with pictures of some objects |
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use ndarray::Array3;
 
 use self::class::OpenClass;
 pub use self::class::SplitSummary;
-pub(crate) use self::class::{Found, Measured, nearest_of_all, pass};
+pub(crate) use self::class::{Found, Labelled, Measured, nearest_of_all, pass};
 pub use self::summary::{ClassSummary, Spread};
 use self::summary::{Settings, Summary};
 use crate::class_path::class_path;
@@ -30,6 +30,7 @@ use crate::target::Target;
 use crate::{Observer, Stage, display, grey_values, open, voxel_size, write};
 
 mod class;
+mod montage;
 mod page;
 mod results;
 mod summary;
@@ -166,8 +167,8 @@ pub fn measure(request: &MeasureRequest, observer: &mut Observer<'_>) -> Result<
         for (class, target) in found.iter().zip(targets) {
             write_labels(&class.objects, &target.place, observer)?;
         }
-        let measured = found.into_iter().map(|found| found.measured).collect();
-        write_results(request, staged, measured, &nearest, None, observer.command())
+        let labelled: Vec<Labelled<'_>> = found.iter().map(Found::labelled).collect();
+        write_results(request, staged, &labelled, &nearest, None, observer.command())
     })
 }
 
@@ -357,11 +358,12 @@ pub(crate) fn write_label_volume(
 pub(crate) fn write_results(
     request: &MeasureRequest,
     staged: &Staged,
-    measured: Vec<Measured>,
+    labelled: &[Labelled<'_>],
     nearest: &Distances,
     corrections: Option<usize>,
     command: Option<&str>,
 ) -> Result<Measurement> {
+    let measured: Vec<&Measured> = labelled.iter().map(|class| class.measured).collect();
     table::write(staged, &measured, nearest)?;
     let Space { shape, voxel_size_nm, .. } = measured[0].space;
     let voxels: f64 = shape.iter().map(|&edge| edge as f64).product();
@@ -369,9 +371,9 @@ pub(crate) fn write_results(
     let mut classes = Vec::new();
     let mut drawn = Vec::new();
     for (class, nearest) in measured.into_iter().zip(nearest) {
-        drawn.extend(pictured(&class, nearest));
-        let summary = summary::of_class(&class, nearest, volume_um3)?;
-        classes.push(MeasuredClass { name: class.name, split: class.split, summary });
+        drawn.extend(pictured(class, nearest));
+        let summary = summary::of_class(class, nearest, volume_um3)?;
+        classes.push(MeasuredClass { name: class.name.clone(), split: class.split, summary });
     }
     let of_classes = classes.iter().map(|class| (class.name.as_str(), &class.summary)).collect();
     let summary = Summary {
@@ -387,7 +389,8 @@ pub(crate) fn write_results(
     write::json(&staged.path("summary.json"), &summary)?;
     let picture = png(&histograms(&drawn)?)?;
     write::bytes(&staged.path("histograms.png"), &picture)?;
-    write::bytes(&staged.path("report.html"), page::of_objects(&summary, &picture).as_bytes())?;
+    let text = page::of_objects(&summary, labelled, nearest)?;
+    write::bytes(&staged.path("report.html"), text.as_bytes())?;
     Ok(Measurement { classes, report: request.folder.join("report.html") })
 }
 

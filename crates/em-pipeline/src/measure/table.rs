@@ -42,7 +42,7 @@ struct Row<'a> {
 }
 
 /// Writes objects.csv and objects.parquet: the objects of all classes, and the nearest of each.
-pub fn write(staged: &Staged, classes: &[Measured], nearest: &Distances) -> Result<()> {
+pub fn write(staged: &Staged, classes: &[&Measured], nearest: &Distances) -> Result<()> {
     let groups = || groups(classes, nearest);
     em_io::write_atomically(&staged.path("objects.csv"), |file| write_csv(groups(), file))?;
     em_io::write_atomically(&staged.path("objects.parquet"), |file| write_parquet(groups(), file))?;
@@ -50,7 +50,7 @@ pub fn write(staged: &Staged, classes: &[Measured], nearest: &Distances) -> Resu
 }
 
 /// The columns of a few objects at a time; of none where there are none.
-fn groups(classes: &[Measured], nearest: &Distances) -> impl Iterator<Item = Vec<Column>> {
+fn groups(classes: &[&Measured], nearest: &Distances) -> impl Iterator<Item = Vec<Column>> {
     let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
     let places = classes.iter().enumerate();
     let mut rows =

@@ -109,7 +109,7 @@ pub fn ruler(scores: &ClassScores) -> String {
 }
 
 /// The worst, the median and the best section's score.
-fn spread(scores: &ClassScores, measure: &Measure) -> [String; 3] {
+pub(crate) fn spread(scores: &ClassScores, measure: &Measure) -> [String; 3] {
     let mut values: Vec<f64> = scores.sections.iter().filter_map(|s| (measure.get)(&s.scores)).collect();
     values.sort_unstable_by(f64::total_cmp);
     if measure.distance {
@@ -137,7 +137,7 @@ pub fn interval(measure: &Measure, interval: Option<&Interval>) -> String {
 }
 
 /// A distance with one digit behind the point, where there is room for it, or `none`.
-fn distance(value: Option<f64>) -> String {
+pub(crate) fn distance(value: Option<f64>) -> String {
     let digits = |value: f64| if value < 9999.95 { 1 } else { 0 };
     value.map_or("none".into(), |value| format!("{value:.0$}", digits(value)))
 }
