@@ -44,7 +44,7 @@ impl ScalesRequest {
 }
 
 /// What was found as if pixels had a size.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Scale {
     /// The size of a pixel in nm.
     pub pixel_nm: f64,

@@ -87,8 +87,12 @@ fn scalars(row: &HistoryRow) -> Vec<(String, f64)> {
         ("time/tiles_per_second".to_owned(), row.tiles_per_second),
     ];
     for (side, scores) in [("train", &row.train), ("validation", &row.validation)] {
-        let of_side =
-            [("loss", scores.loss), ("accuracy", scores.accuracy), ("iou", scores.iou), ("dice", scores.dice)];
+        let of_side = [
+            ("loss", scores.loss),
+            ("accuracy", scores.accuracy),
+            ("iou", scores.iou),
+            ("dice", scores.dice),
+        ];
         all.extend(of_side.map(|(score, value)| (format!("{score}/{side}"), value)));
         all.extend(scores.class_iou.iter().map(|(class, iou)| (format!("iou/{side}/{class}"), Some(*iou))));
     }

@@ -192,7 +192,9 @@ impl HistoryScores {
             accuracy: scores.accuracy(),
             iou: scores.iou(),
             dice: scores.dice(),
-            class_iou: of_classes.filter_map(|(class, counts)| Some((class.clone(), counts.iou()?))).collect(),
+            class_iou: of_classes
+                .filter_map(|(class, counts)| Some((class.clone(), counts.iou()?)))
+                .collect(),
         }
     }
 }
