@@ -51,7 +51,7 @@ pub fn print_scores(report: &Report) {
     for (side, of_side) in sides {
         for (class, of_class) in of_side.into_iter().flatten() {
             say!("\n{class}, {side}");
-            console::print(format_args!("{}", scores::text(of_class, false)));
+            say!("{}", scores::text(of_class, false).trim_end());
         }
     }
 }

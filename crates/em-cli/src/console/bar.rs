@@ -202,7 +202,7 @@ mod tests {
         let epoch = facts("epoch 3/40", Counted::Tiles);
         let expected = [
             (20, "epoch 3/40 120/480"),
-            (39, "epoch 3/40 ██░░░░░░░░ 120/480 ETA 29.0 s"),
+            (39, "epoch 3/40 ██░░░░░░░ 120/480 ETA 29.0 s"),
             (60, "epoch 3/40 ████░░░░░░░░░░░░░░ 120/480 ETA 29.0 s loss 0.4123"),
             (64, "epoch 3/40 ███░░░░░░░░░░░░ 120/480 12.3/s ETA 29.0 s loss 0.4123"),
         ];

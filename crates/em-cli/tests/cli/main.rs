@@ -7,6 +7,7 @@ mod check;
 mod choosing;
 mod configuring;
 mod evaluate;
+mod following;
 mod lab;
 mod measure;
 mod mistakes;
