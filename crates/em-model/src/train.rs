@@ -191,7 +191,7 @@ fn run_epochs(
     let validation = ValidationSet::new(&split.validation, architecture, predict, normalization);
     let loss = training.loss(&set.foreground_shares(&split.train))?;
     let batch = BatchConfig::new(architecture, tiling, normalization);
-    let mut events = EventFile::of_epochs(run, &state.records, set.classes())?;
+    let events = EventFile::of_epochs(run, &state.records, set.classes())?;
     let total_steps = config.epochs * sampler.tiles_per_epoch().div_ceil(config.batch_size);
     while state.records.len() < config.epochs && !state.stops_early(config) {
         let (index, started) = (state.records.len(), Instant::now());

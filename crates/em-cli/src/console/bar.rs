@@ -203,8 +203,8 @@ mod tests {
         let expected = [
             (20, "epoch 3/40 120/480"),
             (39, "epoch 3/40 ██░░░░░░░ 120/480 ETA 29.0 s"),
-            (60, "epoch 3/40 ████░░░░░░░░░░░░░░ 120/480 ETA 29.0 s loss 0.4123"),
-            (64, "epoch 3/40 ███░░░░░░░░░░░░ 120/480 12.3/s ETA 29.0 s loss 0.4123"),
+            (55, "epoch 3/40 ███░░░░░░░░░░ 120/480 ETA 29.0 s loss 0.4123"),
+            (60, "epoch 3/40 ██░░░░░░░░░ 120/480 12.3/s ETA 29.0 s loss 0.4123"),
         ];
         for (width, line) in expected {
             assert_eq!(epoch.fitted(width), line);

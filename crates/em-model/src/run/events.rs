@@ -8,8 +8,8 @@
 //! The first record names the version, and each further one is an epoch with all of its scores, so that an
 //! epoch is there whole or not at all, and its number is that of its record.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -28,36 +28,29 @@ const FRAME: [usize; 2] = [12, 4];
 /// The event file of a training, to which epochs are added.
 pub(crate) struct EventFile {
     path: PathBuf,
-    file: File,
     classes: Vec<String>,
 }
 
 impl EventFile {
-    /// Opens the file of a run, or makes it, and has it hold these epochs: what a kill left half-written,
-    /// and epochs that come again, are cut off; those that are missing are added.
+    /// Has the file of a run hold these epochs: what a kill left half-written, and epochs that come again,
+    /// are cut off; those that are missing are added. Without an epoch there is no file.
     pub fn of_epochs(run: &RunFolder, records: &[EpochRecord], classes: &[String]) -> Result<Self> {
-        let path = run.tensorboard().join(NAME);
-        let failed =
-            |error| Error::RunFile { path: path.clone(), problem: format!("cannot be written: {error}") };
-        std::fs::create_dir_all(run.tensorboard()).map_err(failed)?;
-        let mut ends = ends_of_records(&std::fs::read(&path).unwrap_or_default());
+        let events = Self { path: run.tensorboard().join(NAME), classes: classes.to_vec() };
+        let mut ends = ends_of_records(&std::fs::read(&events.path).unwrap_or_default());
         ends.truncate(records.len() + 1);
-        let length = ends.last().copied().unwrap_or_default();
-        let options = OpenOptions::new().create(true).truncate(false).write(true).clone();
-        let mut file = options.open(&path).map_err(failed)?;
-        let place = file.set_len(length as u64).and_then(|()| file.seek(SeekFrom::End(0)));
-        place.map_err(failed)?;
-        let mut events = Self { path, file, classes: classes.to_vec() };
-        if ends.is_empty() {
-            events.append(&[(3, Value::Bytes(VERSION.into()))])?;
+        if events.path.exists() {
+            // A length fits 64 bits.
+            let length = ends.last().copied().unwrap_or_default() as u64;
+            let cut = OpenOptions::new().write(true).open(&events.path).and_then(|file| file.set_len(length));
+            cut.map_err(|error| events.failed(&error))?;
         }
         let known = ends.len().saturating_sub(1);
         records[known..].iter().try_for_each(|record| events.add(record))?;
         Ok(events)
     }
 
-    /// Adds an epoch.
-    pub fn add(&mut self, record: &EpochRecord) -> Result<()> {
+    /// Adds an epoch, in one piece.
+    pub fn add(&self, record: &EpochRecord) -> Result<()> {
         let row = HistoryRow::of_record(record, &self.classes);
         let values = scalars(&row).into_iter().map(|(tag, value)| {
             // Curves are drawn from 32-bit numbers.
@@ -65,18 +58,28 @@ impl EventFile {
             (1, Value::Bytes(value))
         });
         let summary = message(&values.collect::<Vec<_>>());
-        self.append(&[(2, Value::Number(row.epoch as u64)), (5, Value::Bytes(summary))])
+        let epoch = event(&[(2, Value::Number(row.epoch as u64)), (5, Value::Bytes(summary))]);
+        self.append(&epoch).map_err(|error| self.failed(&error))
     }
 
-    /// Appends an event of now, in one piece.
-    fn append(&mut self, fields: &[(u8, Value)]) -> Result<()> {
-        let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |since| since.as_secs_f64());
-        let event = [message(&[(1, Value::Double(now))]), message(fields)].concat();
-        let problem = |error| format!("cannot be written: {error}");
-        self.file
-            .write_all(&framed(&event))
-            .map_err(|error| Error::RunFile { path: self.path.clone(), problem: problem(error) })
+    /// Appends a record, behind that of the version in a new file.
+    fn append(&self, record: &[u8]) -> io::Result<()> {
+        self.path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        let mut file = OpenOptions::new().append(true).create(true).open(&self.path)?;
+        let is_new = file.metadata()?.len() == 0;
+        let version = if is_new { event(&[(3, Value::Bytes(VERSION.into()))]) } else { Vec::new() };
+        file.write_all(&[&version, record].concat())
     }
+
+    fn failed(&self, error: &io::Error) -> Error {
+        Error::RunFile { path: self.path.clone(), problem: format!("cannot be written: {error}") }
+    }
+}
+
+/// The record of an event that happens now.
+fn event(fields: &[(u8, Value)]) -> Vec<u8> {
+    let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |since| since.as_secs_f64());
+    framed(&[message(&[(1, Value::Double(now))]), message(fields)].concat())
 }
 
 /// The curves of an epoch; what is before the first `/` is a group of TensorBoard's page.
@@ -231,21 +234,22 @@ mod tests {
             ),
             other => panic!("{other:?}"),
         };
-        let event = |record: &[u8]| match &fields(record)[..] {
+        let of_record = |record: &[u8]| match &fields(record)[..] {
             [(1, time), (2, step), (5, summary)] => {
                 assert!(f64::from_le_bytes(time.as_slice().try_into().unwrap()) > 1.6e9);
                 (step[0], fields(summary).into_iter().map(value).collect())
             }
             other => panic!("{other:?}"),
         };
-        records.map(event).collect()
+        records.map(of_record).collect()
     }
 
     #[test]
     fn an_epoch_is_a_record_of_its_scores() {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::new(folder.path());
-        let mut events = EventFile::of_epochs(&run, &[], &classes()).unwrap();
+        let events = EventFile::of_epochs(&run, &[], &classes()).unwrap();
+        assert!(!run.tensorboard().exists(), "nothing is there before the first epoch");
         events.add(&record(1)).unwrap();
         events.add(&record(2)).unwrap();
         let found = read(&run);
@@ -277,7 +281,7 @@ mod tests {
         for length in (0..=whole.len()).step_by(7) {
             std::fs::write(&path, &whole[..length]).unwrap();
             // The state knows of two epochs, and the third one comes again.
-            let mut events = EventFile::of_epochs(&run, &records[..2], &classes()).unwrap();
+            let events = EventFile::of_epochs(&run, &records[..2], &classes()).unwrap();
             events.add(&records[2]).unwrap();
             let steps: Vec<u8> = read(&run).iter().map(|(step, _)| *step).collect();
             assert_eq!(steps, [1, 2, 3], "cut at {length}");

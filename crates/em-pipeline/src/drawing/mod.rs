@@ -1,16 +1,25 @@
 //! Pictures: curves of a training, its tiles, histograms of objects, and panels of image, label, prediction and errors.
+//!
+//! They are for slides and print: words and lines are read where a picture fills a screen.
 
+mod bins;
+mod chart;
+mod contrast;
 mod curves;
 mod histogram;
+mod overlay;
+mod page;
 mod panel;
+mod scale_bar;
 mod scales;
 mod sheet;
 mod text;
+mod ticks;
 
-pub use curves::{Curve, curves};
+pub use curves::{Chart, Curve, curves};
 pub use histogram::{Histogram, histograms};
-pub use panel::panel;
-pub use scales::{ScaledCrop, scales};
+pub use panel::{Panel, panel};
+pub use scales::{ScaledCrop, TriedSize, scales};
 pub use sheet::sheet;
 
 use crate::{Error, Result};

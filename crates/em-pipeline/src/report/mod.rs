@@ -25,7 +25,7 @@ use image::RgbImage;
 use ndarray::{Array2, Array3, Axis, s};
 use serde::{Deserialize, Serialize};
 
-use crate::drawing::{Curve, curves, panel, png, sheet};
+use crate::drawing::{Chart, Curve, Panel, curves, panel, png, sheet};
 use crate::scores::{ClassScores, Collector, Labelled, Ruler};
 use crate::staged::Staged;
 use crate::{Dataset, Observer, RunConfig, inputs, scorers, write};
@@ -98,7 +98,7 @@ const SAMPLE_TILES: usize = 12;
 
 /// Draws the first tiles of a training, before it begins.
 pub fn write_samples(run: &RunFolder, training: &Training<'_>) -> Result<()> {
-    let drawn = png(&sheet(&training.sample_tiles(SAMPLE_TILES)?))?;
+    let drawn = png(&sheet(&training.sample_tiles(SAMPLE_TILES)?, training.set.classes())?)?;
     write::bytes(&run.samples(), &drawn)
 }
 
@@ -133,7 +133,7 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
         validation: validation.scores.clone(),
         test,
     };
-    let drawn = png(&history_curves(&History::read(run)?)?)?;
+    let drawn = png(&history_curves(&History::read(run)?, predictor.card().epoch)?)?;
     let mut pictures =
         vec![Picture { caption: "Loss, accuracy and IoU over epochs".into(), png: drawn.clone() }];
     // Runs of earlier versions have none.
@@ -141,7 +141,8 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
         let caption = "Training tiles as the network is fed them, with the outlines of their labels";
         pictures.push(Picture { caption: caption.into(), png: drawn });
     }
-    for (name, picture) in validation.panels(&dataset.set)? {
+    let pixel_nm = predictor.card().voxel_size_nm.map(|[.., nm]| nm);
+    for (name, picture) in validation.panels(&dataset.set, pixel_nm)? {
         let name = format!("{name}.png");
         write::bytes(&staged.path("panels").join(name), &picture.png)?;
         pictures.push(picture);
@@ -243,7 +244,7 @@ impl ScoredSide {
     }
 
     /// Panels of the best, the median and the worst section of each class, by IoU.
-    fn panels(&self, set: &TrainingSet) -> Result<Vec<(String, Picture)>> {
+    fn panels(&self, set: &TrainingSet, pixel_nm: Option<f64>) -> Result<Vec<(String, Picture)>> {
         let mut panels = Vec::new();
         for (number, class) in set.classes().iter().enumerate() {
             let scores = &self.scores[class];
@@ -256,13 +257,21 @@ impl ScoredSide {
                 let Section { region, place: (block, z) } = &self.sections[index];
                 let label = region.slice(set.volumes()[region.volume].mask(number));
                 let mask = self.masks[*block][number].index_axis(Axis(0), *z);
-                let drawn = panel(grey(set, region).view(), label.index_axis(Axis(0), 0), mask)?;
                 let of = match set.volumes() {
                     [_] => String::new(),
                     several => format!(" of {}", several[region.volume].name()),
                 };
                 let z = region.roi.start[0];
                 let caption = format!("{class}: {rank} section of validation (z = {z}{of}), IoU {iou:.4}");
+                let ignored = set.volumes()[region.volume].ignored(number).map(|mask| region.slice(mask));
+                let drawn = panel(&Panel {
+                    title: caption.clone(),
+                    grey: grey(set, region).view(),
+                    label: label.index_axis(Axis(0), 0),
+                    prediction: mask,
+                    ignored: ignored.as_ref().map(|mask| mask.index_axis(Axis(0), 0)),
+                    pixel_nm,
+                })?;
                 panels.push((format!("{class}-{rank}"), Picture { caption, png: png(&drawn)? }));
             }
         }
@@ -292,7 +301,7 @@ fn of_rules<T>(predictor: &Predictor, part: fn(MaskRule) -> T) -> Result<BTreeMa
     classes.map(|class| Ok((class.clone(), part(predictor.rule(class)?)))).collect()
 }
 
-fn history_curves(history: &History) -> Result<RgbImage> {
+fn history_curves(history: &History, kept: usize) -> Result<RgbImage> {
     let curve = |name: String, value: &dyn Fn(&HistoryRow) -> Option<f64>| Curve {
         name,
         points: history.rows.iter().filter_map(|row| Some((row.epoch as f64, value(row)?))).collect(),
@@ -311,5 +320,7 @@ fn history_curves(history: &History) -> Result<RgbImage> {
         iou.extend(history.classes.iter().map(of_class));
     }
     let (loss, accuracy) = (both(|scores| scores.loss), both(|scores| scores.accuracy));
-    curves(&[("loss", loss), ("accuracy", accuracy), ("IoU (Jaccard)", iou)], "epoch")
+    let charts = [("loss", loss), ("accuracy", accuracy), ("IoU (Jaccard)", iou)];
+    let charts = charts.map(|(title, curves)| Chart { title, curves });
+    curves(&charts, "epoch", Some((kept as f64, &format!("kept: epoch {kept}"))))
 }
