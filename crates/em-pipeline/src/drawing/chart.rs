@@ -11,7 +11,7 @@ use crate::Result;
 
 /// Width and height of a chart; three beside each other fill a slide.
 const WIDTH: u32 = 800;
-const HEIGHT: u32 = 640;
+const HEIGHT: u32 = 680;
 /// Charts side by side.
 const COLUMNS: usize = 3;
 
@@ -218,6 +218,6 @@ mod tests {
                 .unwrap()
         };
         let line = (WORDS * 5 / 4) as i32;
-        assert_eq!([top(1) - top(0), top(3) - top(1), top(5) - top(3)], [line; 3]);
+        assert_eq!([top(1) - top(0), top(3) - top(1), top(7) - top(3)], [line, 0, 2 * line]);
     }
 }

@@ -11,7 +11,7 @@ use crate::Result;
 /// How wide a page is at most.
 const WIDEST: usize = 2400;
 /// How high its pictures are at most, one below the other.
-const HIGHEST: usize = 2000;
+const HIGHEST: usize = 2100;
 /// How many times a small picture is enlarged at most.
 const ENLARGED: usize = 8;
 
@@ -62,10 +62,9 @@ impl Size {
         self.source[1] as f64 / self.shown[1] as f64
     }
 
-    /// Returns how wide lines are: about 3 pixels of 1200, and in an enlarged picture a pixel of the source
-    /// at most.
+    /// Returns how wide lines are: 3 pixels, and fewer in small pictures.
     pub fn line_width(self) -> usize {
-        (self.shown[1] / 400).clamp(1, 4)
+        (self.shown[1] / 150).clamp(1, 3)
     }
 
     /// Draws grey values: the mean of those that a pixel shows.
@@ -127,7 +126,7 @@ pub fn page(title: &[Word], columns: usize, tiles: &[Tile]) -> Result<RgbImage> 
     text::on(&mut picture, |area| {
         text::write_words(area, title, title_size, (gap as i32, gap as i32))?;
         for (tile, (left, top)) in tiles.iter().zip(&places).filter(|(tile, _)| !tile.caption.is_empty()) {
-            let place = (*left as i32, (top - caption_height) as i32 + caption_size as i32 / 8);
+            let place = (*left as i32, (top - caption_height) as i32 + caption_size as i32 / 4);
             text::write_words(area, &tile.caption, caption_size, place)?;
         }
         Ok(())
@@ -156,11 +155,11 @@ mod tests {
     fn pictures_fill_a_page_and_no_more() {
         let shown = |source, columns, rows| Size::new(source, columns, rows).shown;
         assert_eq!(shown([768, 1024], 2, 2), [768, 1024]);
-        assert_eq!(shown([512, 512], 2, 2), [512, 512]);
+        assert_eq!(shown([512, 512], 2, 2), [1024, 1024]);
         assert_eq!(shown([300, 500], 2, 2), [600, 1000]);
         assert_eq!(shown([4, 4], 2, 2), [32, 32]);
         assert_eq!(shown([3000, 6000], 2, 2), [600, 1200]);
-        assert_eq!(shown([6000, 3000], 2, 2), [1000, 500]);
+        assert_eq!(shown([6000, 3000], 2, 2), [1050, 525]);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub fn draw(picture: &mut RgbImage, part: [u32; 4], pixel_nm: f64, size: u32) ->
         area.draw(&Rectangle::new([(x, y), (x + box_width, y + box_height)], dark)).map_err(failed)?;
         let (from, below) = (x + (box_width - bar) / 2, y + em * 3 / 2);
         // Its corners are drawn, too.
-        let corners = [(from, below), (from + bar - 1, below + thick - 1)];
+        let corners = [(from, below), (from + bar, below + thick)];
         area.draw(&Rectangle::new(corners, WHITE.filled())).map_err(failed)?;
         text::write(area, &label, size, (x + (box_width - words) / 2, y + em / 8), WHITE)
     })

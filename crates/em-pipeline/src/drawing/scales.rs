@@ -76,6 +76,6 @@ mod tests {
         };
         let [plain, nothing, found] = [12, 824, 1636].map(outlined);
         assert_eq!([plain, nothing], [0, 0]);
-        assert_eq!(found, 2 * (80 * 80 - 76 * 76), "two lines of two pixels");
+        assert_eq!(found, 2 * (80 * 80 - 74 * 74), "two lines of three pixels");
     }
 }

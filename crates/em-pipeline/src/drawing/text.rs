@@ -71,10 +71,11 @@ pub fn width_of(words: &[Word], size: u32) -> u32 {
     words.iter().map(|word| word.width(size)).sum()
 }
 
-/// Writes a text with its upper left corner at a place.
+/// Writes a text with its upper left corner at a place; capitals stand four fifths of its size below.
 pub fn write(area: &Area<'_>, text: &str, size: u32, (x, y): (i32, i32), colour: RGBColor) -> Result<()> {
     let style = TextStyle::from((FONT, size).into_font()).color(&colour);
-    area.draw_text(text, &style, (x, y)).map_err(failed)
+    // plotters has them stand half of the size below the place; sizes are small.
+    area.draw_text(text, &style, (x, y + size as i32 * 3 / 10)).map_err(failed)
 }
 
 /// Writes words beside each other, each behind a square of the colour that it explains.
@@ -84,7 +85,7 @@ pub fn write_words(area: &Area<'_>, words: &[Word], size: u32, place: (i32, i32)
     let edge = size as i32;
     for word in words {
         if let Some(Rgb([r, g, b])) = word.key {
-            let corners = [(x, y + edge / 8), (x + edge, y + edge / 8 + edge * 7 / 8)];
+            let corners = [(x, y + edge / 8), (x + edge, y + edge * 7 / 8)];
             area.draw(&Rectangle::new(corners, RGBColor(r, g, b).filled())).map_err(failed)?;
             x += edge + edge / 4;
         }

@@ -12,7 +12,7 @@ pub mod page;
 mod run_page;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::dataset::region_probabilities;
 use crate::error::{Context, Result, UserError};
@@ -262,10 +262,13 @@ impl ScoredSide {
                     several => format!(" of {}", several[region.volume].name()),
                 };
                 let z = region.roi.start[0];
+                // The title has room for a file's name, not for its path.
+                let file = Path::new(set.volumes()[region.volume].name()).file_name().unwrap_or_default();
+                let at = format!(", z = {z} of {}", file.to_string_lossy());
                 let caption = format!("{class}: {rank} section of validation (z = {z}{of}), IoU {iou:.4}");
                 let ignored = set.volumes()[region.volume].ignored(number).map(|mask| region.slice(mask));
                 let drawn = panel(&Panel {
-                    title: caption.clone(),
+                    title: format!("{class}: {rank} section of validation{at}, IoU {iou:.4}"),
                     grey: grey(set, region).view(),
                     label: label.index_axis(Axis(0), 0),
                     prediction: mask,
