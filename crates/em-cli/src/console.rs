@@ -15,6 +15,7 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::Result;
+use em_pipeline::scores::{self, ClassScores};
 use em_pipeline::{Event, Observer};
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -147,6 +148,13 @@ pub(crate) use complain;
 pub fn json(value: &impl Serialize) -> Result<()> {
     print(format_args!("{}\n", serde_json::to_string_pretty(value)?));
     Ok(())
+}
+
+/// Returns the scores of a class as a table, or as few columns where a terminal has no room for one.
+pub fn score_table(of_class: &ClassScores, per_section: bool) -> String {
+    let has_room = Stream::Out.width().is_none_or(|width| width >= scores::COLUMNS);
+    let table = if has_room { scores::text(of_class, per_section) } else { scores::brief(of_class) };
+    table.trim_end().to_owned()
 }
 
 /// Does a work, shows how it goes on, and lets Ctrl-C end it; the hint is for who ended it.

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use em_pipeline::evaluate::{EvaluateRequest, evaluate};
-use em_pipeline::scores;
 
 use crate::arguments::{tolerance, voxel_size};
 use crate::console::{self, observed, say};
@@ -61,7 +60,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     if args.json {
         return console::json(&evaluation);
     }
-    say!("{}", scores::text(&evaluation.scores, args.per_section).trim_end());
+    say!("{}", console::score_table(&evaluation.scores, args.per_section));
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use em_pipeline::report;
 use em_pipeline::report::Report;
-use em_pipeline::{report, scores};
 use serde_json::json;
 
 use crate::cli::{DeviceArgs, EventArgs};
@@ -51,7 +51,7 @@ pub fn print_scores(report: &Report) {
     for (side, of_side) in sides {
         for (class, of_class) in of_side.into_iter().flatten() {
             say!("\n{class}, {side}");
-            say!("{}", scores::text(of_class, false).trim_end());
+            say!("{}", console::score_table(of_class, false));
         }
     }
 }

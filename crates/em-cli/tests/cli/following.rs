@@ -44,11 +44,15 @@ fn what_is_followed_fits_terminals_of_any_width() {
     let lab = Lab::with_stacks();
     for columns in [20, 40, 80, 200] {
         let shown = lines(&in_terminal(&lab, columns, &format!("{TRAIN} --overwrite"), ""));
-        // Scores are a table of 60 columns, whose words are never broken.
-        let end = shown.iter().position(|line| line.contains("validation") && !line.contains('/')).unwrap();
-        let followed = &shown[..end];
+        // Words are never broken, such as the path of the report.
+        let followed: Vec<&String> = shown.iter().filter(|line| !line.contains("report.html")).collect();
         assert!(followed.iter().all(|line| line.chars().count() <= columns), "{columns}: {followed:#?}");
-        let is_bar = |line: &&String| line.contains("/96");
+        assert_eq!(
+            followed.iter().any(|line| line.contains("95 % interval")),
+            columns >= 60,
+            "{followed:#?}"
+        );
+        let is_bar = |line: &&&String| line.contains("/96");
         assert!(followed.iter().any(|line| is_bar(&line)), "{columns}: {followed:#?}");
         assert_eq!(
             followed.iter().filter(is_bar).any(|line| line.contains('░')),
