@@ -7,11 +7,15 @@ use em_io::OpenOptions;
 use em_model::Device;
 
 use crate::commands;
+use crate::console::Mode;
 
 /// From electron-microscopy stacks to masks, scores and pictures.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
 pub struct Cli {
+    /// Print nothing but what was asked for, warnings and errors.
+    #[arg(long, global = true)]
+    pub quiet: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -77,6 +81,36 @@ impl Command {
             _ => false,
         }
     }
+}
+
+impl Cli {
+    /// Returns how much is printed, and for whom.
+    pub fn mode(&self) -> Mode {
+        let events = match &self.command {
+            Command::Extract(args) => args.events,
+            Command::Convert(args) => args.events,
+            Command::Tile(args) => args.events,
+            Command::Train(args) => args.events,
+            Command::Adapt(args) => args.events,
+            Command::Predict(args) => args.events,
+            Command::Tune(args) => args.events,
+            Command::Measure(args) => args.events,
+            Command::Scales(args) => args.events,
+            Command::Report(args) => args.events,
+            Command::Phantom(args) => args.events,
+            // Their lines are what was asked for, and some print them as JSON instead.
+            _ => return Mode { quiet: self.quiet, events: false, answers: true },
+        };
+        Mode { quiet: self.quiet, events: events.json, answers: false }
+    }
+}
+
+/// `--json`, for commands whose results are files.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct EventArgs {
+    /// Print events as JSON, one object a line.
+    #[arg(long)]
+    json: bool,
 }
 
 /// The file of a configuration, by its place or as `--config`.

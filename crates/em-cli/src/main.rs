@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     if cli.command.computes() {
         threads::let_sleep();
     }
+    console::set_mode(cli.mode());
     let result = match cli.command {
         Command::Extract(args) => commands::extract::run(&args),
         Command::Convert(args) => commands::convert::run(&args),

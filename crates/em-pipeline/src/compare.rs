@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use em_model::{History, ModelCard};
 use toml::{Table, Value};
 
-use crate::drawing::{Curve, curves, png};
+use crate::drawing::{Chart, Curve, curves, png};
 use crate::error::{Context, Result, UserError};
 use crate::report::RunScores;
 use crate::scores::{self, ClassScores, MEASURES, intervals};
@@ -75,9 +75,11 @@ impl Comparison {
             );
         }
         let classes: BTreeSet<&String> = self.runs.iter().flat_map(|run| run.scores.keys()).collect();
-        let charts: Vec<(&str, Vec<Curve>)> =
-            classes.into_iter().map(|class| (class.as_str(), self.curves_of(class, &numbers))).collect();
-        png(&curves(&charts, "reviewed regions")?)
+        let charts: Vec<Chart<'_>> = classes
+            .into_iter()
+            .map(|class| Chart { title: class, curves: self.curves_of(class, &numbers) })
+            .collect();
+        png(&curves(&charts, "reviewed regions", None)?)
     }
 
     fn curves_of(&self, class: &str, numbers: &BTreeSet<usize>) -> Vec<Curve> {

@@ -8,6 +8,7 @@ mod choosing;
 mod configuring;
 mod correct;
 mod evaluate;
+mod following;
 mod lab;
 mod measure;
 mod mistakes;

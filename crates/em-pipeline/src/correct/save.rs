@@ -11,8 +11,8 @@ use super::corrections::Corrections;
 use crate::Observer;
 use crate::error::Result;
 use crate::measure::{
-    ClassFiles, Distances, Found, Labelled, MeasureRequest, Measured, Measurement, ResultsFolder, nearest_of_all, pass,
-    write_label_volume, write_results,
+    ClassFiles, Distances, Found, Labelled, MeasureRequest, Measured, Measurement, ResultsFolder,
+    nearest_of_all, pass, write_label_volume, write_results,
 };
 
 /// Returns where the edits of a label volume are kept: `labels.edits.jsonl` beside `labels.tif`.

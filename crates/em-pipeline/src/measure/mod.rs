@@ -401,15 +401,14 @@ fn pictured(class: &Measured, nearest: &BTreeMap<String, Vec<Option<Nearest>>>) 
         .iter()
         .map(|object| object.physical.as_ref().map(|physical| physical.equivalent_diameter_nm))
         .collect();
-    let size = match diameters {
-        Some(values) => Histogram { title: format!("{}: equivalent diameter, nm", class.name), values },
-        None => {
-            let values = class.objects.iter().map(|object| object.voxels as f64).collect();
-            Histogram { title: format!("{}: voxels", class.name), values }
-        }
+    let (axis, values) = match diameters {
+        Some(values) => ("equivalent diameter, nm", values),
+        None => ("voxels", class.objects.iter().map(|object| object.voxels as f64).collect()),
     };
+    let size = Histogram { title: class.name.clone(), axis: axis.into(), values };
     let near = nearest.iter().map(|(other, nearest)| Histogram {
-        title: format!("{} to {other}, nm", class.name),
+        title: format!("{} to {other}", class.name),
+        axis: "distance to the nearest, nm".into(),
         values: nearest.iter().flatten().map(|nearest| nearest.distance_nm).collect(),
     });
     std::iter::once(size).chain(near).collect()

@@ -3,7 +3,7 @@
 
 use em_objects::Object;
 use image::{Rgb, RgbImage};
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, s};
 use serde::Serialize;
 
 use super::class::Labelled;

@@ -42,7 +42,7 @@ use em_objects::Postprocess;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use crate::drawing::{Curve, curves, panel, png, sheet};
+use crate::drawing::{Chart, Curve, Panel, curves, panel, png, sheet};
 use crate::scores::ClassScores;
 use crate::staged::Staged;
 use crate::{Dataset, Observer, RunConfig, inputs, scorers, write};
@@ -109,7 +109,7 @@ const SAMPLE_TILES: usize = 12;
 
 /// Draws the first tiles of a training, before it begins.
 pub fn write_samples(run: &RunFolder, training: &Training<'_>) -> Result<()> {
-    let drawn = png(&sheet(&training.sample_tiles(SAMPLE_TILES)?))?;
+    let drawn = png(&sheet(&training.sample_tiles(SAMPLE_TILES)?, training.set.classes())?)?;
     write::bytes(&run.samples(), &drawn)
 }
 
@@ -145,11 +145,12 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
         test,
     };
     let history = History::read(run)?;
-    for (name, picture) in panels(&validation, &dataset.set)? {
+    let pixel_nm = predictor.card().voxel_size_nm.map(|[.., nm]| nm);
+    for (name, picture) in panels(&validation, &dataset.set, pixel_nm)? {
         write::bytes(&staged.path("panels").join(format!("{name}.png")), &picture)?;
     }
     write::json(&staged.path("scores.json"), &scores)?;
-    write::bytes(&staged.path("curves.png"), &png(&history_curves(&history)?)?)?;
+    write::bytes(&staged.path("curves.png"), &png(&history_curves(&history, predictor.card().epoch)?)?)?;
     let text = run_page::html(&run_page::RunToShow {
         run,
         card: predictor.card(),
@@ -194,13 +195,16 @@ pub fn write_again(
 }
 
 /// Panels of the best, the median and the worst section of each class, by IoU, under their names.
-fn panels(side: &ScoredSide, set: &TrainingSet) -> Result<Vec<(String, Vec<u8>)>> {
+fn panels(side: &ScoredSide, set: &TrainingSet, pixel_nm: Option<f64>) -> Result<Vec<(String, Vec<u8>)>> {
     let mut panels = Vec::new();
     for (class, name) in set.classes().iter().enumerate() {
-        for (section, rank, _) in side.ranked(name) {
+        for (section, rank, iou) in side.ranked(name) {
             let source = side.source(set, section);
-            let SourceLayers { label, prediction, .. } = source.classes[class];
-            panels.push((format!("{name}-{rank}"), png(&panel(source.grey.view(), label, prediction)?)?));
+            let SourceLayers { label, prediction, ignored, .. } = source.classes[class];
+            let title = format!("{name}: {rank} section of validation, {}, IoU {iou:.4}", source.name);
+            let grey = source.grey.view();
+            let drawn = panel(&Panel { title, grey, label, prediction, ignored, pixel_nm })?;
+            panels.push((format!("{name}-{rank}"), png(&drawn)?));
         }
     }
     Ok(panels)
@@ -212,7 +216,7 @@ fn of_rules<T>(predictor: &Predictor, part: fn(MaskRule) -> T) -> Result<BTreeMa
     classes.map(|class| Ok((class.clone(), part(predictor.rule(class)?)))).collect()
 }
 
-fn history_curves(history: &History) -> Result<RgbImage> {
+fn history_curves(history: &History, kept: usize) -> Result<RgbImage> {
     let curve = |name: String, value: &dyn Fn(&HistoryRow) -> Option<f64>| Curve {
         name,
         points: history.rows.iter().filter_map(|row| Some((row.epoch as f64, value(row)?))).collect(),
@@ -231,5 +235,7 @@ fn history_curves(history: &History) -> Result<RgbImage> {
         iou.extend(history.classes.iter().map(of_class));
     }
     let (loss, accuracy) = (both(|scores| scores.loss), both(|scores| scores.accuracy));
-    curves(&[("loss", loss), ("accuracy", accuracy), ("IoU (Jaccard)", iou)], "epoch")
+    let charts = [("loss", loss), ("accuracy", accuracy), ("IoU (Jaccard)", iou)];
+    let charts = charts.map(|(title, curves)| Chart { title, curves });
+    curves(&charts, "epoch", Some((kept as f64, &format!("kept: epoch {kept}"))))
 }

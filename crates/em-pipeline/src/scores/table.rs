@@ -5,9 +5,22 @@ use em_metrics::Interval;
 use super::{ClassScores, MEASURES, MatchScores, Measure, Scores};
 use crate::display;
 
+/// Columns of [`text`].
+pub const COLUMNS: usize = 60;
+
 /// Writes the scores of a class as a table of 60 columns, behind those of each section if asked.
 pub fn text(scores: &ClassScores, per_section: bool) -> String {
     if per_section { format!("{}\n{}", sections(scores), summary(scores)) } else { summary(scores) }
+}
+
+/// Writes the pooled scores of a class in 20 columns, for a terminal that has no room for [`text`].
+pub fn brief(scores: &ClassScores) -> String {
+    let line = |title: &str, score: String| format!("{title:<14}{score:>6}\n");
+    let pooled: String =
+        MEASURES.iter().map(|measure| line(measure.title, cell(measure, &scores.pooled))).collect();
+    let objects = [("object AP 0.5", &scores.objects.at_50), ("object AP 0.75", &scores.objects.at_75)];
+    let objects = objects.map(|(title, of)| line(title, display::score(of.average_precision)));
+    pooled + &objects.concat()
 }
 
 /// Each section as a row.
