@@ -34,9 +34,7 @@ pub fn shrink<T: Voxel>(sections: &[ArrayView2<'_, T>], step: [usize; 2], conten
                 let rows = y * step[0]..height.min((y + 1) * step[0]);
                 let columns = x * step[1]..width.min((x + 1) * step[1]);
                 let part = s![rows, columns];
-                T::mean_of(
-                    sections.iter().flat_map(|section| section.slice(part.clone()).into_iter().copied()),
-                )
+                T::mean_of(sections.iter().flat_map(|section| section.slice(part).into_iter().copied()))
             })
         }
         Content::Intensity => {
