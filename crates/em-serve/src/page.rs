@@ -32,6 +32,7 @@ fn answer(name: &str, file: Option<EmbeddedFile>) -> Result<Response, Failure> {
         Some("js") => "text/javascript; charset=utf-8",
         Some("json") => "application/json",
         Some("svg") => "image/svg+xml",
+        Some("txt") => "text/plain; charset=utf-8",
         Some("wasm") => "application/wasm",
         _ => "application/octet-stream",
     };

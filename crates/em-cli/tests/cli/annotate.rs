@@ -21,12 +21,12 @@ impl Serving {
 
     /// Starts it, and returns it with what it tells, up to its address.
     pub fn start_saying(lab: &Lab, arguments: &str) -> (Self, Vec<String>) {
-        let mut child = lab.em_cli(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+        let child = lab.em_cli(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut serving, mut said) = (Self(child), Vec::new());
+        for line in BufReader::new(serving.0.stdout.take().unwrap()).lines().map_while(Result::ok) {
             said.push(line);
             if said[said.len() - 1].starts_with("http://") {
-                return (Self(child), said);
+                return (serving, said);
             }
         }
         panic!("it tells no address: {said:?}");

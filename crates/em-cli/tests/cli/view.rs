@@ -1,6 +1,5 @@
 //! `em-cli view` as a program: what it takes layers for, what it refuses, and how it ends.
 
-use em_io::Voxels;
 use ndarray::Array3;
 
 use crate::annotate::Serving;
@@ -18,15 +17,14 @@ fn lab() -> Lab {
 #[test]
 fn layers_are_told_and_the_program_ends_well() {
     let lab = lab();
-    let number = |(z, y, x): (usize, usize, usize)| (y / 20 + x / 20 + z) as u16;
-    em_io::write_volume(lab.path("cells.tif"), &Voxels::from(Array3::from_shape_fn(SHAPE, number)), None)
-        .unwrap();
+    let number = |(z, y, x): (usize, usize, usize)| (y / 20 + x / 20 + z) as u8;
+    lab.write_volume("cells.tif", Array3::from_shape_fn(SHAPE, number));
     let (serving, said) =
         Serving::start_saying(&lab, "view raw.tif m=mask.tif cells.tif --objects same=mask.tif --no-browser");
     assert!(said[0].starts_with("`raw.tif`: 3 x 64 x 64 [z, y, x], of unknown voxel size"), "{said:?}");
     let expected = [
         "m: a mask, 8-bit unsigned, `mask.tif`",
-        "cells: objects, 16-bit unsigned, `cells.tif`",
+        "cells: objects, 8-bit unsigned, `cells.tif`",
         "same: objects, 8-bit unsigned, `mask.tif`",
     ];
     assert_eq!(said[1..4], expected);
