@@ -54,19 +54,21 @@ function makeSection(app: App): Refresh {
 
 /** Shows the place under the pointer and what layers have there; beside the views, the middle. */
 function makeReadout(app: App): Refresh {
-  let pointed: Voxel | null = null;
+  let pointer: PointerEvent | null = null;
   const show = (): void => {
+    // The picture moves under a pointer that rests.
+    const pointed = pointer === null ? null : app.scene.voxelAt(pointer);
     const voxel = (pointed ?? app.scene.place.position).map(Math.floor) as Voxel;
     const values = app.stack.layers.map(({ name, kind }) => valueText(app, name, kind, voxel)).filter((text) => text !== "");
     setText(byId("readout"), [`z ${voxel[0]}  y ${voxel[1]}  x ${voxel[2]}`, ...values].join("   "));
   };
   const { container } = app.scene;
   container.addEventListener("pointermove", (event) => {
-    pointed = app.scene.voxelAt(event);
+    pointer = event;
     show();
   });
   container.addEventListener("pointerleave", () => {
-    pointed = null;
+    pointer = null;
     show();
   });
   app.scene.onDrawn(show);

@@ -23,8 +23,10 @@ export interface TableLook {
 const ROW_PIXELS = 26;
 /** Rows that are made above and below those in sight. */
 const SPARE_ROWS = 6;
-const WIDTHS: Record<string, string> = { id: "70px", class: "104px", doubt: "74px", kept: "52px", doubt_reason: "minmax(150px, 1fr)" };
-const OTHER_WIDTH = "82px";
+/** Rows from which it is read whether a column holds numbers. */
+const JUDGED_ROWS = 50;
+const WIDTHS: Record<string, string> = { id: "5.4em", class: "8em", doubt: "5.6em", kept: "4em", doubt_reason: "minmax(11.5em, 1fr)" };
+const OTHER_WIDTH = "6.8em";
 /** Headings that are shorter than the names of the columns in `objects.csv`. */
 const HEADINGS: Record<string, string> = { doubt_reason: "why", volume_um3: "volume µm³", surface_um2: "surface µm²", touches_border: "at border", mean_probability: "probability", equivalent_diameter_nm: "diameter nm" };
 
@@ -82,7 +84,7 @@ export class Table {
   private drawHeader(): void {
     const { order } = this.objects();
     const { columns } = this.look();
-    const shown = JSON.stringify([columns, order]);
+    const shown = JSON.stringify([columns, order, columns.map((column) => this.isNumeric(column))]);
     if (shown === this.headerShown) return;
     this.headerShown = shown;
     const focused = (document.activeElement as HTMLElement | null)?.dataset["column"];
@@ -101,7 +103,13 @@ export class Table {
       this.grid.scrollTop = 0;
       this.events.sorted();
     });
-    return make("div", { role: "columnheader", ariaSort: isSorted ? (order.descending ? "descending" : "ascending") : "none" }, button);
+    const className = this.isNumeric(column) ? "number" : "";
+    return make("div", { role: "columnheader", className, ariaSort: isSorted ? (order.descending ? "descending" : "ascending") : "none" }, button);
+  }
+
+  private isNumeric(column: string): boolean {
+    const objects = this.objects();
+    return objects.shown.slice(0, JUDGED_ROWS).some((id) => typeof objects.cell(id, column) === "number");
   }
 
   private drawRows(): void {
@@ -148,7 +156,7 @@ export class Table {
 function cellElement(column: string, cell: Cell, colour: () => string): HTMLElement {
   const text = cellText(cell);
   const element = make("div", { role: "gridcell", textContent: text });
-  if (typeof cell === "number") element.classList.add("number");
+  if (typeof cell === "number" || cell === null) element.classList.add("number");
   if (column === "doubt_reason") element.title = text;
   if (column === "id") {
     const swatch = make("span", { className: "swatch" });
