@@ -111,7 +111,10 @@ mod tests {
         });
         let page = html("measure.html", &content, &[evil]).unwrap();
         assert!(!page.contains("<blink>"), "{page}");
-        assert!(page.contains("&lt;blink&gt;&amp;&quot;") && page.contains(r#"["\u003c/script>\u003cblink>&\""]"#));
+        assert!(
+            page.contains("&lt;blink&gt;&amp;&quot;")
+                && page.contains(r#"["\u003c/script>\u003cblink>&\""]"#)
+        );
         assert_eq!(page.matches("</script>").count(), 2, "of the data and of the script");
     }
 }
