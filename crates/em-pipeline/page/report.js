@@ -171,8 +171,16 @@
   }
 
   // src/report/bars.ts
+  function rangeOf(chart) {
+    const [first, last] = [chart.edges[0] ?? 0, chart.edges.at(-1) ?? 1];
+    if (chart.edges.length > 2) {
+      return [first, last];
+    }
+    const beside = last - first;
+    return [first >= 0 ? Math.max(first - beside, 0) : first - beside, last + beside];
+  }
   function drawBars(chart, width, height) {
-    const [low, high] = [chart.edges[0] ?? 0, chart.edges.at(-1) ?? 1];
+    const [low, high] = rangeOf(chart);
     const most = Math.max(1, ...chart.series.flatMap(([, counts]) => counts));
     const frame = {
       width,

@@ -5,8 +5,18 @@ import type { Bars } from "./contract.js";
 import { digits } from "./dom.js";
 import type { Drawn } from "./plot.js";
 
+/** A bin that is alone stands in the middle, so that it looks like one. */
+function rangeOf(chart: Bars): [number, number] {
+  const [first, last] = [chart.edges[0] ?? 0, chart.edges.at(-1) ?? 1];
+  if (chart.edges.length > 2) {
+    return [first, last];
+  }
+  const beside = last - first;
+  return [first >= 0 ? Math.max(first - beside, 0) : first - beside, last + beside];
+}
+
 export function drawBars(chart: Bars, width: number, height: number): Drawn {
-  const [low, high] = [chart.edges[0] ?? 0, chart.edges.at(-1) ?? 1];
+  const [low, high] = rangeOf(chart);
   const most = Math.max(1, ...chart.series.flatMap(([, counts]) => counts));
   const frame: Frame = {
     width,
