@@ -3,7 +3,7 @@
 
 use em_metrics::quantile;
 
-use super::ticks::round_up;
+use super::ticks::{round_down, round_up};
 
 /// As many bins as can be told apart.
 const MOST: usize = 40;
@@ -67,7 +67,11 @@ fn width(sorted: &[f64], least: f64) -> f64 {
     let sturges = range / ((count as f64).log2().ceil() + 1.0);
     let freedman = 2.0 * (at(0.75) - at(0.25)) / (count as f64).cbrt();
     let width = if freedman > 0.0 { sturges.min(freedman) } else { sturges };
-    round_up(width.max(range / count.min(MOST) as f64)).max(least)
+    // A round number near it, unless that makes too many.
+    let near = round_down(1.5 * width);
+    let most = count.min(MOST) as f64;
+    let width = if range / near > most { round_up(width.max(range / most)) } else { near };
+    width.max(least)
 }
 
 #[cfg(test)]
@@ -77,9 +81,12 @@ mod tests {
     #[test]
     fn seven_objects_have_a_few_bins_and_many_have_many() {
         let seven = Bins::new(&[210.0, 250.0, 275.0, 290.0, 310.0, 330.0, 420.0]);
-        assert_eq!((seven.edges, seven.counts), (vec![200.0, 300.0, 400.0, 500.0], vec![4, 2, 1]));
+        assert_eq!(
+            (seven.edges, seven.counts),
+            (vec![200.0, 250.0, 300.0, 350.0, 400.0, 450.0], vec![1, 3, 2, 0, 1])
+        );
         let many: Vec<f64> = (0..5000).map(|n| f64::from(n % 1000) + 100.5).collect();
-        assert_eq!(Bins::new(&many).counts, [500; 10]);
+        assert_eq!(Bins::new(&many).counts, [250; 20]);
     }
 
     #[test]

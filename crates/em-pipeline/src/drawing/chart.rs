@@ -166,6 +166,8 @@ pub type Plot<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<Coordina
 pub fn axes<'a, 'b>(area: &'a Area<'b>, x: &Axis<'_>, y: &Axis<'_>) -> Result<Plot<'a, 'b>> {
     let mut plot = ChartBuilder::on(area)
         .margin(MARGIN)
+        // Half of the last number stands there.
+        .margin_right(5 * MARGIN / 2)
         .x_label_area_size(AXIS)
         .y_label_area_size(AXIS + 30)
         .build_cartesian_2d(x.coordinates(), y.coordinates())

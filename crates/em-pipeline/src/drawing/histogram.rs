@@ -90,7 +90,7 @@ mod tests {
         bars.dedup();
         // What the mark of the median covers is lower.
         let [highest, lowest] = [bars.iter().max().unwrap(), bars.last().unwrap()];
-        assert!((highest / 4).abs_diff(*lowest) <= 2, "four to one: {bars:?}");
+        assert!((highest / 3).abs_diff(*lowest) <= 2, "three to one: {bars:?}");
         let right = picture.enumerate_pixels().filter(|(x, _, p)| *x >= 800 && **p == Rgb([r, g, b])).count();
         assert_eq!(right, 0, "no value has no bar");
         assert_eq!([0.0, 3.0, -1.0].map(|x| power(&Ticks::whole([0.0, 3.0], 4), x)), ["1", "1000", "0.1"]);

@@ -18,7 +18,7 @@ pub fn brief(scores: &ClassScores) -> String {
     let line = |title: &str, score: String| format!("{title:<14}{score:>6}\n");
     let pooled: String =
         MEASURES.iter().map(|measure| line(measure.title, cell(measure, &scores.pooled))).collect();
-    let objects = [("object AP 0.5", &scores.objects.at_50), ("object AP 0.75", &scores.objects.at_75)];
+    let objects = [("AP at IoU .5", &scores.objects.at_50), ("AP at IoU .75", &scores.objects.at_75)];
     let objects = objects.map(|(title, of)| line(title, display::score(of.average_precision)));
     pooled + &objects.concat()
 }
