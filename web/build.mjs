@@ -9,13 +9,18 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, buildSync } from "esbuild";
+
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const source = (name) => join(here, "src", name);
 
 /** Where each page is committed, from the root of the workspace. */
-export const PAGES = { annotate: "crates/em-serve/page", view: "crates/em-serve/view" };
+export const PAGES = {
+  annotate: "crates/em-serve/page",
+  view: "crates/em-serve/view",
+  report: "crates/em-pipeline/page",
+};
 
 const target = resolve(process.argv[2] ?? join(here, ".."));
 
@@ -118,6 +123,15 @@ function licence(name) {
   return `${"=".repeat(78)}\n${name} ${version} (${license})\n${"=".repeat(78)}\n\n${text}\n`;
 }
 
+/** One file each, since a report is one file: read, not minified, so that a change shows what has changed. */
+function report() {
+  const folder = emptied("report");
+  const shared = { bundle: true, target: "es2022", charset: "utf8", legalComments: "none" };
+  buildSync({ ...shared, entryPoints: [source("report/main.ts")], format: "iife", outfile: join(folder, "report.js") });
+  buildSync({ ...shared, entryPoints: [source("report/report.css")], outfile: join(folder, "report.css") });
+}
+
 execFileSync("npx", ["tsc", "--noEmit"], { cwd: here, stdio: "inherit" });
 annotate();
 await view();
+report();

@@ -85,6 +85,7 @@ export class Mock {
       loading: false,
       job: this.job,
       runs: this.runs,
+      has_objects: false,
       messages: this.messages,
     };
   }

@@ -8,7 +8,6 @@ mod predict;
 mod program;
 mod read;
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -18,7 +17,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::libtorch;
-use crate::workspace::{capture, cargo, root, run as run_command, target_folder};
+use crate::workspace::{capture, cargo, em_cli, root, run as run_command, target_folder};
 
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
@@ -158,12 +157,6 @@ fn peer(args: &Args, folder: &Path) -> Result<Outcome> {
     let line: Value = serde_json::from_str(last).with_context(|| format!("`{last}` is no JSON"))?;
     let seconds = line["seconds"].as_f64().with_context(|| format!("`{last}` has no seconds"))?;
     Ok(Outcome { seconds, iou: line["val_iou"].as_f64() })
-}
-
-fn em_cli<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
-    let mut command = Command::new(target_folder().join("release/em-cli"));
-    command.args(args);
-    command
 }
 
 fn timed(mut command: Command) -> Result<f64> {

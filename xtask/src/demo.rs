@@ -2,17 +2,16 @@
 //!
 //! The steps are child processes of the built `em-cli`; each command line is printed before it runs.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 
 use crate::advice::Advised;
 use crate::libtorch;
-use crate::workspace::{cargo, create_folder, root, run as run_command, target_folder};
+use crate::tissue;
+use crate::workspace::{cargo, create_folder, display, em_cli, root, run as run_command};
 
 /// Arguments of `cargo xtask demo`.
 #[derive(clap::Args)]
@@ -25,7 +24,7 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// Builds the program, then makes or takes a volume, trains, predicts, evaluates and reports.
+/// Builds the program, then makes or takes a volume, trains, predicts, evaluates and reports; last, a built-in network predicts real tissue.
 pub fn run(args: &Args) -> Result<()> {
     libtorch::ensure()?;
     run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
@@ -33,22 +32,39 @@ pub fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
     let out = args.out.as_deref().map_or_else(|| Ok(root().join("demo")), absolute)?;
     create_folder(&out)?;
-    let volumes = match &args.data {
+    let model = train_and_score(args.data.as_deref(), &out)?;
+    println!("\nReal tissue that nobody labelled, and a network that is built in:");
+    let found = tissue::predict(&out.join("fib25"))?;
+    let objects = tissue::measure(&out.join("fib25"), &found)?;
+
+    println!("\nreport of the training: {}", model.join("report.html").display());
+    println!("mask of the real tissue: {}", found.mask.display());
+    println!("report of its objects: {}", objects.join("report.html").display());
+    println!(
+        "to look at them, after `cargo install --path crates/em-cli`:\n  {}",
+        display(&tissue::view(&objects))
+    );
+    println!("done in {:.0} s after the build", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Trains on a phantom, or on the volumes of a folder, predicts and scores the held-out block, and returns the run.
+fn train_and_score(data: Option<&Path>, out: &Path) -> Result<PathBuf> {
+    let volumes = match data {
         Some(folder) => absolute(folder)?,
         None => {
-            run_command(em_cli("phantom").arg(out.join("data")))?;
+            run_command(em_cli(["phantom"]).arg(out.join("data")))?;
             out.join("data")
         }
     };
     // The phantom's synapses are too few to learn in a few minutes.
-    let classes = match args.data {
+    let classes = match data {
         Some(_) => classes_in(&volumes)?,
         None => vec!["mitochondria".to_owned()],
     };
     let model = out.join("run");
     run_command(
-        em_cli("train")
-            .arg("--config")
+        em_cli(["train", "--config"])
             .arg(root().join("configs/demo.toml"))
             .args(["--set", &assignment("data.folder", &volumes)])
             .args(["--set", &assignment("output.folder", &model)])
@@ -57,8 +73,7 @@ pub fn run(args: &Args) -> Result<()> {
     )?;
     let (mask, probabilities) = (out.join("prediction.tif"), out.join("probabilities.tif"));
     run_command(
-        em_cli("predict")
-            .arg("--model")
+        em_cli(["predict", "--model"])
             .arg(&model)
             .arg(volumes.join("val.tif"))
             .arg("-o")
@@ -75,19 +90,9 @@ pub fn run(args: &Args) -> Result<()> {
         };
         let label = volumes.join(format!("val_{class}.tif"));
         println!("\n{class}");
-        run_command(em_cli("evaluate").arg("--prediction").arg(mask).arg("--label").arg(label))?;
+        run_command(em_cli(["evaluate", "--prediction"]).arg(mask).arg("--label").arg(label))?;
     }
-
-    println!("report: {}", model.join("report.html").display());
-    println!("done in {:.0} s after the build", started.elapsed().as_secs_f64());
-    Ok(())
-}
-
-/// Starts a command line of the built program.
-fn em_cli(command: impl AsRef<OsStr>) -> Command {
-    let mut line = Command::new(target_folder().join("release/em-cli"));
-    line.arg(command);
-    line
+    Ok(model)
 }
 
 /// Returns the classes that have a label for both blocks: the `<class>` of `train_<class>.tif` and `val_<class>.tif`.

@@ -35,6 +35,17 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn make(root: &Path) -> Result<()> {
+    let python = python(root)?;
+    for folder in children(&root.join("crates"))? {
+        if folder.join("tests/make_fixtures.py").is_file() {
+            workspace::run(Command::new(&python).arg("tests/make_fixtures.py").current_dir(&folder))?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns a Python that has the packages of `fixtures/requirements.txt`.
+pub fn python(root: &Path) -> Result<PathBuf> {
     let environment = workspace::target_folder().join("fixtures-python");
     workspace::run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
     let python = environment.join("bin/python3");
@@ -43,12 +54,7 @@ fn make(root: &Path) -> Result<()> {
         let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
         workspace::run(Command::new(&python).args(install).arg(&requirements))?;
     }
-    for folder in children(&root.join("crates"))? {
-        if folder.join("tests/make_fixtures.py").is_file() {
-            workspace::run(Command::new(&python).arg("tests/make_fixtures.py").current_dir(&folder))?;
-        }
-    }
-    Ok(())
+    Ok(python)
 }
 
 fn check(root: &Path) -> Result<()> {
@@ -141,6 +147,11 @@ fn write(path: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_committed_fixtures_are_those_of_the_list() {
+        check(&workspace::root()).unwrap();
+    }
 
     #[test]
     fn a_changed_a_missing_and_an_unlisted_fixture_are_told_apart() {

@@ -1,7 +1,8 @@
-//! `cargo xtask interop`: em-io against the libraries that labs use, in both directions.
+//! `cargo xtask interop`: em-io against the libraries that labs use, in both directions, and a training against TensorBoard.
 //!
 //! What em-io writes is opened with each library, and what each library writes is read by em-io; voxels, voxel size and axes have to be the same.
-//! The scripts lie in `crates/em-io/tests/interop`; their Python environment is made in the target folder and kept.
+//! What TensorBoard reads of a run that was resumed has to be its `history.csv`.
+//! The scripts lie in `tests/interop` of em-io and em-cli; their Python environment is made in the target folder and kept.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,10 +10,17 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::advice::Advised;
+use crate::libtorch;
 use crate::workspace::{cargo, root, run as run_command, target_folder};
 
-/// Runs both directions.
+/// Runs all of it.
 pub fn run() -> Result<()> {
+    let volumes = volumes();
+    volumes.and(curves())
+}
+
+/// Writes volumes that the libraries read, and reads those that they write.
+fn volumes() -> Result<()> {
     let mut build = cargo(["build", "--release", "--package", "em-io", "--example", "interop"]);
     let with_hdf5 = has_hdf5();
     if with_hdf5 {
@@ -39,6 +47,43 @@ pub fn run() -> Result<()> {
     let wrote = run_command(script("ours.py").arg(&ours));
     let read = run_command(script("theirs.py").arg(&theirs).arg(&program).args(with_hdf5.then_some("hdf5")));
     wrote.and(read)
+}
+
+/// A training of seconds, whose learning rate does not follow its length.
+const TRAINING: &str = "\
+[tiling]
+tile_size = 32
+tiles_per_epoch = 8
+[model]
+filters = [4, 8]
+[train]
+batch_size = 4
+[train.schedule]
+kind = \"constant\"
+warmup_fraction = 0.0
+[output]
+folder = \"run\"
+";
+
+/// Trains, goes on, and compares what TensorBoard reads with the history.
+fn curves() -> Result<()> {
+    libtorch::ensure()?;
+    run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
+    let python = environment(&root().join("crates/em-io/tests/interop/requirements.txt"))?;
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    let em_cli = |arguments: &[&str]| {
+        let mut command = Command::new(target_folder().join("release/em-cli"));
+        command.current_dir(folder.path()).args(arguments);
+        run_command(&mut command)
+    };
+    std::fs::write(folder.path().join("run.toml"), TRAINING).context("no room for a configuration")?;
+    em_cli(&["phantom", ".", "--train-sections", "8", "--val-sections", "3", "--size", "192", "--quiet"])?;
+    let train = ["train", "run.toml", "--device", "cpu", "--quiet", "--set", "data.folder=."];
+    // Two epochs in all: a third one without any foreground would be refused.
+    em_cli(&[&train[..], &["--set", "train.epochs=1"]].concat())?;
+    em_cli(&[&train[..], &["--set", "train.epochs=2", "--resume"]].concat())?;
+    let script = root().join("crates/em-cli/tests/interop/curves.py");
+    run_command(Command::new(&python).arg(script).arg(folder.path().join("run")))
 }
 
 /// Tells whether the system has the library of HDF5.

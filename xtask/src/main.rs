@@ -10,9 +10,11 @@ mod fetch;
 mod fixtures;
 mod interop;
 mod libtorch;
+mod picture;
 mod pretrain;
 mod progress;
 mod test;
+mod tissue;
 mod workspace;
 
 use std::process::ExitCode;
@@ -29,7 +31,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run the whole pipeline once: phantom, training, prediction, scores, report
+    /// Run the whole pipeline once: phantom, training, prediction, scores, report; then real tissue without labels
     Demo(demo::Args),
     /// Run every check: format, licences, lints, docs, layers, tests, examples
     Test(test::Args),
@@ -43,6 +45,8 @@ enum Task {
     Pretrain(pretrain::Args),
     /// Regenerate the committed fixtures, or check them against their list
     Fixtures(fixtures::Args),
+    /// Draw the picture of the README anew: what a built-in network finds in the tissue of `fixtures/fib25`
+    Picture,
     /// Compare em-io with the libraries that labs use, in both directions
     Interop,
 }
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Pretrain(args) => pretrain::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
+        Task::Picture => picture::run(),
         Task::Interop => interop::run(),
     };
     match outcome {

@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::libtorch;
-use crate::workspace::{cargo, root, run as run_command, target_folder};
+use crate::workspace::{cargo, em_cli, root, run as run_command, target_folder};
 
 /// What a network is in `models/`: a folder of that name, and a configuration beside it.
 const NETWORKS: [&str; 1] = ["cells"];
@@ -31,8 +30,8 @@ pub fn run(args: &Args) -> Result<()> {
     run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
     for network in NETWORKS {
         let (models, trained) = (root().join("models"), run_folder(network));
-        let mut train = Command::new(target_folder().join("release/em-cli"));
-        train.arg("train").arg(models.join(format!("{network}.toml")));
+        let mut train = em_cli(["train"]);
+        train.arg(models.join(format!("{network}.toml")));
         train.arg("--set").arg(format!("output.folder={:?}", trained.display().to_string()));
         for setting in &args.settings {
             train.args(["--set", setting]);

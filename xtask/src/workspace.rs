@@ -1,6 +1,6 @@
 //! Where the workspace lies, and how its chores start child processes.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -47,6 +47,20 @@ pub fn capture(command: &mut Command) -> Result<String> {
 /// Returns the folder of cargo's outputs.
 pub fn target_folder() -> PathBuf {
     root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
+/// Starts a command line of the built program.
+pub fn em_cli<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Command {
+    let mut command = Command::new(target_folder().join("release/em-cli"));
+    command.args(args);
+    command
+}
+
+/// Writes `CLASS=FILE`, the form in which `em-cli` takes the files of a class.
+pub fn named(class: &str, file: &Path) -> OsString {
+    let mut text = OsString::from(format!("{class}="));
+    text.push(file);
+    text
 }
 
 /// Creates a folder and those above it.

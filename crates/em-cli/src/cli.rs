@@ -7,11 +7,15 @@ use em_io::OpenOptions;
 use em_model::Device;
 
 use crate::commands;
+use crate::console::Mode;
 
 /// From electron-microscopy stacks to masks, scores and pictures.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
 pub struct Cli {
+    /// Print nothing but what was asked for, warnings and errors.
+    #[arg(long, global = true)]
+    pub quiet: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -38,6 +42,8 @@ pub enum Command {
     Adapt(commands::adapt::AdaptArgs),
     /// Make labels on the screen, with suggestions, and train on them.
     Annotate(commands::annotate::AnnotateArgs),
+    /// Look at a volume and what was found in it, in three dimensions.
+    View(commands::view::ViewArgs),
     /// Predict the masks of a volume with a trained network.
     Predict(commands::predict::PredictArgs),
     /// Score a predicted mask against a label.
@@ -48,6 +54,8 @@ pub enum Command {
     Tune(commands::tune::TuneArgs),
     /// Find the objects of masks and measure them: sizes, places, shapes, distances.
     Measure(commands::measure::MeasureArgs),
+    /// Correct the objects of label volumes by a list of edits: delete, merge, split, fill.
+    Correct(commands::correct::CorrectArgs),
     /// List the networks that are built in, which need no labels.
     Models,
     /// Show which pixel size suits a network: the same crops at several.
@@ -73,6 +81,36 @@ impl Command {
             _ => false,
         }
     }
+}
+
+impl Cli {
+    /// Returns how much is printed, and for whom.
+    pub fn mode(&self) -> Mode {
+        let events = match &self.command {
+            Command::Extract(args) => args.events,
+            Command::Convert(args) => args.events,
+            Command::Tile(args) => args.events,
+            Command::Train(args) => args.events,
+            Command::Adapt(args) => args.events,
+            Command::Predict(args) => args.events,
+            Command::Tune(args) => args.events,
+            Command::Measure(args) => args.events,
+            Command::Scales(args) => args.events,
+            Command::Report(args) => args.events,
+            Command::Phantom(args) => args.events,
+            // Their lines are what was asked for, and some print them as JSON instead.
+            _ => return Mode { quiet: self.quiet, events: false, answers: true },
+        };
+        Mode { quiet: self.quiet, events: events.json, answers: false }
+    }
+}
+
+/// `--json`, for commands whose results are files.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct EventArgs {
+    /// Print events as JSON, one object a line.
+    #[arg(long)]
+    json: bool,
 }
 
 /// The file of a configuration, by its place or as `--config`.

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     if cli.command.computes() {
         threads::let_sleep();
     }
+    console::set_mode(cli.mode());
     let result = match cli.command {
         Command::Extract(args) => commands::extract::run(&args),
         Command::Convert(args) => commands::convert::run(&args),
@@ -44,12 +45,14 @@ fn main() -> ExitCode {
         Command::Scales(args) => commands::scales::run(&args),
         Command::Adapt(args) => commands::adapt::run(&args),
         Command::Annotate(args) => commands::annotate::run(&args),
+        Command::View(args) => commands::view::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Tune(args) => commands::tune::run(&args),
         Command::Measure(args) => commands::measure::run(&args),
+        Command::Correct(args) => commands::correct::run(&args),
         Command::Models => commands::models::run(),
         Command::Report(args) => commands::report::run(&args),
         Command::Phantom(args) => commands::phantom::run(&args),

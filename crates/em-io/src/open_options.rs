@@ -38,6 +38,28 @@ impl OpenOptions {
         formats::open_with(path.as_ref(), *self)
     }
 
+    /// Opens the smaller levels that the file holds of the volume, largest first: those of an OME-Zarr
+    /// image beside its full one. Other formats have none.
+    ///
+    /// ```
+    /// use em_io::OpenOptions;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("stack.zarr");
+    /// let voxels = em_io::Voxels::from(ndarray::Array3::<u8>::ones((8, 600, 700)));
+    /// em_io::write_volume(&path, &voxels, Some([20.0, 5.0, 5.0]))?;
+    /// let levels = OpenOptions::default().open_levels(&path)?;
+    /// assert_eq!((levels[0].shape(), levels[0].voxel_size_nm()), ([8, 300, 350], Some([20.0, 10.0, 10.0])));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The same as [`OpenOptions::open`].
+    pub fn open_levels(&self, path: impl AsRef<Path>) -> Result<Vec<Volume>> {
+        formats::open_levels(path.as_ref(), *self)
+    }
+
     /// Returns the index that was asked for of a part.
     pub(crate) fn of(self, part: Part) -> Option<usize> {
         match part {

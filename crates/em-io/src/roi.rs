@@ -90,6 +90,22 @@ impl Roi {
         (shared.voxels() > 0).then_some(shared)
     }
 
+    /// Returns the smallest block around two.
+    ///
+    /// ```
+    /// use em_io::Roi;
+    ///
+    /// let roi = Roi::from([0..4, 10..20, 0..9]);
+    /// assert_eq!(roi.around(Roi::from([2..9, 0..12, 3..4])), Roi::from([0..9, 0..20, 0..9]));
+    /// ```
+    #[must_use]
+    pub fn around(&self, other: Self) -> Self {
+        let (ends, others) = (self.end(), other.end());
+        Self::from(std::array::from_fn(|axis| {
+            self.start[axis].min(other.start[axis])..ends[axis].max(others[axis])
+        }))
+    }
+
     /// Counts the voxels of the block. It saturates where the product would overflow.
     pub fn voxels(&self) -> usize {
         self.shape.iter().fold(1, |product: usize, &side| product.saturating_mul(side))

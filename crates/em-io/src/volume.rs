@@ -118,6 +118,24 @@ impl Volume {
         self.info.format
     }
 
+    /// Returns what is decoded at once, in voxels along `[z, y, x]`: a chunk, a strip, a picture.
+    ///
+    /// The pieces lie on a grid from the first voxel on, and a part of one takes as long to read as the
+    /// whole. It is `[1, 1, 1]` where any part can be read by itself.
+    ///
+    /// ```
+    /// use em_io::{Volume, Voxels};
+    /// use ndarray::Array3;
+    ///
+    /// let volume = Volume::from_voxels(Voxels::from(Array3::<u8>::zeros((3, 4, 5))), None);
+    /// assert_eq!(volume.piece(), [1, 1, 1]);
+    /// ```
+    pub fn piece(&self) -> [usize; 3] {
+        let piece = self.source.piece();
+        // A chunk may reach out of the volume, and a source of somebody else may know no better.
+        std::array::from_fn(|axis| piece[axis].clamp(1, self.shape()[axis]))
+    }
+
     /// Returns what a user should know: colour that is read as grey, files that were skipped.
     pub fn notes(&self) -> &[String] {
         &self.info.notes

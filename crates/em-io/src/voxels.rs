@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::sample::{Voxel, is_kept, match_voxel_type, nearest};
 use crate::{Roi, VoxelType};
-use ndarray::{Array3, s};
+use ndarray::{Array3, ArrayViewMut3, s};
 use std::path::Path;
 
 /// A block of voxels, `[z, y, x]`, in the type that its file stores.
@@ -200,6 +200,34 @@ impl Voxels {
     pub fn cut(&self, roi: Roi) -> Self {
         let ([z, y, x], [z1, y1, x1]) = (roi.start, roi.end());
         match_voxels!(self, array => Self::from(array.slice(s![z..z1, y..y1, x..x1]).to_owned()))
+    }
+
+    /// Returns voxels of 0.
+    pub fn zeros(voxel_type: VoxelType, shape: [usize; 3]) -> Self {
+        match_voxel_type!(voxel_type, T => Self::from(Array3::<T>::zeros(shape)))
+    }
+
+    /// Puts voxels of the same type to a place within these.
+    ///
+    /// ```
+    /// use em_io::{Roi, VoxelType, Voxels};
+    /// use ndarray::array;
+    ///
+    /// let mut voxels = Voxels::zeros(VoxelType::U8, [1, 2, 2]);
+    /// voxels.put([0, 1, 0], &Voxels::from(array![[[5_u8, 7]]]));
+    /// assert_eq!(voxels, Voxels::from(array![[[0_u8, 0], [5, 7]]]));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Panics where they reach out of these voxels, or are of another type.
+    pub fn put(&mut self, [z, y, x]: [usize; 3], part: &Self) {
+        fn assign<T: Voxel>(mut place: ArrayViewMut3<'_, T>, part: &Voxels) {
+            place.assign(&T::view(part).expect("both are of one type"));
+        }
+        let [depth, height, width] = part.shape();
+        let place = s![z..z + depth, y..y + height, x..x + width];
+        match_voxels!(self, whole => assign(whole.slice_mut(place), part));
     }
 
     /// Returns the smallest and the largest value.

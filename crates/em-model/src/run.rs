@@ -2,6 +2,7 @@
 
 mod card;
 pub(crate) mod checkpoint;
+mod events;
 mod folder;
 mod history;
 mod lock;
@@ -9,6 +10,7 @@ mod trained_on;
 mod tuning;
 
 pub use card::{FORMAT_VERSION, ModelCard};
+pub(crate) use events::EventFile;
 pub use folder::RunFolder;
 pub(crate) use history::write_history;
 pub use history::{EpochRecord, EpochScores, History, HistoryRow, HistoryScores};

@@ -12,6 +12,7 @@ use em_data::Sampler;
 use crate::augment::{BatchConfig, DeviceVolumes};
 use crate::error::Computed;
 use crate::network::Mode;
+use crate::run::EventFile;
 use crate::{EpochRecord, Error, Result, RunFolder, RunLock};
 
 mod average;
@@ -83,7 +84,7 @@ pub enum Progress<'a> {
 /// Trains a network into a run's folder, from its start.
 ///
 /// Writes `model.safetensors` and `model.json` whenever an epoch is the best so far, and
-/// `history.csv` and `last/` at the end of each epoch. Returns the history.
+/// `history.csv`, `last/` and `tensorboard/` at the end of each epoch. Returns the history.
 ///
 /// Where the observer answers `Break`, the training ends after the current step with
 /// [`Error::Stopped`]; what the last finished epoch wrote is there to be [resumed](resume).
@@ -190,6 +191,7 @@ fn run_epochs(
     let validation = ValidationSet::new(&split.validation, architecture, predict, normalization);
     let loss = training.loss(&set.foreground_shares(&split.train))?;
     let batch = BatchConfig::new(architecture, tiling, normalization);
+    let events = EventFile::of_epochs(run, &state.records, set.classes())?;
     let total_steps = config.epochs * sampler.tiles_per_epoch().div_ceil(config.batch_size);
     while state.records.len() < config.epochs && !state.stops_early(config) {
         let (index, started) = (state.records.len(), Instant::now());
@@ -222,6 +224,7 @@ fn run_epochs(
             EpochRecord { epoch, learning_rate, train, validation: scores, seconds, tiles_per_second };
         let best = state.add(record, config, set.classes())?;
         state::save(training, run, &learner, &state, best)?;
+        events.add(&state.records[index])?;
         tell(observe, Progress::Epoch { record: &state.records[index], best })?;
     }
     if state.records.len() < config.epochs {

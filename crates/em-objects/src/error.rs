@@ -27,6 +27,17 @@ pub enum Error {
         found: f64,
     },
 
+    /// Points or parts do not say where to split an object.
+    #[error(
+        "{given} places are given and {inside} of them lie in the object, expected at least 2 different ones in it"
+    )]
+    SplitPoints {
+        /// Points or parts that were given.
+        given: usize,
+        /// Those of them that lie in the object.
+        inside: usize,
+    },
+
     /// The distance to the background could not be computed.
     #[error(transparent)]
     Distance(em_metrics::Error),

@@ -103,6 +103,26 @@ impl Foreground {
     }
 }
 
+/// Reads a block of a label volume, each value the number of an object, 0 the background.
+///
+/// # Errors
+///
+/// [`Error::NotAnInstance`] for what is no whole number of 32 bits; and those of [`Volume::read`].
+pub fn read_labels(volume: &Volume, roi: Roi) -> Result<Array3<u32>> {
+    let voxels = volume.read(roi)?;
+    for z in 0..roi.shape[0] {
+        if let Some(value) = Foreground::Instances.refused(&voxels, z) {
+            let path = volume.path().map(Path::to_path_buf);
+            return Err(Error::NotAnInstance { path, page: roi.start[0] + z, value });
+        }
+    }
+    Ok(match voxels {
+        Voxels::U32(array) => array,
+        // Values were checked to be whole numbers of 32 bits.
+        other => match_voxels!(&other, array => array.mapv(|voxel| voxel.to_f64() as u32)),
+    })
+}
+
 /// Reads a block of probabilities; integers are shares of the largest that their type holds.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`components`] | the connected parts of a mask: labels, sizes, a choice by size |
 //! | [`Objects`], [`measure()`], [`nearest()`] | objects of a volume larger than memory: found, split, measured, compared |
+//! | [`surface`], [`Mesh`] | the surface of an object as triangles |
 //! | [`postprocess`] | a median of votes, removal of small components, filling of holes |
 //! | [`VolumeCleaner`] | the same, for a mask that comes section by section |
 //!
@@ -12,17 +13,21 @@
 #![forbid(unsafe_code)]
 
 pub mod components;
+mod doubt;
 mod eigen;
 mod error;
 mod foreground;
 mod labelling;
 mod measure;
+mod mesh;
 mod moments;
 mod nearest;
 mod objects;
 pub mod postprocess;
+mod remeasure;
 mod runs;
 mod runs_on_disk;
+mod split_by_hand;
 mod surface_area;
 mod touching;
 mod volume_cleaner;
@@ -37,11 +42,15 @@ pub fn unwatched(_: u64) -> std::ops::ControlFlow<()> {
 }
 
 pub use components::{Components, Connectivity, Extent};
+pub use doubt::{Doubt, DoubtReason, doubts};
 pub use error::{Error, Result};
-pub use foreground::{Foreground, read_probabilities};
-pub use measure::{Object, Physical, measure};
+pub use foreground::{Foreground, read_labels, read_probabilities};
+pub use measure::{Object, Physical, Space, measure};
+pub use mesh::{Mesh, surface};
 pub use nearest::{Nearest, nearest};
 pub use objects::{BATCH_BYTES, FindConfig, Objects};
 pub use postprocess::Postprocess;
+pub use remeasure::{Remeasured, remeasure};
+pub use split_by_hand::{split_at_points, split_from_parts};
 pub use touching::{LARGEST_BOX, SplitCounts};
 pub use volume_cleaner::{CleanVolume, VolumeCleaner};

@@ -34,6 +34,12 @@ pub struct Object {
     pub touches_border: bool,
     /// The mean probability of the voxels, where probabilities were given.
     pub mean_probability: Option<f64>,
+    /// How much the object changes from section to section, 0 to 1: 1 less the Dice coefficient of
+    /// neighbouring sections, pooled over all of them. `None` for an object in one section, and where
+    /// objects end with their section.
+    pub section_change: Option<f64>,
+    /// The faces that its voxels share with those of other objects of the volume.
+    pub contact_faces: u64,
     /// What has a unit or depends on the sides of a voxel, where those are known.
     pub physical: Option<Physical>,
 }
@@ -94,6 +100,7 @@ pub fn measure(
         return Err(Error::ShapeMismatch { path, found: volume.shape(), expected: shape, reference });
     }
     let mut sums = vec![Moments::default(); objects.count()];
+    let mut contact_faces = vec![0; objects.count()];
     for place in batches(shape, probabilities.map_or(1, |volume| volume.voxel_type().bytes())).iter() {
         let [sections, ..] = place.ranges();
         let first = sections.start;
@@ -111,22 +118,23 @@ pub fn measure(
                 Ok(moments_of_section(z as u32, &here, before.as_ref(), probability))
             })
             .collect::<Result<Vec<_>>>()?;
-        for (number, of_section) in of_sections.iter().flatten() {
-            sums[*number as usize - 1].add(of_section);
+        for (of_section, contacts) in &of_sections {
+            for (number, of_object) in of_section {
+                sums[*number as usize - 1].add(of_object);
+            }
+            for (pair, faces) in contacts {
+                pair.iter().for_each(|&number| contact_faces[number as usize - 1] += faces);
+            }
         }
         told(progress(place.shape[0] as u64))?;
     }
-    let measures = Measures {
-        shape,
-        extent: objects.extent(),
-        spacing: objects.voxel_size_nm().map(|size| (size, PairAreas::of(size))),
-        has_probabilities: probabilities.is_some(),
-    };
-    Ok(objects.names().iter().zip(&sums).map(|(&id, sums)| measures.of(id, sums)).collect())
+    let measures = Measures::of(objects.space(), probabilities.is_some());
+    let all = objects.names().iter().zip(&sums).zip(contact_faces);
+    Ok(all.map(|((&id, sums), faces)| measures.object(id, sums, faces)).collect())
 }
 
 /// The sum of the probabilities of a run.
-fn sum_of(block: &Voxels, z: usize, y: usize, run: Run) -> f64 {
+pub(crate) fn sum_of(block: &Voxels, z: usize, y: usize, run: Run) -> f64 {
     let range = run.start as usize..run.end as usize;
     let sum: f64 = match_voxels!(block, array => {
         let section = array.index_axis(Axis(0), z);
@@ -135,8 +143,19 @@ fn sum_of(block: &Voxels, z: usize, y: usize, run: Run) -> f64 {
     sum / one_of(block)
 }
 
+/// The volume that objects lie in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Space {
+    /// Voxels along `[z, y, x]`.
+    pub shape: [usize; 3],
+    /// Whether objects go through sections.
+    pub extent: Extent,
+    /// Size of a voxel along `[z, y, x]` in nm, `None` where it is unknown.
+    pub voxel_size_nm: Option<[f64; 3]>,
+}
+
 /// What measurements follow from beside the sums.
-struct Measures {
+pub(crate) struct Measures {
     shape: [usize; 3],
     extent: Extent,
     spacing: Option<([f64; 3], PairAreas)>,
@@ -144,7 +163,13 @@ struct Measures {
 }
 
 impl Measures {
-    fn of(&self, id: u32, sums: &Moments) -> Object {
+    pub fn of(space: Space, has_probabilities: bool) -> Self {
+        let Space { shape, extent, voxel_size_nm } = space;
+        let spacing = voxel_size_nm.map(|size| (size, PairAreas::of(size)));
+        Self { shape, extent, spacing, has_probabilities }
+    }
+
+    pub fn object(&self, id: u32, sums: &Moments, contact_faces: u64) -> Object {
         let n = sums.voxels as f64;
         let (start, end) = (sums.start.map(|side| side as usize), sums.end.map(|side| side as usize));
         let borders = if self.extent == Extent::Section { 1..3 } else { 0..3 };
@@ -156,6 +181,8 @@ impl Measures {
             end,
             touches_border: borders.into_iter().any(|axis| start[axis] == 0 || end[axis] == self.shape[axis]),
             mean_probability: self.has_probabilities.then(|| sums.probability / n),
+            section_change: sums.section_change().filter(|_| self.extent == Extent::Volume),
+            contact_faces,
             physical: self
                 .spacing
                 .as_ref()

@@ -18,6 +18,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::foreground::{Foreground, FoundSection};
 use crate::labelling::{Stitching, label_section};
+use crate::measure::Space;
 use crate::runs::SectionRuns;
 use crate::runs_on_disk::RunsOnDisk;
 use crate::{Connectivity, Extent, postprocess};
@@ -126,6 +127,11 @@ impl Objects {
     /// Returns whether objects go through sections.
     pub fn extent(&self) -> Extent {
         self.extent
+    }
+
+    /// Returns the volume that the objects lie in.
+    pub fn space(&self) -> Space {
+        Space { shape: self.shape, extent: self.extent, voxel_size_nm: self.voxel_size_nm }
     }
 
     /// Returns the size of a voxel along `[z, y, x]` in nm, `None` where it is unknown.

@@ -65,6 +65,18 @@ impl SectionRuns {
         })
     }
 
+    /// Finds the runs of a part of a section, in coordinates of the whole one; `start` is `[y, x]` of
+    /// the first voxel of the part.
+    pub fn of_part(part: ArrayView2<'_, u32>, start: [usize; 2]) -> Self {
+        let mut within = Self::of_labels(part);
+        for run in &mut within.runs {
+            // A section has fewer than 2^32 voxels.
+            (run.start, run.end) = (run.start + start[1] as u32, run.end + start[1] as u32);
+        }
+        within.rows.splice(0..0, std::iter::repeat_n(0, start[0]));
+        within
+    }
+
     fn by_row<T: Copy>(section: ArrayView2<'_, T>, runs_of_row: impl Fn(&[T], &mut Self)) -> Self {
         let mut found = Self::empty();
         for row in section.rows() {

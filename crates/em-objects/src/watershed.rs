@@ -76,7 +76,10 @@ pub(crate) fn basins(landscape: &Array3<f32>, join: impl Fn(f32, f32) -> bool) -
 }
 
 /// The places of the up to 26 neighbours.
-fn neighbours(place: usize, (depth, height, width): (usize, usize, usize)) -> impl Iterator<Item = usize> {
+pub(crate) fn neighbours(
+    place: usize,
+    (depth, height, width): (usize, usize, usize),
+) -> impl Iterator<Item = usize> {
     let (z, y, x) = (place / (height * width), place / width % height, place % width);
     let around = |middle: usize, edge: usize| middle.saturating_sub(1)..(middle + 2).min(edge);
     around(z, depth)

@@ -45,7 +45,7 @@ impl AdaptRequest {
 }
 
 /// How far the answers for a class moved, on the sections that were learned from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Movement {
     /// The class.
     pub class: String,

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use em_model::{History, ModelCard};
 use toml::{Table, Value};
 
-use crate::drawing::{Curve, curves, png};
+use crate::drawing::{Chart, Curve, curves, png};
 use crate::error::{Context, Result, UserError};
 use crate::report::RunScores;
 use crate::scores::{self, ClassScores, MEASURES, intervals};
-use crate::{RunConfig, display, find_run};
+use crate::target::Target;
+use crate::{RunConfig, display, find_run, write};
+
+mod page;
 
 /// What is compared of a run.
 #[derive(Debug)]
@@ -18,8 +21,7 @@ struct ComparedRun {
     path: PathBuf,
     card: ModelCard,
     config: BTreeMap<String, Value>,
-    epochs: usize,
-    seconds: f64,
+    history: History,
     scores: BTreeMap<String, ClassScores>,
     /// Whether thresholds and cleaning were chosen on what is scored.
     is_tuned: bool,
@@ -73,9 +75,11 @@ impl Comparison {
             );
         }
         let classes: BTreeSet<&String> = self.runs.iter().flat_map(|run| run.scores.keys()).collect();
-        let charts: Vec<(&str, Vec<Curve>)> =
-            classes.into_iter().map(|class| (class.as_str(), self.curves_of(class, &numbers))).collect();
-        png(&curves(&charts, "reviewed regions")?)
+        let charts: Vec<Chart<'_>> = classes
+            .into_iter()
+            .map(|class| Chart { title: class, curves: self.curves_of(class, &numbers) })
+            .collect();
+        png(&curves(&charts, "reviewed regions", None)?)
     }
 
     fn curves_of(&self, class: &str, numbers: &BTreeSet<usize>) -> Vec<Curve> {
@@ -95,6 +99,27 @@ impl Comparison {
             curve("lower end, 95 %", &|scores| scores.interval(iou).map(|interval| interval.low)),
             curve("upper end, 95 %", &|scores| scores.interval(iou).map(|interval| interval.high)),
         ]
+    }
+
+    /// Writes a page: what differs, the scores with the intervals of their differences, and the curves of all
+    /// runs over each other.
+    ///
+    /// # Errors
+    ///
+    /// Fails if an interval cannot be computed.
+    pub fn to_page(&self) -> Result<String> {
+        page::html(&self.runs)
+    }
+
+    /// Writes the page to a file, which is replaced where that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Comparison::to_page`]; and if the file is there already, or cannot be written.
+    pub fn write_page(&self, path: &Path, overwrite: bool) -> Result<()> {
+        let target = Target::new(self.runs.iter().map(|run| &run.path), path, overwrite)?;
+        write::bytes(&target.place(), self.to_page()?.as_bytes())?;
+        target.finish()
     }
 
     /// Writes a row for each run, class and score; an empty cell is what does not exist.
@@ -120,10 +145,13 @@ impl ComparedRun {
         flatten("", &table, &mut config);
         flatten("", &masks(&scores), &mut config);
         let history = History::read(&folder)?;
-        let seconds = history.rows.iter().filter_map(|row| row.seconds).sum();
-        let epochs = history.rows.len();
         let (is_tuned, regions, scores) = (scores.tuned_on_validation, scores.regions, scores.validation);
-        Ok(Self { path: path.to_owned(), card, config, epochs, seconds, scores, is_tuned, regions })
+        Ok(Self { path: path.to_owned(), card, config, history, scores, is_tuned, regions })
+    }
+
+    /// How long its epochs took, as far as that is known.
+    fn seconds(&self) -> f64 {
+        self.history.rows.iter().filter_map(|row| row.seconds).sum()
     }
 }
 
@@ -157,7 +185,7 @@ fn overview(runs: &[ComparedRun]) -> String {
     let mut text = String::new();
     for (number, run) in (1..).zip(runs) {
         let (parameters, best) = (run.card.architecture.parameter_count(), run.card.epoch);
-        let (epochs, time) = (run.epochs, display::duration(run.seconds));
+        let (epochs, time) = (run.history.rows.len(), display::duration(run.seconds()));
         text += &format!("{number}: {}\n", run.path.display());
         text += &format!("   {parameters} parameters, {epochs} epochs, best {best}, {time}\n");
         if let Some(regions) = run.regions {
@@ -173,24 +201,27 @@ fn overview(runs: &[ComparedRun]) -> String {
     text
 }
 
-/// The keys whose values are not the same in all runs.
-fn differences(runs: &[ComparedRun]) -> String {
+/// The keys whose values are not the same in all runs; where a run was put is no difference.
+fn differing_keys(runs: &[ComparedRun]) -> Vec<&String> {
     let keys: BTreeSet<&String> = runs.iter().flat_map(|run| run.config.keys()).collect();
+    let differs = |key: &&String| runs.iter().any(|run| run.config.get(*key) != runs[0].config.get(*key));
+    keys.into_iter().filter(|key| *key != "output.folder").filter(differs).collect()
+}
+
+fn value_of(run: &ComparedRun, key: &str) -> String {
+    run.config.get(key).map_or("not set".into(), Value::to_string)
+}
+
+fn differences(runs: &[ComparedRun]) -> String {
+    let keys = differing_keys(runs);
     let mut text = String::from("\nconfiguration\n");
-    let mut same = true;
-    // Where a run was put is no difference.
-    for key in keys.into_iter().filter(|key| *key != "output.folder") {
-        if runs.iter().all(|run| run.config.get(key) == runs[0].config.get(key)) {
-            continue;
-        }
-        same = false;
+    for key in &keys {
         text += &format!("  {key}\n");
         for (number, run) in (1..).zip(runs) {
-            let value = run.config.get(key).map_or("not set".into(), Value::to_string);
-            text += &format!("    {number}: {value}\n");
+            text += &format!("    {number}: {}\n", value_of(run, key));
         }
     }
-    if same { text + "  the same in all\n" } else { text }
+    if keys.is_empty() { text + "  the same in all\n" } else { text }
 }
 
 /// The scores of a class on validation, a row for each score and run.
@@ -250,8 +281,8 @@ fn csv(runs: &[ComparedRun]) -> Result<String, Box<dyn std::error::Error + Send 
                 writer.write_record([
                     run.path.display().to_string(),
                     run.card.architecture.parameter_count().to_string(),
-                    run.epochs.to_string(),
-                    format!("{:.2}", run.seconds),
+                    run.history.rows.len().to_string(),
+                    format!("{:.2}", run.seconds()),
                     class.clone(),
                     measure.key.to_owned(),
                     if measure.distance { of_run.ruler.unit.name().to_owned() } else { String::new() },

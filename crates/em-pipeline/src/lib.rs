@@ -10,9 +10,11 @@
 //! | [`predict`](mod@predict) | a volume in, masks and probabilities out, block by block |
 //! | [`evaluate`](mod@evaluate) | a mask against a label |
 //! | [`measure`](mod@measure) | the objects of masks: a table, label volumes, a summary |
+//! | [`correct`] | objects corrected by a person: edits, what they make of a label volume, its table |
 //! | [`convert`](mod@convert), [`extract`](mod@extract), [`tile`](mod@tile), [`inspect`](mod@inspect) | volumes into other formats, sections, tiles, numbers |
 //! | [`phantom`] | generated stacks with labels, for trying things out |
 //! | [`built_in`] | networks that are part of the program |
+//! | [`view`] | a volume and its layers, to be looked at: levels, tables and surfaces of objects |
 //! | [`report`] | scores, curves, pictures and the page of a run |
 //! | [`voxel_size`] | the one size that the voxels of several files have |
 //!
@@ -26,6 +28,7 @@ mod class_path;
 pub mod compare;
 pub mod config;
 pub mod convert;
+pub mod correct;
 pub mod dataset;
 pub mod display;
 mod drawing;
@@ -37,6 +40,7 @@ mod grey_values;
 mod hints;
 mod inputs;
 pub mod inspect;
+mod journal;
 mod mask_hint;
 pub mod measure;
 mod memory;
@@ -55,8 +59,10 @@ mod staged;
 pub mod suggested_config;
 mod target;
 pub mod tile;
+mod timeline;
 pub mod train;
 pub mod tune;
+pub mod view;
 pub mod voxel_size;
 mod write;
 

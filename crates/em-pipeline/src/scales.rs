@@ -8,7 +8,7 @@ use em_io::{OpenOptions, Roi, Volume, VoxelSize};
 use em_model::{Device, ModelCard, PixelMatch, Predictor, RunFolder};
 use ndarray::{Array3, Array4, Axis, stack};
 
-use crate::drawing::{ScaledCrop, png, scales};
+use crate::drawing::{ScaledCrop, TriedSize, png, scales};
 use crate::error::{Result, UserError};
 use crate::{Observer, Stage, display, find_run, open_with, write};
 
@@ -44,7 +44,7 @@ impl ScalesRequest {
 }
 
 /// What was found as if pixels had a size.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Scale {
     /// The size of a pixel in nm.
     pub pixel_nm: f64,
@@ -111,13 +111,14 @@ pub fn make_scales(request: &ScalesRequest, observer: &mut Observer<'_>) -> Resu
         }
         Ok(())
     })?;
-    let captions: Vec<String> = told.iter().map(caption).collect();
+    let tried = told.iter().map(|scale| TriedSize { caption: caption(scale), pixel_nm: scale.pixel_nm });
+    let tried: Vec<TriedSize> = tried.collect();
     let crops: Vec<ScaledCrop> = crops
         .into_iter()
         .zip(found)
         .map(|(grey, found)| ScaledCrop { grey: grey.index_axis_move(Axis(0), 0), found })
         .collect();
-    write::bytes(&request.output, &png(&scales(&crops, &captions, &card.classes)?)?)?;
+    write::bytes(&request.output, &png(&scales(&crops, &tried, &card.classes)?)?)?;
     Ok(told)
 }
 

@@ -12,5 +12,6 @@ export function makeFinish(app) {
     return () => {
         for (const button of buttons)
             button.disabled = isRunning(app.state.job);
+        byId("result").hidden = !app.state.has_objects || isRunning(app.state.job);
     };
 }

@@ -1,17 +1,17 @@
-//! The address of a project's page. It stays the same while nobody takes its port, so that a page whose
+//! The address of a page. That of a project stays the same while nobody takes its port, so that a page whose
 //! server was started again finds it.
 
 use std::io::{ErrorKind, Write};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use em_pipeline::{Result, UserError};
 use serde::{Deserialize, Serialize};
 
 use crate::guard::Guard;
-use crate::{loopback, unheard};
+use crate::host::unheard;
 
-/// A port and a secret, kept in the project for its owner's eyes.
+/// A port and a secret; those of a project are kept in it, for its owner's eyes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Address {
     /// 0 is any that is free.
@@ -34,6 +34,15 @@ impl Address {
         if let Some(known) = known.filter(|known| is_secret(&known.secret)) {
             return Ok(Self { port: port.unwrap_or(known.port), ..known });
         }
+        Self::new(port)
+    }
+
+    /// Draws a new address.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the operating system has no random numbers.
+    pub fn new(port: Option<u16>) -> Result<Self> {
         let secret = Guard::new_secret()
             .map_err(|error| UserError::new(format!("no secret can be drawn: {error}"), "try again"))?;
         Ok(Self { port: port.unwrap_or(0), secret })
@@ -83,4 +92,8 @@ impl Address {
 
 fn file(project: &Path) -> PathBuf {
     project.join("address.json")
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }

@@ -26,6 +26,11 @@ impl Failure {
         Self { status: StatusCode::NOT_FOUND, message: message.into(), hint: None }
     }
 
+    /// A thread has ended before its work.
+    pub fn given_up(error: &tokio::task::JoinError) -> Self {
+        Self::senseless(format!("the work was given up: {error}"))
+    }
+
     /// Another window has the project.
     pub fn taken() -> Self {
         Self {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
 use em_pipeline::annotate::pictures::Canvas;
 use em_pipeline::annotate::{NetworkSource, Project, Suggester, next_training};
 use em_pipeline::em_model::{Device, ModelCard, RunFolder};
@@ -12,9 +13,9 @@ use em_pipeline::{ConvertRequest, MeasureRequest, Observer, PredictRequest, RunC
 use serde_json::Value;
 
 use crate::answer::Failure;
-use crate::guard::Guard;
 use crate::jobs::{Done, Jobs, TrainingJob};
 use crate::locks::locked;
+use crate::result::{ShownResult, has_objects};
 use crate::session::Session;
 use crate::state::{Messages, state};
 use crate::worker::Worker;
@@ -36,8 +37,8 @@ pub struct App {
     pub session: Mutex<Session>,
     /// What the person should read.
     pub messages: Messages,
-    /// Who may ask.
-    pub guard: Arc<Guard>,
+    /// The result in three dimensions, once somebody looks at it.
+    result: Mutex<Option<ShownResult>>,
     device: Device,
     device_option: String,
     program: PathBuf,
@@ -45,13 +46,7 @@ pub struct App {
 
 impl App {
     /// Serves a project; its network is read from here on.
-    pub fn new(
-        project: Project,
-        guard: Guard,
-        device: Device,
-        device_option: String,
-        program: PathBuf,
-    ) -> Arc<Self> {
+    pub fn new(project: Project, device: Device, device_option: String, program: PathBuf) -> Arc<Self> {
         let canvas = Arc::clone(project.canvas());
         let classes = project.description().classes.clone();
         let worker = Worker::start(Suggester::new(Arc::clone(&canvas), classes));
@@ -62,7 +57,7 @@ impl App {
             jobs: Jobs::default(),
             session: Mutex::default(),
             messages: Messages::default(),
-            guard: Arc::new(guard),
+            result: Mutex::default(),
             device,
             device_option,
             program,
@@ -163,6 +158,30 @@ impl App {
         self.started(started)
     }
 
+    /// Returns what answers for the result, which is opened by the first who asks.
+    ///
+    /// # Errors
+    ///
+    /// Fails where there is none, or a file of it cannot be read.
+    pub fn result(self: &Arc<Self>) -> Result<Router, Failure> {
+        if !has_objects(locked(&self.project).folder()) {
+            return Err(Failure::not_found("There is no result: predict the whole stack, and measure it."));
+        }
+        let mut result = locked(&self.result);
+        if let Some(shown) = &*result {
+            return Ok(shown.router());
+        }
+        let shown = crate::result::open(self)?;
+        Ok(result.insert(shown).router())
+    }
+
+    /// Forgets the result that is shown, such as before another one is made.
+    pub fn close_result(&self) {
+        if let Some(shown) = locked(&self.result).take() {
+            shown.stop();
+        }
+    }
+
     /// Measures the objects of the prediction.
     pub fn measure(&self) -> Result<(), Failure> {
         let project = locked(&self.project);
@@ -187,6 +206,7 @@ impl App {
         request.voxel_size_nm = Some(project.description().voxel_size_nm);
         request.overwrite = true;
         let table = folder.join("objects").join("objects.csv");
+        self.close_result();
         let started = self.jobs.start("measure", move |jobs| {
             jobs.observed(|observer| em_pipeline::measure(&request, observer))?;
             let message = format!("The objects are measured: `{}`.", table.display());

@@ -10,8 +10,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
-/// What the page may load: nothing but itself.
-const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// What the page of `annotate` may load: nothing but itself.
+pub const ANNOTATE_POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// What the page of `view` may load: nothing but itself, too. Neuroglancer runs WebAssembly, starts workers and
+/// sets styles on its elements.
+pub const VIEW_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 /// What a report may load: its own styles and pictures.
 const REPORT_POLICY: &str = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'";
 
@@ -22,6 +25,8 @@ pub struct Guard {
     pub secret: String,
     /// The port that is listened on.
     pub port: u16,
+    /// What the page may load.
+    pub policy: &'static str,
 }
 
 impl Guard {
@@ -63,9 +68,12 @@ pub async fn guarded(State(guard): State<Arc<Guard>>, request: Request, next: Ne
     if !guard.allows(path, request.headers()) {
         return (StatusCode::FORBIDDEN, "this address is that of somebody else\n").into_response();
     }
-    let is_report = path.split('/').nth(2) == Some("runs");
+    let policy = match path.split('/').nth(2) {
+        Some("runs") => REPORT_POLICY,
+        Some("result") => VIEW_POLICY,
+        _ => guard.policy,
+    };
     let mut response = next.run(request).await;
-    let policy = if is_report { REPORT_POLICY } else { PAGE_POLICY };
     let headers = response.headers_mut();
     for (name, value) in [
         ("content-security-policy", policy),
@@ -85,7 +93,7 @@ mod tests {
     use super::*;
 
     fn allows(path: &str, headers: &[(&str, &str)]) -> bool {
-        let guard = Guard { secret: "abc".into(), port: 80 };
+        let guard = Guard { secret: "abc".into(), port: 80, policy: ANNOTATE_POLICY };
         let headers = headers.iter().map(|(name, value)| {
             let name: axum::http::HeaderName = name.parse().unwrap();
             (name, value.parse().unwrap())

@@ -2,52 +2,45 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | `app` | what the routes share, and the jobs that they start |
+//! | `host`, `address` | listening on the loopback address until somebody ends it |
 //! | `guard` | who may ask: this machine, with the secret, from the page itself |
+//! | `view` | the page of `em-cli view`: chunks, tables and surfaces for Neuroglancer |
+//! | `app` | what the routes of `annotate` share, and the jobs that they start |
 //! | `session` | one window at a time |
 //! | `routes`, `answer`, `state` | addresses, answers, and what the page is told each second |
 //! | `worker` | the one thread that runs the network |
 //! | `jobs` | training, predicting, measuring, exporting: one at a time |
-//! | `page` | the files of the page |
+//! | `result` | the result of a project, shown and corrected by the page of `view` |
+//! | `page` | the files of the pages |
 //!
-//! It has no science of its own: what is labelled, suggested and trained is em-pipeline's.
+//! It has no science of its own: what is labelled, suggested, trained and shown is em-pipeline's.
 
 mod address;
 mod answer;
 mod app;
 mod guard;
+mod host;
 mod jobs;
 mod locks;
 mod page;
+mod result;
 mod routes;
 mod session;
 mod state;
+mod view;
 mod worker;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
-use axum::http::StatusCode;
-use axum::middleware;
-use axum::response::IntoResponse;
+use em_pipeline::Result;
 use em_pipeline::annotate::Project;
 use em_pipeline::em_model::Device;
-use em_pipeline::{Error, Result, UserError};
-use tokio::net::TcpListener;
 
 use crate::address::Address;
 use crate::app::App;
-use crate::guard::Guard;
-
-/// The largest body of a request: a stroke of many points.
-const MOST_BODY_BYTES: usize = 8 << 20;
-/// How often it is asked whether to end.
-const PATIENCE: Duration = Duration::from_millis(200);
-/// Threads that answer; what takes long goes to others.
-const THREADS: usize = 2;
+use crate::host::Host;
+pub use crate::view::serve_view;
 
 /// How a project is served.
 #[derive(Clone, Debug)]
@@ -84,55 +77,19 @@ pub fn serve(
     asked_to_end: impl Fn() -> bool,
 ) -> Result<()> {
     let address = Address::of(project.folder(), request.port)?;
-    let listener = address.listen(request.port.is_some())?;
-    let port = listener.local_addr().map_err(|error| unheard(&error))?.port();
-    let address = Address { port, ..address };
-    address.keep(project.folder())?;
-    let guard = Guard { secret: address.secret.clone(), port };
-    let app =
-        App::new(project, guard, request.device, request.device_option.clone(), request.program.clone());
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .enable_all()
-        .build()
-        .map_err(|error| unheard(&error))?;
-    runtime.block_on(async {
-        let listener = TcpListener::from_std(listener).map_err(|error| unheard(&error))?;
-        ready(&address.url());
-        let serving = axum::serve(listener, router(Arc::clone(&app))).into_future();
-        let ending = async {
-            while !asked_to_end() {
-                tokio::time::sleep(PATIENCE).await;
-            }
-        };
-        tokio::select! {
-            served = serving => served.map_err(|error| unheard(&error)),
-            () = ending => Ok(()),
-        }
-    })?;
+    let host = Host::listen(address, request.port.is_some(), guard::ANNOTATE_POLICY)?;
+    host.address().keep(project.folder())?;
+    let (device, device_option, program) =
+        (request.device, request.device_option.clone(), request.program.clone());
+    let app = App::new(project, device, device_option, program);
+    let runtime = host.serve(
+        routes::routes().with_state(Arc::clone(&app)),
+        async || page::of_annotate("index.html"),
+        ready,
+        asked_to_end,
+    )?;
     app.jobs.stop();
-    // What a thread still reads is given up.
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    app.close_result();
+    host::give_up(runtime);
     Ok(())
-}
-
-fn router(app: Arc<App>) -> Router {
-    let guard = Arc::clone(&app.guard);
-    let within = routes::routes().with_state(app);
-    Router::new()
-        .nest(&format!("/{}", guard.secret), within.clone())
-        // A nested router does not answer the path with its last slash.
-        .route(&format!("/{}/", guard.secret), axum::routing::get(async || page::file("index.html")))
-        .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here\n").into_response())
-        .layer(axum::extract::DefaultBodyLimit::max(MOST_BODY_BYTES))
-        .layer(middleware::map_response(answer::as_json))
-        .layer(middleware::from_fn_with_state(guard, guard::guarded))
-}
-
-fn unheard(error: &std::io::Error) -> Error {
-    UserError::new(format!("the page cannot be served: {error}"), "give another port with --port").into()
-}
-
-fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request as Asked, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use em_io::Roi;
 use em_pipeline::annotate::pictures::{self, Canvas, Plane, TILE, Tile};
@@ -15,10 +15,12 @@ use image::{ImageEncoder, codecs::png};
 use ndarray::{Array2, Array3, Axis, s};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
 use crate::answer::Failure;
 use crate::app::{App, EXPORTS};
 use crate::locks::locked;
+use crate::session::Client;
 use crate::state::region_boxes;
 
 type Answer<T> = Result<T, Failure>;
@@ -29,8 +31,8 @@ const MOST_SUGGESTED: usize = 64;
 /// All addresses below the secret.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/", get(async || crate::page::file("index.html")))
-        .route("/{file}", get(async |Path(file): Path<String>| crate::page::file(&file)))
+        .route("/", get(async || crate::page::of_annotate("index.html")))
+        .route("/{file}", get(async |Path(file): Path<String>| crate::page::of_annotate(&file)))
         .route("/runs/{number}/{*file}", get(report))
         .route("/api/project", get(project))
         .route("/api/session", post(session))
@@ -47,12 +49,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/measure", post(measure))
         .route("/api/export", post(export))
         .route("/api/stop", post(stop))
-}
-
-/// Whoever changes something says which window he is.
-#[derive(Deserialize)]
-struct Client {
-    client: String,
+        .route("/result/", any(result))
+        .route("/result/{*rest}", any(result))
 }
 
 impl App {
@@ -90,7 +88,7 @@ async fn session(State(app): State<Arc<App>>, Json(Client { client }): Json<Clie
     app.hear(&client)?;
     // An action that paints much holds the project for a while, and nobody else is to wait for it.
     let state = tokio::task::spawn_blocking(move || app.state()).await;
-    Ok(Json(state.map_err(|error| Failure::senseless(format!("the work was given up: {error}")))?))
+    Ok(Json(state.map_err(|error| Failure::given_up(&error))?))
 }
 
 /// As a window sends it that is being closed: JSON without its type.
@@ -147,7 +145,7 @@ async fn blocking<T: Send + 'static>(
 ) -> Answer<T> {
     let canvas = Arc::clone(&app.canvas);
     let read = tokio::task::spawn_blocking(move || read(&canvas)).await;
-    read.map_err(|error| Failure::senseless(format!("the work was given up: {error}")))?
+    read.map_err(|error| Failure::given_up(&error))?
 }
 
 async fn value(
@@ -244,7 +242,7 @@ async fn done(app: &Arc<App>, id: String, action: Request, suggested: Suggested)
         changed
     };
     let acted = tokio::task::spawn_blocking(act).await;
-    let changed = acted.map_err(|error| Failure::senseless(format!("the work was given up: {error}")))??;
+    let changed = acted.map_err(|error| Failure::given_up(&error))??;
     Ok(changed)
 }
 
@@ -280,8 +278,7 @@ async fn train(State(app): State<Arc<App>>, Json(Client { client }): Json<Client
         Ok::<_, em_pipeline::Error>((regions, app_of_plan.next_training(&project)?))
     };
     let planned = tokio::task::spawn_blocking(plan).await;
-    let (regions, (run, config)) =
-        planned.map_err(|error| Failure::senseless(format!("the work was given up: {error}")))??;
+    let (regions, (run, config)) = planned.map_err(|error| Failure::given_up(&error))??;
     let scores = app.worker.score(regions).await.unwrap_or_default();
     app.train(run, config)?;
     let classes = locked(&app.project).description().classes.clone();
@@ -337,6 +334,18 @@ async fn stop(State(app): State<Arc<App>>, Json(Client { client }): Json<Client>
 }
 
 /// A file of a training, or of what was measured: nothing outside of its folder.
+/// Hands a request for the result on to what answers for it, without the first part of its path.
+async fn result(State(app): State<Arc<App>>, mut request: Asked) -> Answer<Response> {
+    let opened = tokio::task::spawn_blocking(move || app.result()).await;
+    let router = opened.map_err(|error| Failure::given_up(&error))??;
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let within = path.strip_prefix("/result").unwrap_or(path);
+    *request.uri_mut() = within.parse().map_err(|_| Failure::not_found("there is no such file"))?;
+    // A router refuses nothing by itself.
+    let Ok(response) = router.oneshot(request).await;
+    Ok(response)
+}
+
 async fn report(
     State(app): State<Arc<App>>,
     Path((number, file)): Path<(String, String)>,

@@ -2,8 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
+
 /// A window that is silent for so long has been closed, or its machine sleeps. The page tells every second.
 const SILENCE: Duration = Duration::from_secs(5);
+
+/// Whoever changes something says which window he is.
+#[derive(Debug, Deserialize)]
+pub struct Client {
+    /// A name that the window has drawn for itself.
+    pub client: String,
+}
 
 /// The window that has the project.
 #[derive(Debug, Default)]

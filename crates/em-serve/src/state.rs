@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::jobs::Jobs;
 use crate::locks::locked;
+use crate::result::has_objects;
 use crate::worker::Worker;
 
 /// A trained network of the project.
@@ -83,6 +84,7 @@ pub fn state(project: &Project, worker: &Worker, jobs: &Jobs, messages: &Message
         "loading": sources.is_loading,
         "job": jobs.now(),
         "runs": runs(project),
+        "has_objects": has_objects(project.folder()),
         "messages": messages,
     })
 }

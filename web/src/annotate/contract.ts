@@ -66,6 +66,8 @@ export interface State {
   loading: boolean;
   job: Job | null;
   runs: Run[];
+  /** The prediction is measured, and its objects can be looked at. */
+  has_objects: boolean;
   messages: string[];
 }
 

@@ -16,5 +16,6 @@ export function makeFinish(app: App): () => void {
   const buttons = ["predict", "measure", "export"].map((id) => byId<HTMLButtonElement>(id));
   return () => {
     for (const button of buttons) button.disabled = isRunning(app.state.job);
+    byId("result").hidden = !app.state.has_objects || isRunning(app.state.job);
   };
 }

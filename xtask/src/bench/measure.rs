@@ -1,15 +1,14 @@
 //! `em-cli measure` against cc3d and scikit-image on the same mask.
 
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::program::measured;
 use super::read::outcome;
-use super::{Args, em_cli, median_of};
+use super::{Args, median_of};
 use crate::libtorch;
-use crate::workspace::{cargo, run as run_command};
+use crate::workspace::{cargo, em_cli, named, run as run_command};
 
 const PYTHON: &str = include_str!("regionprops.py");
 
@@ -34,7 +33,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..args.runs {
         let mut command = em_cli(["measure", "--overwrite", "--voxel-size", "5,5,5", "-o"]);
-        command.arg(scratch.path().join("objects")).arg(named(&mask));
+        command.arg(scratch.path().join("objects")).arg(named("mitochondria", &mask));
         ours.push(measured(&mut command)?);
         let labels = scratch.path().join("labels.tif");
         theirs.push(outcome(Command::new(&args.python).args(["-c", PYTHON]).arg(&mask).arg(labels))?);
@@ -46,10 +45,4 @@ pub fn run(args: &Args) -> Result<()> {
     println!("{:<22}{b:>10.2}{n:>12.0}", "cc3d and regionprops");
     println!("ratio Python / em-cli, of the medians of {} pairs: {:.2}", args.runs, b / a);
     Ok(())
-}
-
-fn named(mask: &Path) -> std::ffi::OsString {
-    let mut text = std::ffi::OsString::from("mitochondria=");
-    text.push(mask);
-    text
 }

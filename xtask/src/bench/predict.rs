@@ -7,9 +7,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::program::measured;
-use super::{Args, em_cli, median_of};
+use super::{Args, median_of};
 use crate::libtorch;
-use crate::workspace::{capture, cargo, run as run_command};
+use crate::workspace::{capture, cargo, em_cli, run as run_command};
 
 /// Turns the weights of a run with the preset `unet` into those of the Python U-Net.
 const WEIGHTS: &str = include_str!("to_torch_unet.py");

@@ -3,14 +3,12 @@
 //! Cargo starts in the system's temporary folder, where it reads nothing of this workspace's `.cargo/config.toml`; LIBTORCH is all that it has from there.
 //! The lock file and the target folder are the workspace's, so that torch-sys and what has the same features compile once.
 
-use std::ffi::OsStr;
-use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
 use anyhow::{Context, Result};
 
-use crate::workspace::{cargo, root, run as run_command, target_folder};
+use crate::workspace::{cargo, em_cli, root, run as run_command, target_folder};
 
 /// The package, from the workspace's root.
 pub const MANIFEST: &str = "fixtures/foreign-crate/Cargo.toml";
@@ -32,12 +30,15 @@ pub fn run() -> Result<()> {
     let scratch = tempfile::tempdir().context("no temporary folder")?;
     let at = |name: &str| scratch.path().join(name);
     let phantom = ["--size", "128", "--train-sections", "8", "--gap", "2", "--val-sections", "2"];
-    run_command(em_cli("phantom", scratch.path()).arg(".").args(phantom))?;
+    run_command(em_cli(["phantom", "."]).current_dir(scratch.path()).args(phantom))?;
     let config = root().join("configs/demo.toml");
-    let mut train = em_cli("train", scratch.path());
+    let mut train = em_cli(["train"]);
+    train.current_dir(scratch.path());
     train.arg("--config").arg(config).args(["--set", "data.folder=\".\"", "--set", "output.folder=\"run\""]);
     run_command(train.args(TRAINING.iter().flat_map(|setting| ["--set", setting])))?;
-    run_command(em_cli("predict", scratch.path()).args(["--model", "run", "val.tif", "-o", "mask.tif"]))?;
+    run_command(
+        em_cli(["predict", "--model", "run", "val.tif", "-o", "mask.tif"]).current_dir(scratch.path()),
+    )?;
 
     let program = build()?;
     run_command(Command::new(program).env_remove("LD_LIBRARY_PATH").args([
@@ -57,13 +58,6 @@ fn build() -> Result<std::path::PathBuf> {
     command.arg(manifest).arg("--target-dir").arg(target_folder());
     run_command(command.current_dir(env::temp_dir()))?;
     Ok(target_folder().join("release/foreign-crate"))
-}
-
-/// Starts a command line of the built program in a folder.
-fn em_cli(command: impl AsRef<OsStr>, folder: &Path) -> Command {
-    let mut line = Command::new(target_folder().join("release/em-cli"));
-    line.current_dir(folder).arg(command);
-    line
 }
 
 #[cfg(test)]

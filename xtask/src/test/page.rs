@@ -15,7 +15,7 @@ use crate::workspace::{cargo, root, run as run_command, target_folder};
 const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// The folders that the pages are built into.
-const PAGES: [&str; 2] = ["crates/em-serve/page", "crates/em-serve/view"];
+const PAGES: [&str; 3] = ["crates/em-serve/page", "crates/em-serve/view", "crates/em-pipeline/page"];
 
 /// Checks types and the built pages, then works with them: against a made-up server, and the program itself.
 pub fn check(notes: &mut Notes) -> Result<()> {
@@ -38,7 +38,7 @@ pub fn check(notes: &mut Notes) -> Result<()> {
     for page in ["test/page.mjs", "test/view.mjs"] {
         run_command(node(&web, page).env("CHROMIUM", &chromium))?;
     }
-    for page in ["test/program.mjs", "test/view_program.mjs"] {
+    for page in ["test/program.mjs", "test/view_program.mjs", "test/report.mjs"] {
         run_command(node(&web, page).env("CHROMIUM", &chromium).env("EM_CLI", &program))?;
     }
     Ok(())

@@ -6,10 +6,11 @@ use anyhow::Result;
 use clap::Args;
 use em_io::VoxelSize;
 use em_pipeline::{AdaptRequest, Start};
+use serde_json::json;
 
 use crate::arguments::voxel_size;
-use crate::cli::DeviceArgs;
-use crate::console::{observed_keeping, say};
+use crate::cli::{DeviceArgs, EventArgs};
+use crate::console::{self, observed_keeping, say};
 
 /// Arguments of `adapt`.
 #[derive(Debug, Args)]
@@ -36,6 +37,8 @@ pub struct AdaptArgs {
     overwrite: bool,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 /// Runs the command.
@@ -52,6 +55,9 @@ pub fn run(args: &AdaptArgs) -> Result<()> {
     let moved = observed_keeping("whole epochs are kept", "go on with --resume", |observer| {
         em_pipeline::adapt(&request, observer)
     })?;
+    if console::tells_events() {
+        return console::done(&json!({ "run": args.output, "moved": moved }));
+    }
     say!("how far the answers moved, on the sections that were learned from:");
     for moved in &moved {
         let [before, after, changed] = [moved.before, moved.after, moved.changed].map(|share| share * 100.0);

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use ::console::Term;
 use anyhow::Result;
 use clap::Args;
 use em_model::Device;
@@ -11,7 +10,7 @@ use em_pipeline::{RunConfig, check};
 use serde::Serialize;
 
 use crate::cli::{ConfigFile, DeviceArgs};
-use crate::console::{self, observed, say};
+use crate::console::{self, Stream, observed, say, wrapped};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -79,10 +78,10 @@ fn is_good(findings: &[Finding]) -> bool {
 }
 
 fn print(findings: &[Finding]) {
-    let width = Term::stdout().size_checked().map(|(_, width)| usize::from(width));
+    let width = Stream::Out.width();
     for finding in findings {
         match width {
-            Some(width) => say!("{}", wrapped(&finding.to_string(), width)),
+            Some(width) => say!("{}", wrapped(&finding.to_string(), width, INDENT)),
             None => say!("{finding}"),
         }
     }
@@ -91,45 +90,3 @@ fn print(findings: &[Finding]) {
 
 /// What a line that goes on starts with.
 const INDENT: &str = "            ";
-
-/// Breaks lines between words, so that they fit a terminal; a word that is too long stays whole.
-fn wrapped(text: &str, width: usize) -> String {
-    let mut broken = String::new();
-    for line in text.lines() {
-        let mut column = 0;
-        // The spaces that a line starts with belong to its first word.
-        let start = line.len() - line.trim_start().len();
-        let (indent, words) = line.split_at(start);
-        for word in words.split(' ') {
-            let length = word.chars().count();
-            if column == 0 {
-                broken.push_str(indent);
-                column = indent.len();
-            } else if column + 1 + length > width && column > INDENT.len() {
-                broken.push('\n');
-                broken.push_str(INDENT);
-                column = INDENT.len();
-            } else {
-                broken.push(' ');
-                column += 1;
-            }
-            broken.push_str(word);
-            column += length;
-        }
-        broken.push('\n');
-    }
-    broken.truncate(broken.trim_end().len());
-    broken
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_broken_between_words_and_indented() {
-        let text = "note: one two three four\n  hint      five";
-        assert_eq!(wrapped(text, 18), "note: one two\n            three\n            four\n  hint      five");
-        assert_eq!(wrapped(text, 80), text);
-    }
-}

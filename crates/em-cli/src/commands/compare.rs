@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use em_pipeline::Comparison;
 
-use crate::console;
+use crate::console::{self, say};
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
@@ -20,6 +20,12 @@ pub struct CompareArgs {
     /// Draw the scores over the reviewed regions that the runs were trained on to this PNG file.
     #[arg(long, value_name = "FILE.PNG")]
     curve: Option<PathBuf>,
+    /// Write a page with what differs, the scores and the curves of all runs to this HTML file.
+    #[arg(long, value_name = "FILE.HTML")]
+    page: Option<PathBuf>,
+    /// Replace the page if it is there.
+    #[arg(long, requires = "page")]
+    overwrite: bool,
 }
 
 /// Runs the command.
@@ -33,6 +39,10 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     if let Some(path) = &args.curve {
         let picture = comparison.curve()?;
         em_io::write_atomically(path, |file| file.write_all(&picture))?;
+    }
+    if let Some(path) = &args.page {
+        comparison.write_page(path, args.overwrite)?;
+        say!("page: {}", path.display());
     }
     Ok(())
 }

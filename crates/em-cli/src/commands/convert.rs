@@ -10,11 +10,12 @@ use clap::Args;
 use em_io::VoxelType;
 use em_pipeline::convert::{ConvertRequest, Part, ValueRule, convert};
 use em_pipeline::display;
+use serde_json::json;
 
 use self::options::{ZarrArgs, voxel_type};
 use crate::arguments::{number, numbers, voxel_size};
-use crate::cli::ReadingArgs;
-use crate::console::{complain, observed, say};
+use crate::cli::{EventArgs, ReadingArgs};
+use crate::console::{self, complain, observed, say};
 
 /// Arguments of `convert`.
 #[derive(Debug, Args)]
@@ -51,6 +52,8 @@ pub struct ConvertArgs {
     overwrite: bool,
     #[command(flatten)]
     zarr: ZarrArgs,
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 /// Runs the command.
@@ -59,6 +62,14 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
     let request = args.request()?;
     let hint = "nothing was written: start the command again";
     let converted = observed(hint, |observer| convert(&request, observer))?;
+    if console::tells_events() {
+        let (shape, size) = (converted.volume.shape(), converted.volume.voxel_size().map(|size| size.nm()));
+        let (bytes, losses) = (converted.bytes, &converted.losses);
+        let path = &args.output;
+        return console::done(
+            &json!({ "path": path, "shape": shape, "voxel_size_nm": size, "bytes": bytes, "losses": losses }),
+        );
+    }
     let path = args.output.display();
     for loss in &converted.losses {
         complain!("note: `{path}`: {loss}");

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use em_pipeline::evaluate::{EvaluateRequest, evaluate};
-use em_pipeline::scores;
 
 use crate::arguments::{tolerance, voxel_size};
-use crate::console::{self, observed};
+use crate::console::{self, observed, say};
 
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
@@ -61,7 +60,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     if args.json {
         return console::json(&evaluation);
     }
-    console::print(format_args!("{}", scores::text(&evaluation.scores, args.per_section)));
+    say!("{}", console::score_table(&evaluation.scores, args.per_section));
     Ok(())
 }
 

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use em_pipeline::extract::{ExtractRequest, Resize, extract};
+use serde_json::json;
 
 use crate::arguments::section_size;
-use crate::console::{observed, say};
+use crate::cli::EventArgs;
+use crate::console::{self, observed, say};
 
 /// Arguments of `extract`.
 #[derive(Debug, Args)]
@@ -25,6 +27,8 @@ pub struct ExtractArgs {
     /// Replace what is at the output path.
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 /// Runs the command.
@@ -34,6 +38,9 @@ pub fn run(args: &ExtractArgs) -> Result<()> {
     request.overwrite = args.overwrite;
     let hint = "nothing was written: start the command again";
     let [depth, height, width] = observed(hint, |observer| extract(&request, observer))?;
+    if console::tells_events() {
+        return console::done(&json!({ "path": args.output, "shape": [depth, height, width] }));
+    }
     say!("{depth} sections of {height} x {width} in `{}`", args.output.display());
     Ok(())
 }

@@ -7,9 +7,11 @@ use clap::Args;
 use em_objects::{Connectivity, Extent, FindConfig, Foreground};
 use em_pipeline::display;
 use em_pipeline::measure::{ClassFiles, ClassSummary, MeasureRequest, measure};
+use serde_json::{Map, json};
 
 use crate::arguments::{NamedFile, distance, neck, voxel_size};
-use crate::console::{observed, say};
+use crate::cli::EventArgs;
+use crate::console::{self, observed, say};
 use crate::error::UserError;
 
 /// Arguments of `measure`.
@@ -57,6 +59,8 @@ pub struct MeasureArgs {
     /// Replace the results that are in the folder, and the label volumes.
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 fn connectivity(text: &str) -> Result<Connectivity, String> {
@@ -72,6 +76,12 @@ fn connectivity(text: &str) -> Result<Connectivity, String> {
 pub fn run(args: &MeasureArgs) -> Result<()> {
     let request = args.request()?;
     let measurement = observed("start the command again", |observer| measure(&request, observer))?;
+    if console::tells_events() {
+        let classes = measurement.classes.iter().map(|class| (class.name.clone(), json!(class.summary)));
+        let classes: Map<_, _> = classes.collect();
+        let (folder, report) = (&args.output, &measurement.report);
+        return console::done(&json!({ "folder": folder, "report": report, "classes": classes }));
+    }
     for class in &measurement.classes {
         if let Some(split) = class.split {
             say!("{}: {split}", class.name);
@@ -109,7 +119,7 @@ impl MeasureArgs {
 }
 
 /// Gives the files of an option to the classes that they are of.
-fn attach(
+pub fn attach(
     classes: &mut [ClassFiles],
     files: &[NamedFile],
     option: &str,

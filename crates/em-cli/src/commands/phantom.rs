@@ -6,8 +6,10 @@ use anyhow::Result;
 use clap::Args;
 use em_pipeline::display;
 use em_pipeline::phantom::{PhantomRequest, write_phantom};
+use serde_json::json;
 
-use crate::console::say;
+use crate::cli::EventArgs;
+use crate::console::{self, say};
 
 /// Arguments of `phantom`.
 #[derive(Debug, Args)]
@@ -33,6 +35,8 @@ pub struct PhantomArgs {
     /// vesicles, membranes and nuclei, and numbered cells.
     #[arg(long)]
     vary: bool,
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 /// Runs the command.
@@ -45,6 +49,10 @@ pub fn run(args: &PhantomArgs) -> Result<()> {
     request.seed = args.seed;
     request.vary = args.vary;
     let config = write_phantom(&request)?;
+    if console::tells_events() {
+        let (folder, shape, size) = (&args.output, config.shape, config.voxel_size_nm);
+        return console::done(&json!({ "folder": folder, "shape": shape, "voxel_size_nm": size }));
+    }
     let [z, y, x] = config.voxel_size_nm.map(display::four_digits);
     let voxels = if args.vary { format!(" of {z} x {y} x {x} nm") } else { String::new() };
     say!(

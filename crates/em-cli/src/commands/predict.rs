@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use em_model::MaskRule;
-use em_pipeline::predict::{OutputKind, PredictPlan, PredictRequest};
+use em_pipeline::predict::{OutputKind, PredictPlan, PredictRequest, PredictedFile};
+use serde_json::{Value, json};
 
 use crate::arguments::{probability, voxel_size};
-use crate::cli::{DeviceArgs, ReadingArgs};
-use crate::console::{observed_keeping, say};
+use crate::cli::{DeviceArgs, EventArgs, ReadingArgs};
+use crate::console::{self, observed_keeping, say};
 
 /// Arguments of `predict`.
 #[derive(Debug, Args)]
@@ -53,6 +54,8 @@ pub struct PredictArgs {
     resume: bool,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 /// Runs the command.
@@ -63,6 +66,10 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         say!("memory: {}", plan.memory());
         plan.run(observer)
     })?;
+    if console::tells_events() {
+        let files: Vec<Value> = prediction.files.iter().map(described).collect();
+        return console::done(&json!({ "files": files }));
+    }
     for file in &prediction.files {
         if let OutputKind::Mask(MaskRule { threshold, .. }) = file.kind {
             let (class, share, path) = (&file.class, file.foreground * 100.0, file.path.display());
@@ -70,6 +77,16 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A file as an event has it; only masks have a threshold.
+fn described(file: &PredictedFile) -> Value {
+    let (kind, threshold) = match file.kind {
+        OutputKind::Mask(MaskRule { threshold, .. }) => ("mask", Some(threshold)),
+        OutputKind::Probabilities => ("probabilities", None),
+    };
+    let PredictedFile { class, path, foreground, .. } = file;
+    json!({ "class": class, "kind": kind, "threshold": threshold, "path": path, "foreground": foreground })
 }
 
 impl PredictArgs {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use em_pipeline::report;
 use em_pipeline::report::Report;
-use em_pipeline::{report, scores};
+use serde_json::json;
 
-use crate::cli::DeviceArgs;
+use crate::cli::{DeviceArgs, EventArgs};
 use crate::console::{self, observed, say};
 
 /// Arguments of `report`.
@@ -20,6 +21,8 @@ pub struct ReportArgs {
     set: Vec<String>,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 /// Runs the command.
@@ -29,9 +32,17 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     let report = observed("start the command again", |observer| {
         report::write_again(&run, &args.set, device, observer)
     })?;
+    if console::tells_events() {
+        return done(&report);
+    }
     print_scores(&report);
     say!("report: {}", report.page.display());
     Ok(())
+}
+
+/// Prints the scores as an event.
+pub fn done(report: &Report) -> Result<()> {
+    console::done(&json!({ "report": report.page, "scores": report.scores }))
 }
 
 /// Prints the scores of each side and class.
@@ -40,7 +51,7 @@ pub fn print_scores(report: &Report) {
     for (side, of_side) in sides {
         for (class, of_class) in of_side.into_iter().flatten() {
             say!("\n{class}, {side}");
-            console::print(format_args!("{}", scores::text(of_class, false)));
+            say!("{}", console::score_table(of_class, false));
         }
     }
 }

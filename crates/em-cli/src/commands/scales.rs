@@ -7,10 +7,11 @@ use clap::Args;
 use em_io::VoxelSize;
 use em_pipeline::display::four_digits;
 use em_pipeline::{ScalesRequest, make_scales};
+use serde_json::json;
 
 use crate::arguments::{number, voxel_size};
-use crate::cli::{DeviceArgs, ReadingArgs};
-use crate::console::{observed, say};
+use crate::cli::{DeviceArgs, EventArgs, ReadingArgs};
+use crate::console::{self, observed, say};
 
 /// Arguments of `scales`.
 #[derive(Debug, Args)]
@@ -36,6 +37,8 @@ pub struct ScalesArgs {
     overwrite: bool,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 /// Runs the command.
@@ -48,6 +51,9 @@ pub fn run(args: &ScalesArgs) -> Result<()> {
     request.overwrite = args.overwrite;
     let scales =
         observed("nothing was written: start the command again", |observer| make_scales(&request, observer))?;
+    if console::tells_events() {
+        return console::done(&json!({ "path": args.output, "scales": scales }));
+    }
     for scale in &scales {
         let shares = scale.foreground.iter().map(|(class, share)| format!("{class} {:.2} %", share * 100.0));
         let told = if scale.is_known { " (as told)" } else { "" };

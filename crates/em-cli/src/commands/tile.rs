@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use em_pipeline::tile::{Border, TileRequest, tile};
+use serde_json::json;
 
-use crate::console::{observed, say};
+use crate::cli::EventArgs;
+use crate::console::{self, observed, say};
 
 /// Arguments of `tile`.
 #[derive(Debug, Args)]
@@ -27,6 +29,8 @@ pub struct TileArgs {
     /// First part of the names; the section's number follows it. The input's name if absent.
     #[arg(long)]
     name: Option<String>,
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -52,6 +56,9 @@ pub fn run(args: &TileArgs) -> Result<()> {
     request.name.clone_from(&args.name);
     let hint = "nothing was written: start the command again";
     let count = observed(hint, |observer| tile(&request, observer))?;
+    if console::tells_events() {
+        return console::done(&json!({ "folder": args.output, "tiles": count }));
+    }
     say!("{count} tiles in `{}`", args.output.display());
     Ok(())
 }

@@ -6,9 +6,9 @@ use em_objects::Extent;
 use em_pipeline::report::Report;
 use em_pipeline::{RunConfig, Start};
 
-use crate::cli::{ConfigFile, DeviceArgs};
-use crate::commands::report::print_scores;
-use crate::console::{observed_keeping, say};
+use crate::cli::{ConfigFile, DeviceArgs, EventArgs};
+use crate::commands::report::{done, print_scores};
+use crate::console::{self, observed_keeping, say};
 
 /// Arguments of `train`.
 #[derive(Debug, Args)]
@@ -26,6 +26,8 @@ pub struct TrainArgs {
     set: Vec<String>,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 /// Runs the command.
@@ -41,6 +43,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let report = observed_keeping("whole epochs are kept", hint, |observer| {
         em_pipeline::train(&config, start, device, observer)
     })?;
+    if console::tells_events() {
+        return done(&report);
+    }
     print_scores(&report);
     print_choice(&report);
     say!("report: {}", report.page.display());

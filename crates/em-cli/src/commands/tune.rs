@@ -7,9 +7,10 @@ use clap::Args;
 use em_model::ClassTuning;
 use em_objects::Extent;
 use em_pipeline::display;
+use serde_json::json;
 
-use crate::cli::DeviceArgs;
-use crate::console::{observed, say};
+use crate::cli::{DeviceArgs, EventArgs};
+use crate::console::{self, observed, say};
 
 /// Arguments of `tune`.
 #[derive(Debug, Args)]
@@ -21,6 +22,8 @@ pub struct TuneArgs {
     set: Vec<String>,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 /// Runs the command.
@@ -30,6 +33,9 @@ pub fn run(args: &TuneArgs) -> Result<()> {
     let tuning = observed("nothing was chosen: start the command again", |observer| {
         em_pipeline::tune(&run, &args.set, device, observer)
     })?;
+    if console::tells_events() {
+        return console::done(&json!({ "path": run.tuning(), "tuning": tuning }));
+    }
     for (class, chosen) in &tuning.classes {
         print(class, chosen);
     }

@@ -10,20 +10,30 @@ const OPTIONS: &str =
     "annotate raw.tif -o project --voxel-size 50,5,5 --classes cells --no-browser --device cpu";
 
 /// The program while it serves; ended by a signal.
-struct Serving(Child);
+pub struct Serving(Child);
 
 impl Serving {
     /// Starts it, and returns it with the address that it tells.
     fn start(lab: &Lab, arguments: &str) -> (Self, String) {
-        let mut child = lab.em_cli(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let address =
-            lines.into_iter().find(|line| line.starts_with("http://")).expect("it tells its address");
-        (Self(child), address)
+        let (serving, mut said) = Self::start_saying(lab, arguments);
+        (serving, said.pop().unwrap())
+    }
+
+    /// Starts it, and returns it with what it tells, up to its address.
+    pub fn start_saying(lab: &Lab, arguments: &str) -> (Self, Vec<String>) {
+        let child = lab.em_cli(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut serving, mut said) = (Self(child), Vec::new());
+        for line in BufReader::new(serving.0.stdout.take().unwrap()).lines().map_while(Result::ok) {
+            said.push(line);
+            if said[said.len() - 1].starts_with("http://") {
+                return (serving, said);
+            }
+        }
+        panic!("it tells no address: {said:?}");
     }
 
     /// Asks it to end as Ctrl-C does: whether it ends well, and what it said.
-    fn interrupted(mut self) -> (bool, String) {
+    pub fn interrupted(mut self) -> (bool, String) {
         Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
         let status = self.0.wait().unwrap();
         let mut said = String::new();

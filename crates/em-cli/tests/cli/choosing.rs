@@ -2,6 +2,7 @@
 
 use em_model::{ClassTuning, Device, ModelCard, Predictor, RunFolder, Tuning};
 use em_objects::{Extent, Postprocess};
+use insta::assert_snapshot;
 
 use crate::lab::Lab;
 use crate::pipeline::{TINY, with_phantom};
@@ -165,6 +166,19 @@ fn compare_tells_what_differs_and_by_how_much() {
     let table = lab.read("scores.csv");
     assert_eq!(table.lines().count(), 1 + 2 * 8, "{table}");
     assert!(told.lines().all(|line| line.chars().count() <= 60), "{told}");
+    let said = lab.ok("compare first second --page pages.html");
+    assert!(said.ends_with("page: pages.html\n"), "{said}");
+    let page = lab.read("pages.html");
+    let differing = "<th scope=\"row\">train.learning_rate</th><td>0.003</td><td>0.00001</td>";
+    for part in [differing, "1 first", "2 second", "\"title\":\"Loss on validation\""] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("train.epochs") && !page.contains("http"));
+    assert_snapshot!(lab.mistake("compare first second --page pages.html"), @"
+    error: `pages.html` exists already
+    hint: take another path, or replace it with --overwrite
+    ");
+    lab.ok("compare first second --page pages.html --overwrite");
     let same = lab.ok("compare first first");
     assert!(same.contains("the same in all") && same.contains("+0.0000 to +0.0000"), "{same}");
     assert!(!same.contains("tuned on validation") && !same.contains("too few"), "{same}");

@@ -192,12 +192,20 @@ fn the_report_is_one_file_and_can_be_written_again() {
         "train --config phantom/run.toml {TINY} --set train.epochs=1 --set data.classes=[\"synapses\"]"
     ));
     let page = lab.read("phantom/run/report.html");
-    // Curves, training tiles, and the best, the median and the worst section.
-    assert_eq!(page.matches("<img ").count(), 5);
-    assert_eq!(page.matches("src=\"data:image/png;base64,").count(), 5);
-    for link in ["http:", "https:", "href=", "url(", "<script", "<link"] {
+    // The training tiles; both sections of validation are drawn by the script.
+    assert_eq!(page.matches("<img src=\"data:image/png;base64,").count(), 1);
+    assert_eq!(page.matches("\"picture\":\"data:image/jpeg;base64,").count(), 2);
+    for link in ["http:", "https:", "url(", "<link", "<script src", "import("] {
         assert!(!page.contains(link), "the page must not need `{link}`");
     }
+    // Only to its own parts.
+    assert_eq!(page.matches("href=").count(), page.matches("href=\"#").count());
+    for part in
+        ["validation", "browser", "places", "curves", "thresholds", "objects", "samples", "model", "made-by"]
+    {
+        assert!(page.contains(&format!("<section id=\"{part}\">")), "{part}");
+    }
+    assert!(page.contains("<h1>run: synapses</h1>"));
     let pictures = lab.bytes("phantom/run/curves.png");
     assert!(pictures.starts_with(b"\x89PNG"));
     assert!(lab.path("phantom/run/panels/synapses-median.png").is_file());

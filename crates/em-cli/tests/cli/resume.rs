@@ -68,6 +68,10 @@ fn a_killed_training_ends_with_the_same_bytes() {
     assert_eq!(without_timings(&lab, "killed"), without_timings(&lab, "whole"));
     let [killed, whole] = ["killed", "whole"].map(|run| lab.bytes(&format!("{run}/last/state.safetensors")));
     assert_same_tensors(&killed, &whole);
+    // Each epoch is there once: but for its times, a record of it is as long as in the other run.
+    let curves = "tensorboard/events.out.tfevents.em-model";
+    let [killed, whole] = ["killed", "whole"].map(|run| lab.bytes(&format!("{run}/{curves}")).len());
+    assert_eq!(killed, whole);
     let unfinished: Vec<String> = lab.files().into_keys().filter(|name| name.ends_with(".part")).collect();
     assert_eq!(unfinished, Vec::<String>::new(), "left behind by the kills");
 }

@@ -60,6 +60,10 @@ pub(crate) mod zarr {
         absent(path, "OME-Zarr", "zarr")
     }
 
+    pub(crate) fn open_levels(path: &Path, _: OpenOptions) -> Result<Vec<crate::Volume>> {
+        absent(path, "OME-Zarr", "zarr")
+    }
+
     pub(crate) fn create(path: &Path, _: VolumeSpec, _: WriteOptions) -> Result<Box<dyn Sink>> {
         absent(path, "OME-Zarr", "zarr")
     }

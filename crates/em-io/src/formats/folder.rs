@@ -189,6 +189,10 @@ impl Source for Folder {
         let voxel_type = self.sections.first().map_or(VoxelType::U8, Volume::voxel_type);
         match_voxel_type!(voxel_type, T => self.read_as::<T>(roi).map(Voxels::from))
     }
+
+    fn piece(&self) -> [usize; 3] {
+        self.sections.first().map_or([1; 3], Volume::piece)
+    }
 }
 
 impl Folder {

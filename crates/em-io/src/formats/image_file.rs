@@ -155,6 +155,11 @@ impl Source for ImageFile {
         self.check(&found)?;
         if found.is_wide { self.block::<u16>(&bytes, roi) } else { self.block::<u8>(&bytes, roi) }
     }
+
+    fn piece(&self) -> [usize; 3] {
+        let [height, width] = self.picture.size;
+        [1, height, width]
+    }
 }
 
 impl ImageFile {

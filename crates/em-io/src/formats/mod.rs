@@ -38,7 +38,7 @@ pub(crate) use absent::zarr;
 pub(crate) use absent::{image_file, png};
 
 pub use open::open;
-pub(crate) use open::open_with;
+pub(crate) use open::{open_levels, open_with};
 
 use crate::error::{Error, Result};
 use crate::sample::Voxel;

@@ -50,6 +50,16 @@ pub(crate) fn open_with(path: &Path, options: OpenOptions) -> Result<Volume> {
     open_file(path, options)
 }
 
+/// Opens the smaller levels that a file holds of a volume, largest first.
+pub(crate) fn open_levels(path: &Path, options: OpenOptions) -> Result<Vec<Volume>> {
+    let path = without_scheme(path)?;
+    if !path.is_dir() || !zarr_paths::is_zarr(path) {
+        return Ok(Vec::new());
+    }
+    let levels = zarr::open_levels(path, options)?;
+    levels.into_iter().map(|level| inverted_if_asked(level, options)).collect()
+}
+
 /// Takes `file://` from the front of a path, and refuses other addresses.
 fn without_scheme(path: &Path) -> Result<&Path> {
     let Some((scheme, rest)) = path.to_str().and_then(|text| text.split_once("://")) else { return Ok(path) };

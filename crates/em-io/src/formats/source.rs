@@ -17,6 +17,12 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     ///
     /// Those of the source; [`Error::OwnSource`](crate::Error::OwnSource) wraps any other error.
     fn read(&self, roi: Roi) -> Result<Voxels>;
+
+    /// Returns what is read at once, in voxels along `[z, y, x]`: a part of such a piece of the grid from
+    /// the first voxel on takes as long as the whole.
+    fn piece(&self) -> [usize; 3] {
+        [1; 3]
+    }
 }
 
 /// What is known of a volume before its voxels are read.

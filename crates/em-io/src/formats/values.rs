@@ -43,6 +43,10 @@ impl Source for Inverted {
         }
         Ok(voxels)
     }
+
+    fn piece(&self) -> [usize; 3] {
+        self.0.piece()
+    }
 }
 
 #[derive(Debug)]
@@ -54,5 +58,9 @@ impl Source for Signed {
             Voxels::U16(array) => Voxels::I16(array.mapv_into_any(|value| (value ^ 0x8000) as i16)),
             other => other,
         })
+    }
+
+    fn piece(&self) -> [usize; 3] {
+        self.0.piece()
     }
 }

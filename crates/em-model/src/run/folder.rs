@@ -17,6 +17,7 @@ use crate::{Error, Result};
 ///   tune.json              thresholds and cleaning that were chosen for them
 ///   last/state.safetensors full training state for resuming
 ///   history.csv            one row per epoch
+///   tensorboard/           the same for TensorBoard
 ///   scores.json            scores of the best weights
 ///   report.html            the report, with samples.png, curves.png and panels/
 ///   teacher/ ...           where sections without labels are learned from: the network that labelled them
@@ -98,6 +99,11 @@ impl RunFolder {
     /// Returns where the history lies.
     pub fn history(&self) -> PathBuf {
         self.path.join("history.csv")
+    }
+
+    /// Returns the folder of what TensorBoard reads.
+    pub fn tensorboard(&self) -> PathBuf {
+        self.path.join("tensorboard")
     }
 
     /// Returns where the resolved configuration lies.

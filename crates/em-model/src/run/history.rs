@@ -79,7 +79,7 @@ pub struct History {
 }
 
 /// An epoch of a [`History`]; `None` is what the file does not tell, or a score that does not exist.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct HistoryRow {
     /// Number of the epoch, from 1.
@@ -97,7 +97,7 @@ pub struct HistoryRow {
 }
 
 /// The scores of one side in an epoch of a [`History`].
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct HistoryScores {
     /// Mean loss.
@@ -146,6 +146,18 @@ impl History {
 }
 
 impl HistoryRow {
+    /// Computes the scores of an epoch from its counts, which are those of `classes`.
+    pub fn of_record(record: &EpochRecord, classes: &[String]) -> Self {
+        Self {
+            epoch: record.epoch,
+            learning_rate: Some(record.learning_rate),
+            train: HistoryScores::of_counts(&record.train, classes),
+            validation: HistoryScores::of_counts(&record.validation, classes),
+            seconds: Some(record.seconds),
+            tiles_per_second: Some(record.tiles_per_second),
+        }
+    }
+
     fn of(cells: &BTreeMap<&str, f64>) -> Self {
         let cell = |column: &str| cells.get(column).copied();
         let [train, validation] = SIDES.map(|side| {
@@ -172,6 +184,21 @@ impl HistoryRow {
     }
 }
 
+impl HistoryScores {
+    fn of_counts(scores: &EpochScores, classes: &[String]) -> Self {
+        let of_classes = classes.iter().zip(&scores.counts);
+        Self {
+            loss: scores.known_loss(),
+            accuracy: scores.accuracy(),
+            iou: scores.iou(),
+            dice: scores.dice(),
+            class_iou: of_classes
+                .filter_map(|(class, counts)| Some((class.clone(), counts.iou()?)))
+                .collect(),
+        }
+    }
+}
+
 /// Writes the history of a run, one row per epoch; a score that does not exist is empty.
 pub(crate) fn write_history(run: &RunFolder, records: &[EpochRecord], classes: &[String]) -> Result<()> {
     let text = to_csv(records, classes);
@@ -189,19 +216,14 @@ fn to_csv(records: &[EpochRecord], classes: &[String]) -> Vec<u8> {
     columns.extend(["seconds".to_owned(), "tiles_per_second".to_owned()]);
     let rows = records.iter().map(|record| {
         let score = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.6}"));
-        let sides = [&record.train, &record.validation];
+        let HistoryRow { train, validation, .. } = HistoryRow::of_record(record, classes);
+        let sides = [train, validation];
         let mut row = vec![record.epoch.to_string(), format!("{:.6e}", record.learning_rate)];
-        for side in sides {
-            row.extend([
-                score(side.known_loss()),
-                score(side.accuracy()),
-                score(side.iou()),
-                score(side.dice()),
-            ]);
+        for side in &sides {
+            row.extend([side.loss, side.accuracy, side.iou, side.dice].map(score));
         }
-        for side in sides {
-            let of_class = |class: usize| score(side.counts.get(class).and_then(ConfusionCounts::iou));
-            row.extend((0..classes.len()).map(of_class));
+        for side in &sides {
+            row.extend(classes.iter().map(|class| score(side.class_iou.get(class).copied())));
         }
         row.extend([format!("{:.2}", record.seconds), format!("{:.2}", record.tiles_per_second)]);
         row

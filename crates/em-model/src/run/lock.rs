@@ -34,7 +34,7 @@ impl RunLock {
     pub fn clear(&self) -> Result<()> {
         let run = &self.run;
         remove([run.state(), run.weights(), run.card(), run.tuning(), run.history(), run.samples()])?;
-        for path in [run.teacher().path().to_owned(), run.folds()] {
+        for path in [run.teacher().path().to_owned(), run.folds(), run.tensorboard()] {
             match std::fs::remove_dir_all(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(Error::RunFile { path, problem: format!("cannot be removed: {error}") });

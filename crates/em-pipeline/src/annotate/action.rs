@@ -7,6 +7,7 @@ use em_io::Roi;
 use serde::{Deserialize, Serialize};
 
 use super::shapes::Runs;
+use crate::journal::Line;
 
 /// Where a suggestion comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -125,4 +126,12 @@ pub struct Action {
     /// SHA-256 of the weights of a suggestion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+}
+
+impl Line for Action {
+    const NAME: &'static str = "action";
+
+    fn number(&self) -> usize {
+        self.number
+    }
 }

@@ -3,7 +3,6 @@
 use em_metrics::distance::distance_transform;
 use ndarray::{Array2, Zip};
 
-use super::ledger::around;
 use super::shapes::{Frame, Runs};
 use em_io::Roi;
 
@@ -14,7 +13,7 @@ pub fn between(first: &Runs, last: &Runs) -> Vec<Runs> {
         start: [0, runs.start[0], runs.start[1]],
         shape: [1, runs.shape[0], runs.shape[1]],
     };
-    let roi = around(as_box(first), as_box(last));
+    let roi = as_box(first).around(as_box(last));
     let frame = Frame::from(roi);
     let [inside_first, inside_last] = [first, last].map(|runs| signed_distances(runs, frame));
     let gap = (last.z - first.z) as f64;

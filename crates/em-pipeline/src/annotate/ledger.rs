@@ -4,7 +4,7 @@
 //! and by nothing else. So a chunk can be made anew by itself, and taking an action back needs no copy of
 //! what was before.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use em_data::{Paint, ReviewedRegion};
 use em_io::Roi;
@@ -14,6 +14,7 @@ use super::action::{Action, Request};
 use super::project::chunks_of;
 use super::shapes::{self, Frame};
 use super::strokes_source::StrokesPlan;
+use crate::timeline::{Kind, Timeline};
 
 /// The actions of a project.
 #[derive(Debug)]
@@ -21,12 +22,8 @@ pub struct Ledger {
     /// Of the stack, `[z, y, x]`.
     shape: [usize; 3],
     actions: Vec<Action>,
-    /// Whether an action counts: it was not taken back.
-    counts: Vec<bool>,
-    /// Those that were taken back, the last one at the end; a new action forgets them.
-    undone: Vec<usize>,
-    /// Where the action of a name is.
-    ids: HashMap<String, usize>,
+    /// Which of them count.
+    timeline: Timeline,
     /// The actions that paint in a section, in order.
     of_section: BTreeMap<usize, Vec<usize>>,
     /// How often something was painted or taken back.
@@ -39,9 +36,7 @@ impl Ledger {
         Self {
             shape,
             actions: Vec::new(),
-            counts: Vec::new(),
-            undone: Vec::new(),
-            ids: HashMap::new(),
+            timeline: Timeline::default(),
             of_section: BTreeMap::new(),
             version: 0,
         }
@@ -54,53 +49,39 @@ impl Ledger {
 
     /// Returns where the action of that name is.
     pub fn place(&self, id: &str) -> Option<usize> {
-        self.ids.get(id).copied()
+        self.timeline.place(id)
     }
 
     /// Returns which action `Undo` would take back.
     pub fn last(&self) -> Option<usize> {
-        (0..self.actions.len()).rev().find(|&place| self.counts[place] && paints(&self.actions[place]))
+        self.timeline.last()
     }
 
     /// Returns which action `Redo` would do again.
     pub fn undone(&self) -> Option<usize> {
-        self.undone.last().copied()
+        self.timeline.undone()
     }
 
     /// Adds an action, and returns the box of what it may change, and whether it only adds paint.
     ///
     /// An action that there is nothing to do for changes nothing.
     pub fn push(&mut self, action: Action) -> Option<Change> {
+        let changed = self.timeline.push(action.id.clone(), kind_of(&action.request));
         let place = self.actions.len();
-        let change = match &action.request {
-            Request::Undo => self.last().map(|last| {
-                self.counts[last] = false;
-                self.undone.push(last);
-                Change { roi: self.bounds(last), adds: None }
-            }),
-            Request::Redo => self.undone.pop().map(|last| {
-                self.counts[last] = true;
-                Change { roi: self.bounds(last), adds: None }
-            }),
-            request if request.is_record() => None,
+        let change = changed.and_then(|changed| match &action.request {
+            Request::Undo | Request::Redo => Some(Change { roi: self.bounds(changed), adds: None }),
             Request::RemoveRegion { .. } => {
-                self.undone.clear();
-                let removed = self.removed_by(&action);
-                removed.map(|region| Change { roi: self.bounds(region), adds: None })
+                let region = self.removed_by(&action)?;
+                Some(Change { roi: self.bounds(region), adds: None })
             }
-            _ => {
-                self.undone.clear();
-                Some(Change { roi: self.bounds_of(&action), adds: Some(place) })
-            }
-        };
-        self.ids.insert(action.id.clone(), place);
+            _ => Some(Change { roi: self.bounds_of(&action), adds: Some(place) }),
+        });
         if let Some(roi) = self.bounds_of(&action) {
             for z in roi.ranges()[0].clone() {
                 self.of_section.entry(z).or_default().push(place);
             }
         }
         self.actions.push(action);
-        self.counts.push(true);
         self.version += usize::from(change.is_some());
         change
     }
@@ -251,16 +232,17 @@ impl Ledger {
                     start: [runs.z, runs.start[0], runs.start[1]],
                     shape: [1, runs.shape[0], runs.shape[1]],
                 })
-                .reduce(around),
+                .reduce(|one, other| one.around(other)),
         };
         roi?.intersection(Roi::whole([self.shape[0], height, width]))
     }
 
     /// Whether an action counts, and its region, where it is one, was not removed.
     fn is_effective(&self, place: usize) -> bool {
-        let removes =
-            |other: &usize| self.counts[*other] && self.removed_by(&self.actions[*other]) == Some(place);
-        self.counts[place]
+        let removes = |other: &usize| {
+            self.timeline.counts(*other) && self.removed_by(&self.actions[*other]) == Some(place)
+        };
+        self.timeline.counts(place)
             && !(is_region(&self.actions[place]) && (place..self.actions.len()).any(|n| removes(&n)))
     }
 
@@ -286,9 +268,13 @@ fn is_region(action: &Action) -> bool {
     matches!(action.request, Request::Region { .. })
 }
 
-/// Whether an action can be taken back.
-fn paints(action: &Action) -> bool {
-    !(action.request.is_record() || matches!(action.request, Request::Undo | Request::Redo))
+fn kind_of(request: &Request) -> Kind {
+    match request {
+        Request::Undo => Kind::Undo,
+        Request::Redo => Kind::Redo,
+        request if request.is_record() => Kind::Record,
+        _ => Kind::Change,
+    }
 }
 
 /// The voxels of a section that lie within bounds; `None` where these are no numbers.
@@ -299,11 +285,4 @@ fn flat(z: usize, [[top, bottom], [left, right]]: [[f64; 2]; 2]) -> Option<Roi> 
     };
     let ((y, height), (x, width)) = (side(top, bottom)?, side(left, right)?);
     Some(Roi { start: [z, y, x], shape: [1, height, width] })
-}
-
-/// The smallest box around two.
-pub fn around(a: Roi, b: Roi) -> Roi {
-    let start = std::array::from_fn(|axis| a.start[axis].min(b.start[axis]));
-    let end: [usize; 3] = std::array::from_fn(|axis| a.end()[axis].max(b.end()[axis]));
-    Roi { start, shape: std::array::from_fn(|axis| end[axis] - start[axis]) }
 }

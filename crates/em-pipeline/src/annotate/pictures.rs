@@ -61,6 +61,11 @@ impl Greys {
         Ok(Self { low, high: if high > low { high } else { low + 1.0 } })
     }
 
+    /// Returns what is shown black, and what white.
+    pub fn range(self) -> [f32; 2] {
+        [self.low, self.high]
+    }
+
     /// Returns voxels as they are shown; what is no number is black.
     pub fn shown(self, voxels: &Voxels) -> Array3<u8> {
         let scale = 255.0 / (self.high - self.low);

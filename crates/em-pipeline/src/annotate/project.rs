@@ -13,7 +13,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use em_data::ReviewedRegion;
 use em_io::{Roi, SparseLabels};
@@ -23,16 +22,13 @@ use ndarray::Array2;
 use super::action::{Action, Request};
 use super::description::{Description, ProjectRequest, check_classes};
 use super::ledger::{Change, Ledger};
-use super::log::Log;
 use super::network_source::network_of;
 use super::pictures::{Canvas, Greys};
 use super::shapes::{Frame, Runs};
 use super::strokes_source::{MOST_TILES, StrokesPlan};
 use crate::error::{Context, Result, UserError};
+use crate::journal::{self, Journal, Refusal};
 use crate::{Observer, open_with, with_causes};
-
-/// Of the names that the page gives to actions.
-const ID_LENGTHS: std::ops::RangeInclusive<usize> = 1..=100;
 
 /// An open project, which no other process can open meanwhile.
 #[derive(Debug)]
@@ -41,7 +37,7 @@ pub struct Project {
     description: Description,
     canvas: Arc<Canvas>,
     ledger: Ledger,
-    log: Log,
+    journal: Journal,
     /// Grows with every action.
     revision: usize,
     /// What the log has and the labels could not be written for, as on a full disk.
@@ -56,15 +52,6 @@ pub struct Suggested {
     pub painted: Vec<Runs>,
     /// SHA-256 of the weights that said so.
     pub digest: Option<String>,
-}
-
-/// Why an action was not done.
-#[derive(Debug)]
-pub enum Refusal {
-    /// It makes no sense; it is not in the log.
-    Senseless(String),
-    /// It could not be written, as on a full disk; it can be sent again.
-    Unwritten(String),
 }
 
 impl Project {
@@ -126,13 +113,13 @@ impl Project {
         }
         let stack = open_with(&description.stack, description.reading(), observer)?;
         description.check(&stack)?;
-        let read = Log::open(&folder.join("actions.jsonl"))?;
+        let read = Journal::open::<Action>(&folder.join("actions.jsonl"))?;
         if read.torn > 0 {
             observer.note("the last action was cut off before it was acknowledged, and is dropped")?;
         }
         let mut ledger = Ledger::new(description.shape);
-        for action in read.actions {
-            check_painted(&action, description.shape, read.log.path())?;
+        for action in read.lines {
+            check_painted(&action, description.shape, read.journal.path())?;
             ledger.push(action);
         }
         let greys = Greys::of(&stack)?;
@@ -140,8 +127,8 @@ impl Project {
         let labels = labels.collect::<Result<Vec<_>>>()?;
         let revision = ledger.actions().len();
         let canvas = Arc::new(Canvas { stack, greys, labels });
-        let (log, behind) = (read.log, Vec::new());
-        let project = Self { folder, description, canvas, ledger, log, revision, behind, _lock: lock };
+        let (journal, behind) = (read.journal, Vec::new());
+        let project = Self { folder, description, canvas, ledger, journal, revision, behind, _lock: lock };
         project.restore()?;
         Ok(project)
     }
@@ -244,9 +231,7 @@ impl Project {
     ///
     /// [`Refusal`]: what makes no sense is not in the log; what could not be written can be sent again.
     pub fn act(&mut self, id: &str, request: Request, suggested: Suggested) -> Result<Option<Roi>, Refusal> {
-        if !ID_LENGTHS.contains(&id.len()) {
-            return Err(Refusal::Senseless("an action needs a name of 1 to 100 characters".into()));
-        }
+        journal::check_id(id)?;
         self.catch_up()?;
         if let Some(place) = self.ledger.place(id) {
             return Ok(self.ledger.bounds(place));
@@ -265,12 +250,9 @@ impl Project {
             }
             _ => {}
         }
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let number = self.ledger.actions().len() + 1;
+        let (number, time) = (self.ledger.actions().len() + 1, journal::now());
         let action = Action { number, id: id.to_owned(), time, request, painted, digest };
-        self.log.append(&action).map_err(|error| {
-            Refusal::Unwritten(format!("`{}` cannot be written: {error}", self.log.path().display()))
-        })?;
+        self.journal.append(&action)?;
         self.revision += 1;
         let Some(change) = self.ledger.push(action) else { return Ok(None) };
         if let Err(error) = self.repaint(change) {

@@ -1,96 +1,98 @@
 //! Histograms side by side.
 
-use crate::Result;
+use em_metrics::quantile;
 use image::RgbImage;
 use plotters::prelude::*;
 
-use super::{failed, text};
-
-const WIDTH: usize = 480;
-const HEIGHT: usize = 360;
-const BINS: usize = 30;
-const BAR: RGBColor = RGBColor(0, 114, 178);
+use super::bins::Bins;
+use super::chart::{Axis, COLOURS, Key, MARK, TICKS, axes, charts, headed, mark};
+use super::failed;
+use super::text::Area;
+use super::ticks::Ticks;
+use crate::{Result, display};
 
 /// A histogram: what is counted, and its values.
 pub struct Histogram {
-    /// The title, with the unit.
+    /// Of what.
     pub title: String,
+    /// What is measured, with the unit.
+    pub axis: String,
     /// The values; those that are not finite are left out.
     pub values: Vec<f64>,
 }
 
-/// Draws histograms side by side, each of 30 bins from the least to the largest value.
+/// Draws histograms side by side, with as many bins as their values are good for and a mark at the median.
 pub fn histograms(all: &[Histogram]) -> Result<RgbImage> {
-    text::prepare();
-    let (width, height) = (WIDTH * all.len().max(1), HEIGHT);
-    let mut buffer = vec![255; width * height * 3];
-    {
-        let root = BitMapBackend::with_buffer(&mut buffer, (width as u32, height as u32)).into_drawing_area();
-        root.fill(&WHITE).map_err(failed)?;
-        for (area, histogram) in root.split_evenly((1, all.len().max(1))).iter().zip(all) {
-            draw(area, histogram)?;
-        }
-        root.present().map_err(failed)?;
-    }
-    RgbImage::from_raw(width as u32, height as u32, buffer).ok_or_else(|| failed("a histogram lost its size"))
+    charts(all.len(), |number, area| match all.get(number) {
+        Some(histogram) => draw(area, histogram),
+        None => Ok(()),
+    })
 }
 
-fn draw(area: &DrawingArea<BitMapBackend<'_>, plotters::coord::Shift>, histogram: &Histogram) -> Result<()> {
-    let (low, width, counts) = bins(&histogram.values);
-    let highest = counts.iter().copied().max().unwrap_or(0).max(1);
-    let mut chart = ChartBuilder::on(area)
-        .caption(&histogram.title, (text::FONT, 18))
-        .margin(10)
-        .x_label_area_size(32)
-        .y_label_area_size(46)
-        .build_cartesian_2d(low..low + width * BINS as f64, 0..highest)
-        .map_err(failed)?;
-    chart
-        .configure_mesh()
-        .x_labels(6)
-        .y_desc("objects")
-        .label_style((text::FONT, 13))
-        .light_line_style(WHITE)
-        .draw()
-        .map_err(failed)?;
-    let bars = counts.iter().enumerate().map(|(bin, &count)| {
-        let left = low + bin as f64 * width;
-        Rectangle::new([(left, 0), (left + width, count)], BAR.filled())
+fn draw(area: &Area<'_>, histogram: &Histogram) -> Result<()> {
+    let bins = Bins::new(&histogram.values);
+    let mut sorted: Vec<f64> = histogram.values.iter().copied().filter(|value| value.is_finite()).collect();
+    sorted.sort_by(f64::total_cmp);
+    let noun = if sorted.len() == 1 { "object" } else { "objects" };
+    let mut legend = vec![(Key::None, format!("{} {noun}", sorted.len()))];
+    let median = quantile(&sorted, 0.5);
+    legend.extend(median.map(|value| (Key::Dashes(MARK), format!("median {}", display::four_digits(value)))));
+    let below = headed(area, &histogram.title, &legend)?;
+    let x = match (bins.edges.first(), bins.edges.last()) {
+        (Some(&low), Some(&high)) => [low, high],
+        _ => [0.0, 1.0],
+    };
+    let highest = f64::from(bins.counts.iter().copied().max().unwrap_or(1).max(1));
+    let y = [0.0, highest * 1.05];
+    let mut x_axis = Axis::new(x, Ticks::new(x, TICKS), &histogram.axis);
+    if bins.by_powers {
+        (x_axis.ticks, x_axis.label) = (Ticks::whole(x, TICKS), power);
+    }
+    let mut plot = axes(&below, &x_axis, &Axis::new(y, Ticks::whole([0.0, highest], TICKS), "objects"))?;
+    let bars = bins.edges.windows(2).zip(&bins.counts).map(|(edges, count)| {
+        let mut bar = Rectangle::new([(edges[0], 0.0), (edges[1], f64::from(*count))], COLOURS[0].filled());
+        // Bars stand apart by a pixel on each side.
+        bar.set_margin(0, 0, 1, 1);
+        bar
     });
-    chart.draw_series(bars).map_err(failed)?;
+    plot.draw_series(bars).map_err(failed)?;
+    if let Some(median) = median {
+        mark(&mut plot, if bins.by_powers { median.log10() } else { median }, y)?;
+    }
     Ok(())
 }
 
-/// Where the first bin starts, how wide each is, and how many values are in each.
-fn bins(values: &[f64]) -> (f64, f64, [u32; BINS]) {
-    let finite = || values.iter().copied().filter(|value| value.is_finite());
-    let low = finite().fold(f64::INFINITY, f64::min);
-    let high = finite().fold(f64::NEG_INFINITY, f64::max);
-    let mut counts = [0; BINS];
-    if low > high {
-        return (0.0, 1.0 / BINS as f64, counts);
-    }
-    // Values that are all alike still need a bin of some width.
-    let width = ((high - low) / BINS as f64).max(f64::max(low.abs() * 1e-3, 1e-9));
-    for value in finite() {
-        // `as` cuts off at 0; the largest value belongs to the last bin.
-        counts[(((value - low) / width) as usize).min(BINS - 1)] += 1;
-    }
-    (low, width, counts)
+/// A tick of an axis of powers of ten.
+fn power(_: &Ticks, exponent: f64) -> String {
+    display::four_digits(10_f64.powf(exponent.round()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use image::Rgb;
 
     #[test]
-    fn each_finite_value_is_in_one_bin() {
-        let mut values: Vec<f64> = (0..=60).map(f64::from).collect();
-        values.push(f64::NAN);
-        let (low, width, counts) = bins(&values);
-        assert_eq!((low, width), (0.0, 2.0));
-        assert_eq!((counts[0], counts[29], counts.iter().sum::<u32>()), (2, 3, 61));
-        assert_eq!(bins(&[]).2, [0; BINS]);
-        assert_eq!(bins(&[5.0, 5.0]).2[0], 2);
+    fn bars_are_as_high_as_their_counts() {
+        let histogram = |values: &[f64]| Histogram {
+            title: "mitochondria".into(),
+            axis: "equivalent diameter, nm".into(),
+            values: values.to_vec(),
+        };
+        let all = [histogram(&[210.0, 250.0, 275.0, 290.0, 310.0, 330.0, 420.0]), histogram(&[])];
+        let picture = histograms(&all).unwrap();
+        assert_eq!(picture.width(), 1600);
+        let RGBColor(r, g, b) = COLOURS[0];
+        let heights: Vec<usize> = (0..800)
+            .map(|x| (0..picture.height()).filter(|y| picture.get_pixel(x, *y) == &Rgb([r, g, b])).count())
+            .collect();
+        let mut bars: Vec<usize> = heights.iter().copied().filter(|height| *height > 20).collect();
+        bars.dedup();
+        // What the mark of the median covers is lower.
+        let [highest, lowest] = [bars.iter().max().unwrap(), bars.last().unwrap()];
+        assert!((highest / 3).abs_diff(*lowest) <= 2, "three to one: {bars:?}");
+        let right = picture.enumerate_pixels().filter(|(x, _, p)| *x >= 800 && **p == Rgb([r, g, b])).count();
+        assert_eq!(right, 0, "no value has no bar");
+        assert_eq!([0.0, 3.0, -1.0].map(|x| power(&Ticks::whole([0.0, 3.0], 4), x)), ["1", "1000", "0.1"]);
     }
 }

@@ -1,14 +1,13 @@
 //! The same crops as a network sees them at several pixel sizes.
 
-use image::{Rgb, RgbImage};
-use ndarray::{Array2, Array3, Axis};
+use image::RgbImage;
+use ndarray::{Array2, Array3};
 
-use super::sheet::{OUTLINES, is_outline, range_of};
-use super::text::{self, CAPTION, Caption};
+use super::contrast::Contrast;
+use super::overlay::{CLASSES, Overlay};
+use super::page::{Size, Tile, page};
+use super::text::Word;
 use crate::Result;
-
-/// Space between the pictures.
-const GAP: u32 = 6;
 
 /// A crop `[y, x]`, and what the network finds in it at each size, `[class, y, x]`.
 pub struct ScaledCrop {
@@ -18,38 +17,40 @@ pub struct ScaledCrop {
     pub found: Vec<Array3<bool>>,
 }
 
+/// A pixel size that is tried.
+pub struct TriedSize {
+    /// What it is, in words.
+    pub caption: String,
+    /// Length of a pixel in nm.
+    pub pixel_nm: f64,
+}
+
 /// Draws the crops one below the other: as they are, then with the outlines of what is found at each
-/// size; all crops have one shape.
-pub fn scales(crops: &[ScaledCrop], sizes: &[String], classes: &[String]) -> Result<RgbImage> {
-    let (height, width) = crops.first().map_or((0, 0), |crop| crop.grey.dim());
-    let (w, h) = (width as u32, height as u32);
-    let columns = sizes.len() as u32 + 1;
-    let rows = crops.len() as u32;
-    let size = (columns * (w + GAP) - GAP, CAPTION + rows * (h + GAP));
-    let mut picture = RgbImage::from_pixel(size.0, size.1, Rgb([255; 3]));
-    let [low, high] = range_of(crops.iter().flat_map(|crop| crop.grey.iter().copied()));
-    for (row, crop) in (0_u32..).zip(crops) {
-        let top = CAPTION + row * (h + GAP);
-        for ((y, x), &value) in crop.grey.indexed_iter() {
-            let shade = ((value - low) / (high - low) * 255.0).clamp(0.0, 255.0).round() as u8;
-            for column in 0..columns {
-                // The first column has no outlines.
-                let found = (column as usize).checked_sub(1).map(|size| &crop.found[size]);
-                let class = found.and_then(|found| {
-                    (0..found.len_of(Axis(0))).find(|&n| is_outline(found.index_axis(Axis(0), n), (y, x)))
-                });
-                let colour = class.map_or(Rgb([shade; 3]), |class| OUTLINES[class % OUTLINES.len()]);
-                picture.put_pixel(column * (w + GAP) + x as u32, top + y as u32, colour);
+/// size, and with a bar of what would be its length; all crops have one shape.
+pub fn scales(crops: &[ScaledCrop], sizes: &[TriedSize], classes: &[String]) -> Result<RgbImage> {
+    let (height, width) = crops.first().map_or((1, 1), |crop| crop.grey.dim());
+    let columns = sizes.len() + 1;
+    let size = Size::new([height, width], columns, crops.len());
+    let values: Vec<f32> = crops.iter().flat_map(|crop| crop.grey.iter().copied()).collect();
+    let contrast = Contrast::of(values.into_iter());
+    let mut tiles = Vec::new();
+    for (row, crop) in crops.iter().enumerate() {
+        let shades = size.grey(crop.grey.view()).mapv(|value| contrast.shade(value));
+        let caption = |text: &str| if row == 0 { vec![Word::new(text)] } else { Vec::new() };
+        let plain = Overlay::new(&shades);
+        tiles.push(Tile { pixels: plain.pixels.clone(), caption: caption("image"), pixel_nm: None });
+        for (tried, found) in sizes.iter().zip(&crop.found) {
+            let mut overlay = plain.clone();
+            for (mask, colour) in found.outer_iter().zip(CLASSES.iter().cycle()) {
+                overlay.outline(size.mask(mask).view(), *colour, size.line_width());
             }
+            let pixel_nm = (row == 0).then_some(tried.pixel_nm * size.pixels());
+            tiles.push(Tile { pixels: overlay.pixels, caption: caption(&tried.caption), pixel_nm });
         }
     }
-    let black = Rgb([0; 3]);
-    let legend = classes.iter().zip(OUTLINES.iter().cycle()).map(|(class, colour)| (class.as_str(), *colour));
-    let first: Caption<'_> = legend.collect();
-    let others = sizes.iter().map(|size| vec![(size.as_str(), black)]);
-    let captions = std::iter::once(first).chain(others);
-    let places = (0..).map(|column| column * (w + GAP));
-    text::captioned(picture, &places.zip(captions).collect::<Vec<_>>())
+    let keys = classes.iter().zip(CLASSES.iter().cycle()).map(|(class, colour)| Word::key(class, *colour));
+    let title: Vec<Word> = std::iter::once(Word::new("found at several pixel sizes")).chain(keys).collect();
+    page(&title, columns, &tiles)
 }
 
 #[cfg(test)]
@@ -58,19 +59,23 @@ mod tests {
 
     #[test]
     fn each_size_is_a_column_with_its_outlines() {
-        let grey = Array2::from_shape_fn((40, 60), |(y, _)| y as f32);
-        let none = Array3::from_elem((2, 40, 60), false);
+        let grey = Array2::from_shape_fn((400, 400), |(y, _)| y as f32);
+        let none = Array3::from_elem((2, 400, 400), false);
         let mut square = none.clone();
-        square.slice_mut(ndarray::s![1, 10..14, 10..14]).fill(true);
+        square.slice_mut(ndarray::s![1, 100..140, 100..140]).fill(true);
         let crop = || ScaledCrop { grey: grey.clone(), found: vec![none.clone(), square.clone()] };
+        let tried = |caption: &str| TriedSize { caption: caption.into(), pixel_nm: 5.0 };
         let picture =
-            scales(&[crop(), crop()], &["a".into(), "b".into()], &["m".into(), "s".into()]).unwrap();
-        assert_eq!(picture.dimensions(), (3 * 60 + 2 * 6, 26 + 2 * 46));
+            scales(&[crop(), crop()], &[tried("a"), tried("b")], &["m".into(), "s".into()]).unwrap();
+        // Three columns of 800 pixels, with gaps of 12.
+        assert_eq!(picture.width(), 3 * 800 + 4 * 12);
         let outlined = |left: u32| {
-            let inside = |x: u32, y: u32| (left..left + 60).contains(&x) && y >= 26;
+            let inside = |x: u32, y: u32| (left..left + 800).contains(&x) && y > 100;
             let pixels = picture.enumerate_pixels().filter(|(x, y, _)| inside(*x, *y));
-            pixels.filter(|(_, _, colour)| **colour == OUTLINES[1]).count()
+            pixels.filter(|(_, _, colour)| **colour == CLASSES[1]).count()
         };
-        assert_eq!([0, 66, 132].map(outlined), [0, 0, 2 * 12]);
+        let [plain, nothing, found] = [12, 824, 1636].map(outlined);
+        assert_eq!([plain, nothing], [0, 0]);
+        assert_eq!(found, 2 * (80 * 80 - 74 * 74), "two lines of three pixels");
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use em_io::Volume;
-use em_objects::{LARGEST_BOX, Object, Objects, SplitCounts};
+use em_objects::{LARGEST_BOX, Object, Objects, Space, SplitCounts};
+use ndarray::{Array2, Axis};
 
 use super::{Distances, MeasureRequest};
 use crate::error::{Result, UserError};
@@ -22,9 +23,32 @@ pub struct OpenClass<'a> {
 
 /// A class whose objects are found and measured.
 pub struct Found {
-    pub name: String,
     pub objects: Objects,
-    pub measured: Vec<Object>,
+    pub measured: Measured,
+}
+
+impl Found {
+    /// Returns what was measured, with the labels.
+    pub fn labelled(&self) -> Labelled<'_> {
+        let section = |z: usize| Ok(self.objects.paint(z..z + 1)?.index_axis_move(Axis(0), 0));
+        Labelled { measured: &self.measured, section: Box::new(section) }
+    }
+}
+
+/// What was measured of the objects of a class, and the labels to show them by.
+pub struct Labelled<'a> {
+    pub measured: &'a Measured,
+    /// Reads a section of the labels, `[y, x]`.
+    pub section: Box<dyn Fn(usize) -> Result<Array2<u32>> + 'a>,
+}
+
+/// What was measured of the objects of a class.
+pub struct Measured {
+    pub name: String,
+    pub space: Space,
+    pub objects: Vec<Object>,
+    /// The voxels of all of them in each section.
+    pub by_section: Vec<u64>,
     pub split: Option<SplitSummary>,
 }
 
@@ -87,17 +111,23 @@ impl OpenClass<'_> {
             objects.retain(|number| sizes[number as usize - 1] >= request.minimum_voxels);
         }
         let probabilities = self.probabilities.as_ref();
-        let measured =
-            pass(shape, observer, |advance| em_objects::measure(&objects, probabilities, advance))?;
-        Ok(Found { name: name.to_owned(), objects, measured, split })
+        let found = pass(shape, observer, |advance| em_objects::measure(&objects, probabilities, advance))?;
+        let measured = Measured {
+            name: name.to_owned(),
+            space: objects.space(),
+            objects: found,
+            by_section: objects.voxels_by_section()?,
+            split,
+        };
+        Ok(Found { objects, measured })
     }
 }
 
 /// Is told the sections done, and answers whether the work goes on.
-type Advance<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
+pub type Advance<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
 /// Goes once over a volume of `shape`, `[z, y, x]`.
-fn pass<T>(
+pub fn pass<T>(
     shape: [usize; 3],
     observer: &mut Observer<'_>,
     work: impl FnOnce(Advance<'_>) -> em_objects::Result<T>,
@@ -142,11 +172,11 @@ pub fn nearest_of_all(classes: &[Found], within_nm: f64, observer: &mut Observer
     let mut all = Vec::new();
     for class in classes {
         let mut to_others = BTreeMap::new();
-        for other in classes.iter().filter(|other| other.name != class.name) {
+        for other in classes.iter().filter(|other| other.measured.name != class.measured.name) {
             let found = pass(class.objects.shape(), observer, |advance| {
                 em_objects::nearest(&class.objects, &other.objects, within_nm, advance)
             })?;
-            to_others.insert(other.name.clone(), found);
+            to_others.insert(other.measured.name.clone(), found);
         }
         all.push(to_others);
     }

@@ -7,16 +7,18 @@
 //! | `measure/table.rs` | objects.csv and objects.parquet |
 //! | `measure/summary.rs` | what the objects of a class come to |
 //! | `measure/results.rs` | which files an earlier measurement has left |
-//! | `measure/page.rs` | report.html |
+//! | `measure/page.rs`, `measure/montage.rs` | report.html, with pictures of some objects |
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use em_io::{Blocks, Content, Roi, Volume, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions};
-use em_objects::{FindConfig, Nearest, Objects};
+use em_objects::{FindConfig, Nearest, Objects, Space};
+use ndarray::Array3;
 
+use self::class::OpenClass;
 pub use self::class::SplitSummary;
-use self::class::{Found, OpenClass};
+pub(crate) use self::class::{Found, Labelled, Measured, nearest_of_all, pass};
 pub use self::summary::{ClassSummary, Spread};
 use self::summary::{Settings, Summary};
 use crate::class_path::class_path;
@@ -28,10 +30,11 @@ use crate::target::Target;
 use crate::{Observer, Stage, display, grey_values, open, voxel_size, write};
 
 mod class;
+mod montage;
 mod page;
 mod results;
 mod summary;
-mod table;
+pub(crate) mod table;
 
 /// The files of a class, all of one shape.
 #[derive(Clone, Debug)]
@@ -153,58 +156,78 @@ pub struct MeasuredClass {
 /// [`Error::Stopped`](crate::Error::Stopped), for which the observer is asked again after each pass
 /// over a volume. The folder is then as it was.
 pub fn measure(request: &MeasureRequest, observer: &mut Observer<'_>) -> Result<Measurement> {
-    let folder = &request.folder;
-    let earlier = results::earlier(folder);
-    if let Some(there) = earlier.iter().find(|path| path.exists()).filter(|_| !request.overwrite) {
-        let message = format!("`{}` holds results already: `{}`", folder.display(), there.display());
-        return Err(UserError::new(message, "take another folder, or replace them with --overwrite").into());
-    }
+    let place = ResultsFolder::free(request)?;
     let (classes, voxel_size_nm) = open_classes(request, observer)?;
-    for class in &request.classes {
-        results::refuse_input(&class.mask, &earlier)?;
-    }
-    let is_new = !folder.exists();
-    if folder.is_dir() {
-        em_io::remove_unfinished(folder)?;
-    }
-    let result = Staged::new(folder).and_then(|staged| {
-        let names = classes.iter().map(|class| class.name);
-        let targets =
-            names.map(|name| LabelTarget::new(request, name, &staged)).collect::<Result<Vec<_>>>()?;
-        let measurement = measure_all(request, &classes, voxel_size_nm, (&staged, &targets), observer)?;
-        targets.into_iter().try_for_each(LabelTarget::finish)?;
-        staged.commit(earlier)?;
-        Ok(measurement)
-    });
-    if result.is_err() && is_new {
-        // An empty folder goes; one that holds results stays.
-        let _ = std::fs::remove_dir(folder);
-    }
-    result
+    place.fill(|staged, targets| {
+        let mut found = Vec::new();
+        for class in &classes {
+            found.push(class.measure(request, voxel_size_nm, staged, observer)?);
+        }
+        let nearest = nearest_of_all(&found, request.nearest_within_nm, observer)?;
+        for (class, target) in found.iter().zip(targets) {
+            write_labels(&class.objects, &target.place, observer)?;
+        }
+        let labelled: Vec<Labelled<'_>> = found.iter().map(Found::labelled).collect();
+        write_results(request, staged, &labelled, &nearest, None, observer.command())
+    })
 }
 
-fn measure_all(
-    request: &MeasureRequest,
-    classes: &[OpenClass<'_>],
-    voxel_size_nm: Option<[f64; 3]>,
-    (staged, targets): (&Staged, &[LabelTarget]),
-    observer: &mut Observer<'_>,
-) -> Result<Measurement> {
-    let mut found = Vec::new();
-    for class in classes {
-        found.push(class.measure(request, voxel_size_nm, staged, observer)?);
+/// A folder that results can go to.
+pub(crate) struct ResultsFolder<'a> {
+    request: &'a MeasureRequest,
+    /// The files that an earlier measurement has left.
+    earlier: Vec<PathBuf>,
+}
+
+impl<'a> ResultsFolder<'a> {
+    /// Refuses a folder of results that are not to be replaced.
+    pub fn free(request: &'a MeasureRequest) -> Result<Self> {
+        let folder = &request.folder;
+        let earlier = results::earlier(folder);
+        if let Some(there) = earlier.iter().find(|path| path.exists()).filter(|_| !request.overwrite) {
+            let message = format!("`{}` holds results already: `{}`", folder.display(), there.display());
+            return Err(
+                UserError::new(message, "take another folder, or replace them with --overwrite").into()
+            );
+        }
+        Ok(Self { request, earlier })
     }
-    let nearest = class::nearest_of_all(&found, request.nearest_within_nm, observer)?;
-    table::write(staged, &found, &nearest)?;
-    for (class, target) in found.iter().zip(targets) {
-        write_labels(&class.objects, &target.place, observer)?;
+
+    /// Lets the files of all results be written, label volumes at their targets; they appear together, or
+    /// the folder is as it was.
+    pub fn fill(
+        self,
+        work: impl FnOnce(&Staged, &[LabelTarget]) -> Result<Measurement>,
+    ) -> Result<Measurement> {
+        let Self { request, earlier } = self;
+        let folder = &request.folder;
+        for class in &request.classes {
+            results::refuse_input(&class.mask, &earlier)?;
+        }
+        let is_new = !folder.exists();
+        if folder.is_dir() {
+            em_io::remove_unfinished(folder)?;
+        }
+        let result = Staged::new(folder).and_then(|staged| {
+            let names = request.classes.iter().map(|class| &class.name);
+            let targets =
+                names.map(|name| LabelTarget::new(request, name, &staged)).collect::<Result<Vec<_>>>()?;
+            let measurement = work(&staged, &targets)?;
+            targets.into_iter().try_for_each(LabelTarget::finish)?;
+            staged.commit(earlier)?;
+            Ok(measurement)
+        });
+        if result.is_err() && is_new {
+            // An empty folder goes; one that holds results stays.
+            let _ = std::fs::remove_dir(folder);
+        }
+        result
     }
-    write_summary(request, staged, found, &nearest, observer.command())
 }
 
 /// Where the label volume of a class is written.
-struct LabelTarget {
-    place: PathBuf,
+pub(crate) struct LabelTarget {
+    pub place: PathBuf,
     /// Where it is not among the other results.
     elsewhere: Option<Target>,
 }
@@ -226,7 +249,7 @@ impl LabelTarget {
 }
 
 /// For each class, the nearest object of each other class, object by object.
-type Distances = Vec<BTreeMap<String, Vec<Option<Nearest>>>>;
+pub(crate) type Distances = Vec<BTreeMap<String, Vec<Option<Nearest>>>>;
 
 /// A volume and the class that it belongs to.
 type OfClass<'a> = (&'a str, Volume);
@@ -305,14 +328,25 @@ fn check_shape(volumes: &[OfClass<'_>], option: &str, shape: [usize; 3]) -> Resu
 const SECTIONS_AT_ONCE: usize = 4;
 
 fn write_labels(objects: &Objects, path: &Path, observer: &mut Observer<'_>) -> Result<()> {
-    let shape = objects.shape();
-    let spec = VolumeSpec { shape, voxel_type: VoxelType::U32, voxel_size_nm: objects.voxel_size_nm() };
+    write_label_volume(path, objects.space(), observer, |block| {
+        let [sections, ..] = block.ranges();
+        Ok(objects.paint(sections)?)
+    })
+}
+
+/// Writes a label volume, some sections at a time.
+pub(crate) fn write_label_volume(
+    path: &Path,
+    Space { shape, voxel_size_nm, .. }: Space,
+    observer: &mut Observer<'_>,
+    mut labels_of: impl FnMut(Roi) -> Result<Array3<u32>>,
+) -> Result<()> {
+    let spec = VolumeSpec { shape, voxel_type: VoxelType::U32, voxel_size_nm };
     let options = WriteOptions::default().with_content(Content::Label);
     let mut writer = VolumeWriter::with_options(path, spec, options)?;
     observer.stage(Stage::sections(shape), |observer| {
         for block in Blocks::of_sections(Roi::whole(shape), SECTIONS_AT_ONCE).iter() {
-            let [sections, ..] = block.ranges();
-            writer.write(&Voxels::U32(objects.paint(sections)?))?;
+            writer.write(&Voxels::U32(labels_of(block)?))?;
             observer.advance(block.shape[0] as u64)?;
         }
         Ok(())
@@ -320,31 +354,33 @@ fn write_labels(objects: &Objects, path: &Path, observer: &mut Observer<'_>) -> 
     Ok(writer.finish()?)
 }
 
-/// Writes the summary, its pictures and its page.
-fn write_summary(
+/// Writes the table, the summary, its pictures and its page; `corrections` counts those of a person.
+pub(crate) fn write_results(
     request: &MeasureRequest,
     staged: &Staged,
-    found: Vec<Found>,
+    labelled: &[Labelled<'_>],
     nearest: &Distances,
+    corrections: Option<usize>,
     command: Option<&str>,
 ) -> Result<Measurement> {
-    let objects = &found[0].objects;
-    let (shape, voxel_size_nm) = (objects.shape(), objects.voxel_size_nm());
+    let measured: Vec<&Measured> = labelled.iter().map(|class| class.measured).collect();
+    table::write(staged, &measured, nearest)?;
+    let Space { shape, voxel_size_nm, .. } = measured[0].space;
     let voxels: f64 = shape.iter().map(|&edge| edge as f64).product();
     let volume_um3 = voxel_size_nm.map(|size| size.iter().product::<f64>() * 1e-9 * voxels);
     let mut classes = Vec::new();
     let mut drawn = Vec::new();
-    for (class, nearest) in found.into_iter().zip(nearest) {
-        drawn.extend(pictured(&class, nearest));
-        let summary = summary::of_class(&class.objects, &class.measured, nearest, volume_um3)?;
-        classes.push(MeasuredClass { name: class.name, split: class.split, summary });
+    for (class, nearest) in measured.into_iter().zip(nearest) {
+        drawn.extend(pictured(class, nearest));
+        let summary = summary::of_class(class, nearest, volume_um3)?;
+        classes.push(MeasuredClass { name: class.name.clone(), split: class.split, summary });
     }
     let of_classes = classes.iter().map(|class| (class.name.as_str(), &class.summary)).collect();
     let summary = Summary {
         format_version: 1,
         command,
         inputs: request.inputs(),
-        settings: Settings::of(request),
+        settings: Settings::of(request, corrections),
         shape,
         voxel_size_nm,
         volume_um3,
@@ -353,26 +389,26 @@ fn write_summary(
     write::json(&staged.path("summary.json"), &summary)?;
     let picture = png(&histograms(&drawn)?)?;
     write::bytes(&staged.path("histograms.png"), &picture)?;
-    write::bytes(&staged.path("report.html"), page::of_objects(&summary, &picture).as_bytes())?;
+    let text = page::of_objects(&summary, labelled, nearest)?;
+    write::bytes(&staged.path("report.html"), text.as_bytes())?;
     Ok(Measurement { classes, report: request.folder.join("report.html") })
 }
 
 /// The histograms of a class: diameters, or voxels where the voxel size is not known, and distances.
-fn pictured(class: &Found, nearest: &BTreeMap<String, Vec<Option<Nearest>>>) -> Vec<Histogram> {
+fn pictured(class: &Measured, nearest: &BTreeMap<String, Vec<Option<Nearest>>>) -> Vec<Histogram> {
     let diameters: Option<Vec<f64>> = class
-        .measured
+        .objects
         .iter()
         .map(|object| object.physical.as_ref().map(|physical| physical.equivalent_diameter_nm))
         .collect();
-    let size = match diameters {
-        Some(values) => Histogram { title: format!("{}: equivalent diameter, nm", class.name), values },
-        None => {
-            let values = class.measured.iter().map(|object| object.voxels as f64).collect();
-            Histogram { title: format!("{}: voxels", class.name), values }
-        }
+    let (axis, values) = match diameters {
+        Some(values) => ("equivalent diameter, nm", values),
+        None => ("voxels", class.objects.iter().map(|object| object.voxels as f64).collect()),
     };
+    let size = Histogram { title: class.name.clone(), axis: axis.into(), values };
     let near = nearest.iter().map(|(other, nearest)| Histogram {
-        title: format!("{} to {other}, nm", class.name),
+        title: format!("{} to {other}", class.name),
+        axis: "distance to the nearest, nm".into(),
         values: nearest.iter().flatten().map(|nearest| nearest.distance_nm).collect(),
     });
     std::iter::once(size).chain(near).collect()

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use em_metrics::{Bootstrap, Interval, quantile};
-use em_objects::{Connectivity, Extent, FindConfig, Foreground, Nearest, Object, Objects};
+use em_objects::{Connectivity, Extent, FindConfig, Foreground, Nearest};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::Serialize;
 
 use super::MeasureRequest;
+use super::class::Measured;
 use crate::Result;
 use crate::inputs::Input;
 use crate::scores::intervals::FEWEST_SECTIONS;
@@ -48,10 +49,12 @@ pub struct Settings {
     /// The size that was given, whatever the files tell.
     voxel_size_nm: Option<[f64; 3]>,
     nearest_within_nm: f64,
+    /// How many corrections of a person count.
+    corrections: Option<usize>,
 }
 
 impl Settings {
-    pub fn of(request: &MeasureRequest) -> Self {
+    pub fn of(request: &MeasureRequest, corrections: Option<usize>) -> Self {
         let FindConfig { foreground, extent, connectivity, fill_holes } = request.find;
         Self {
             foreground: match foreground {
@@ -75,6 +78,7 @@ impl Settings {
             minimum_voxels: request.minimum_voxels,
             voxel_size_nm: request.voxel_size_nm,
             nearest_within_nm: request.nearest_within_nm,
+            corrections,
         }
     }
 }
@@ -146,13 +150,12 @@ impl Spread {
 
 /// Summarises a class; `nearest` holds, for each other class, the nearest of each object.
 pub fn of_class(
-    objects: &Objects,
-    measured: &[Object],
+    class: &Measured,
     nearest: &BTreeMap<String, Vec<Option<Nearest>>>,
     volume_um3: Option<f64>,
 ) -> Result<ClassSummary> {
-    let [_, height, width] = objects.shape();
-    let by_section = objects.voxels_by_section()?;
+    let [_, height, width] = class.space.shape;
+    let Measured { by_section, objects: measured, .. } = class;
     let fraction = |drawn: &[usize]| {
         let voxels: u64 = drawn.iter().map(|&z| by_section[z]).sum();
         Some(voxels as f64 / (drawn.len() * height * width) as f64)

@@ -1,4 +1,5 @@
-//! The table of objects, as columns of some of its rows at a time, which go to CSV and to Parquet alike.
+//! The table of objects, as columns of some of its rows at a time, which go to CSV, to Parquet and to the page
+//! of `view` alike.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -12,17 +13,17 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
 use super::Distances;
-use super::class::Found;
+use super::class::Measured;
 use crate::staged::Staged;
 use crate::{Result, display};
 
 /// A column: its name and its values, one per object.
-struct Column {
-    name: String,
-    values: Values,
+pub(crate) struct Column {
+    pub name: String,
+    pub values: Values,
 }
 
-enum Values {
+pub(crate) enum Values {
     Text(Vec<String>),
     Whole(Vec<i64>),
     Flag(Vec<bool>),
@@ -41,7 +42,7 @@ struct Row<'a> {
 }
 
 /// Writes objects.csv and objects.parquet: the objects of all classes, and the nearest of each.
-pub fn write(staged: &Staged, classes: &[Found], nearest: &Distances) -> Result<()> {
+pub fn write(staged: &Staged, classes: &[&Measured], nearest: &Distances) -> Result<()> {
     let groups = || groups(classes, nearest);
     em_io::write_atomically(&staged.path("objects.csv"), |file| write_csv(groups(), file))?;
     em_io::write_atomically(&staged.path("objects.parquet"), |file| write_parquet(groups(), file))?;
@@ -49,11 +50,11 @@ pub fn write(staged: &Staged, classes: &[Found], nearest: &Distances) -> Result<
 }
 
 /// The columns of a few objects at a time; of none where there are none.
-fn groups(classes: &[Found], nearest: &Distances) -> impl Iterator<Item = Vec<Column>> {
+fn groups(classes: &[&Measured], nearest: &Distances) -> impl Iterator<Item = Vec<Column>> {
     let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
     let places = classes.iter().enumerate();
     let mut rows =
-        places.flat_map(|(number, class)| (0..class.measured.len()).map(move |place| (number, place)));
+        places.flat_map(|(number, class)| (0..class.objects.len()).map(move |place| (number, place)));
     let mut is_first = true;
     std::iter::from_fn(move || {
         let group: Vec<Row<'_>> = rows
@@ -61,7 +62,7 @@ fn groups(classes: &[Found], nearest: &Distances) -> impl Iterator<Item = Vec<Co
             .take(ROWS_AT_ONCE)
             .map(|(number, place)| Row {
                 class: &classes[number].name,
-                object: &classes[number].measured[place],
+                object: &classes[number].objects[place],
                 nearest: names
                     .iter()
                     .map(|other| nearest[number].get(other).and_then(|found| found[place]))
@@ -72,6 +73,13 @@ fn groups(classes: &[Found], nearest: &Distances) -> impl Iterator<Item = Vec<Co
         is_first = false;
         goes_on.then(|| columns(&names, &group))
     })
+}
+
+/// The columns of the objects of one class.
+pub(crate) fn of_class(class: &str, objects: &[Object]) -> Vec<Column> {
+    let row = |object| Row { class, object, nearest: vec![None] };
+    let rows: Vec<Row<'_>> = objects.iter().map(row).collect();
+    columns(&[class.to_owned()], &rows)
 }
 
 /// Puts the columns of a table together. With one class there is none to be near to.
@@ -113,6 +121,9 @@ fn columns(classes: &[String], rows: &[Row<'_>]) -> Vec<Column> {
     let touching = rows.iter().map(|row| row.object.touches_border).collect();
     columns.push(Column { name: "touches_border".into(), values: Values::Flag(touching) });
     columns.push(number("mean_probability", rows, |o| o.mean_probability));
+    columns.push(number("section_change", rows, |o| o.section_change));
+    // An object of 2^63 faces fits nowhere.
+    columns.push(whole("contact_faces", rows.iter().map(|row| row.object.contact_faces as i64)));
     if classes.len() > 1 {
         for (place, class) in classes.iter().enumerate() {
             let near = |of: fn(&Nearest) -> f64| {
@@ -161,12 +172,22 @@ fn write_csv(groups: impl Iterator<Item = Vec<Column>>, out: impl Write) -> io::
 }
 
 impl Values {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Text(values) => values.len(),
             Self::Whole(values) => values.len(),
             Self::Flag(values) => values.len(),
             Self::Number(values) => values.len(),
+        }
+    }
+
+    /// A value as JSON; what does not exist is null.
+    pub(crate) fn json(&self, row: usize) -> serde_json::Value {
+        match self {
+            Self::Text(values) => values[row].as_str().into(),
+            Self::Whole(values) => values[row].into(),
+            Self::Flag(values) => values[row].into(),
+            Self::Number(values) => values[row].into(),
         }
     }
 

@@ -5,16 +5,34 @@
 //! samples.png   training tiles as the network is fed them
 //! curves.png    loss, accuracy and IoU over epochs
 //! panels/*.png  image, label, prediction and errors of the best, median and worst section
-//! report.html   all of it in one file
+//! report.html   a page to work with: scores, sections, curves, worst places, in one file
 //! ```
+//!
+//! | file | owns |
+//! |---|---|
+//! | `report/mod.rs` | what is scored, and which files are written |
+//! | `report/side.rs` | validation or test: its masks, scores and sections |
+//! | `report/run_page.rs`, `report/words.rs` | what the page of a run says |
+//! | `report/page.rs`, `report/templates/` | the form that all pages have |
+//! | `report/sections.rs`, `report/places.rs` | sections to browse, and where most went wrong |
+//! | `report/charts.rs`, `report/bins.rs`, `report/threshold_curve.rs` | what is drawn as lines and bars |
 
-pub mod page;
+mod bins;
+pub(crate) mod charts;
+pub(crate) mod page;
+mod places;
 mod run_page;
+mod score_tables;
+mod sections;
+mod side;
+mod threshold_curve;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::dataset::region_probabilities;
+use self::sections::SourceLayers;
+use self::side::ScoredSide;
 use crate::error::{Context, Result, UserError};
 use em_data::{LabelledVolume, Region, TrainingSet};
 use em_io::Roi;
@@ -22,11 +40,10 @@ use em_model::run::{HistoryRow, HistoryScores};
 use em_model::{Device, History, MaskRule, ModelCard, Predictor, RunFolder, Training, TuningOnDisk};
 use em_objects::Postprocess;
 use image::RgbImage;
-use ndarray::{Array2, Array3, Axis, s};
 use serde::{Deserialize, Serialize};
 
-use crate::drawing::{Curve, curves, panel, png, sheet};
-use crate::scores::{ClassScores, Collector, Labelled, Ruler};
+use crate::drawing::{Chart, Curve, Panel, curves, panel, png, sheet};
+use crate::scores::ClassScores;
 use crate::staged::Staged;
 use crate::{Dataset, Observer, RunConfig, inputs, scorers, write};
 
@@ -87,18 +104,12 @@ pub struct Report {
     pub scores: RunScores,
 }
 
-/// A picture of the report with what it shows.
-struct Picture {
-    caption: String,
-    png: Vec<u8>,
-}
-
 /// Tiles of the contact sheet.
 const SAMPLE_TILES: usize = 12;
 
 /// Draws the first tiles of a training, before it begins.
 pub fn write_samples(run: &RunFolder, training: &Training<'_>) -> Result<()> {
-    let drawn = png(&sheet(&training.sample_tiles(SAMPLE_TILES)?))?;
+    let drawn = png(&sheet(&training.sample_tiles(SAMPLE_TILES)?, training.set.classes())?)?;
     write::bytes(&run.samples(), &drawn)
 }
 
@@ -133,23 +144,23 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
         validation: validation.scores.clone(),
         test,
     };
-    let drawn = png(&history_curves(&History::read(run)?)?)?;
-    let mut pictures =
-        vec![Picture { caption: "Loss, accuracy and IoU over epochs".into(), png: drawn.clone() }];
-    // Runs of earlier versions have none.
-    if let Ok(drawn) = std::fs::read(run.samples()) {
-        let caption = "Training tiles as the network is fed them, with the outlines of their labels";
-        pictures.push(Picture { caption: caption.into(), png: drawn });
-    }
-    for (name, picture) in validation.panels(&dataset.set)? {
-        let name = format!("{name}.png");
-        write::bytes(&staged.path("panels").join(name), &picture.png)?;
-        pictures.push(picture);
+    let history = History::read(run)?;
+    let pixel_nm = predictor.card().voxel_size_nm.map(|[.., nm]| nm);
+    for (name, picture) in panels(&validation, &dataset.set, pixel_nm)? {
+        write::bytes(&staged.path("panels").join(format!("{name}.png")), &picture)?;
     }
     write::json(&staged.path("scores.json"), &scores)?;
-    write::bytes(&staged.path("curves.png"), &drawn)?;
-    let (inputs, config) = (inputs::of_training(&config.data)?, configuration(run, config)?);
-    let text = run_page::of_run(predictor.card(), &scores, &pictures, &inputs, &config);
+    write::bytes(&staged.path("curves.png"), &png(&history_curves(&history, predictor.card().epoch)?)?)?;
+    let text = run_page::html(&run_page::RunToShow {
+        run,
+        card: predictor.card(),
+        scores: &scores,
+        side: &validation,
+        set: &dataset.set,
+        history: &history,
+        inputs: &inputs::of_training(&config.data)?,
+        config: &configuration(run, config)?,
+    })?;
     write::bytes(&staged.path("report.html"), text.as_bytes())?;
     // All is made, so that no old panel stays beside new scores.
     run.clear_report()?;
@@ -183,107 +194,20 @@ pub fn write_again(
     write(run, &config, &dataset, device)
 }
 
-/// One side of a run, scored: which sections there are, what was predicted, and how good each is.
-struct ScoredSide {
-    sections: Vec<Section>,
-    /// The masks of each region, one per class.
-    masks: Vec<Vec<Array3<bool>>>,
-    scores: SideScores,
-}
-
-/// One section of a side.
-struct Section {
-    /// The section as a region of depth 1.
-    region: Region,
-    /// Number of the region that it is from, and its place there.
-    place: (usize, usize),
-}
-
-impl ScoredSide {
-    /// Scores what each network has not seen, with the thresholds and the cleaning of `run`; few sections
-    /// have intervals over their blocks where that is asked for.
-    fn score(
-        run: &Predictor,
-        parts: &[(&Predictor, &[Region])],
-        set: &TrainingSet,
-        over_blocks: bool,
-    ) -> Result<Self> {
-        let classes = set.classes();
-        let ruler = Ruler::new(run.card().voxel_size_nm, None);
-        let collector = || match over_blocks {
-            true => Collector::new(ruler).or_over_blocks(),
-            false => Collector::new(ruler),
-        };
-        let mut collectors: Vec<Collector> = classes.iter().map(|_| collector()).collect();
-        let mut side = Self { sections: Vec::new(), masks: Vec::new(), scores: SideScores::new() };
-        let all = parts.iter().flat_map(|(predictor, regions)| regions.iter().map(move |r| (predictor, r)));
-        for (number, (predictor, region)) in all.enumerate() {
-            let volume = &set.volumes()[region.volume];
-            let probabilities = region_probabilities(predictor, set, region)?;
-            let mut masks = Vec::with_capacity(classes.len());
-            for (class, (name, collector)) in classes.iter().zip(&mut collectors).enumerate() {
-                let probabilities = probabilities.index_axis(Axis(0), class);
-                let mask = run.rule(name)?.mask(probabilities)?;
-                collector.add(Labelled {
-                    prediction: mask.view(),
-                    label: region.slice(volume.mask(class)),
-                    probabilities: Some(probabilities),
-                    ignored: volume.ignored(class).map(|ignored| region.slice(ignored)),
-                })?;
-                masks.push(mask);
-            }
-            side.masks.push(masks);
-            let sections = sections_of(region).enumerate();
-            side.sections.extend(sections.map(|(z, region)| Section { region, place: (number, z) }));
+/// Panels of the best, the median and the worst section of each class, by IoU, under their names.
+fn panels(side: &ScoredSide, set: &TrainingSet, pixel_nm: Option<f64>) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut panels = Vec::new();
+    for (class, name) in set.classes().iter().enumerate() {
+        for (section, rank, iou) in side.ranked(name) {
+            let source = side.source(set, section);
+            let SourceLayers { label, prediction, ignored, .. } = source.classes[class];
+            let title = format!("{name}: {rank} section of validation, {}, IoU {iou:.4}", source.name);
+            let grey = source.grey.view();
+            let drawn = panel(&Panel { title, grey, label, prediction, ignored, pixel_nm })?;
+            panels.push((format!("{name}-{rank}"), png(&drawn)?));
         }
-        for (name, collector) in classes.iter().zip(collectors) {
-            side.scores.insert(name.clone(), collector.finish()?);
-        }
-        Ok(side)
     }
-
-    /// Panels of the best, the median and the worst section of each class, by IoU.
-    fn panels(&self, set: &TrainingSet) -> Result<Vec<(String, Picture)>> {
-        let mut panels = Vec::new();
-        for (number, class) in set.classes().iter().enumerate() {
-            let scores = &self.scores[class];
-            let mut ranked: Vec<(usize, f64)> =
-                scores.sections.iter().filter_map(|s| Some((s.z, s.scores.iou?))).collect();
-            ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-            let Some(last) = ranked.len().checked_sub(1) else { continue };
-            for (rank, place) in [("best", 0), ("median", last / 2), ("worst", last)] {
-                let (index, iou) = ranked[place];
-                let Section { region, place: (block, z) } = &self.sections[index];
-                let label = region.slice(set.volumes()[region.volume].mask(number));
-                let mask = self.masks[*block][number].index_axis(Axis(0), *z);
-                let drawn = panel(grey(set, region).view(), label.index_axis(Axis(0), 0), mask)?;
-                let of = match set.volumes() {
-                    [_] => String::new(),
-                    several => format!(" of {}", several[region.volume].name()),
-                };
-                let z = region.roi.start[0];
-                let caption = format!("{class}: {rank} section of validation (z = {z}{of}), IoU {iou:.4}");
-                panels.push((format!("{class}-{rank}"), Picture { caption, png: png(&drawn)? }));
-            }
-        }
-        Ok(panels)
-    }
-}
-
-fn sections_of(region: &Region) -> impl Iterator<Item = Region> + use<> {
-    let Region { volume, roi } = *region;
-    (0..roi.shape[0]).map(move |z| Region {
-        volume,
-        roi: Roi {
-            start: [roi.start[0] + z, roi.start[1], roi.start[2]],
-            shape: [1, roi.shape[1], roi.shape[2]],
-        },
-    })
-}
-
-/// Grey values of one section, `[y, x]`.
-fn grey(set: &TrainingSet, section: &Region) -> Array2<f32> {
-    set.volumes()[section.volume].raw().cut(section.roi).to_f32().slice_move(s![0, .., ..])
+    Ok(panels)
 }
 
 /// A part of what makes probabilities a mask, for each class.
@@ -292,7 +216,7 @@ fn of_rules<T>(predictor: &Predictor, part: fn(MaskRule) -> T) -> Result<BTreeMa
     classes.map(|class| Ok((class.clone(), part(predictor.rule(class)?)))).collect()
 }
 
-fn history_curves(history: &History) -> Result<RgbImage> {
+fn history_curves(history: &History, kept: usize) -> Result<RgbImage> {
     let curve = |name: String, value: &dyn Fn(&HistoryRow) -> Option<f64>| Curve {
         name,
         points: history.rows.iter().filter_map(|row| Some((row.epoch as f64, value(row)?))).collect(),
@@ -311,5 +235,7 @@ fn history_curves(history: &History) -> Result<RgbImage> {
         iou.extend(history.classes.iter().map(of_class));
     }
     let (loss, accuracy) = (both(|scores| scores.loss), both(|scores| scores.accuracy));
-    curves(&[("loss", loss), ("accuracy", accuracy), ("IoU (Jaccard)", iou)], "epoch")
+    let charts = [("loss", loss), ("accuracy", accuracy), ("IoU (Jaccard)", iou)];
+    let charts = charts.map(|(title, curves)| Chart { title, curves });
+    curves(&charts, "epoch", Some((kept as f64, &format!("kept: epoch {kept}"))))
 }

@@ -1,59 +1,99 @@
-//! What every page has: one HTML file with its pictures in it.
+//! What every page has: one HTML file with its style, its script, its data and its pictures in it.
+//!
+//! ```text
+//! templates/base.html     head, navigation, warnings, style, data and script
+//! templates/parts.html    tables, places of charts, inputs
+//! templates/run.html      the report of a run
+//! templates/measure.html  the page of a measurement
+//! templates/compare.html  runs side by side
+//! ```
+//!
+//! Tables and words are in the page; charts and sections are drawn by the script, from one block of JSON.
+//! Style and script are built from `web/src/report`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, context};
+use serde::Serialize;
 
+use crate::error::{Context, Result};
 use crate::inputs::Input;
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}\
-table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{padding:.25rem .75rem;border-bottom:1px solid #ddd;text-align:right}\
-td:first-child,th:first-child{text-align:left}img{max-width:100%;height:auto}figure{margin:1.5rem 0}\
-figcaption{color:#555}.warning{background:#fff3cd;padding:.75rem 1rem;border-left:4px solid #e69f00}\
-pre{background:#f6f6f6;padding:1rem;overflow-x:auto}";
+const SCRIPT: &str = include_str!("../../page/report.js");
+const STYLE: &str = include_str!("../../page/report.css");
 
-/// Writes a page around its body.
-pub fn html(title: &str, body: &str) -> String {
-    let title = escape(title);
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>Report: {title}</title><style>{STYLE}</style></head>\n\
-         <body>\n<h1>{title}</h1>\n{body}</body></html>\n"
-    )
+const TEMPLATES: [(&str, &str); 5] = [
+    ("base.html", include_str!("templates/base.html")),
+    ("parts.html", include_str!("templates/parts.html")),
+    ("run.html", include_str!("templates/run.html")),
+    ("measure.html", include_str!("templates/measure.html")),
+    ("compare.html", include_str!("templates/compare.html")),
+];
+
+/// A table as it is printed.
+#[derive(Debug, Default, Serialize)]
+pub struct Table {
+    /// What the columns hold; may be empty.
+    pub head: Vec<String>,
+    /// A cell for each column.
+    pub rows: Vec<Vec<String>>,
 }
 
-/// A picture with its caption.
-pub fn figure(caption: &str, png: &[u8]) -> String {
-    let (caption, bytes) = (escape(caption), STANDARD.encode(png));
-    format!(
-        "<figure><img alt=\"{caption}\" src=\"data:image/png;base64,{bytes}\"><figcaption>{caption}</figcaption></figure>\n"
-    )
-}
-
-/// A table: its head, where there is one, and its rows.
-pub fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut text = "<table>".to_owned();
-    let mut line = |tag: &str, cells: &mut dyn Iterator<Item = String>| {
-        text += "<tr>";
-        cells.for_each(|cell| text += &format!("<{tag}>{}</{tag}>", escape(&cell)));
-        text += "</tr>\n";
-    };
-    if !head.is_empty() {
-        line("th", &mut head.iter().map(|&cell| cell.to_owned()));
+impl Table {
+    /// Names in the first column, values in the second.
+    pub fn of_facts<const N: usize>(facts: [(&str, String); N]) -> Self {
+        Self { head: Vec::new(), rows: facts.map(|(name, value)| vec![name.to_owned(), value]).to_vec() }
     }
-    rows.into_iter().for_each(|row| line("td", &mut row.into_iter()));
-    text + "</table>\n"
 }
 
-/// The command that a page was made by, and the files that it was made from.
-pub fn made_by(command: Option<&str>, inputs: &[Input]) -> String {
-    let command = command.map(|command| format!("<h2>Command</h2>\n<pre>{}</pre>\n", escape(command)));
-    let files = table(&["input", "path", "size"], inputs.iter().map(Input::row));
-    format!("{}<h2>Inputs</h2>\n{files}", command.unwrap_or_default())
+/// How a result was made.
+#[derive(Serialize)]
+pub struct MadeBy {
+    /// The command, or the commands.
+    pub command: Option<String>,
+    /// The files.
+    pub inputs: Table,
+    /// The configuration or the settings.
+    pub config: String,
 }
 
-/// Text as it stands, whatever a user named a class.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+impl MadeBy {
+    /// Puts the files into a table.
+    pub fn new(command: Option<String>, inputs: &[Input], config: &str) -> Self {
+        let head = ["input", "path", "size"].map(str::to_owned).to_vec();
+        let inputs = Table { head, rows: inputs.iter().map(Input::row).collect() };
+        Self { command, inputs, config: config.to_owned() }
+    }
+}
+
+/// Writes a page: a template with its content, and what the script draws.
+///
+/// # Errors
+///
+/// Fails if the template does not fit the content.
+pub fn html(template: &str, content: &impl Serialize, data: &impl Serialize) -> Result<String> {
+    let filled = || -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+        let mut templates = Environment::new();
+        templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        for (name, text) in TEMPLATES {
+            templates.add_template(name, text)?;
+        }
+        let data = serde_json::to_string(data)?;
+        Ok(templates.get_template(template)?.render(context! {
+            page => Serde(content),
+            style => STYLE,
+            script => SCRIPT,
+            // Nothing in it ends the element that it stands in.
+            data => data.replace('<', "\\u003c"),
+        })?)
+    };
+    filled().with_context(|| format!("the page `{template}` cannot be written"))
+}
+
+/// A picture as an address that holds it; `kind` is `png` or `jpeg`.
+pub fn data_url(kind: &str, bytes: &[u8]) -> String {
+    format!("data:image/{kind};base64,{}", STANDARD.encode(bytes))
 }
 
 #[cfg(test)]
@@ -61,11 +101,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_of_users_is_escaped() {
-        assert_eq!(escape("<a & \"b\">"), "&lt;a &amp; &quot;b&quot;&gt;");
-        assert_eq!(
-            table(&["a"], [vec!["<".to_owned()]]),
-            "<table><tr><th>a</th></tr>\n<tr><td>&lt;</td></tr>\n</table>\n"
+    fn text_of_users_stays_text_in_the_page_and_in_its_data() {
+        let evil = "</script><blink>&\"";
+        let facts = Table::of_facts([("name", evil.to_owned())]);
+        let content = serde_json::json!({
+            "title": evil, "facts": [evil], "sections": [["a", evil]], "warnings": [evil], "overview": facts,
+            "classes": [], "table": facts, "listed": 1, "objects": 1, "charts": {},
+            "made_by": { "command": evil, "inputs": facts, "config": evil },
+        });
+        let page = html("measure.html", &content, &[evil]).unwrap();
+        assert!(!page.contains("<blink>"), "{page}");
+        assert!(
+            page.contains("&lt;blink&gt;&amp;&quot;")
+                && page.contains(r#"["\u003c/script>\u003cblink>&\""]"#)
         );
+        assert_eq!(page.matches("</script>").count(), 2, "of the data and of the script");
     }
 }

@@ -5,9 +5,22 @@ use em_metrics::Interval;
 use super::{ClassScores, MEASURES, MatchScores, Measure, Scores};
 use crate::display;
 
+/// Columns of [`text`].
+pub const COLUMNS: usize = 60;
+
 /// Writes the scores of a class as a table of 60 columns, behind those of each section if asked.
 pub fn text(scores: &ClassScores, per_section: bool) -> String {
     if per_section { format!("{}\n{}", sections(scores), summary(scores)) } else { summary(scores) }
+}
+
+/// Writes the pooled scores of a class in 20 columns, for a terminal that has no room for [`text`].
+pub fn brief(scores: &ClassScores) -> String {
+    let line = |title: &str, score: String| format!("{title:<14}{score:>6}\n");
+    let pooled: String =
+        MEASURES.iter().map(|measure| line(measure.title, cell(measure, &scores.pooled))).collect();
+    let objects = [("AP at IoU .5", &scores.objects.at_50), ("AP at IoU .75", &scores.objects.at_75)];
+    let objects = objects.map(|(title, of)| line(title, display::score(of.average_precision)));
+    pooled + &objects.concat()
 }
 
 /// Each section as a row.
@@ -109,7 +122,7 @@ pub fn ruler(scores: &ClassScores) -> String {
 }
 
 /// The worst, the median and the best section's score.
-fn spread(scores: &ClassScores, measure: &Measure) -> [String; 3] {
+pub(crate) fn spread(scores: &ClassScores, measure: &Measure) -> [String; 3] {
     let mut values: Vec<f64> = scores.sections.iter().filter_map(|s| (measure.get)(&s.scores)).collect();
     values.sort_unstable_by(f64::total_cmp);
     if measure.distance {
@@ -137,7 +150,7 @@ pub fn interval(measure: &Measure, interval: Option<&Interval>) -> String {
 }
 
 /// A distance with one digit behind the point, where there is room for it, or `none`.
-fn distance(value: Option<f64>) -> String {
+pub(crate) fn distance(value: Option<f64>) -> String {
     let digits = |value: f64| if value < 9999.95 { 1 } else { 0 };
     value.map_or("none".into(), |value| format!("{value:.0$}", digits(value)))
 }

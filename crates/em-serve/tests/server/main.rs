@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod served;
+mod view;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -123,15 +124,15 @@ fn work_that_cannot_be_done_says_why() {
 }
 
 /// Numbers that look random, always the same.
-struct Draws(u64);
+pub(crate) struct Draws(u64);
 
 impl Draws {
-    fn next(&mut self, below: usize) -> usize {
+    pub(crate) fn next(&mut self, below: usize) -> usize {
         self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         ((self.0 >> 33) as usize) % below
     }
 
-    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+    pub(crate) fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
         all[self.next(all.len())]
     }
 }

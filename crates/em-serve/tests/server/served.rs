@@ -1,4 +1,4 @@
-//! A project that is served to a test, and what it answers.
+//! A project, or a view, that is served to a test, and what it answers.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -12,8 +12,9 @@ use std::time::Duration;
 use em_io::{VoxelSize, Voxels};
 use em_pipeline::annotate::{Project, ProjectRequest};
 use em_pipeline::em_model::Device;
+use em_pipeline::view::View;
 use em_pipeline::{Observer, silent};
-use em_serve::{ServeRequest, serve};
+use em_serve::{ServeRequest, serve, serve_view};
 use ndarray::Array3;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -21,7 +22,7 @@ use tempfile::TempDir;
 /// Longer than any answer takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A project that is served until it is dropped.
+/// What is served until it is dropped.
 pub struct Served {
     pub folder: TempDir,
     pub port: u16,
@@ -72,12 +73,26 @@ impl Served {
         let mut unheard = silent;
         let project =
             Project::open(&folder.path().join("project"), &mut Observer::new(&mut unheard)).unwrap();
+        Self::start(folder, move |ready, ended| {
+            let request = ServeRequest::new(PathBuf::from("no-program"), Device::Cpu, "cpu".into());
+            serve(project, &request, ready, ended)
+        })
+    }
+
+    /// Serves a view instead.
+    pub fn view(folder: TempDir, view: View) -> Self {
+        Self::start(folder, move |ready, ended| serve_view(view, None, ready, ended))
+    }
+
+    fn start(
+        folder: TempDir,
+        serve: impl FnOnce(&dyn Fn(&str), &dyn Fn() -> bool) -> em_pipeline::Result<()> + Send + 'static,
+    ) -> Self {
         let (end, (tell, hear)) = (Arc::new(AtomicBool::new(false)), mpsc::channel());
         let ended = Arc::clone(&end);
         let thread = std::thread::spawn(move || {
-            let request = ServeRequest::new(PathBuf::from("no-program"), Device::Cpu, "cpu".into());
             let ready = |url: &str| tell.send(url.to_owned()).unwrap();
-            serve(project, &request, ready, || ended.load(Ordering::Relaxed)).unwrap();
+            serve(&ready, &|| ended.load(Ordering::Relaxed)).unwrap();
         });
         let url: String = hear.recv_timeout(Duration::from_secs(20)).unwrap();
         let parts: Vec<&str> = url.split(['/', ':']).collect();

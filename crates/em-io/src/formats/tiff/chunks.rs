@@ -20,7 +20,7 @@ const MAX_OVERHEAD: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Chunks {
     /// Height and width of a whole part.
-    chunk: [usize; 2],
+    pub(super) chunk: [usize; 2],
     /// The rows that a part may have in all: a strip that is longer than its page may be filled up.
     most_rows: usize,
     /// Parts in a row of parts.

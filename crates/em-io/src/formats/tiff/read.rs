@@ -32,10 +32,13 @@ pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Volume> {
     // What is packed in a way that is not read is told before anything is read.
     let plane = stack.planes.first().map_or(tiff.first, |plane| plane.offset);
     let directory = tiff.directory(stack.planes.first().map_or(0, |plane| plane.page), plane)?;
-    Chunks::of(&mut tiff, &directory, &stack.first)?;
+    let [height, width] = Chunks::of(&mut tiff, &directory, &stack.first)?.chunk;
+    // Strips that are not packed are read in parts.
+    let is_packed = contiguous::page(&mut tiff, &directory, &stack.first)?.is_none();
+    let piece = if is_packed { [1, height, width] } else { [1; 3] };
     let info = info(path, stack.planes.len(), &stack.first, &metadata, stack.notes);
     let first = stack.first.clone();
-    let source = TiffFile { path: path.to_path_buf(), first: stack.first, planes: stack.planes };
+    let source = TiffFile { path: path.to_path_buf(), first: stack.first, planes: stack.planes, piece };
     with_meant_values(Volume::new(info, source), &first, &metadata, options)
 }
 
@@ -150,11 +153,17 @@ struct TiffFile {
     path: PathBuf,
     first: Page,
     planes: Vec<Plane>,
+    /// What is unpacked at once of the first section.
+    piece: [usize; 3],
 }
 
 impl Source for TiffFile {
     fn read(&self, roi: Roi) -> Result<Voxels> {
         match_voxel_type!(self.first.voxel_type, T => self.read_as::<T>(roi).map(Voxels::from))
+    }
+
+    fn piece(&self) -> [usize; 3] {
+        self.piece
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) enum Node {
 pub(super) struct Image {
     /// The metadata file, for error messages.
     pub file: PathBuf,
-    /// The folder of level 0.
+    /// The folder of the level that was asked for.
     pub folder: PathBuf,
     /// The number of levels of the pyramid.
     pub levels: usize,
@@ -79,8 +79,13 @@ struct Transform {
     scale: Option<Vec<f64>>,
 }
 
-/// Tells what a folder holds.
+/// Tells what a folder holds, of an image the full level.
 pub(super) fn node(folder: &Path) -> Result<Node> {
+    level(folder, 0)
+}
+
+/// Tells what a folder holds, of an image the level of this number.
+pub(super) fn level(folder: &Path, level: usize) -> Result<Node> {
     let file = folder.join(ZARR_JSON);
     if let Some(mut json) = read_json(&file)? {
         if json["node_type"] == "array" {
@@ -88,32 +93,35 @@ pub(super) fn node(folder: &Path) -> Result<Node> {
         }
         let attributes = json.get_mut("attributes").map(Value::take).unwrap_or_default();
         let ome = if attributes["ome"].is_object() { &attributes["ome"] } else { &attributes };
-        return image_or_group(folder, &file, ome, ome["version"].as_str());
+        return image_or_group((folder, level), &file, ome, ome["version"].as_str());
     }
     if folder.join(ZARRAY).is_file() {
         return Ok(Node::Array);
     }
     let file = folder.join(ZATTRS);
     match read_json(&file)? {
-        Some(json) => image_or_group(folder, &file, &json, None),
+        Some(json) => image_or_group((folder, level), &file, &json, None),
         None => Ok(Node::Group),
     }
 }
 
-fn image_or_group(folder: &Path, file: &Path, json: &Value, version: Option<&str>) -> Result<Node> {
+/// An image's folder, and the number of a level.
+type LevelOf<'a> = (&'a Path, usize);
+
+fn image_or_group(of: LevelOf<'_>, file: &Path, json: &Value, version: Option<&str>) -> Result<Node> {
     if json["multiscales"].is_null() {
         return Ok(Node::Group);
     }
-    image(folder, file, json, version).map(Node::Image)
+    image(of, file, json, version).map(Node::Image)
 }
 
-fn image(folder: &Path, file: &Path, json: &Value, version: Option<&str>) -> Result<Image> {
+fn image((folder, level): LevelOf<'_>, file: &Path, json: &Value, version: Option<&str>) -> Result<Image> {
     let Some(multiscale) = json["multiscales"].get(0) else {
         return Err(metadata(file, "no image in `multiscales`", "at least one"));
     };
     let multiscale: Multiscale = parse(file, multiscale.clone())?;
-    let Some(dataset) = multiscale.datasets.first() else {
-        return Err(metadata(file, "an image without datasets", "at least one level"));
+    let Some(dataset) = multiscale.datasets.get(level) else {
+        return Err(metadata(file, format!("an image without level {level}"), "a dataset for each level"));
     };
     let transforms: Vec<_> = dataset.transforms.iter().chain(&multiscale.transforms).collect();
     let axes = multiscale.axes.as_ref().map(|axes| {
@@ -243,7 +251,7 @@ mod tests {
         if let Some(whole) = whole {
             json["multiscales"][0]["coordinateTransformations"] = json!([{"type": "scale", "scale": whole}]);
         }
-        let axes = image(Path::new("a"), Path::new("a/.zattrs"), &json, None).unwrap().axes.unwrap();
+        let axes = image((Path::new("a"), 0), Path::new("a/.zattrs"), &json, None).unwrap().axes.unwrap();
         [0, 1, 2].map(|index| axes[index].nm)
     }
 
@@ -269,14 +277,14 @@ mod tests {
             "axes": [{"name": "y", "unit": "nanometer"}, {"name": "x", "unit": "nanometer"}],
             "datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale", "path": "scales"}]}],
         }]});
-        let axes = image(Path::new("a"), Path::new("a/.zattrs"), &json, None).unwrap().axes.unwrap();
+        let axes = image((Path::new("a"), 0), Path::new("a/.zattrs"), &json, None).unwrap().axes.unwrap();
         assert_eq!([axes[0].nm, axes[1].nm], [None; 2]);
     }
 
     #[test]
     fn older_versions_have_names_or_nothing() {
         let json = |axes: Value, version: &str| json!({"multiscales": [{"version": version, "axes": axes, "datasets": [{"path": "0"}]}]});
-        let read = |json| image(Path::new("a"), Path::new("a/.zattrs"), &json, None).unwrap();
+        let read = |json| image((Path::new("a"), 0), Path::new("a/.zattrs"), &json, None).unwrap();
         let old = read(json(Value::Null, "0.1"));
         assert_eq!((old.axes, old.format), (None, "OME-Zarr 0.1"));
         let third = read(json(json!(["z", "y", "x"]), "0.3"));

@@ -8,6 +8,7 @@ use super::layout::Level;
 use super::{Content, OmeZarrVersion};
 use crate::Voxel;
 use crate::error::{Error, Result};
+use crate::shrink::shrink;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use std::fs::{self, File};
@@ -112,8 +113,8 @@ impl<T: Voxel> LevelWriter<T> {
     fn shrink(&mut self, section: ArrayView2<'_, T>, is_last: bool, content: Content) -> Option<Array2<T>> {
         let step = [self.step[1], self.step[2]];
         match self.held.take() {
-            Some(first) => Some(reduce(&[first.view(), section], step, content)),
-            None if self.step[0] == 1 || is_last => Some(reduce(&[section], step, content)),
+            Some(first) => Some(shrink(&[first.view(), section], step, content)),
+            None if self.step[0] == 1 || is_last => Some(shrink(&[section], step, content)),
             None => {
                 self.held = Some(section.to_owned());
                 None
@@ -192,29 +193,6 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_data()
 }
 
-/// Shrinks one or two sections to one, by `step` along y and x.
-///
-/// At the far borders, voxels that cover fewer are made of those that there are.
-fn reduce<T: Voxel>(sections: &[ArrayView2<'_, T>], step: [usize; 2], content: Content) -> Array2<T> {
-    let (height, width) = sections[0].dim();
-    let shape = (height.div_ceil(step[0]), width.div_ceil(step[1]));
-    Array2::from_shape_fn(shape, |(y, x)| {
-        let covered = sections.iter().flat_map(|section| {
-            let rows = y * step[0]..height.min((y + 1) * step[0]);
-            rows.flat_map(move |y| {
-                let columns = x * step[1]..width.min((x + 1) * step[1]);
-                columns.map(move |x| section[[y, x]])
-            })
-        });
-        match content {
-            Content::Label => {
-                covered.fold(T::default(), |most, voxel| if voxel > most { voxel } else { most })
-            }
-            Content::Intensity => T::mean_of(covered),
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,16 +202,16 @@ mod tests {
     fn grey_values_are_averaged_and_numbers_are_kept() {
         let section = array![[1_u8, 2, 7], [3, 5, 8], [10, 0, 9]];
         let sections = [section.view()];
-        assert_eq!(reduce(&sections, [2, 2], Content::Intensity), array![[3, 8], [5, 9]]);
-        assert_eq!(reduce(&sections, [2, 2], Content::Label), array![[5, 8], [10, 9]]);
-        assert_eq!(reduce(&sections, [1, 1], Content::Intensity), section);
+        assert_eq!(shrink(&sections, [2, 2], Content::Intensity), array![[3, 8], [5, 9]]);
+        assert_eq!(shrink(&sections, [2, 2], Content::Label), array![[5, 8], [10, 9]]);
+        assert_eq!(shrink(&sections, [1, 1], Content::Intensity), section);
     }
 
     #[test]
     fn two_sections_become_one() {
         let sections = [array![[1.0_f32, 2.0]], array![[3.0, 6.0]]];
         let sections = [sections[0].view(), sections[1].view()];
-        assert_eq!(reduce(&sections, [2, 2], Content::Intensity), array![[3.0]]);
-        assert_eq!(reduce(&sections, [1, 1], Content::Intensity), array![[2.0, 4.0]]);
+        assert_eq!(shrink(&sections, [2, 2], Content::Intensity), array![[3.0]]);
+        assert_eq!(shrink(&sections, [1, 1], Content::Intensity), array![[2.0, 4.0]]);
     }
 }

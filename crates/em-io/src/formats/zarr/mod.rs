@@ -18,7 +18,7 @@ mod v2;
 mod v3;
 mod write;
 
-pub(crate) use read::open;
+pub(crate) use read::{open, open_levels};
 pub use sparse::SparseLabels;
 pub(crate) use write::create;
 

@@ -42,6 +42,23 @@ pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Volume> {
     }
 }
 
+/// Opens the smaller levels of an image, largest first; none where there is no image.
+pub(crate) fn open_levels(path: &Path, options: OpenOptions) -> Result<Vec<Volume>> {
+    match group::node(path)? {
+        Node::Image(image) => (1..image.levels)
+            .map(|level| match group::level(path, level)? {
+                Node::Image(image) => open_image(path, image, options),
+                Node::Array | Node::Group => open_array(path, options),
+            })
+            .collect(),
+        Node::Array => Ok(Vec::new()),
+        Node::Group => match group::volumes(path)?.as_slice() {
+            [only] => open_levels(&path.join(only), options),
+            _ => Ok(Vec::new()),
+        },
+    }
+}
+
 fn open_image(path: &Path, image: Image, options: OpenOptions) -> Result<Volume> {
     let meta = array(&image.folder)?;
     let place = match image.axes {
@@ -130,6 +147,10 @@ struct ZarrArray {
 impl Source for ZarrArray {
     fn read(&self, roi: Roi) -> Result<Voxels> {
         match_voxel_type!(self.meta.stored.voxel_type(), T => self.read_as::<T>(roi).map(Voxels::from))
+    }
+
+    fn piece(&self) -> [usize; 3] {
+        self.cell
     }
 }
 

@@ -1,0 +1,128 @@
+//! The documentation: what it promises of the tissue in `fixtures/fib25`, and that its commands and their options are there.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use em_io::Voxels;
+
+use crate::lab::Lab;
+
+/// The stack that the tutorial starts from, and how the tutorial names it.
+const TISSUE: &str = "fixtures/fib25/raw.tif";
+
+/// Middles of mitochondria that anyone sees, `[z, y, x]`.
+const MITOCHONDRIA: [[usize; 3]; 6] =
+    [[2, 212, 28], [7, 192, 108], [6, 235, 140], [6, 208, 300], [9, 138, 232], [7, 33, 302]];
+
+/// Cytoplasm, a large pale process and a membrane, `[z, y, x]`.
+const OTHER: [[usize; 3]; 4] = [[2, 150, 60], [8, 170, 110], [8, 250, 300], [8, 40, 200]];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A folder with the tissue where the tutorial finds it.
+fn with_tissue() -> Lab {
+    let lab = Lab::new();
+    std::fs::create_dir_all(lab.path(TISSUE).parent().unwrap()).unwrap();
+    std::fs::copy(root().join(TISSUE), lab.path(TISSUE)).unwrap();
+    lab
+}
+
+/// The lines of the code blocks of a page, without comments.
+fn lines(page: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join(page)).unwrap();
+    let blocks = text.split("\n```").skip(1).step_by(2);
+    let lines = blocks.flat_map(str::lines).map(|line| line.trim_start_matches("$ "));
+    lines.map(|line| line.split(" #").next().unwrap().trim().to_owned()).collect()
+}
+
+/// The command lines of `em-cli` in the code blocks of a page, without the name of the program.
+fn commands(page: &str) -> Vec<String> {
+    let lines = lines(page);
+    lines.iter().filter_map(|line| line.strip_prefix("em-cli ")).map(str::to_owned).collect()
+}
+
+/// The first words of a command line, as `config init`, that are its command.
+fn command_of(line: &str) -> &str {
+    let words = if line.starts_with("config ") { 2 } else { 1 };
+    let end = line.match_indices(' ').nth(words - 1).map_or(line.len(), |(end, _)| end);
+    &line[..end]
+}
+
+#[test]
+fn the_built_in_network_finds_mitochondria_in_real_tissue_without_a_label() {
+    let lab = with_tissue();
+    lab.ok(&format!("predict --model mitochondria {TISSUE} -o mask.tif --device cpu"));
+    let mask = lab.mask("mask.tif");
+    assert_eq!(mask.dim(), (16, 300, 352));
+    assert_eq!(em_io::open(lab.path("mask.tif")).unwrap().voxel_size_nm(), Some([10.0; 3]));
+    let missed: Vec<_> = MITOCHONDRIA.iter().filter(|&&place| !mask[place]).collect();
+    let wrong: Vec<_> = OTHER.iter().filter(|&&place| mask[place]).collect();
+    assert!(missed.is_empty() && wrong.is_empty(), "missed {missed:?}, wrong {wrong:?}");
+
+    lab.ok("measure mitochondria=mask.tif -o objects --min-voxels 1000");
+    let summary: serde_json::Value = serde_json::from_str(&lab.read("objects/summary.json")).unwrap();
+    let found = &summary["classes"]["mitochondria"];
+    let fraction = found["volume_fraction"].as_f64().unwrap();
+    assert!((0.10..0.15).contains(&fraction), "{fraction}");
+    let Voxels::U32(labels) = em_io::open(lab.path("objects/labels.tif")).unwrap().read_all().unwrap() else {
+        panic!("labels are 32-bit")
+    };
+    // One number each: none of them is cut in two, and no two are one.
+    let mut numbers: Vec<u32> = MITOCHONDRIA.iter().map(|&place| labels[place]).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), MITOCHONDRIA.len(), "{numbers:?}");
+    let objects = lab.read("objects/objects.csv").lines().count() - 1;
+    assert!((6..16).contains(&objects), "{objects}");
+}
+
+/// Whether a command runs in seconds on what the tutorial made before it, without a browser and without a download.
+fn is_cheap(command: &str) -> bool {
+    let opens_a_page = ["view ", "annotate "].iter().any(|start| command.starts_with(start));
+    !opens_a_page && !["data/epfl", "configs/epfl", "runs/epfl"].iter().any(|path| command.contains(path))
+}
+
+#[test]
+fn every_command_of_the_tutorial_runs_and_those_that_take_long_are_understood() {
+    let lab = with_tissue();
+    let mut cheap = 0;
+    for line in lines("docs/tutorial.md") {
+        match line.strip_prefix("em-cli ") {
+            Some(command) if is_cheap(command) => {
+                lab.ok(command);
+                cheap += 1;
+            }
+            // What stands before `--help` is read: an option that is none would be refused.
+            Some(command) => drop(lab.ok(&format!("{command} --help"))),
+            None if line.starts_with("echo ") => {
+                assert!(lab.command("sh", &["-c", &line]).status().unwrap().success(), "{line}");
+            }
+            None => {
+                assert!(line.is_empty() || line.starts_with("sh") || line.starts_with("cargo "), "{line}")
+            }
+        }
+    }
+    assert!(cheap >= 5, "look, predict, measure, correct");
+}
+
+#[test]
+fn commands_and_options_of_all_pages_are_those_of_the_program() {
+    let lab = Lab::new();
+    let mut help = BTreeMap::new();
+    for page in ["README.md", "docs/tutorial.md", "docs/how-to.md", "docs/results.md", "docs/reference.md"] {
+        let commands = commands(page);
+        assert!(page == "docs/reference.md" || !commands.is_empty(), "{page} has commands");
+        for line in commands.iter().filter(|line| !line.starts_with("--")) {
+            let command = command_of(line);
+            let known =
+                help.entry(command.to_owned()).or_insert_with(|| lab.ok(&format!("{command} --help")));
+            let options = line.split([' ', '=']).filter(|word| word.starts_with("--"));
+            let unknown: Vec<&str> =
+                options.filter(|option| known.split_whitespace().all(|word| word != *option)).collect();
+            assert!(unknown.is_empty(), "{page}: `em-cli {line}` has no {unknown:?}");
+        }
+    }
+    assert!(help.len() > 10, "{:?}", help.keys());
+}

@@ -1,0 +1,463 @@
+//! A label volume with its edits, and the table of its objects as it is after them.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use em_io::{Roi, Source, Volume, VolumeInfo, VoxelType, Voxels};
+use em_objects::{FindConfig, Foreground, Object, Objects, Space, read_labels, remeasure};
+
+use super::edit::{Edit, EditLine, Part, check_lines};
+use super::edits::{Edits, Effective};
+use super::parts::{Seeds, Subject, foreground};
+use super::save::journal_of;
+use crate::annotate::Runs;
+use crate::error::{Context, Result, UserError};
+use crate::journal::{self, Journal, Refusal};
+use crate::measure::{ClassFiles, pass};
+use crate::sections_digest::sections_digest;
+use crate::{Observer, open, voxel_size, with_causes};
+
+/// An open label volume with its edits.
+#[derive(Debug)]
+pub struct Corrections {
+    name: String,
+    base: Arc<Volume>,
+    probabilities: Option<Volume>,
+    edits: Edits,
+    kept_in: KeptIn,
+    space: Space,
+    objects: BTreeMap<u32, Object>,
+    /// The value of the next object that is made.
+    next: u32,
+}
+
+/// Where edits are kept.
+#[derive(Debug)]
+enum KeptIn {
+    /// Nowhere: they are of a file that is only read.
+    Nothing,
+    /// A file that the first edit makes, so that whoever only looks writes nothing.
+    File(PathBuf),
+    /// An open journal.
+    Journal(Journal),
+}
+
+/// What an edit has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Objects that are no more.
+    pub removed: BTreeSet<u32>,
+    /// Objects that are new, or measured anew.
+    pub changed: BTreeSet<u32>,
+}
+
+/// Labels as they are after edits.
+#[derive(Debug)]
+struct Corrected {
+    base: Arc<Volume>,
+    effective: Effective,
+}
+
+impl Source for Corrected {
+    fn read(&self, roi: Roi) -> em_io::Result<Voxels> {
+        let mut labels = read_labels(&self.base, roi).map_err(|error| match error {
+            em_objects::Error::Volume(error) => error,
+            other => em_io::Error::OwnSource { what: "corrected labels".into(), source: Box::new(other) },
+        })?;
+        self.effective.apply(roi, &mut labels);
+        Ok(labels.into())
+    }
+}
+
+impl Corrections {
+    /// Opens a label volume with edits that are only read, and measures its objects as they are after them.
+    ///
+    /// `scratch` is a folder for temporary files, about four bytes per run of foreground in a row.
+    ///
+    /// Memory: 400 bytes per object, and a few sections.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read, is no label volume, or if the edits are not of this one; and with
+    /// [`Error::Stopped`](crate::Error::Stopped).
+    pub fn open(
+        files: &ClassFiles,
+        voxel_size_nm: Option<[f64; 3]>,
+        edits: (&Path, Vec<EditLine>),
+        scratch: &Path,
+        observer: &mut Observer<'_>,
+    ) -> Result<Self> {
+        let base = open(&files.mask, observer)?;
+        let (path, lines) = edits;
+        check_lines(&lines, base.shape(), path)?;
+        check_digest(&base, &lines, path)?;
+        let probabilities = files.probabilities.as_ref().map(|path| open(path, observer)).transpose()?;
+        if let Some(volume) = probabilities.as_ref().filter(|volume| volume.shape() != base.shape()) {
+            let [found, expected] = [volume.shape(), base.shape()].map(crate::display::shape);
+            let path = files.probabilities.as_deref().unwrap_or(Path::new(""));
+            let message =
+                format!("`{}` is {found} voxels, and the labels are {expected} [z, y, x]", path.display());
+            return Err(UserError::new(message, "give the probabilities of the same volume").into());
+        }
+        let named = std::iter::once((files.mask.as_path(), &base));
+        let voxel_size_nm = voxel_size::agreed(named, voxel_size_nm, observer)?;
+        let mut all = Edits::default();
+        let mut next = 1;
+        for line in lines {
+            next = line.objects().into_iter().fold(next, |next, object| next.max(object.saturating_add(1)));
+            all.push(line);
+        }
+        let space = Space { shape: base.shape(), extent: em_objects::Extent::Volume, voxel_size_nm };
+        let mut corrections = Self {
+            name: files.name.clone(),
+            base: Arc::new(base),
+            probabilities,
+            edits: all,
+            kept_in: KeptIn::Nothing,
+            space,
+            objects: BTreeMap::new(),
+            next,
+        };
+        corrections.measure(scratch, observer)?;
+        Ok(corrections)
+    }
+
+    /// As [`open`](Self::open), with edits that are kept in a journal, which the first edit makes where it is
+    /// missing, and which no other process can open meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and if the journal cannot be written.
+    pub fn open_journal(
+        files: &ClassFiles,
+        voxel_size_nm: Option<[f64; 3]>,
+        path: &Path,
+        scratch: &Path,
+        observer: &mut Observer<'_>,
+    ) -> Result<Self> {
+        if !path.exists() {
+            let mut corrections = Self::open(files, voxel_size_nm, (path, Vec::new()), scratch, observer)?;
+            corrections.kept_in = KeptIn::File(path.to_owned());
+            return Ok(corrections);
+        }
+        let read = Journal::open::<EditLine>(path)?;
+        if read.torn > 0 {
+            observer.note("the last edit was cut off before it was acknowledged, and is dropped")?;
+        }
+        let mut corrections = Self::open(files, voxel_size_nm, (path, read.lines), scratch, observer)?;
+        corrections.kept_in = KeptIn::Journal(read.journal);
+        Ok(corrections)
+    }
+
+    /// Measures all objects as they are.
+    fn measure(&mut self, scratch: &Path, observer: &mut Observer<'_>) -> Result<()> {
+        let volume = self.volume()?;
+        let config = FindConfig { foreground: Foreground::Instances, ..FindConfig::default() };
+        let shape = volume.shape();
+        let objects = pass(shape, observer, |advance| Objects::find(&volume, config, scratch, advance))?;
+        let probabilities = self.probabilities.as_ref();
+        let measured =
+            pass(shape, observer, |advance| em_objects::measure(&objects, probabilities, advance))?;
+        self.objects = measured.into_iter().map(|object| (object.id, object)).collect();
+        let last = self.objects.last_key_value().map_or(0, |(&id, _)| id);
+        self.next = self.next.max(last.saturating_add(1));
+        Ok(())
+    }
+
+    /// Returns the name of the class.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the volume that the objects lie in.
+    pub fn space(&self) -> Space {
+        self.space
+    }
+
+    /// Returns the objects as they are, by their values.
+    pub fn objects(&self) -> &BTreeMap<u32, Object> {
+        &self.objects
+    }
+
+    /// Returns the objects that were said to be right.
+    pub fn kept(&self) -> BTreeSet<u32> {
+        self.edits.effective().kept()
+    }
+
+    /// Returns all edits, each with whether it counts.
+    pub fn edits(&self) -> impl DoubleEndedIterator<Item = (&EditLine, bool)> {
+        self.edits.lines()
+    }
+
+    /// Returns how many edits count.
+    pub fn count(&self) -> usize {
+        self.edits.effective().count()
+    }
+
+    /// Returns a number that grows with every edit.
+    pub fn revision(&self) -> usize {
+        self.edits.count()
+    }
+
+    /// Tells whether there is an edit to take back, and one to do again.
+    pub fn can_undo_redo(&self) -> [bool; 2] {
+        [self.edits.last().is_some(), self.edits.undone().is_some()]
+    }
+
+    /// Returns the edits that count, for readers of blocks.
+    pub fn effective(&self) -> Effective {
+        self.edits.effective()
+    }
+
+    /// Returns the labels as they are, as a volume that later edits do not change.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Volume::from_source`].
+    pub fn volume(&self) -> Result<Volume> {
+        let mut info = VolumeInfo::new("corrected labels", self.base.shape(), VoxelType::U32);
+        if let Some(path) = self.base.path() {
+            info = info.with_path(path);
+        }
+        if let Some(size) = self.space.voxel_size_nm {
+            info = info.with_voxel_size_nm(size);
+        }
+        let source = Corrected { base: Arc::clone(&self.base), effective: self.edits.effective() };
+        Ok(Volume::from_source(info, source)?)
+    }
+
+    /// Does what a person asks for: into the journal first, then into the table.
+    ///
+    /// An edit of a name that is in the journal already was done before, and is not done again.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: what makes no sense is not in the journal; what could not be written can be sent again.
+    pub fn edit(&mut self, id: &str, edit: Edit) -> Result<Change, Refusal> {
+        journal::check_id(id)?;
+        if let Some(line) = self.edits.line(id) {
+            let (changed, removed) =
+                line.objects().into_iter().partition(|object| self.objects.contains_key(object));
+            return Ok(Change { removed, changed });
+        }
+        let (within, parts) = self.planned(&edit)?;
+        let line = |number, id: &str, edit, within, parts| EditLine {
+            number,
+            id: id.to_owned(),
+            time: journal::now(),
+            edit,
+            within,
+            parts,
+        };
+        if self.edits.count() == 0 {
+            let digest = sections_digest(&self.base).map_err(unreadable)?;
+            self.push(line(1, "opened", Edit::Opened { sections_sha256: digest }, None, Vec::new()))?;
+        }
+        self.push(line(self.edits.count() + 1, id, edit, Some(within), parts))
+    }
+
+    /// Writes a line, and measures what it changes.
+    fn push(&mut self, line: EditLine) -> Result<Change, Refusal> {
+        if let KeptIn::File(path) = &self.kept_in {
+            let read = Journal::open::<EditLine>(path).map_err(unreadable)?;
+            if !read.lines.is_empty() {
+                let reason = format!("`{}` has been made by another program meanwhile", path.display());
+                return Err(Refusal::Senseless(reason));
+            }
+            self.kept_in = KeptIn::Journal(read.journal);
+        }
+        if let KeptIn::Journal(journal) = &mut self.kept_in {
+            journal.append(&line)?;
+        }
+        let before = self.volume().map_err(unreadable)?;
+        self.next = line.objects().into_iter().fold(self.next, |next, made| next.max(made.saturating_add(1)));
+        let Some(changed) = self.edits.push(line) else { return Ok(Change::default()) };
+        let Some(within) = changed.within.filter(|_| !matches!(changed.edit, Edit::Keep { .. })) else {
+            return Ok(Change { changed: changed.objects().into_iter().collect(), ..Change::default() });
+        };
+        self.measure_again(&changed.objects(), within, &before).map_err(unreadable)
+    }
+
+    /// Measures objects anew, and counts the faces that others share with them.
+    fn measure_again(&mut self, ids: &HashSet<u32>, within: Roi, before: &Volume) -> Result<Change> {
+        let after = self.volume()?;
+        let read = |volume: &Volume, roi: Roi| volume.read_as::<u32>(roi);
+        let old = remeasure(|roi| read(before, roi), within, ids, self.space, None)?;
+        let anew = remeasure(|roi| read(&after, roi), within, ids, self.space, self.probabilities.as_ref())?;
+        let mut change = Change::default();
+        for id in ids {
+            if self.objects.remove(id).is_some() {
+                change.removed.insert(*id);
+            }
+        }
+        for object in &anew.objects {
+            change.removed.remove(&object.id);
+            change.changed.insert(object.id);
+            self.objects.insert(object.id, object.clone());
+        }
+        for other in old.contacts.keys().chain(anew.contacts.keys()) {
+            let [lost, won] = [&old, &anew].map(|of| of.contacts.get(other).copied().unwrap_or(0));
+            if let Some(object) = self.objects.get_mut(other).filter(|_| lost != won)
+                && change.changed.insert(*other)
+            {
+                object.contact_faces = object.contact_faces + won - lost;
+            }
+        }
+        Ok(change)
+    }
+
+    /// Says what is wrong with an edit, or which box it is about and what it paints.
+    fn planned(&self, edit: &Edit) -> Result<(Roi, Vec<Part>), Refusal> {
+        let senseless = |reason: String| Err(Refusal::Senseless(reason));
+        match edit {
+            Edit::Delete { object } | Edit::Keep { object } => Ok((self.bounds(*object)?, Vec::new())),
+            Edit::Merge { objects: [one, other] } if one == other => {
+                senseless(format!("{one} cannot be merged with itself"))
+            }
+            Edit::Merge { objects: [one, other] } => {
+                Ok((self.bounds(*one)?.around(self.bounds(*other)?), Vec::new()))
+            }
+            Edit::Split { object, points } => self.split(*object, &Seeds::Points(points)),
+            Edit::Cut { object, z, radius, points } => {
+                let within = self.bounds(*object)?;
+                let is_number = |point: &[f64; 2]| point.iter().all(|along| along.is_finite());
+                if !RADII.contains(radius) || points.is_empty() || !points.iter().all(is_number) {
+                    return senseless(format!("a line of {} points, {radius} wide", points.len()));
+                }
+                if !within.ranges()[0].contains(z) {
+                    return senseless(format!("{object} has no voxel in section {z}"));
+                }
+                let volume = self.volume().map_err(unreadable)?;
+                let pieces = self.subject(&volume, *object, within).pieces(*z, *radius, points);
+                match pieces.map_err(unreadable)? {
+                    Some(labels) => self.split(*object, &Seeds::Pieces { z: *z, labels }),
+                    None => senseless(format!(
+                        "the line does not part {object} in section {z}: draw it from one side through to the other"
+                    )),
+                }
+            }
+            Edit::Fill { object } => {
+                let within = self.bounds(*object)?;
+                let volume = self.volume().map_err(unreadable)?;
+                let runs = self.subject(&volume, *object, within).enclosed().map_err(unreadable)?;
+                match runs.is_empty() {
+                    true => senseless(format!("{object} encloses no background in any section")),
+                    false => Ok((within, vec![Part { object: *object, runs }])),
+                }
+            }
+            Edit::Undo => toggled(self.edits.last(), "take back"),
+            Edit::Redo => toggled(self.edits.undone(), "do again"),
+            Edit::Opened { .. } => senseless("only the program says which labels it has opened".into()),
+        }
+    }
+
+    fn split(&self, object: u32, seeds: &Seeds<'_>) -> Result<(Roi, Vec<Part>), Refusal> {
+        let within = self.bounds(object)?;
+        let volume = self.volume().map_err(unreadable)?;
+        let parts =
+            self.subject(&volume, object, within).split(seeds, self.next).map_err(|error| match error {
+                crate::Error::Objects(error @ em_objects::Error::SplitPoints { .. }) => {
+                    Refusal::Senseless(error.to_string())
+                }
+                error => unreadable(error),
+            })?;
+        match parts.is_empty() {
+            true => Err(Refusal::Senseless(format!("{object} does not fall into parts there"))),
+            false => Ok((within, parts)),
+        }
+    }
+
+    fn subject<'a>(&'a self, labels: &'a Volume, object: u32, within: Roi) -> Subject<'a> {
+        Subject { labels, probabilities: self.probabilities.as_ref(), object, within }
+    }
+
+    /// The box of an object.
+    fn bounds(&self, object: u32) -> Result<Roi, Refusal> {
+        let Some(found) = self.objects.get(&object) else {
+            return Err(Refusal::Senseless(format!("there is no object {object}")));
+        };
+        Ok(bounds_of(found))
+    }
+
+    /// Returns a box around an object, with a margin of so many voxels within its sections.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Senseless`] where there is no such object.
+    pub fn surroundings(&self, object: u32, margin: usize) -> Result<Roi, Refusal> {
+        let within = self.bounds(object)?;
+        let (start, end, shape) = (within.start, within.end(), self.space.shape);
+        Ok(Roi::from(std::array::from_fn(|axis| {
+            let margin = if axis == 0 { 0 } else { margin };
+            start[axis].saturating_sub(margin)..(end[axis] + margin).min(shape[axis])
+        })))
+    }
+
+    /// Returns all objects within a box, section by section.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] where the labels cannot be read.
+    pub fn foreground(&self, part: Roi) -> Result<Vec<Runs>, Refusal> {
+        let volume = self.volume().map_err(unreadable)?;
+        foreground(&volume, part).map_err(unreadable)
+    }
+}
+
+/// Of lines that cut, in voxels.
+const RADII: std::ops::RangeInclusive<f64> = 0.5..=50.0;
+
+/// The box of an object.
+pub fn bounds_of(object: &Object) -> Roi {
+    let shape = std::array::from_fn(|axis| object.end[axis] - object.start[axis]);
+    Roi { start: object.start, shape }
+}
+
+fn toggled(line: Option<&Arc<EditLine>>, what: &str) -> Result<(Roi, Vec<Part>), Refusal> {
+    let within = line.and_then(|line| line.within);
+    within
+        .map(|within| (within, Vec::new()))
+        .ok_or_else(|| Refusal::Senseless(format!("there is nothing to {what}")))
+}
+
+/// A file that cannot be read any more is no fault of who asks: he can ask again.
+fn unreadable(error: crate::Error) -> Refusal {
+    Refusal::Unwritten(with_causes(&error))
+}
+
+/// Gives the journal of a label volume another name where its edits are of other labels, such as those before
+/// a new measurement; returns that name.
+///
+/// # Errors
+///
+/// Fails if a file cannot be read or renamed.
+pub fn set_aside_edits_of_others(labels: &Path, observer: &mut Observer<'_>) -> Result<Option<PathBuf>> {
+    let path = journal_of(labels);
+    let Ok(text) = std::fs::read(&path) else { return Ok(None) };
+    let first = text.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
+    let lines = journal::read_lines::<EditLine>(&path, first).unwrap_or_default();
+    if check_digest(&open(labels, observer)?, &lines, &path).is_ok() {
+        return Ok(None);
+    }
+    let named = |number: usize| path.with_extension(format!("{number}.jsonl"));
+    let aside = (1..).map(named).find(|aside| !aside.exists()).unwrap_or_else(|| path.clone());
+    std::fs::rename(&path, &aside).with_context(|| format!("`{}` cannot be renamed", path.display()))?;
+    Ok(Some(aside))
+}
+
+/// Refuses edits that were made on another label volume.
+fn check_digest(labels: &Volume, lines: &[EditLine], path: &Path) -> Result<()> {
+    let opened = lines.iter().find_map(|line| match &line.edit {
+        Edit::Opened { sections_sha256 } => Some(sections_sha256),
+        _ => None,
+    });
+    let Some(expected) = opened else { return Ok(()) };
+    if sections_digest(labels)? == *expected {
+        return Ok(());
+    }
+    let name = labels.path().map_or("the label volume".into(), |path| path.display().to_string());
+    let message = format!("`{}` holds edits of other labels than `{name}` holds now", path.display());
+    let hint = "correct the labels that they were made on, or begin anew by moving the edits away";
+    Err(UserError::new(message, hint).into())
+}

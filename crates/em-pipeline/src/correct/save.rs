@@ -1,0 +1,139 @@
+//! Corrected labels, their table and their summary as files; nothing is measured again but what changed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use em_io::{Roi, Volume};
+use em_objects::{FindConfig, Foreground, Objects, read_labels};
+use ndarray::Axis;
+
+use super::corrections::Corrections;
+use crate::Observer;
+use crate::error::Result;
+use crate::measure::{
+    ClassFiles, Distances, Found, Labelled, MeasureRequest, Measured, Measurement, ResultsFolder,
+    nearest_of_all, pass, write_label_volume, write_results,
+};
+
+/// Returns where the edits of a label volume are kept: `labels.edits.jsonl` beside `labels.tif`.
+pub fn journal_of(labels: &Path) -> PathBuf {
+    labels.with_file_name(format!("{}.edits.jsonl", stem(labels)))
+}
+
+/// Returns where a label volume is written with its corrections: the folder `labels-corrected` beside
+/// `labels.tif`.
+pub fn corrected_folder(labels: &Path) -> PathBuf {
+    labels.with_file_name(format!("{}-corrected", stem(labels)))
+}
+
+fn stem(labels: &Path) -> String {
+    labels.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Where corrections are written.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SaveRequest {
+    /// The files that are corrected, in the order of the corrections.
+    pub classes: Vec<ClassFiles>,
+    /// The folder that all files go to.
+    pub folder: PathBuf,
+    /// Where label volumes go, several classes as `{name}_{class}`; `labels.tif` in the folder if absent.
+    pub labels: Option<PathBuf>,
+    /// Farthest distance, in nm, at which a nearest object of another class is looked for.
+    pub nearest_within_nm: f64,
+    /// Whether to replace the results that are in the folder, and the label volumes.
+    pub overwrite: bool,
+}
+
+impl SaveRequest {
+    /// Asks for corrected labels in a folder that is free.
+    pub fn new(classes: Vec<ClassFiles>, folder: impl Into<PathBuf>) -> Self {
+        let MeasureRequest { nearest_within_nm, .. } = MeasureRequest::new([], "");
+        Self { classes, folder: folder.into(), labels: None, nearest_within_nm, overwrite: false }
+    }
+
+    fn as_measured(&self) -> MeasureRequest {
+        let mut request = MeasureRequest::new(self.classes.clone(), &self.folder);
+        request.find = FindConfig { foreground: Foreground::Instances, ..FindConfig::default() };
+        request.labels.clone_from(&self.labels);
+        request.nearest_within_nm = self.nearest_within_nm;
+        request.overwrite = self.overwrite;
+        request
+    }
+}
+
+/// Writes the label volumes block by block, and the files that [`measure`](crate::measure()) writes beside
+/// them: those that it would write of the corrected volumes.
+///
+/// Distances to objects of other classes are looked for anew, where there are several classes.
+///
+/// # Errors
+///
+/// Fails if the folder holds results that are not to be replaced, or if a file cannot be written, which
+/// leaves all as it was; and with [`Error::Stopped`](crate::Error::Stopped).
+pub fn save(
+    request: &SaveRequest,
+    classes: &[&Corrections],
+    observer: &mut Observer<'_>,
+) -> Result<Measurement> {
+    let as_measured = request.as_measured();
+    ResultsFolder::free(&as_measured)?.fill(|staged, targets| {
+        let volumes = classes.iter().map(|class| class.volume()).collect::<Result<Vec<_>>>()?;
+        let mut measured = Vec::new();
+        for ((class, labels), target) in classes.iter().zip(&volumes).zip(targets) {
+            let mut by_section = Vec::new();
+            write_label_volume(&target.place, class.space(), observer, |block| {
+                let labels = read_labels(labels, block)?;
+                let foreground = |section: ndarray::ArrayView2<'_, u32>| {
+                    section.iter().filter(|&&label| label > 0).count() as u64
+                };
+                by_section.extend(labels.outer_iter().map(foreground));
+                Ok(labels)
+            })?;
+            measured.push(Measured {
+                name: class.name().to_owned(),
+                space: class.space(),
+                objects: class.objects().values().cloned().collect(),
+                by_section,
+                split: None,
+            });
+        }
+        let (measured, nearest) = match classes {
+            [_] => (measured, vec![BTreeMap::new()]),
+            _ => near(classes, measured, request.nearest_within_nm, staged.folder(), observer)?,
+        };
+        let edits = classes.iter().map(|class| class.count()).sum();
+        let labelled: Vec<Labelled<'_>> = measured.iter().zip(&volumes).map(labelled).collect();
+        write_results(&as_measured, staged, &labelled, &nearest, Some(edits), observer.command())
+    })
+}
+
+/// What was measured of a class, with its corrected labels.
+fn labelled<'a>((measured, labels): (&'a Measured, &'a Volume)) -> Labelled<'a> {
+    let section = |z: usize| {
+        Ok(read_labels(labels, Roi::sections(labels.shape(), z..z + 1))?.index_axis_move(Axis(0), 0))
+    };
+    Labelled { measured, section: Box::new(section) }
+}
+
+/// Looks for the nearest objects of other classes.
+fn near(
+    classes: &[&Corrections],
+    measured: Vec<Measured>,
+    within_nm: f64,
+    scratch: &Path,
+    observer: &mut Observer<'_>,
+) -> Result<(Vec<Measured>, Distances)> {
+    let config = FindConfig { foreground: Foreground::Instances, ..FindConfig::default() };
+    let mut found = Vec::new();
+    for (class, measured) in classes.iter().zip(measured) {
+        let labels = class.volume()?;
+        let shape = labels.shape();
+        let mut objects = pass(shape, observer, |advance| Objects::find(&labels, config, scratch, advance))?;
+        objects.set_voxel_size_nm(class.space().voxel_size_nm);
+        found.push(Found { objects, measured });
+    }
+    let nearest = nearest_of_all(&found, within_nm, observer)?;
+    Ok((found.into_iter().map(|found| found.measured).collect(), nearest))
+}
