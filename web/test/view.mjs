@@ -4,15 +4,12 @@
  * name contains it. Needs `npm run build` first.
  */
 import assert from "node:assert/strict";
-import fs from "node:fs";
-import { createRequire } from "node:module";
 import { LAPTOP, SOFTWARE_GL, coloursAt, launch, open, until } from "./hand.mjs";
-import { choose, colourOf, goTo, loaded, neighbours, row, saturation, saved, screen, state, tableReady, tint, voxelOf } from "./view_hand.mjs";
+import { choose, colourOf, goTo, loaded, neighbours, row, saturation, saved, screen, state, tableReady, tint, violations, voxelOf } from "./view_hand.mjs";
 import { ViewMock } from "./view_mock.mjs";
 import { takeViewShots } from "./view_shots.mjs";
 import { COLUMNS, SHAPE, at } from "./view_volume.mjs";
 
-const AXE = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /** Chromium draws in software here, on whatever is left of the processor. */
 const PATIENCE_MS = 60_000;
 
@@ -381,17 +378,10 @@ for (const colorScheme of ["light", "dark"]) {
     await page.keyboard.press("Escape");
     await page.keyboard.press("s");
     await page.waitForTimeout(400);
-    await page.evaluate(`${AXE}; undefined`);
     assert.deepEqual(await violations(page), []);
     await page.keyboard.press("?");
     assert.deepEqual(await violations(page), []);
   }, { colorScheme });
-}
-
-/** What axe finds outside of Neuroglancer's own elements. */
-async function violations(page) {
-  const { violations: found } = await page.evaluate(() => window.axe.run({ exclude: ["#view > *"] }));
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
 }
 
 function manyRows(mock) {

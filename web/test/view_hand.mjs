@@ -2,8 +2,12 @@
  * A hand on the page of view: goes to places, chooses objects, looks at colours, finds objects that are fit for a test.
  */
 import assert from "node:assert/strict";
+import fs from "node:fs";
+import { createRequire } from "node:module";
 import { coloursAt, until } from "./hand.mjs";
 import { COLUMNS, at } from "./view_volume.mjs";
+
+const AXE = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export const state = (page) => page.evaluate(() => window.view.state());
 export const screen = (page, voxel) => page.evaluate((place) => window.view.voxelToView(place), voxel);
@@ -65,4 +69,11 @@ export function neighbours(mock) {
     }
   }
   throw new Error("no objects are near each other");
+}
+
+/** What axe finds outside of Neuroglancer's own elements. */
+export async function violations(page) {
+  await page.evaluate(`${AXE}; undefined`);
+  const { violations: found } = await page.evaluate(() => window.axe.run({ exclude: ["#view > *"] }));
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
 }
