@@ -1,7 +1,6 @@
 //! What a file holds beside its full level, and what of it is decoded at once.
 
 #![cfg(all(feature = "zarr", feature = "images"))]
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use em_io::{OpenOptions, Volume, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions};
 use ndarray::Array3;
