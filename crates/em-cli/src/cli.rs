@@ -95,6 +95,7 @@ impl Cli {
             Command::Predict(args) => args.events,
             Command::Tune(args) => args.events,
             Command::Measure(args) => args.events,
+            Command::Correct(args) => args.events,
             Command::Scales(args) => args.events,
             Command::Report(args) => args.events,
             Command::Phantom(args) => args.events,

@@ -335,14 +335,18 @@ async fn stop(State(app): State<Arc<App>>, Json(Client { client }): Json<Client>
 
 /// A file of a training, or of what was measured: nothing outside of its folder.
 /// Hands a request for the result on to what answers for it, without the first part of its path.
-async fn result(State(app): State<Arc<App>>, mut request: Asked) -> Answer<Response> {
+async fn result(State(app): State<Arc<App>>, request: Asked) -> Answer<Response> {
     let opened = tokio::task::spawn_blocking(move || app.result()).await;
     let router = opened.map_err(|error| Failure::given_up(&error))??;
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let within = path.strip_prefix("/result").unwrap_or(path);
-    *request.uri_mut() = within.parse().map_err(|_| Failure::not_found("there is no such file"))?;
+    let within = within.parse().map_err(|_| Failure::not_found("there is no such file"))?;
+    // A new one: what this one carries was found in its whole path.
+    let (parts, body) = request.into_parts();
+    let mut handed = Asked::new(body);
+    (*handed.method_mut(), *handed.headers_mut(), *handed.uri_mut()) = (parts.method, parts.headers, within);
     // A router refuses nothing by itself.
-    let Ok(response) = router.oneshot(request).await;
+    let Ok(response) = router.oneshot(handed).await;
     Ok(response)
 }
 

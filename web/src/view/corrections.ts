@@ -108,7 +108,7 @@ export class Corrections {
     const row = objects.shown[(object === null ? -1 : objects.positionOf(object)) + 1] ?? null;
     const next = objects.columns.includes("doubt") ? doubtful : row;
     if (next !== null) this.app.choose(next);
-    else this.app.notices.say("No object is left to look at.");
+    else this.app.notices.say(this.app.tableState.state === "measuring" ? "The objects are still being measured." : "No object is left to look at.");
   }
 
   async save(): Promise<void> {

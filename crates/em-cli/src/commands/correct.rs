@@ -9,10 +9,12 @@ use em_pipeline::correct::{
     Corrections, Edit, EditFile, Refusal, SaveRequest, corrected_folder, read_edits, save,
 };
 use em_pipeline::measure::ClassFiles;
+use serde_json::{Map, json};
 
 use crate::arguments::{NamedFile, distance, voxel_size};
+use crate::cli::EventArgs;
 use crate::commands::measure::attach;
-use crate::console::{observed, say};
+use crate::console::{self, observed, say};
 use crate::error::UserError;
 
 /// Arguments of `correct`.
@@ -42,6 +44,8 @@ pub struct CorrectArgs {
     /// Replace the results that are in the folder, and the label volumes.
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    pub events: EventArgs,
 }
 
 /// Runs the command.
@@ -62,6 +66,11 @@ pub fn run(args: &CorrectArgs) -> Result<()> {
         }
         save(&request, &corrections.iter().collect::<Vec<_>>(), observer)
     })?;
+    if console::mode().events {
+        let classes = measurement.classes.iter().map(|class| (class.name.clone(), json!(class.summary)));
+        let (classes, report): (Map<_, _>, _) = (classes.collect(), &measurement.report);
+        return console::done(&json!({ "folder": folder, "report": report, "classes": classes }));
+    }
     for class in &measurement.classes {
         say!("{}: {} objects", class.name, class.summary.objects);
     }

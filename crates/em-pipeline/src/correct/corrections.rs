@@ -195,9 +195,10 @@ impl Corrections {
         self.edits.effective().count()
     }
 
-    /// Returns a number that grows with every edit.
+    /// Returns a number that grows with every edit that changes a voxel.
     pub fn revision(&self) -> usize {
-        self.edits.count()
+        let changes = |edit: &Edit| !matches!(edit, Edit::Keep { .. } | Edit::Opened { .. });
+        self.edits.lines().filter(|(line, _)| changes(&line.edit)).count()
     }
 
     /// Tells whether there is an edit to take back, and one to do again.

@@ -27,32 +27,50 @@ pub struct Bins {
 }
 
 impl Bins {
-    /// Sorts values into bins; those that are not finite are left out.
+    /// Sorts values into bins, of powers of ten where they differ by far; those that are not finite are left
+    /// out.
     pub fn new(values: &[f64]) -> Self {
-        let mut values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-        values.sort_by(f64::total_cmp);
-        let (Some(&low), Some(&high)) = (values.first(), values.last()) else { return Self::default() };
-        let by_powers = values.len() >= FEW && low > 0.0 && high / low >= FAR;
-        if by_powers {
-            values.iter_mut().for_each(|value| *value = value.log10());
+        let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+        let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if finite.len() < FEW || low <= 0.0 || high / low < FAR {
+            return Self::linear(values);
         }
-        let are_whole = !by_powers && values.iter().all(|value| value.fract() == 0.0);
-        let width = width(&values, if are_whole { 1.0 } else { 0.0 });
-        // Whole numbers stand in the middle of bins that are as narrow as can be.
-        let shift = if are_whole && width == 1.0 { 0.5 } else { 0.0 };
-        let [low, high] = if by_powers { [low, high].map(f64::log10) } else { [low, high] };
-        let first = ((low + shift) / width).floor();
-        // It is whole, and small.
-        let count = (((high + shift) / width).ceil() - first).max(1.0) as usize;
-        let edges: Vec<f64> = (0..=count).map(|edge| (first + edge as f64) * width - shift).collect();
-        let mut counts = vec![0; count];
-        for value in values {
-            // The largest value may be an edge, and belongs to the last bin.
-            let bin = edges[1..].partition_point(|edge| *edge <= value).min(count - 1);
-            counts[bin] += 1;
-        }
-        Self { edges, counts, by_powers }
+        let powers: Vec<f64> = finite.iter().map(|value| value.log10()).collect();
+        Self { by_powers: true, ..Self::linear(&powers) }
     }
+
+    /// Sorts values into bins of equal width.
+    pub fn linear(values: &[f64]) -> Self {
+        let edges = edges(values);
+        let counts = counts(values, &edges);
+        Self { edges, counts, by_powers: false }
+    }
+}
+
+/// Returns the edges of bins of equal width for finite values, at round numbers. Without values there are none.
+pub fn edges(values: &[f64]) -> Vec<f64> {
+    let mut values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    let (Some(&low), Some(&high)) = (values.first(), values.last()) else { return Vec::new() };
+    let are_whole = values.iter().all(|value| value.fract() == 0.0);
+    let width = width(&values, if are_whole { 1.0 } else { 0.0 });
+    // Whole numbers stand in the middle of bins that are as narrow as can be.
+    let shift = if are_whole && width == 1.0 { 0.5 } else { 0.0 };
+    let first = ((low + shift) / width).floor();
+    // It is whole, and small.
+    let count = (((high + shift) / width).ceil() - first).max(1.0) as usize;
+    (0..=count).map(|edge| (first + edge as f64) * width - shift).collect()
+}
+
+/// Counts the finite values within each bin; the last one holds its upper edge, too.
+pub fn counts(values: &[f64], edges: &[f64]) -> Vec<u32> {
+    let mut counts = vec![0; edges.len().saturating_sub(1)];
+    let Some(last) = counts.len().checked_sub(1) else { return counts };
+    for value in values.iter().filter(|value| value.is_finite()) {
+        counts[edges[1..].partition_point(|edge| edge <= value).min(last)] += 1;
+    }
+    counts
 }
 
 /// A round width: the narrower one of the rules of Sturges (1926) and of Freedman and Diaconis (1981), as
@@ -85,6 +103,7 @@ mod tests {
             (seven.edges, seven.counts),
             (vec![200.0, 250.0, 300.0, 350.0, 400.0, 450.0], vec![1, 3, 2, 0, 1])
         );
+        assert_eq!(counts(&[210.0, 450.0, f64::NAN], &edges(&[210.0, 420.0])).iter().sum::<u32>(), 2);
         let many: Vec<f64> = (0..5000).map(|n| f64::from(n % 1000) + 100.5).collect();
         assert_eq!(Bins::new(&many).counts, [250; 20]);
     }

@@ -2,7 +2,7 @@
 //!
 //! They are for slides and print: words and lines are read where a picture fills a screen.
 
-mod bins;
+pub mod bins;
 mod chart;
 mod contrast;
 mod curves;

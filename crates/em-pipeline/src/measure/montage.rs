@@ -154,6 +154,8 @@ mod tests {
             end: [1; 3],
             touches_border: false,
             mean_probability: None,
+            section_change: None,
+            contact_faces: 0,
             physical: None,
         }
     }

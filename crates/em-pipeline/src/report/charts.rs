@@ -6,7 +6,7 @@ use em_model::History;
 use em_model::run::{HistoryRow, HistoryScores};
 use serde::Serialize;
 
-use super::bins::{counts, edges};
+use crate::drawing::bins::{counts, edges};
 
 /// Charts by the place on the page where they stand.
 pub type Charts = BTreeMap<String, Vec<Chart>>;
@@ -83,7 +83,7 @@ pub struct Bars {
     /// The edges of the bins: one more than there are bins.
     pub edges: Vec<f64>,
     /// Names of sets and how many values of each are within each bin.
-    pub series: Vec<(String, Vec<u64>)>,
+    pub series: Vec<(String, Vec<u32>)>,
 }
 
 impl Bars {

@@ -15,9 +15,8 @@
 //! | `report/run_page.rs`, `report/words.rs` | what the page of a run says |
 //! | `report/page.rs`, `report/templates/` | the form that all pages have |
 //! | `report/sections.rs`, `report/places.rs` | sections to browse, and where most went wrong |
-//! | `report/charts.rs`, `report/bins.rs`, `report/threshold_curve.rs` | what is drawn as lines and bars |
+//! | `report/charts.rs`, `report/threshold_curve.rs` | what is drawn as lines and bars |
 
-mod bins;
 pub(crate) mod charts;
 pub(crate) mod page;
 mod places;

@@ -151,10 +151,8 @@ impl Outline {
             (self.first, self.last) = (place, place);
         }
         self.pixels += 1;
-        for axis in 0..2 {
-            self.first[axis] = self.first[axis].min(place[axis]);
-            self.last[axis] = self.last[axis].max(place[axis]);
-        }
+        self.first = std::array::from_fn(|axis| self.first[axis].min(place[axis]));
+        self.last = std::array::from_fn(|axis| self.last[axis].max(place[axis]));
     }
 }
 
