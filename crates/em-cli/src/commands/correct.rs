@@ -66,7 +66,7 @@ pub fn run(args: &CorrectArgs) -> Result<()> {
         }
         save(&request, &corrections.iter().collect::<Vec<_>>(), observer)
     })?;
-    if console::mode().events {
+    if console::tells_events() {
         let classes = measurement.classes.iter().map(|class| (class.name.clone(), json!(class.summary)));
         let (classes, report): (Map<_, _>, _) = (classes.collect(), &measurement.report);
         return console::done(&json!({ "folder": folder, "report": report, "classes": classes }));

@@ -66,7 +66,7 @@ fn several_classes_are_corrected_together_with_their_distances() {
     let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
     let place = rows[0].iter().position(|name| *name == "nearest_m_id").unwrap();
     assert_eq!(rows.iter().map(|row| row[1]).collect::<Vec<_>>(), ["id", "5", "8", "1"]);
-    assert_eq!(rows[3][place], "8", "the nearest one was deleted");
+    assert_eq!(rows[3][place], "5", "3 was nearer, and was deleted");
     assert!(lab.path("out_m.zarr").exists() && lab.path("out_s.zarr").exists());
 }
 

@@ -14,7 +14,7 @@
 //! | `annotate/recipe.rs` | the training of a project |
 //! | `annotate/proposals.rs` | where another minute of a person helps most |
 //!
-//! The log itself is [`crate::journal`], undoing [`crate::timeline`].
+//! The log itself is `journal.rs`, undoing `timeline.rs`.
 
 mod action;
 mod description;

@@ -108,14 +108,19 @@ fn objects_are_split_merged_filled_deleted_and_brought_back() {
     assert_eq!(editor.edit(json!({"kind": "devour"})).status, 422);
     let other = json!({"client": "you", "id": "1", "edit": {"kind": "undo"}});
     assert_eq!(served.post("api/edits/cells", &other).status, 409, "another window corrects");
-    assert_eq!(served.post("api/edits/raw", &json!({"client": "me", "id": "x", "edit": {"kind": "undo"}})).status, 400);
-    assert_eq!(served.post("api/edits/cells/region", &json!({"object": 5})).status, 400, "there is no project");
-    let told = served.get("api/edits/cells").json();
-    let texts: Vec<&str> = told["edits"].as_array().unwrap().iter().filter_map(|edit| edit["text"].as_str()).collect();
     assert_eq!(
-        texts,
-        ["split 3, which made 10", "merged 10 into 9", "filled 5", "kept 5", "deleted 5"]
+        served.post("api/edits/raw", &json!({"client": "me", "id": "x", "edit": {"kind": "undo"}})).status,
+        400
     );
+    assert_eq!(
+        served.post("api/edits/cells/region", &json!({"object": 5})).status,
+        400,
+        "there is no project"
+    );
+    let told = served.get("api/edits/cells").json();
+    let texts: Vec<&str> =
+        told["edits"].as_array().unwrap().iter().filter_map(|edit| edit["text"].as_str()).collect();
+    assert_eq!(texts, ["split 3, which made 10", "merged 10 into 9", "filled 5", "kept 5", "deleted 5"]);
 
     let saved = served.post("api/edits/cells/save", &json!({"client": "me"})).json();
     let folder = served.folder.path().join("cells-corrected");
@@ -169,7 +174,15 @@ fn a_corrected_object_of_a_result_becomes_a_reviewed_region() {
     };
     let nuclei = stored("nuclei");
     let at = [[1, 5, 5], [1, 30, 30], [1, 45, 45], [1, 55, 5], [1, 58, 60]];
-    assert_eq!(at.map(|voxel| nuclei[voxel]), [2, 1, 1, 2, 0], "foreground, and what is not; unknown outside");
+    assert_eq!(
+        at.map(|voxel| nuclei[voxel]),
+        [2, 1, 1, 2, 0],
+        "foreground, and what is not; unknown outside"
+    );
     let axons = stored("axons");
-    assert_eq!([[1, 27, 12], [1, 5, 5]].map(|voxel| axons[voxel]), [2, 1], "labels of all classes are complete");
+    assert_eq!(
+        [[1, 27, 12], [1, 5, 5]].map(|voxel| axons[voxel]),
+        [2, 1],
+        "labels of all classes are complete"
+    );
 }
