@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
 use super::bricks::locked;
 use super::layer::Layer;
@@ -14,6 +15,9 @@ use crate::correct::{Corrections, Edit, Refusal, SaveRequest, corrected_folder, 
 use crate::error::{Result, UserError};
 use crate::measure::ClassFiles;
 use em_io::Roi;
+
+/// How often it is asked whether objects are measured.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What an edit came to.
 #[derive(Clone, Debug)]
@@ -81,12 +85,21 @@ impl Layer {
         self.with_corrections(|corrections| corrections.surroundings(object, margin)).ok_or_else(not_yet)?
     }
 
-    /// Returns all objects within a box, section by section.
+    /// Returns all objects within a box, section by section, as they are corrected: waits until they are
+    /// measured, where nobody has looked at them before.
     ///
     /// # Errors
     ///
-    /// [`Refusal`] where the labels cannot be read, or the objects are not measured yet.
+    /// [`Refusal`] where the labels cannot be read or measured.
     pub fn foreground(&self, part: Roi) -> Result<Vec<Runs>, Refusal> {
+        let measuring = self.measuring.as_ref().ok_or_else(not_yet)?;
+        loop {
+            match measuring.state() {
+                TableState::Ready(_) => break,
+                TableState::Failed(reason) => return Err(Refusal::Unwritten(reason)),
+                TableState::Measuring(..) => std::thread::sleep(PATIENCE),
+            }
+        }
         self.with_corrections(|corrections| corrections.foreground(part)).ok_or_else(not_yet)?
     }
 }
