@@ -10,6 +10,7 @@ import os from "node:os";
 import path from "node:path";
 import { LAPTOP, SOFTWARE_GL, coloursAt, launch, open, until } from "./hand.mjs";
 import { run, serve } from "./served.mjs";
+import { choose, goTo, screen } from "./view_hand.mjs";
 
 const PATIENCE_MS = 120_000;
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "em-view-"));
@@ -108,8 +109,80 @@ if (layer.can_correct) {
     await page.waitForFunction((back) => window.view.state().shown.includes(back), id);
     assert.equal(await valueAt(layer.name, before.position.map(Math.floor)), id);
   });
+
+  await check("an object is split by points, and by a painted line, and brought back", async () => {
+    const { id, place } = await inside();
+    const [z, y, x] = place;
+    const count = (await state()).shown.length;
+    const seeds = [[z, y, x - 4], [z, y, x + 4]];
+    const parted = async () => {
+      await page.waitForFunction((more) => window.view.state().waiting === 0 && window.view.state().shown.length === more, count + 1);
+      const values = await Promise.all(seeds.map((seed) => valueAt(layer.name, seed)));
+      assert.ok(values[0] !== values[1] && values.every((value) => value > 0) && values.includes(id), `${values}`);
+      await page.keyboard.press("Control+z");
+      await page.waitForFunction((before) => window.view.state().waiting === 0 && window.view.state().shown.length === before, count);
+      assert.deepEqual(await Promise.all(seeds.map((seed) => valueAt(layer.name, seed))), [id, id]);
+    };
+    await page.keyboard.press("s");
+    for (const seed of seeds) await page.mouse.click(...(await screen(page, seed.map((each) => each + 0.5))));
+    await page.waitForFunction(() => window.view.state().points.length === 2);
+    await page.keyboard.press("Enter");
+    await parted();
+    await choose(page, id);
+    await goTo(page, place);
+    await page.keyboard.press("x");
+    const [top, bottom] = await ends(place, id);
+    await page.mouse.move(...(await screen(page, [z + 0.5, top - 2, x])));
+    await page.mouse.down();
+    await page.mouse.move(...(await screen(page, [z + 0.5, bottom + 2, x])), { steps: 8 });
+    await page.mouse.up();
+    await parted();
+  });
+
+  await check("what was corrected is written beside the labels, with its table", async () => {
+    const { id } = await inside();
+    await page.keyboard.press("d");
+    await page.waitForFunction((gone) => window.view.state().waiting === 0 && !window.view.state().shown.includes(gone), id);
+    await page.keyboard.press("Control+s");
+    await page.waitForFunction(() => document.getElementById("notes").textContent.includes("labels-corrected"));
+    if (process.env.VOLUME) return;
+    const rows = fs.readFileSync(path.join(folder, "measured/labels-corrected/objects.csv"), "utf8").trim().split("\n").slice(1);
+    assert.deepEqual(rows.map((line) => Number(line.split(",")[1])).sort((a, b) => a - b), [...(await state()).shown].sort((a, b) => a - b));
+  });
 } else {
   console.log("skip  corrections: the program offers none for these objects");
+}
+
+/** Chooses the largest object, and shows a section with a voxel that lies well within it. */
+async function inside() {
+  const column = (name) => table.columns.indexOf(name);
+  const largest = table.rows.reduce((best, row) => (row[column("voxels")] > best[column("voxels")] ? row : best));
+  const id = largest[column("id")];
+  await page.getByRole("button", { name: "x-y", exact: true }).click();
+  await choose(page, id);
+  const [low, high] = ["start", "end"].map((end) => ["z", "y", "x"].map((axis) => largest[column(`${end}_${axis}`)]));
+  const z = Math.floor((low[0] + high[0]) / 2);
+  for (let y = low[1]; y < high[1]; y += 3) {
+    for (let x = low[2]; x < high[2]; x += 3) {
+      const around = [[y, x], [y, x - 5], [y, x + 5], [y - 5, x], [y + 5, x]];
+      const values = await Promise.all(around.map(([down, right]) => valueAt(layer.name, [z, Math.max(down, 0), Math.max(right, 0)]).catch(() => 0)));
+      if (values.every((value) => value === id)) {
+        await goTo(page, [z, y, x]);
+        return { id, place: [z, y, x] };
+      }
+    }
+  }
+  throw new Error(`object ${id} is thin`);
+}
+
+/** The rows in which a column leaves an object, above and below a voxel of it. */
+async function ends([z, y, x], id) {
+  const leaves = async (step) => {
+    let row = y;
+    while ((await valueAt(layer.name, [z, row + step, x]).catch(() => 0)) === id) row += step;
+    return row;
+  };
+  return [await leaves(-1), await leaves(1)];
 }
 
 /** Colours on a grid over the view of the space. */

@@ -2,8 +2,10 @@
 //!
 //! Five signs are compared with those of the other objects: a low mean probability, an unusual size, a
 //! rough surface, change from section to section, and faces shared with others. How far a sign lies on its
-//! doubtful side is counted in robust standard deviations of all objects (1.4826 times the median absolute
-//! deviation; Rousseeuw and Croux 1993), so that what is common in a volume is no reason for doubt.
+//! doubtful side of the median is counted in robust standard deviations of all objects (1.4826 times the
+//! median absolute deviation; Rousseeuw and Croux 1993), so that what is common in a volume is no reason for
+//! doubt. Probabilities are compared with the upper quartile instead: a network is sure of what it knows, and
+//! where it is not, half of the objects may be wrong.
 
 use em_metrics::quantile;
 
@@ -52,9 +54,11 @@ impl DoubtReason {
 /// The deviation from the others at which the score is 1 less 1/e.
 const SCALE: f64 = 4.0;
 
-/// A sign: its value in an object, and the least spread that is told from none.
+/// A sign: its value in an object, what is usual, and the least spread that is told from none.
 struct Sign {
     of: fn(&Object) -> Option<f64>,
+    /// The share of objects below the value that is compared with.
+    usual: f64,
     least_spread: f64,
     /// The reason where the value is high, and where it is low.
     reasons: [Option<DoubtReason>; 2],
@@ -63,26 +67,31 @@ struct Sign {
 const SIGNS: [Sign; 5] = [
     Sign {
         of: |object| object.mean_probability,
+        usual: 0.75,
         least_spread: 0.02,
         reasons: [None, Some(DoubtReason::Probability)],
     },
     Sign {
         of: |object| Some((object.voxels as f64).ln()),
+        usual: 0.5,
         least_spread: 0.25,
         reasons: [Some(DoubtReason::Large), Some(DoubtReason::Small)],
     },
     Sign {
         of: |object| object.physical.as_ref()?.sphericity,
+        usual: 0.5,
         least_spread: 0.05,
         reasons: [None, Some(DoubtReason::Rough)],
     },
     Sign {
         of: |object| object.section_change,
+        usual: 0.5,
         least_spread: 0.03,
         reasons: [Some(DoubtReason::Sections), None],
     },
     Sign {
         of: |object| Some(object.contact_faces as f64 / (object.voxels as f64).powf(2.0 / 3.0)),
+        usual: 0.5,
         least_spread: 0.1,
         reasons: [Some(DoubtReason::Touching), None],
     },
@@ -96,11 +105,12 @@ pub fn doubts(objects: &[Object]) -> Vec<Doubt> {
         let values: Vec<Option<f64>> = objects.iter().map(sign.of).collect();
         let mut known: Vec<f64> = values.iter().copied().flatten().collect();
         let Some(middle) = median(&mut known) else { continue };
+        let usual = quantile(&known, sign.usual).unwrap_or(middle);
         let mut away: Vec<f64> = known.iter().map(|value| (value - middle).abs()).collect();
         let spread = (1.4826 * median(&mut away).unwrap_or(0.0)).max(sign.least_spread);
         for (place, value) in values.iter().enumerate() {
             let Some(value) = value else { continue };
-            let deviation = (value - middle) / spread;
+            let deviation = (value - usual) / spread;
             let reason = sign.reasons[usize::from(deviation < 0.0)];
             if reason.is_none() {
                 continue;
@@ -164,6 +174,21 @@ mod tests {
         assert!(usual.iter().all(|doubt| doubt.reason.is_none()), "{usual:?}");
         let most = usual.iter().map(|doubt| doubt.score).fold(0.0, f64::max);
         assert!(odd.iter().all(|&score| score > 2.0 * most && score < 1.0), "{odd:?} {most}");
+    }
+
+    #[test]
+    fn what_a_network_is_unsure_of_is_doubtful_even_where_that_is_half_of_all() {
+        let mut objects: Vec<Object> = (0..12).map(|_| object(1000)).collect();
+        for (place, object) in objects.iter_mut().enumerate() {
+            object.mean_probability = Some(if place % 2 == 0 { 0.95 } else { 0.7 });
+        }
+        let doubts = doubts(&objects);
+        assert!(doubts.iter().step_by(2).all(|doubt| doubt.score == 0.0));
+        let unsure = doubts.iter().skip(1).step_by(2);
+        assert!(
+            unsure.clone().count() == 6
+                && unsure.into_iter().all(|doubt| doubt.reason == Some(DoubtReason::Probability))
+        );
     }
 
     #[test]

@@ -171,7 +171,7 @@ fn overlay(file: OverlayFile, volume: Volume, voxel_size_nm: Option<[f64; 3]>) -
 }
 
 /// Gives objects the probabilities of their class: those of the same ending, as `labels_a` and
-/// `probabilities_a`, or the only ones.
+/// `probabilities_a`, or the only ones; else those by which they were measured.
 fn give_probabilities(files: &mut [LayerFile]) {
     let of_kind = |file: &&LayerFile| file.kind == Kind::Probabilities;
     let all: Vec<(String, PathBuf)> =
@@ -179,7 +179,8 @@ fn give_probabilities(files: &mut [LayerFile]) {
     for file in files.iter_mut().filter(|file| file.kind == Kind::Objects) {
         let alike = all.iter().find(|(of, _)| of == ending(&file.name));
         let only = all.first().filter(|_| all.len() == 1);
-        file.probabilities = alike.or(only).map(|(_, path)| path.clone());
+        let shown = alike.or(only).map(|(_, path)| path.clone());
+        file.probabilities = shown.or_else(|| results::probabilities_of(&file.path, ending(&file.name)));
     }
 }
 

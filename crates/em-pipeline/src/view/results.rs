@@ -40,6 +40,21 @@ pub fn within(file: &OverlayFile) -> Result<Vec<OverlayFile>> {
         .collect())
 }
 
+/// Returns the probabilities by which the labels of a measurement were made, as the summary beside them tells:
+/// those of the class, or the only ones; `None` where there is no summary, or no such file any more.
+pub fn probabilities_of(labels: &Path, class: &str) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(labels.with_file_name("summary.json")).ok()?;
+    let summary: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let of_class = |input: &serde_json::Value| -> Option<(String, PathBuf)> {
+        let class = input["role"].as_str()?.strip_suffix(", probabilities")?;
+        Some((class.to_owned(), PathBuf::from(input["path"].as_str()?)))
+    };
+    let all: Vec<(String, PathBuf)> = summary["inputs"].as_array()?.iter().filter_map(of_class).collect();
+    let named = all.iter().find(|(of, _)| of == class);
+    let only = all.first().filter(|_| all.len() == 1);
+    named.or(only).map(|(_, path)| path.clone()).filter(|path| path.exists())
+}
+
 /// The files of results in a folder, in the order of their names.
 fn found(folder: &Path) -> Vec<OverlayFile> {
     let mut paths: Vec<PathBuf> =
@@ -65,6 +80,31 @@ fn of_results(path: PathBuf) -> Option<OverlayFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_summary_of_a_measurement_tells_its_probabilities() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let input = |role: &str, name: &str| serde_json::json!({"role": role, "path": at(name)});
+        let write = |inputs: &[serde_json::Value]| {
+            let summary = serde_json::json!({ "inputs": inputs });
+            std::fs::write(at("summary.json"), summary.to_string()).unwrap();
+        };
+        let found = |class: &str| probabilities_of(&at("labels.tif"), class);
+        assert_eq!(found("m"), None);
+        let (mask, p, q) = (
+            input("m, mask", "m.tif"),
+            input("m, probabilities", "p.tif"),
+            input("s, probabilities", "q.tif"),
+        );
+        write(&[mask.clone(), p.clone()]);
+        assert_eq!(found("m"), None, "the file is gone");
+        std::fs::write(at("p.tif"), "").unwrap();
+        std::fs::write(at("q.tif"), "").unwrap();
+        assert_eq!((found("m"), found("labels")), (Some(at("p.tif")), Some(at("p.tif"))));
+        write(&[mask, p, q]);
+        assert_eq!((found("s"), found("labels")), (Some(at("q.tif")), None));
+    }
 
     #[test]
     fn a_folder_of_results_is_its_layers_and_any_other_is_a_volume() {
