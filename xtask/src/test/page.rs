@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::Notes;
+use super::{FUZZ, Notes};
 use crate::workspace::{cargo, root, run as run_command, target_folder};
 
 /// Where Debian puts Chromium; `CHROMIUM` names another one.
@@ -33,7 +33,8 @@ pub fn check(notes: &mut Notes) -> Result<()> {
         notes.skip(format!("the pages in a browser, since there is no `{}`", chromium.display()));
         return Ok(());
     }
-    run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
+    // With the features of the whole workspace, so that nothing compiles twice.
+    run_command(&mut cargo(["build", "--release", "--workspace", "--exclude", FUZZ, "--bin", "em-cli"]))?;
     let program = target_folder().join("release/em-cli");
     for page in ["test/page.mjs", "test/view.mjs"] {
         run_command(node(&web, page).env("CHROMIUM", &chromium))?;
