@@ -138,14 +138,6 @@ impl Runs {
         fits(0) && fits(1) && covered <= self.shape[0] as u64 * self.shape[1] as u64
     }
 
-    /// Tells whether the box of the runs and a frame have a voxel in common.
-    pub fn meets(&self, frame: Frame) -> bool {
-        (0..2).all(|axis| {
-            self.start[axis] < frame.start[axis] + frame.shape[axis]
-                && frame.start[axis] < self.start[axis] + self.shape[axis]
-        })
-    }
-
     /// Calls `paint` for each painted voxel of a frame.
     pub fn paint(&self, frame: Frame, mut paint: impl FnMut([usize; 2])) {
         let end = |axis: usize| frame.start[axis] + frame.shape[axis];

@@ -1,10 +1,11 @@
 //! All edits of a label volume in order, and what those that count make of a block of it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use em_io::Roi;
-use ndarray::{Array2, Array3, Axis};
+use ndarray::{Array2, Array3, s};
 
 use super::edit::{Edit, EditLine, Part};
 use crate::annotate::Frame;
@@ -114,18 +115,19 @@ impl Effective {
 struct Block([Vec<usize>; 3]);
 
 impl Block {
-    /// The part of a section of the volume that it shows voxels of.
-    fn frame(&self) -> Option<Frame> {
-        let [_, rows, columns] = &self.0;
-        let range = |along: &[usize]| Some((*along.first()?, along.last()? + 1 - along.first()?));
-        let ((y, height), (x, width)) = (range(rows)?, range(columns)?);
-        Some(Frame { start: [y, x], shape: [height, width] })
+    /// The places in the block that show voxels within a range of the volume along an axis.
+    fn places(&self, axis: usize, voxels: Range<usize>) -> Range<usize> {
+        let place = |voxel: usize| self.0[axis].partition_point(|&shown| shown < voxel);
+        place(voxels.start)..place(voxels.end)
     }
 
-    /// The sections of the block that show section `z` of the volume.
-    fn sections(&self, z: usize) -> std::ops::Range<usize> {
-        let [sections, ..] = &self.0;
-        sections.partition_point(|&shown| shown < z)..sections.partition_point(|&shown| shown <= z)
+    /// The part of a section of the volume that rows and columns of the block show.
+    fn frame(&self, rows: &Range<usize>, columns: &Range<usize>) -> Frame {
+        let [_, all_rows, all_columns] = &self.0;
+        let range = |along: &[usize]| (along[0], along[along.len() - 1] + 1 - along[0]);
+        let (y, height) = range(&all_rows[rows.clone()]);
+        let (x, width) = range(&all_columns[columns.clone()]);
+        Frame { start: [y, x], shape: [height, width] }
     }
 }
 
@@ -146,21 +148,23 @@ impl Renamed {
     /// Gives the voxels of a part that belong to `onto` to the part's object, whose value is its own: a value
     /// that was given away never comes back.
     fn paint(&self, part: &Part, onto: u32, block: &Block, labels: &mut Array3<u32>) {
-        let Some(frame) = block.frame() else { return };
+        let [_, shown_rows, shown_columns] = &block.0;
         for runs in &part.runs {
-            let sections = block.sections(runs.z);
-            if sections.is_empty() || !runs.meets(frame) {
+            let sections = block.places(0, runs.z..runs.z + 1);
+            let [rows, columns] = [0, 1]
+                .map(|axis| block.places(axis + 1, runs.start[axis]..runs.start[axis] + runs.shape[axis]));
+            if [&sections, &rows, &columns].iter().any(|range| range.is_empty()) {
                 continue;
             }
+            let frame = block.frame(&rows, &columns);
             let mut is_painted = Array2::from_elem(frame.shape, false);
             runs.paint(frame, |[y, x]| is_painted[[y - frame.start[0], x - frame.start[1]]] = true);
-            let [_, rows, columns] = &block.0;
-            for place in sections {
-                for ((y, x), voxel) in labels.index_axis_mut(Axis(0), place).indexed_iter_mut() {
-                    let at = [rows[y] - frame.start[0], columns[x] - frame.start[1]];
-                    if is_painted[at] && self.of(*voxel) == onto {
-                        *voxel = part.object;
-                    }
+            let mut within = labels.slice_mut(s![sections, rows.clone(), columns.clone()]);
+            for ((_, y, x), voxel) in within.indexed_iter_mut() {
+                let at = [shown_rows[rows.start + y], shown_columns[columns.start + x]];
+                let is_painted = is_painted[[at[0] - frame.start[0], at[1] - frame.start[1]]];
+                if is_painted && self.of(*voxel) == onto {
+                    *voxel = part.object;
                 }
             }
         }
