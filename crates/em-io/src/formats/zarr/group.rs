@@ -120,6 +120,9 @@ fn image((folder, level): LevelOf<'_>, file: &Path, json: &Value, version: Optio
         return Err(metadata(file, "no image in `multiscales`", "at least one"));
     };
     let multiscale: Multiscale = parse(file, multiscale.clone())?;
+    if multiscale.datasets.is_empty() {
+        return Err(metadata(file, "an image without datasets", "at least one level"));
+    }
     let Some(dataset) = multiscale.datasets.get(level) else {
         return Err(metadata(file, format!("an image without level {level}"), "a dataset for each level"));
     };
