@@ -52,7 +52,7 @@ enum Step {
     Examples,
     /// A package outside the workspace builds and predicts
     Foreign,
-    /// The page of annotate is built from its sources, and works in a browser
+    /// The pages are built from their sources, and work in a browser
     Page,
 }
 
@@ -123,6 +123,12 @@ impl Step {
             Self::Page => page::check(notes),
         }
     }
+}
+
+/// Builds the program, with the features that it has beside tests and examples, so that nothing compiles twice.
+fn build_program() -> Result<()> {
+    let workspace = ["build", "--release", "--workspace", "--exclude", FUZZ];
+    run_command(cargo(workspace).args(["--bin", "em-cli", "--examples"]))
 }
 
 /// Lints all targets, those of the fuzzer too, for which nothing is linked: libFuzzer itself, half a

@@ -8,6 +8,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result};
 
+use super::build_program;
 use crate::workspace::{cargo, em_cli, root, run as run_command, target_folder};
 
 /// The package, from the workspace's root.
@@ -26,7 +27,7 @@ const TRAINING: [&str; 7] = [
 
 /// Trains and predicts with em-cli, and has the package predict the same.
 pub fn run() -> Result<()> {
-    run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
+    build_program()?;
     let scratch = tempfile::tempdir().context("no temporary folder")?;
     let at = |name: &str| scratch.path().join(name);
     let phantom = ["--size", "128", "--train-sections", "8", "--gap", "2", "--val-sections", "2"];

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{FUZZ, Notes};
-use crate::workspace::{cargo, root, run as run_command, target_folder};
+use super::{Notes, build_program};
+use crate::workspace::{root, run as run_command, target_folder};
 
 /// Where Debian puts Chromium; `CHROMIUM` names another one.
 const CHROMIUM: &str = "/usr/bin/chromium";
@@ -33,8 +33,7 @@ pub fn check(notes: &mut Notes) -> Result<()> {
         notes.skip(format!("the pages in a browser, since there is no `{}`", chromium.display()));
         return Ok(());
     }
-    // With the features of the whole workspace, so that nothing compiles twice.
-    run_command(&mut cargo(["build", "--release", "--workspace", "--exclude", FUZZ, "--bin", "em-cli"]))?;
+    build_program()?;
     let program = target_folder().join("release/em-cli");
     for page in ["test/page.mjs", "test/view.mjs"] {
         run_command(node(&web, page).env("CHROMIUM", &chromium))?;
