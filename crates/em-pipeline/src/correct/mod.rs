@@ -14,6 +14,7 @@
 //! |---|---|
 //! | `correct/edit.rs` | what a person can do, and how it stands in the journal |
 //! | `correct/edits.rs` | all edits in order, and what those that count make of a block |
+//! | `correct/plan.rs` | whether an edit makes sense, and what it paints |
 //! | `correct/parts.rs` | the voxels of a split or a filling |
 //! | `correct/corrections.rs` | a label volume with its edits and the table of its objects |
 //! | `correct/save.rs` | corrected labels, tables and summary as files |
@@ -22,6 +23,7 @@ mod corrections;
 mod edit;
 mod edits;
 mod parts;
+mod plan;
 mod save;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 //! | `measure/class.rs` | the objects of a class: found, split, measured, and near to others |
 //! | `measure/table.rs` | objects.csv and objects.parquet |
 //! | `measure/summary.rs` | what the objects of a class come to |
+//! | `measure/place.rs` | the folder and the label volumes that results go to |
 //! | `measure/results.rs` | which files an earlier measurement has left |
 //! | `measure/page.rs`, `measure/montage.rs` | report.html, with pictures of some objects |
 
@@ -19,6 +20,7 @@ use ndarray::Array3;
 use self::class::OpenClass;
 pub use self::class::SplitSummary;
 pub(crate) use self::class::{Found, Labelled, Measured, nearest_of_all, pass};
+pub(crate) use self::place::ResultsFolder;
 pub use self::summary::{ClassSummary, Spread};
 use self::summary::{Settings, Summary};
 use crate::class_path::class_path;
@@ -26,12 +28,12 @@ use crate::drawing::{Histogram, histograms, png};
 use crate::error::{Result, UserError};
 use crate::inputs::Input;
 use crate::staged::Staged;
-use crate::target::Target;
 use crate::{Observer, Stage, display, grey_values, open, voxel_size, write};
 
 mod class;
 mod montage;
 mod page;
+mod place;
 mod results;
 mod summary;
 pub(crate) mod table;
@@ -170,82 +172,6 @@ pub fn measure(request: &MeasureRequest, observer: &mut Observer<'_>) -> Result<
         let labelled: Vec<Labelled<'_>> = found.iter().map(Found::labelled).collect();
         write_results(request, staged, &labelled, &nearest, None, observer.command())
     })
-}
-
-/// A folder that results can go to.
-pub(crate) struct ResultsFolder<'a> {
-    request: &'a MeasureRequest,
-    /// The files that an earlier measurement has left.
-    earlier: Vec<PathBuf>,
-}
-
-impl<'a> ResultsFolder<'a> {
-    /// Refuses a folder of results that are not to be replaced.
-    pub fn free(request: &'a MeasureRequest) -> Result<Self> {
-        let folder = &request.folder;
-        let earlier = results::earlier(folder);
-        if let Some(there) = earlier.iter().find(|path| path.exists()).filter(|_| !request.overwrite) {
-            let message = format!("`{}` holds results already: `{}`", folder.display(), there.display());
-            return Err(
-                UserError::new(message, "take another folder, or replace them with --overwrite").into()
-            );
-        }
-        Ok(Self { request, earlier })
-    }
-
-    /// Lets the files of all results be written, label volumes at their targets; they appear together, or
-    /// the folder is as it was.
-    pub fn fill(
-        self,
-        work: impl FnOnce(&Staged, &[LabelTarget]) -> Result<Measurement>,
-    ) -> Result<Measurement> {
-        let Self { request, earlier } = self;
-        let folder = &request.folder;
-        for class in &request.classes {
-            results::refuse_input(&class.mask, &earlier)?;
-        }
-        let is_new = !folder.exists();
-        if folder.is_dir() {
-            em_io::remove_unfinished(folder)?;
-        }
-        let result = Staged::new(folder).and_then(|staged| {
-            let names = request.classes.iter().map(|class| &class.name);
-            let targets =
-                names.map(|name| LabelTarget::new(request, name, &staged)).collect::<Result<Vec<_>>>()?;
-            let measurement = work(&staged, &targets)?;
-            targets.into_iter().try_for_each(LabelTarget::finish)?;
-            staged.commit(earlier)?;
-            Ok(measurement)
-        });
-        if result.is_err() && is_new {
-            // An empty folder goes; one that holds results stays.
-            let _ = std::fs::remove_dir(folder);
-        }
-        result
-    }
-}
-
-/// Where the label volume of a class is written.
-pub(crate) struct LabelTarget {
-    pub place: PathBuf,
-    /// Where it is not among the other results.
-    elsewhere: Option<Target>,
-}
-
-impl LabelTarget {
-    fn new(request: &MeasureRequest, class: &str, staged: &Staged) -> Result<Self> {
-        let (path, within) = request.labels_of(class);
-        if within {
-            return Ok(Self { place: staged.path(path), elsewhere: None });
-        }
-        let inputs = request.classes.iter().map(|class| &class.mask);
-        let target = Target::new(inputs, &path, request.overwrite)?;
-        Ok(Self { place: target.place(), elsewhere: Some(target) })
-    }
-
-    fn finish(self) -> Result<()> {
-        self.elsewhere.map_or(Ok(()), Target::finish)
-    }
 }
 
 /// For each class, the nearest object of each other class, object by object.

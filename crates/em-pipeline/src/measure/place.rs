@@ -1,0 +1,84 @@
+//! Where results go: a folder in which they appear together, and label volumes that may lie elsewhere.
+
+use std::path::PathBuf;
+
+use super::{MeasureRequest, Measurement, results};
+use crate::error::{Result, UserError};
+use crate::staged::Staged;
+use crate::target::Target;
+
+/// A folder that results can go to.
+pub struct ResultsFolder<'a> {
+    request: &'a MeasureRequest,
+    /// The files that an earlier measurement has left.
+    earlier: Vec<PathBuf>,
+}
+
+impl<'a> ResultsFolder<'a> {
+    /// Refuses a folder of results that are not to be replaced.
+    pub fn free(request: &'a MeasureRequest) -> Result<Self> {
+        let folder = &request.folder;
+        let earlier = results::earlier(folder);
+        if let Some(there) = earlier.iter().find(|path| path.exists()).filter(|_| !request.overwrite) {
+            let message = format!("`{}` holds results already: `{}`", folder.display(), there.display());
+            return Err(
+                UserError::new(message, "take another folder, or replace them with --overwrite").into()
+            );
+        }
+        Ok(Self { request, earlier })
+    }
+
+    /// Lets the files of all results be written, label volumes at their targets; they appear together, or
+    /// the folder is as it was.
+    pub fn fill(
+        self,
+        work: impl FnOnce(&Staged, &[LabelTarget]) -> Result<Measurement>,
+    ) -> Result<Measurement> {
+        let Self { request, earlier } = self;
+        let folder = &request.folder;
+        for class in &request.classes {
+            results::refuse_input(&class.mask, &earlier)?;
+        }
+        let is_new = !folder.exists();
+        if folder.is_dir() {
+            em_io::remove_unfinished(folder)?;
+        }
+        let result = Staged::new(folder).and_then(|staged| {
+            let names = request.classes.iter().map(|class| &class.name);
+            let targets =
+                names.map(|name| LabelTarget::new(request, name, &staged)).collect::<Result<Vec<_>>>()?;
+            let measurement = work(&staged, &targets)?;
+            targets.into_iter().try_for_each(LabelTarget::finish)?;
+            staged.commit(earlier)?;
+            Ok(measurement)
+        });
+        if result.is_err() && is_new {
+            // An empty folder goes; one that holds results stays.
+            let _ = std::fs::remove_dir(folder);
+        }
+        result
+    }
+}
+
+/// Where the label volume of a class is written.
+pub struct LabelTarget {
+    pub place: PathBuf,
+    /// Where it is not among the other results.
+    elsewhere: Option<Target>,
+}
+
+impl LabelTarget {
+    fn new(request: &MeasureRequest, class: &str, staged: &Staged) -> Result<Self> {
+        let (path, within) = request.labels_of(class);
+        if within {
+            return Ok(Self { place: staged.path(path), elsewhere: None });
+        }
+        let inputs = request.classes.iter().map(|class| &class.mask);
+        let target = Target::new(inputs, &path, request.overwrite)?;
+        Ok(Self { place: target.place(), elsewhere: Some(target) })
+    }
+
+    fn finish(self) -> Result<()> {
+        self.elsewhere.map_or(Ok(()), Target::finish)
+    }
+}
