@@ -56,6 +56,7 @@ pub fn run(args: &CorrectArgs) -> Result<()> {
     request.labels.clone_from(&args.labels_to);
     request.nearest_within_nm = args.nearest_within;
     request.overwrite = args.overwrite;
+    request.check()?;
     let measurement = observed("start the command again", |observer| {
         let mut corrections = Vec::new();
         for files in &classes {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use em_io::{Roi, Source, Volume, VolumeInfo, VoxelType, Voxels};
-use em_objects::{FindConfig, Foreground, Object, Objects, Space, read_labels, remeasure};
+use em_objects::{FindConfig, Foreground, Object, Objects, Remeasured, Space, read_labels, remeasure};
 
 use super::edit::{Edit, EditLine, check_lines};
 use super::edits::{Edits, Effective};
@@ -14,9 +14,9 @@ use super::save::journal_of;
 use crate::annotate::Runs;
 use crate::error::{Context, Result, UserError};
 use crate::journal::{self, Journal, Refusal};
-use crate::measure::{ClassFiles, pass};
+use crate::measure::{ClassFiles, pass, without_size};
 use crate::sections_digest::sections_digest;
-use crate::{Observer, open, voxel_size, with_causes};
+use crate::{Observer, grey_values, open, voxel_size, with_causes};
 
 /// An open label volume with its edits.
 #[derive(Debug)]
@@ -50,6 +50,14 @@ pub struct Change {
     pub removed: BTreeSet<u32>,
     /// Objects that are new, or measured anew.
     pub changed: BTreeSet<u32>,
+}
+
+/// Objects that an edit concerns, measured before it counts.
+struct Anew {
+    ids: HashSet<u32>,
+    /// The faces that they shared with each other object before.
+    contacts_before: BTreeMap<u32, u64>,
+    found: Remeasured,
 }
 
 /// Labels as they are after edits.
@@ -100,13 +108,21 @@ impl Corrections {
                 format!("`{}` is {found} voxels, and the labels are {expected} [z, y, x]", path.display());
             return Err(UserError::new(message, "give the probabilities of the same volume").into());
         }
-        let named = std::iter::once((files.mask.as_path(), &base));
+        let all_files =
+            [(Some(&files.mask), Some(&base)), (files.probabilities.as_ref(), probabilities.as_ref())];
+        let named = all_files.into_iter().filter_map(|(path, volume)| Some((path?.as_path(), volume?)));
         let voxel_size_nm = voxel_size::agreed(named, voxel_size_nm, observer)?;
+        for volume in [Some(&base), probabilities.as_ref()].into_iter().flatten() {
+            grey_values::refuse_missing(volume, observer)?;
+        }
+        if voxel_size_nm.is_none() {
+            observer.warn(&without_size(&files.name))?;
+        }
         let mut all = Edits::default();
         let mut next = 1;
         for line in lines {
             next = line.objects().into_iter().fold(next, |next, object| next.max(object.saturating_add(1)));
-            all.push(line);
+            all.push(Arc::new(line));
         }
         let space = Space { shape: base.shape(), extent: em_objects::Extent::Volume, voxel_size_nm };
         let mut corrections = Self {
@@ -217,6 +233,10 @@ impl Corrections {
     ///
     /// Those of [`Volume::from_source`].
     pub fn volume(&self) -> Result<Volume> {
+        self.volume_after(self.edits.effective())
+    }
+
+    fn volume_after(&self, effective: Effective) -> Result<Volume> {
         let mut info = VolumeInfo::new("corrected labels", self.base.shape(), VoxelType::U32);
         if let Some(path) = self.base.path() {
             info = info.with_path(path);
@@ -224,7 +244,7 @@ impl Corrections {
         if let Some(size) = self.space.voxel_size_nm {
             info = info.with_voxel_size_nm(size);
         }
-        let source = Corrected { base: Arc::clone(&self.base), effective: self.edits.effective() };
+        let source = Corrected { base: Arc::clone(&self.base), effective };
         Ok(Volume::from_source(info, source)?)
     }
 
@@ -258,8 +278,29 @@ impl Corrections {
         self.push(line(self.edits.count() + 1, id, edit, Some(within), parts))
     }
 
-    /// Writes a line, and measures what it changes.
+    /// Measures what a line changes, writes it, and lets it count; where one of both fails, all is as before.
     fn push(&mut self, line: EditLine) -> Result<Change, Refusal> {
+        let line = Arc::new(line);
+        let mut edits = self.edits.clone();
+        let changed = edits.push(Arc::clone(&line));
+        let anew = match changed.as_deref() {
+            Some(EditLine { edit: Edit::Keep { .. }, .. }) | None => None,
+            Some(changed) => self.measured_anew(changed, &edits.effective()).map_err(unreadable)?,
+        };
+        self.write(&line)?;
+        self.edits = edits;
+        self.next = line.objects().into_iter().fold(self.next, |next, made| next.max(made.saturating_add(1)));
+        Ok(match (anew, changed) {
+            (Some(anew), _) => self.take(anew),
+            (None, Some(kept)) => {
+                Change { changed: kept.objects().into_iter().collect(), ..Change::default() }
+            }
+            (None, None) => Change::default(),
+        })
+    }
+
+    /// Writes a line into the journal, where there is one.
+    fn write(&mut self, line: &EditLine) -> Result<(), Refusal> {
         if let KeptIn::File(path) = &self.kept_in {
             let read = Journal::open::<EditLine>(path).map_err(unreadable)?;
             if !read.lines.is_empty() {
@@ -268,44 +309,49 @@ impl Corrections {
             }
             self.kept_in = KeptIn::Journal(read.journal);
         }
-        if let KeptIn::Journal(journal) = &mut self.kept_in {
-            journal.append(&line)?;
+        match &mut self.kept_in {
+            KeptIn::Journal(journal) => journal.append(line),
+            _ => Ok(()),
         }
-        let before = self.volume().map_err(unreadable)?;
-        self.next = line.objects().into_iter().fold(self.next, |next, made| next.max(made.saturating_add(1)));
-        let Some(changed) = self.edits.push(line) else { return Ok(Change::default()) };
-        let Some(within) = changed.within.filter(|_| !matches!(changed.edit, Edit::Keep { .. })) else {
-            return Ok(Change { changed: changed.objects().into_iter().collect(), ..Change::default() });
-        };
-        self.measure_again(&changed.objects(), within, &before).map_err(unreadable)
     }
 
-    /// Measures objects anew, and counts the faces that others share with them.
-    fn measure_again(&mut self, ids: &HashSet<u32>, within: Roi, before: &Volume) -> Result<Change> {
-        let after = self.volume()?;
+    /// Measures the objects that a line concerns, as they will be after it, and counts what they shared with
+    /// others before; `None` for a line that concerns no voxel.
+    fn measured_anew(&self, changed: &EditLine, after: &Effective) -> Result<Option<Anew>> {
+        let Some(within) = changed.within else { return Ok(None) };
+        let ids = changed.objects();
+        let [before, after] = [self.volume()?, self.volume_after(after.clone())?];
         let read = |volume: &Volume, roi: Roi| volume.read_as::<u32>(roi);
-        let old = remeasure(|roi| read(before, roi), within, ids, self.space, None)?;
-        let anew = remeasure(|roi| read(&after, roi), within, ids, self.space, self.probabilities.as_ref())?;
+        let old = remeasure(|roi| read(&before, roi), within, &ids, self.space, None)?;
+        let probabilities = self.probabilities.as_ref();
+        let found = remeasure(|roi| read(&after, roi), within, &ids, self.space, probabilities)?;
+        Ok(Some(Anew { ids, contacts_before: old.contacts, found }))
+    }
+
+    /// Takes over what was measured anew.
+    fn take(&mut self, anew: Anew) -> Change {
+        let Anew { ids, contacts_before, found } = anew;
         let mut change = Change::default();
         for id in ids {
-            if self.objects.remove(id).is_some() {
-                change.removed.insert(*id);
+            if self.objects.remove(&id).is_some() {
+                change.removed.insert(id);
             }
         }
-        for object in &anew.objects {
+        for object in found.objects {
             change.removed.remove(&object.id);
             change.changed.insert(object.id);
-            self.objects.insert(object.id, object.clone());
+            self.objects.insert(object.id, object);
         }
-        for other in old.contacts.keys().chain(anew.contacts.keys()) {
-            let [lost, won] = [&old, &anew].map(|of| of.contacts.get(other).copied().unwrap_or(0));
-            if let Some(object) = self.objects.get_mut(other).filter(|_| lost != won)
-                && change.changed.insert(*other)
-            {
+        let others: BTreeSet<u32> = contacts_before.keys().chain(found.contacts.keys()).copied().collect();
+        for other in others {
+            let [lost, won] =
+                [&contacts_before, &found.contacts].map(|of| of.get(&other).copied().unwrap_or(0));
+            if let Some(object) = self.objects.get_mut(&other).filter(|_| lost != won) {
                 object.contact_faces = object.contact_faces + won - lost;
+                change.changed.insert(other);
             }
         }
-        Ok(change)
+        change
     }
 
     /// Returns a box around an object, with a margin of so many voxels within its sections.

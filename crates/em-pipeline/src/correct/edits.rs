@@ -12,7 +12,7 @@ use crate::annotate::Frame;
 use crate::timeline::Timeline;
 
 /// The edits of a label volume.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Edits {
     lines: Vec<Arc<EditLine>>,
     timeline: Timeline,
@@ -24,9 +24,9 @@ pub struct Effective(Arc<Vec<Arc<EditLine>>>);
 
 impl Edits {
     /// Adds a line, and returns the one that begins or ceases to count; `None` where nothing changes.
-    pub fn push(&mut self, line: EditLine) -> Option<Arc<EditLine>> {
+    pub fn push(&mut self, line: Arc<EditLine>) -> Option<Arc<EditLine>> {
         let changed = self.timeline.push(line.id.clone(), line.edit.kind());
-        self.lines.push(Arc::new(line));
+        self.lines.push(line);
         changed.map(|place| Arc::clone(&self.lines[place]))
     }
 

@@ -52,8 +52,13 @@ impl Subject<'_> {
         let spacing = size.map(|size| size * grid.step as f64);
         let labels = match seeds {
             Seeds::Points(points) => {
-                let inside = points.iter().filter(|&&point| self.holds(point).unwrap_or(false));
-                let places: Vec<_> = inside.filter_map(|&point| grid.place(point)).collect();
+                let mut places = Vec::new();
+                for &point in *points {
+                    let Some(place) = grid.place(point) else { continue };
+                    if self.holds(point)? {
+                        places.push(place);
+                    }
+                }
                 if places.len() < points.len() {
                     let (given, inside) = (points.len(), places.len());
                     return Err(em_objects::Error::SplitPoints { given, inside }.into());

@@ -1,19 +1,19 @@
-//! Corrected labels, their table and their summary as files; nothing is measured again but what changed.
+//! Corrected labels, their table and their summary as files, from measures that followed the edits.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use em_io::{Roi, Volume};
+use em_io::{Roi, Volume, VoxelSize};
 use em_objects::{FindConfig, Foreground, Objects, read_labels};
 use ndarray::Axis;
 
 use super::corrections::Corrections;
-use crate::Observer;
-use crate::error::Result;
+use crate::error::{Result, UserError};
 use crate::measure::{
     ClassFiles, Distances, Found, Labelled, MeasureRequest, Measured, Measurement, ResultsFolder,
     nearest_of_all, pass, write_label_volume, write_results,
 };
+use crate::{Observer, display, voxel_size};
 
 /// Returns where the edits of a label volume are kept: `labels.edits.jsonl` beside `labels.tif`.
 pub fn journal_of(labels: &Path) -> PathBuf {
@@ -53,6 +53,15 @@ impl SaveRequest {
         Self { classes, folder: folder.into(), labels: None, nearest_within_nm, overwrite: false }
     }
 
+    /// Says what keeps the results from being written, before anything is read.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a class is named twice, or if the folder holds results that are not to be replaced.
+    pub fn check(&self) -> Result<()> {
+        ResultsFolder::free(&self.as_measured()).map(|_| ())
+    }
+
     fn as_measured(&self) -> MeasureRequest {
         let mut request = MeasureRequest::new(self.classes.clone(), &self.folder);
         request.find = FindConfig { foreground: Foreground::Instances, ..FindConfig::default() };
@@ -70,13 +79,14 @@ impl SaveRequest {
 ///
 /// # Errors
 ///
-/// Fails if the folder holds results that are not to be replaced, or if a file cannot be written, which
-/// leaves all as it was; and with [`Error::Stopped`](crate::Error::Stopped).
+/// Fails if classes are of other shapes or voxel sizes, if the folder holds results that are not to be replaced,
+/// or if a file cannot be written, which leaves all as it was; and with [`Error::Stopped`](crate::Error::Stopped).
 pub fn save(
     request: &SaveRequest,
     classes: &[&Corrections],
     observer: &mut Observer<'_>,
 ) -> Result<Measurement> {
+    check_spaces(classes)?;
     let as_measured = request.as_measured();
     ResultsFolder::free(&as_measured)?.fill(|staged, targets| {
         let volumes = classes.iter().map(|class| class.volume()).collect::<Result<Vec<_>>>()?;
@@ -107,6 +117,33 @@ pub fn save(
         let labelled: Vec<Labelled<'_>> = measured.iter().zip(&volumes).map(labelled).collect();
         write_results(&as_measured, staged, &labelled, &nearest, Some(edits), observer.command())
     })
+}
+
+/// Refuses classes that do not lie in one volume.
+fn check_spaces(classes: &[&Corrections]) -> Result<()> {
+    let Some((first, others)) = classes.split_first() else {
+        return Err(UserError::new("there is nothing to correct", "give a label volume of each class").into());
+    };
+    for other in others {
+        let [one, two] = [first.space(), other.space()];
+        let sizes = [one, two].map(|space| space.voxel_size_nm.and_then(|nm| VoxelSize::new(nm).ok()));
+        let is_one_size = match sizes {
+            [Some(one), Some(two)] => one.differs_by_at_most(voxel_size::TOLERANCE, two),
+            sizes => sizes == [None, None],
+        };
+        if one.shape == two.shape && is_one_size {
+            continue;
+        }
+        let shown = |class: &Corrections, size: Option<VoxelSize>| {
+            let size = size.map_or("an unknown size".into(), |size| size.to_string());
+            format!("`{}` is {} voxels of {size}", class.name(), display::shape(class.space().shape))
+        };
+        let message = format!("{}, and {} [z, y, x]", shown(first, sizes[0]), shown(other, sizes[1]));
+        let hint =
+            "correct label volumes of one size together, and give --voxel-size where files tell it wrong";
+        return Err(UserError::new(message, hint).into());
+    }
+    Ok(())
 }
 
 /// What was measured of a class, with its corrected labels.

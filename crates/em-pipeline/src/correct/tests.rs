@@ -292,6 +292,31 @@ fn an_edit_is_done_once_however_often_it_is_sent() {
 }
 
 #[test]
+fn an_edit_that_cannot_be_written_or_measured_changes_nothing() {
+    let base = blobs([4, 30, 30], 5, 7);
+    let lab = Lab::new(&base);
+    let mut corrections = lab.open();
+    let objects = corrections.objects().clone();
+    let object = *objects.keys().next().unwrap();
+    let journal = lab.path().join("edits.jsonl");
+    // A folder in its place.
+    std::fs::create_dir(&journal).unwrap();
+    let refused = corrections.edit("a", Edit::Delete { object });
+    assert!(matches!(refused, Err(Refusal::Unwritten(_))), "{refused:?}");
+    std::fs::remove_dir(&journal).unwrap();
+    let probabilities = lab.files.probabilities.clone().unwrap();
+    let kept = std::fs::read(&probabilities).unwrap();
+    std::fs::write(&probabilities, &kept[..8]).unwrap();
+    let refused = corrections.edit("a", Edit::Delete { object });
+    assert!(matches!(refused, Err(Refusal::Unwritten(_))), "{refused:?}");
+    assert_eq!((corrections.objects(), labels_of(&corrections)), (&objects, base));
+    std::fs::write(&probabilities, kept).unwrap();
+    let done = corrections.edit("a", Edit::Delete { object }).unwrap();
+    assert!(done.removed.contains(&object) && !corrections.objects().contains_key(&object));
+    assert_eq!(std::fs::read_to_string(&journal).unwrap().lines().count(), 2);
+}
+
+#[test]
 fn edits_of_other_labels_are_refused() {
     let base = blobs([4, 30, 30], 5, 5);
     let lab = Lab::new(&base);

@@ -86,9 +86,7 @@ impl OpenClass<'_> {
         let mut objects = pass(shape, observer, |advance| Objects::find(&self.mask, find, folder, advance))?;
         objects.set_voxel_size_nm(voxel_size_nm);
         if objects.voxel_size_nm().is_none() {
-            observer.warn(&format!(
-                "`{name}` has no voxel size, so that nothing is measured in nm; give --voxel-size"
-            ))?;
+            observer.warn(&without_size(name))?;
         }
         let mut split = None;
         if let Some(neck_nm) = request.split_nm {
@@ -121,6 +119,11 @@ impl OpenClass<'_> {
         };
         Ok(Found { objects, measured })
     }
+}
+
+/// Says that a class has no voxel size.
+pub fn without_size(name: &str) -> String {
+    format!("`{name}` has no voxel size, so that nothing is measured in nm; give --voxel-size")
 }
 
 /// Is told the sections done, and answers whether the work goes on.

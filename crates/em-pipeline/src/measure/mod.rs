@@ -19,7 +19,7 @@ use ndarray::Array3;
 
 use self::class::OpenClass;
 pub use self::class::SplitSummary;
-pub(crate) use self::class::{Found, Labelled, Measured, nearest_of_all, pass};
+pub(crate) use self::class::{Found, Labelled, Measured, nearest_of_all, pass, without_size};
 pub(crate) use self::place::ResultsFolder;
 pub use self::summary::{ClassSummary, Spread};
 use self::summary::{Settings, Summary};
@@ -186,11 +186,6 @@ type Opened<'a> = (Vec<OpenClass<'a>>, Option<[f64; 3]>);
 /// Opens the files of all classes, which must have one shape and one voxel size.
 fn open_classes<'a>(request: &'a MeasureRequest, observer: &mut Observer<'_>) -> Result<Opened<'a>> {
     let classes = &request.classes;
-    let names: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
-    if let Some(twice) = (1..names.len()).find(|&n| names[..n].contains(&names[n])) {
-        let message = format!("two files are given for the class `{}`", names[twice]);
-        return Err(UserError::new(message, "name each, as in mitochondria=m.tif synapses=s.tif").into());
-    }
     let masks = open_alike(classes, |class| Some(&class.mask), observer)?;
     let Some((_, first)) = masks.first() else {
         return Err(UserError::new("there is nothing to measure", "give a mask of each class").into());

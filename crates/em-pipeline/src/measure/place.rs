@@ -15,8 +15,13 @@ pub struct ResultsFolder<'a> {
 }
 
 impl<'a> ResultsFolder<'a> {
-    /// Refuses a folder of results that are not to be replaced.
+    /// Refuses a class that is named twice, and a folder of results that are not to be replaced.
     pub fn free(request: &'a MeasureRequest) -> Result<Self> {
+        let names: Vec<&str> = request.classes.iter().map(|class| class.name.as_str()).collect();
+        if let Some(twice) = (1..names.len()).find(|&n| names[..n].contains(&names[n])) {
+            let message = format!("two files are given for the class `{}`", names[twice]);
+            return Err(UserError::new(message, "name each, as in mitochondria=m.tif synapses=s.tif").into());
+        }
         let folder = &request.folder;
         let earlier = results::earlier(folder);
         if let Some(there) = earlier.iter().find(|path| path.exists()).filter(|_| !request.overwrite) {
