@@ -115,7 +115,7 @@ export class ViewMock {
   }
 
   #objects() {
-    const measured = { state: "ready", progress: 1, message: null, columns: COLUMNS, rows: this.rows ?? this.volume.rows(), revision: this.#revision };
+    const measured = { state: "ready", progress: 1, message: null, columns: COLUMNS, rows: this.rows ?? this.volume.rows(), revision: this.#revision, labels: "made up" };
     if (this.measuring === 0) return measured;
     const listed = this.measuring === 1 ? {} : { columns: [], rows: [] };
     return { ...measured, state: "measuring", progress: 1 / (1 + this.measuring--), ...listed };

@@ -124,6 +124,7 @@ impl App {
         let folder = project.folder().join("result");
         let description = project.description().clone();
         let device = self.device;
+        drop(project);
         let started = self.jobs.start("predict", move |jobs| {
             make_folder(&folder)?;
             // A built-in network is asked as a run, so that all of its classes are written.
@@ -155,7 +156,9 @@ impl App {
             let names: Vec<String> = files.files.iter().map(|file| file.path.display().to_string()).collect();
             Ok(Done { message: format!("The whole stack is predicted: {}.", names.join(", ")), link: None })
         });
-        self.started(started)
+        self.started(started)?;
+        self.close_result();
+        Ok(())
     }
 
     /// Returns what answers for the result, which is opened by the first who asks.
@@ -167,7 +170,12 @@ impl App {
         if !has_objects(locked(&self.project).folder()) {
             return Err(Failure::not_found("There is no result: predict the whole stack, and measure it."));
         }
+        // Asked with the result in hand, so that none is opened while a job that has closed it writes another one.
         let mut result = locked(&self.result);
+        if self.jobs.replaces_result() {
+            let message = "The result is being made anew: look again when that is done.";
+            return Err(Failure::senseless(message));
+        }
         if let Some(shown) = &*result {
             return Ok(shown.router());
         }
@@ -175,7 +183,7 @@ impl App {
         Ok(result.insert(shown).router())
     }
 
-    /// Forgets the result that is shown, such as before another one is made.
+    /// Forgets the result that is shown, such as when another one is made: none is opened meanwhile.
     pub fn close_result(&self) {
         if let Some(shown) = locked(&self.result).take() {
             shown.stop();
@@ -206,13 +214,15 @@ impl App {
         request.voxel_size_nm = Some(project.description().voxel_size_nm);
         request.overwrite = true;
         let table = folder.join("objects").join("objects.csv");
-        self.close_result();
+        drop(project);
         let started = self.jobs.start("measure", move |jobs| {
             jobs.observed(|observer| em_pipeline::measure(&request, observer))?;
             let message = format!("The objects are measured: `{}`.", table.display());
             Ok(Done { message, link: Some("runs/result/objects/report.html".into()) })
         });
-        self.started(started)
+        self.started(started)?;
+        self.close_result();
+        Ok(())
     }
 
     /// Writes the labels of a class in another format.

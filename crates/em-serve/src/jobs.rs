@@ -74,6 +74,12 @@ impl Jobs {
         locked(&self.0.job).clone()
     }
 
+    /// Tells whether a job is running that writes a result anew.
+    pub fn replaces_result(&self) -> bool {
+        let job = locked(&self.0.job);
+        job.as_ref().is_some_and(|job| job.state == "running" && ["predict", "measure"].contains(&job.kind))
+    }
+
     /// Starts a job in a thread of its own; false where one is running.
     pub fn start(
         &self,

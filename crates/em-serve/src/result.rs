@@ -8,6 +8,7 @@ use axum::Router;
 use em_io::Roi;
 use em_pipeline::annotate::{Project, Request, Runs, SourceName, Suggested};
 use em_pipeline::correct::{Refusal, set_aside_edits_of_others};
+use em_pipeline::measure::labels_in;
 use em_pipeline::view::{Kind, OverlayFile, View, ViewRequest};
 use em_pipeline::{Observer, Result};
 
@@ -73,22 +74,16 @@ pub fn open(app: &Arc<App>) -> Result<ShownResult> {
 
 /// The files of a result, each called by its class.
 fn overlays(project: &Project) -> Vec<OverlayFile> {
-    let (folder, classes) = (project.folder().join("result"), &project.description().classes);
+    let folder = project.folder().join("result");
     let mut files = Vec::new();
-    for class in classes {
-        let alone = folder.join("objects").join("labels.tif");
-        let named = folder.join("objects").join(format!("labels_{class}.tif"));
-        if let Some(labels) = [named, alone].into_iter().find(|path| path.exists()) {
-            files.push(OverlayFile::new(class, labels, Some(Kind::Objects)));
-        }
+    for (class, labels) in labels_in(&folder.join("objects")) {
         let probabilities = folder.join(format!("probabilities_{class}.zarr"));
         if probabilities.exists() {
             let name = format!("probabilities_{class}");
             files.push(OverlayFile::new(name, probabilities, Some(Kind::Probabilities)));
         }
+        files.push(OverlayFile::new(class, labels, Some(Kind::Objects)));
     }
-    // A single file is of the one class that was measured.
-    files.dedup_by(|file, before| file.path == before.path);
     files
 }
 
@@ -97,6 +92,13 @@ fn review(app: &Weak<App>, part: Roi, found: Vec<(String, Vec<Runs>)>) -> Result
     let gone = || Refusal::Unwritten("the project is being closed".into());
     let app = app.upgrade().ok_or_else(gone)?;
     let mut project = locked(&app.project);
+    // Within a region, the labels of all classes are complete.
+    let is_missing = |class: &&String| found.iter().all(|(of, _)| of != *class);
+    if let Some(class) = project.description().classes.iter().find(is_missing) {
+        let reason =
+            format!("there are no objects of {class}: predict with a network that knows it, and measure");
+        return Err(Refusal::Senseless(reason));
+    }
     let number = project.ledger().actions().len();
     for (class, painted) in found.into_iter().filter(|(_, painted)| !painted.is_empty()) {
         let id = format!("corrected {class} after action {number}");

@@ -304,14 +304,16 @@ async fn take_into_use(State(app): State<Arc<App>>, Json(wanted): Json<Use>) -> 
 
 async fn predict(State(app): State<Arc<App>>, Json(Client { client }): Json<Client>) -> Answer<Json<Value>> {
     app.hear(&client)?;
-    app.predict()?;
-    Ok(Json(app.state()))
+    // A result that is shown has to end first.
+    let answered = tokio::task::spawn_blocking(move || app.predict().map(|()| app.state())).await;
+    Ok(Json(answered.map_err(|error| Failure::given_up(&error))??))
 }
 
 async fn measure(State(app): State<Arc<App>>, Json(Client { client }): Json<Client>) -> Answer<Json<Value>> {
     app.hear(&client)?;
-    app.measure()?;
-    Ok(Json(app.state()))
+    // A result that is shown has to end first.
+    let answered = tokio::task::spawn_blocking(move || app.measure().map(|()| app.state())).await;
+    Ok(Json(answered.map_err(|error| Failure::given_up(&error))??))
 }
 
 #[derive(Deserialize)]
@@ -333,7 +335,6 @@ async fn stop(State(app): State<Arc<App>>, Json(Client { client }): Json<Client>
     Ok(Json(app.state()))
 }
 
-/// A file of a training, or of what was measured: nothing outside of its folder.
 /// Hands a request for the result on to what answers for it, without the first part of its path.
 async fn result(State(app): State<Arc<App>>, request: Asked) -> Answer<Response> {
     let opened = tokio::task::spawn_blocking(move || app.result()).await;
@@ -350,6 +351,7 @@ async fn result(State(app): State<Arc<App>>, request: Asked) -> Answer<Response>
     Ok(response)
 }
 
+/// A file of a training, or of what was measured: nothing outside of its folder.
 async fn report(
     State(app): State<Arc<App>>,
     Path((number, file)): Path<(String, String)>,

@@ -2,6 +2,7 @@
  * The state of the page: the stack, its layers and tables, which objects are chosen, and where one looks.
  */
 import type { Notices } from "../annotate/notices.js";
+import { ServerError } from "../annotate/request.js";
 import type { LayerInfo, Stack } from "./contract.js";
 import { Corrections } from "./corrections.js";
 import { pointInside } from "./inside.js";
@@ -14,7 +15,7 @@ import { type Settings, loadSettings, lookOf, saveSettings } from "./settings.js
 import { Tools } from "./tools.js";
 
 /** What is known of the table that is shown. */
-export type TableState = { state: "none" } | { state: "measuring"; progress: number; isListed: boolean } | { state: "failed"; message: string } | { state: "ready"; message: string };
+export type TableState = { state: "none" } | { state: "measuring"; progress: number; isListed: boolean } | { state: "failed"; message: string } | { state: "ready"; message: string; labels: string };
 
 const MEASURING_POLL_MS = 700;
 /** Addresses are written when the view has come to rest. */
@@ -32,7 +33,10 @@ export class App {
   tableState: TableState = { state: "none" };
   chosen: number[] = [];
   private readonly tables = new Map<string, Objects>();
+  /** What tells the labels of a layer from others of its name. */
+  private readonly labels = new Map<string, string>();
   private restTimer = 0;
+  private tableTimer = 0;
   private frame = 0;
   /** Grows with each flight, so that one overtaken by another does not end at the wrong place. */
   private flights = 0;
@@ -111,6 +115,7 @@ export class App {
     if (this.layer !== null) this.scene.choose(this.layer.name, []);
     this.layer = layer;
     this.chosen = [];
+    this.tableState = { state: "none" };
     this.tools.cancel();
     void this.corrections.look();
     void this.loadTable();
@@ -143,24 +148,36 @@ export class App {
     this.scene.show(inside, objects.point(id, "start") ?? inside, objects.point(id, "end") ?? inside);
   }
 
-  /** Asks for the table of the layer until it has been measured. */
+  /** Asks for the table of the layer until it has been measured; where the program does not answer, again. */
   async loadTable(): Promise<void> {
     const { layer } = this;
     if (layer === null) return;
+    clearTimeout(this.tableTimer);
+    const again = (): void => {
+      clearTimeout(this.tableTimer);
+      this.tableTimer = setTimeout(() => void this.loadTable(), MEASURING_POLL_MS);
+    };
     try {
       const table = await server.objects(layer.name);
       if (layer !== this.layer) return;
       if (table.columns.length > 0) this.objects.fill(table);
       if (table.state === "measuring") {
         this.tableState = { state: "measuring", progress: table.progress, isListed: table.columns.length > 0 };
-        setTimeout(() => void this.loadTable(), MEASURING_POLL_MS);
+        again();
       } else if (table.state === "failed") {
         this.tableState = { state: "failed", message: table.message ?? "The objects could not be measured." };
       } else {
-        this.tableState = { state: "ready", message: table.message ?? "" };
+        const labels = table.labels ?? "";
+        // Other labels at the same addresses: what is drawn and remembered is that of the old ones.
+        if ((this.labels.get(layer.name) ?? labels) !== labels) return location.reload();
+        this.labels.set(layer.name, labels);
+        this.tableState = { state: "ready", message: table.message ?? "", labels };
+        this.setRevision(layer.name, table.revision);
       }
     } catch (error) {
-      this.tableState = { state: "failed", message: error instanceof Error ? error.message : String(error) };
+      if (layer !== this.layer) return;
+      if (error instanceof ServerError) this.tableState = { state: "failed", message: error.message };
+      else again();
     }
     this.changed();
   }

@@ -36,6 +36,8 @@ export interface ObjectTable {
   columns: string[];
   rows: Cell[][];
   revision: number;
+  /** Tells these labels from others of the same name; null while they are measured. */
+  labels: string | null;
 }
 
 export type Edit =

@@ -11,6 +11,8 @@ import { server } from "./server.js";
 interface LayerEdit {
   layer: string;
   edit: Edit;
+  /** The labels that it was made on. */
+  labels: string;
 }
 
 const NO_LOG: EditLog = { edits: [], can_undo: false, can_redo: false };
@@ -24,7 +26,7 @@ export class Corrections {
   private readonly queue: ActionQueue<LayerEdit, EditReply>;
 
   constructor(private readonly app: App) {
-    this.queue = new ActionQueue(`view edits ${location.pathname}`, (id, { layer, edit }) => server.edit(layer, id, edit), {
+    this.queue = new ActionQueue(`view edits ${location.pathname}`, (id, { layer, edit, labels }) => server.edit(layer, id, edit, labels), {
       acknowledged: ({ layer, edit }, reply) => this.acknowledged(layer, edit, reply),
       refused: (_, message) => app.notices.fail(message),
       waiting: (reason) => app.notices.banner("queue", reason),
@@ -60,18 +62,22 @@ export class Corrections {
   }
 
   private connected(connection: Connection, reason: string): void {
-    const wasTaken = this.connection === "taken";
+    const wasAway = this.connection === "taken" || this.connection === "gone";
     this.connection = connection;
     if (connection === "taken") this.queue.stop();
     const taken = `${reason} Look around here; correct there, or close it.`;
     this.app.notices.banner("connection", connection === "gone" ? reason : connection === "taken" ? taken : null);
-    if (wasTaken && connection === "open") void this.catchUp();
+    if (wasAway && connection === "open") void this.catchUp();
     this.app.changed();
   }
 
-  /** Shows what another window did while it had the corrections. */
+  /** Shows what another window did while it had the corrections, or the program before it was started again. */
   private async catchUp(): Promise<void> {
-    for (const { name, revision } of (await server.stack()).layers) this.app.setRevision(name, revision);
+    try {
+      for (const { name, revision } of (await server.stack()).layers) this.app.setRevision(name, revision);
+    } catch {
+      // The heartbeat says that the server does not answer.
+    }
     await Promise.all([this.look(), this.app.loadTable()]);
   }
 
@@ -88,8 +94,9 @@ export class Corrections {
   }
 
   edit(edit: Edit): void {
-    if (this.app.layer === null || !this.isPossible) return;
-    this.queue.push({ layer: this.app.layer.name, edit });
+    const { layer, tableState } = this.app;
+    if (layer === null || tableState.state !== "ready" || !this.isPossible) return;
+    this.queue.push({ layer: layer.name, edit, labels: tableState.labels });
   }
 
   /** Judges the chosen object and goes on to the next one in doubt. */
@@ -116,7 +123,10 @@ export class Corrections {
     if (layer === null || !this.isPossible) return;
     const done = notices.busy("Writing the corrected objects");
     try {
-      while (this.waiting > 0) await new Promise((resolve) => setTimeout(resolve, EMPTY_POLL_MS));
+      while (this.waiting > 0) {
+        if (!this.isPossible) throw new Error("The corrections are not ours any more.");
+        await new Promise((resolve) => setTimeout(resolve, EMPTY_POLL_MS));
+      }
       const { paths, message } = await server.save(layer.name);
       this.unsaved = false;
       notices.say(message ?? `Written: ${paths.join(", ")}`);

@@ -17,7 +17,7 @@ export const server = {
   /** The value of a voxel in each layer. */
   values: ([z, y, x]: Voxel) => getJson<{ values: Record<string, number | null> }>(`api/value/${z}/${y}/${x}`),
   session: () => post<unknown>("api/session", {}, HEARTBEAT_TIMEOUT_MS),
-  edit: (layer: string, id: string, edit: Edit) => post<EditReply>(`api/edits/${of(layer)}`, { id, edit }, EDIT_TIMEOUT_MS),
+  edit: (layer: string, id: string, edit: Edit, labels: string) => post<EditReply>(`api/edits/${of(layer)}`, { id, edit, labels }, EDIT_TIMEOUT_MS),
   edits: (layer: string) => getJson<EditLog>(`api/edits/${of(layer)}`),
   save: (layer: string) => post<{ paths: string[]; message: string | null }>(`api/edits/${of(layer)}/save`, {}),
   region: (layer: string, object: number) => post<{ message: string }>(`api/edits/${of(layer)}/region`, { object }),

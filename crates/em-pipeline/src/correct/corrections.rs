@@ -26,6 +26,8 @@ pub struct Corrections {
     pub(super) probabilities: Option<Volume>,
     pub(super) edits: Edits,
     kept_in: KeptIn,
+    /// Of the label volume as it was opened.
+    sections_sha256: String,
     space: Space,
     pub(super) objects: BTreeMap<u32, Object>,
     /// The value of the next object that is made.
@@ -99,7 +101,8 @@ impl Corrections {
         let base = open(&files.mask, observer)?;
         let (path, lines) = edits;
         check_lines(&lines, base.shape(), path)?;
-        check_digest(&base, &lines, path)?;
+        let sections_sha256 = sections_digest(&base)?;
+        check_digest(&base, &sections_sha256, &lines, path)?;
         let probabilities = files.probabilities.as_ref().map(|path| open(path, observer)).transpose()?;
         if let Some(volume) = probabilities.as_ref().filter(|volume| volume.shape() != base.shape()) {
             let [found, expected] = [volume.shape(), base.shape()].map(crate::display::shape);
@@ -131,6 +134,7 @@ impl Corrections {
             probabilities,
             edits: all,
             kept_in: KeptIn::Nothing,
+            sections_sha256,
             space,
             objects: BTreeMap::new(),
             next,
@@ -184,6 +188,11 @@ impl Corrections {
     /// Returns the name of the class.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns the SHA-256 of the first, the middle and the last section of the labels without edits.
+    pub fn sections_sha256(&self) -> &str {
+        &self.sections_sha256
     }
 
     /// Returns the volume that the objects lie in.
@@ -272,8 +281,8 @@ impl Corrections {
             parts,
         };
         if self.edits.count() == 0 {
-            let digest = sections_digest(&self.base).map_err(unreadable)?;
-            self.push(line(1, "opened", Edit::Opened { sections_sha256: digest }, None, Vec::new()))?;
+            let opened = Edit::Opened { sections_sha256: self.sections_sha256.clone() };
+            self.push(line(1, "opened", opened, None, Vec::new()))?;
         }
         self.push(line(self.edits.count() + 1, id, edit, Some(within), parts))
     }
@@ -401,7 +410,8 @@ pub fn set_aside_edits_of_others(labels: &Path, observer: &mut Observer<'_>) -> 
     let Ok(text) = std::fs::read(&path) else { return Ok(None) };
     let first = text.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
     let lines = journal::read_lines::<EditLine>(&path, first).unwrap_or_default();
-    if check_digest(&open(labels, observer)?, &lines, &path).is_ok() {
+    let volume = open(labels, observer)?;
+    if check_digest(&volume, &sections_digest(&volume)?, &lines, &path).is_ok() {
         return Ok(None);
     }
     let named = |number: usize| path.with_extension(format!("{number}.jsonl"));
@@ -411,13 +421,12 @@ pub fn set_aside_edits_of_others(labels: &Path, observer: &mut Observer<'_>) -> 
 }
 
 /// Refuses edits that were made on another label volume.
-fn check_digest(labels: &Volume, lines: &[EditLine], path: &Path) -> Result<()> {
+fn check_digest(labels: &Volume, found: &str, lines: &[EditLine], path: &Path) -> Result<()> {
     let opened = lines.iter().find_map(|line| match &line.edit {
         Edit::Opened { sections_sha256 } => Some(sections_sha256),
         _ => None,
     });
-    let Some(expected) = opened else { return Ok(()) };
-    if sections_digest(labels)? == *expected {
+    if opened.is_none_or(|expected| expected == found) {
         return Ok(());
     }
     let name = labels.path().map_or("the label volume".into(), |path| path.display().to_string());

@@ -8,6 +8,7 @@ use em_objects::{FindConfig, Foreground, Objects, read_labels};
 use ndarray::Axis;
 
 use super::corrections::Corrections;
+use crate::class_path::stem;
 use crate::error::{Result, UserError};
 use crate::measure::{
     ClassFiles, Distances, Found, Labelled, MeasureRequest, Measured, Measurement, ResultsFolder,
@@ -24,10 +25,6 @@ pub fn journal_of(labels: &Path) -> PathBuf {
 /// `labels.tif`.
 pub fn corrected_folder(labels: &Path) -> PathBuf {
     labels.with_file_name(format!("{}-corrected", stem(labels)))
-}
-
-fn stem(labels: &Path) -> String {
-    labels.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Where corrections are written.

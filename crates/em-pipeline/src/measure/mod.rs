@@ -21,6 +21,7 @@ use self::class::OpenClass;
 pub use self::class::SplitSummary;
 pub(crate) use self::class::{Found, Labelled, Measured, nearest_of_all, pass, without_size};
 pub(crate) use self::place::ResultsFolder;
+pub use self::results::labels_in;
 pub use self::summary::{ClassSummary, Spread};
 use self::summary::{Settings, Summary};
 use crate::class_path::class_path;

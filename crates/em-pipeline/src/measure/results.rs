@@ -8,6 +8,18 @@ use crate::error::{Result, UserError};
 /// What every measurement writes, but for its labels.
 const FILES: [&str; 5] = ["objects.csv", "objects.parquet", "summary.json", "histograms.png", "report.html"];
 
+/// Returns the label volumes of a measurement, each with its class, in the order of their names.
+pub fn labels_in(folder: &Path) -> Vec<(String, PathBuf)> {
+    let (labels, classes) = (folder.join("labels.tif"), classes(&folder.join("summary.json")));
+    let path = |class: &String| match classes.len() {
+        // As `measure` names them.
+        1 => labels.clone(),
+        _ => class_path(&labels, class),
+    };
+    let all = classes.iter().map(|class| (class.clone(), path(class)));
+    all.filter(|(_, path)| path.exists()).collect()
+}
+
 /// Returns the paths of the results that a folder may hold: those of any measurement, and the label
 /// volumes of the classes that its summary names.
 pub fn earlier(folder: &Path) -> Vec<PathBuf> {

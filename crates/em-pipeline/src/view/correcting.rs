@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard};
-use std::time::Duration;
 
 use super::bricks::locked;
 use super::layer::Layer;
@@ -15,9 +14,6 @@ use crate::correct::{Corrections, Edit, Refusal, SaveRequest, corrected_folder, 
 use crate::error::{Result, UserError};
 use crate::measure::ClassFiles;
 use em_io::Roi;
-
-/// How often it is asked whether objects are measured.
-const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What an edit came to.
 #[derive(Clone, Debug)]
@@ -31,9 +27,10 @@ pub struct Edited {
 }
 
 impl Layer {
-    /// Tells whether objects can be corrected by now.
-    pub fn can_correct(&self) -> bool {
-        self.measuring.as_ref().is_some_and(|measuring| locked(&measuring.work.corrections).is_some())
+    /// Returns what tells the labels from others of the same name, such as those of an earlier measurement;
+    /// `None` while they are not measured.
+    pub fn labels_digest(&self) -> Option<String> {
+        self.with_corrections(|corrections| corrections.sections_sha256().to_owned())
     }
 
     /// Does an edit.
@@ -85,21 +82,12 @@ impl Layer {
         self.with_corrections(|corrections| corrections.surroundings(object, margin)).ok_or_else(not_yet)?
     }
 
-    /// Returns all objects within a box, section by section, as they are corrected: waits until they are
-    /// measured, where nobody has looked at them before.
+    /// Returns all objects within a box, section by section, as they are corrected.
     ///
     /// # Errors
     ///
-    /// [`Refusal`] where the labels cannot be read or measured.
+    /// [`Refusal`] where the labels cannot be read, or the objects are not measured yet.
     pub fn foreground(&self, part: Roi) -> Result<Vec<Runs>, Refusal> {
-        let measuring = self.measuring.as_ref().ok_or_else(not_yet)?;
-        loop {
-            match measuring.state() {
-                TableState::Ready(_) => break,
-                TableState::Failed(reason) => return Err(Refusal::Unwritten(reason)),
-                TableState::Measuring(..) => std::thread::sleep(PATIENCE),
-            }
-        }
         self.with_corrections(|corrections| corrections.foreground(part)).ok_or_else(not_yet)?
     }
 }

@@ -102,6 +102,10 @@ impl Measuring {
             // A panic has been printed, and leaves no table.
             let _ = thread.join();
         }
+        let mut state = locked(&self.work.state);
+        if let TableState::Measuring(..) = *state {
+            *state = TableState::Failed("the program has ended the work".into());
+        }
     }
 }
 
@@ -116,7 +120,8 @@ impl Work {
 
     fn table(&self) -> Result<ObjectTable> {
         if self.kind == Kind::Objects
-            && let Some(table) = ObjectTable::beside(&self.labels, &self.name)?
+            // It is listed until they are measured: one that cannot be read is not waited for.
+            && let Ok(Some(table)) = ObjectTable::beside(&self.labels, &self.name)
         {
             *locked(&self.state) = TableState::Measuring(0.0, Some(Arc::new(table)));
         }

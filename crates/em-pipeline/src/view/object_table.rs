@@ -7,7 +7,7 @@ use em_io::Roi;
 use em_objects::{DoubtReason, Object, doubts};
 use serde_json::Value;
 
-use crate::class_path::class_path;
+use crate::class_path::{class_path, stem};
 use crate::correct::Corrections;
 use crate::error::{Error, Result};
 use crate::measure::table;
@@ -119,12 +119,6 @@ impl ObjectTable {
             whole("start_x")?..whole("end_x")?,
         ]))
     }
-}
-
-/// The name of a label volume without its ending.
-fn stem(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.split('.').next().unwrap_or_default().to_owned()
 }
 
 /// Tells whether a class is that of a label volume: by its file's name, or by the layer's.

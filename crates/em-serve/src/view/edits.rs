@@ -1,7 +1,7 @@
 //! The addresses by which objects are corrected.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use em_io::Roi;
 use em_pipeline::annotate::Runs;
 use em_pipeline::correct::{Corrections, Edit, Refusal};
-use em_pipeline::view::{Kind, Layer};
+use em_pipeline::view::{Kind, Layer, TableState};
 use em_pipeline::{Observer, silent};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ use crate::session::Client;
 /// Makes a box a reviewed region, with the foreground of each class in it; returns what is said then.
 pub type Review = Box<dyn Fn(Roi, Vec<(String, Vec<Runs>)>) -> Result<String, Refusal> + Send + Sync>;
 
+/// How often it is asked whether objects are measured.
+const PATIENCE: Duration = Duration::from_millis(50);
 /// Voxels around an object within its sections that are reviewed with it.
 const MARGIN: usize = 32;
 
@@ -40,10 +42,13 @@ struct Asked {
     client: String,
     id: String,
     edit: Edit,
+    /// The labels that the page has shown.
+    labels: String,
 }
 
 #[derive(Deserialize)]
 struct OfObject {
+    client: String,
     object: u32,
 }
 
@@ -74,7 +79,12 @@ async fn end_session(State(shown): State<Arc<Shown>>, body: String) -> Json<Valu
 }
 
 async fn edits(State(shown): State<Arc<Shown>>, Path(name): Path<String>) -> Answer<Json<Value>> {
-    let described = shown.layer(&name)?.with_corrections(|corrections| {
+    let described = shown.reading(shown.layer(&name)?, |layer| Ok::<_, Failure>(described(layer))).await?;
+    Ok(Json(described.unwrap_or_else(|| json!({"edits": [], "can_undo": false, "can_redo": false}))))
+}
+
+fn described(layer: &Layer) -> Option<Value> {
+    layer.with_corrections(|corrections| {
         let lines = corrections.edits().filter(|(line, _)| !line.objects().is_empty());
         let lines: Vec<Value> = lines
             .map(|(line, counts)| {
@@ -82,8 +92,7 @@ async fn edits(State(shown): State<Arc<Shown>>, Path(name): Path<String>) -> Ans
             })
             .collect();
         with_steps(corrections, json!({ "edits": lines }))
-    });
-    Ok(Json(described.unwrap_or_else(|| json!({"edits": [], "can_undo": false, "can_redo": false}))))
+    })
 }
 
 fn with_steps(corrections: &Corrections, mut answer: Value) -> Value {
@@ -95,15 +104,20 @@ fn with_steps(corrections: &Corrections, mut answer: Value) -> Value {
 async fn edit(
     State(shown): State<Arc<Shown>>,
     Path(name): Path<String>,
-    Json(Asked { client, id, edit }): Json<Asked>,
+    Json(Asked { client, id, edit, labels }): Json<Asked>,
 ) -> Answer<Json<Value>> {
     shown.hear(&client)?;
     let layer = shown.layer(&name)?;
-    let answer = shown.reading(layer, move |layer| edited(layer, &id, edit)).await?;
+    let answer = shown.reading(layer, move |layer| edited(layer, &labels, &id, edit)).await?;
     Ok(Json(answer))
 }
 
-fn edited(layer: &Layer, id: &str, edit: Edit) -> Result<Value, Refusal> {
+fn edited(layer: &Layer, labels: &str, id: &str, edit: Edit) -> Result<Value, Refusal> {
+    // The same number may be another object in labels that were made since.
+    if layer.labels_digest().is_some_and(|digest| digest != labels) {
+        let reason = "the objects were measured anew since this page was opened: reload it";
+        return Err(Refusal::Senseless(reason.into()));
+    }
     let done = layer.edit(id, edit)?;
     let answer = json!({
         "revision": layer.revision(),
@@ -133,10 +147,17 @@ async fn save(
 async fn region(
     State(shown): State<Arc<Shown>>,
     Path(name): Path<String>,
-    Json(OfObject { object }): Json<OfObject>,
+    Json(OfObject { client, object }): Json<OfObject>,
 ) -> Answer<Json<Value>> {
+    shown.hear(&client)?;
     if shown.review.is_none() {
         return Err(Failure::senseless("There is no project of annotate that a region could be of."));
+    }
+    // Classes that nobody has looked at are measured now.
+    for measuring in shown.view.layers.iter().filter_map(|layer| layer.measuring.as_ref()) {
+        while let TableState::Measuring(..) = measuring.state() {
+            tokio::time::sleep(PATIENCE).await;
+        }
     }
     let of = Arc::clone(&shown);
     let message = shown

@@ -127,7 +127,7 @@ async fn objects(State(shown): State<Arc<Shown>>, Path(name): Path<String>) -> A
             .then(|| format!("{listed} of {} objects are listed", listed + table.left_out));
         Json(json!({
             "state": state, "progress": progress, "message": message, "columns": table.columns,
-            "rows": table.rows, "revision": layer.revision(),
+            "rows": table.rows, "revision": layer.revision(), "labels": layer.labels_digest(),
         }))
     };
     Ok(match measuring.state() {
@@ -174,7 +174,7 @@ async fn chunk(
     let missing = || Failure::not_found("there is no such chunk");
     let roi = precomputed::chunk(&chunk).ok_or_else(missing)?;
     let bytes = shown.reading(layer, move |layer| layer.chunk(level, roi)).await?;
-    bytes.map(unchanging).ok_or_else(missing)
+    bytes.map(|bytes| shown.answer(bytes)).ok_or_else(missing)
 }
 
 /// A surface: the list of its one part as `{id}:0`, and the part as `{id}.m`.
@@ -193,10 +193,15 @@ async fn mesh(
     }
     let id = number(".m").ok_or_else(missing)?;
     let bytes = shown.reading(layer, move |layer| layer.mesh(id)).await?;
-    bytes.map(unchanging).ok_or_else(missing)
+    bytes.map(|bytes| shown.answer(bytes)).ok_or_else(missing)
 }
 
-fn unchanging(bytes: Vec<u8>) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, UNCHANGING)];
-    (headers, bytes).into_response()
+impl Shown {
+    /// What a view shows under an address stays; the result of a project has the same addresses when it was made
+    /// anew.
+    fn answer(&self, bytes: Vec<u8>) -> Response {
+        let kept = if self.review.is_some() { "no-store" } else { UNCHANGING };
+        let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, kept)];
+        (headers, bytes).into_response()
+    }
 }

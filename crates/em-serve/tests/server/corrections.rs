@@ -55,12 +55,15 @@ struct Editor<'a> {
     served: &'a Served,
     path: &'a str,
     count: usize,
+    /// What the table says of its labels.
+    labels: Value,
 }
 
 impl Editor<'_> {
     fn edit(&mut self, edit: Value) -> Answer {
         self.count += 1;
-        let asked = json!({"client": "me", "id": self.count.to_string(), "edit": edit});
+        let asked =
+            json!({"client": "me", "id": self.count.to_string(), "edit": edit, "labels": self.labels});
         self.served.post(self.path, &asked)
     }
 
@@ -81,7 +84,8 @@ fn objects_are_split_merged_filled_deleted_and_brought_back() {
     assert_eq!(served.get("api/edits/cells").json()["edits"], json!([]));
     let table = measured(&served, "", "cells");
     let column = |name: &str| table["columns"].as_array().unwrap().iter().position(|c| c == name).unwrap();
-    let mut editor = Editor { served: &served, path: "api/edits/cells", count: 0 };
+    let mut editor =
+        Editor { served: &served, path: "api/edits/cells", count: 0, labels: table["labels"].clone() };
     let at = |voxel| value(&served, "", "cells", voxel);
 
     let split = editor.done(json!({"kind": "split", "object": 3, "points": [[1, 12, 12], [1, 12, 45]]}));
@@ -106,14 +110,23 @@ fn objects_are_split_merged_filled_deleted_and_brought_back() {
     let refused = editor.edit(json!({"kind": "delete", "object": 77}));
     assert_eq!((refused.status, refused.message().as_str()), (400, "there is no object 77"));
     assert_eq!(editor.edit(json!({"kind": "devour"})).status, 422);
-    let other = json!({"client": "you", "id": "1", "edit": {"kind": "undo"}});
+    let mut other = json!({"client": "you", "id": "1", "edit": {"kind": "undo"}, "labels": table["labels"]});
     assert_eq!(served.post("api/edits/cells", &other).status, 409, "another window corrects");
+    (other["client"], other["labels"]) = (json!("me"), json!("those before"));
+    other["id"] = json!("other labels");
+    let refused = served.post("api/edits/cells", &other);
+    assert!(refused.status == 400 && refused.message().contains("measured anew"), "{}", refused.message());
     assert_eq!(
-        served.post("api/edits/raw", &json!({"client": "me", "id": "x", "edit": {"kind": "undo"}})).status,
+        served
+            .post(
+                "api/edits/raw",
+                &json!({"client": "me", "id": "x", "edit": {"kind": "undo"}, "labels": ""})
+            )
+            .status,
         400
     );
     assert_eq!(
-        served.post("api/edits/cells/region", &json!({"object": 5})).status,
+        served.post("api/edits/cells/region", &json!({"client": "me", "object": 5})).status,
         400,
         "there is no project"
     );
@@ -141,6 +154,7 @@ fn result_of(project: &Path) {
     axons.slice_mut(s![.., 26..30, 10..20]).fill(1);
     em_io::write_volume(folder.join("labels_axons.tif"), &Voxels::from(axons), SIZE).unwrap();
     std::fs::write(folder.join("objects.csv"), "class,id\n").unwrap();
+    std::fs::write(folder.join("summary.json"), r#"{"classes": {"axons": {}, "nuclei": {}}}"#).unwrap();
 }
 
 #[test]
@@ -156,12 +170,12 @@ fn a_corrected_object_of_a_result_becomes_a_reviewed_region() {
     let view = served.get("result/api/view").json();
     assert_eq!(view["is_project"], json!(true));
     let names: Vec<&Value> = view["layers"].as_array().unwrap().iter().map(|layer| &layer["name"]).collect();
-    assert_eq!(names, ["raw", "nuclei", "axons"]);
+    assert_eq!(names, ["raw", "axons", "nuclei"]);
     // Nobody looks at the axons, which are measured for the region.
-    measured(&served, "result/", "nuclei");
-    let mut editor = Editor { served: &served, path: "result/api/edits/nuclei", count: 0 };
+    let labels = measured(&served, "result/", "nuclei")["labels"].clone();
+    let mut editor = Editor { served: &served, path: "result/api/edits/nuclei", count: 0, labels };
     editor.done(json!({"kind": "delete", "object": 9}));
-    let answer = served.post("result/api/edits/nuclei/region", &json!({"object": 3}));
+    let answer = served.post("result/api/edits/nuclei/region", &json!({"client": "me", "object": 3}));
     assert_eq!(answer.status, 200, "{}", answer.message());
     let state = served.get("api/project").json()["state"].clone();
     // The box of the object with a margin of 32 voxels within its sections.
@@ -184,4 +198,22 @@ fn a_corrected_object_of_a_result_becomes_a_reviewed_region() {
         [2, 1],
         "labels of all classes are complete"
     );
+}
+
+#[test]
+fn a_region_needs_the_objects_of_all_classes() {
+    let served = Served::new();
+    let folder = served.folder.path().join("project/result/objects");
+    std::fs::create_dir_all(&folder).unwrap();
+    // Of one class, labels have no name.
+    em_io::write_volume(folder.join("labels.tif"), &labels([4, 600, 700]), SIZE).unwrap();
+    std::fs::write(folder.join("objects.csv"), "class,id\n").unwrap();
+    std::fs::write(folder.join("summary.json"), r#"{"classes": {"axons": {}}}"#).unwrap();
+    let view = served.get("result/api/view").json();
+    let names: Vec<&Value> = view["layers"].as_array().unwrap().iter().map(|layer| &layer["name"]).collect();
+    assert_eq!(names, ["raw", "axons"]);
+    measured(&served, "result/", "axons");
+    let answer = served.post("result/api/edits/axons/region", &json!({"client": "me", "object": 3}));
+    assert_eq!((answer.status, answer.message().contains("no objects of nuclei")), (400, true));
+    assert_eq!(served.get("api/project").json()["state"]["regions"], json!([]));
 }
