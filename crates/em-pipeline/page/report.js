@@ -36,7 +36,7 @@
   var COLOURS = {
     found: [0, 158, 115],
     wrong: [213, 94, 0],
-    missed: [0, 114, 178],
+    missed: [86, 180, 233],
     label: [240, 228, 66],
     prediction: [204, 121, 167]
   };
@@ -91,22 +91,28 @@
   // src/report/places.ts
   var AROUND = 2;
   var LEAST = 48;
-  var PRINTED = 3;
+  var PRINTED = 6;
   function listPlaces(places, viewer) {
-    const buttons = [...document.querySelectorAll("button.place")];
-    for (const button of buttons) {
+    const drawn = [];
+    for (const button of document.querySelectorAll("button.place")) {
       const place = places[Number(button.dataset["number"])];
       const canvas = button.querySelector("canvas");
-      if (!place || !canvas || place.embedded === null) {
+      if (!place || !canvas) {
         continue;
       }
       button.addEventListener("click", () => viewer.jump(place));
-      void drawPlace(place, canvas, viewer);
+      drawn.push([place, canvas]);
     }
-    void printed(places, viewer);
+    void drawAll(drawn, places, viewer);
+  }
+  async function drawAll(drawn, places, viewer) {
+    for (const [place, canvas] of drawn) {
+      await drawPlace(place, canvas, viewer);
+    }
+    await printed(places, viewer);
   }
   async function drawPlace(place, canvas, viewer) {
-    const picture = viewer.pictures[place.embedded ?? -1];
+    const picture = viewer.pictures[place.embedded];
     const context = canvas.getContext("2d");
     if (!picture || !context) {
       return;
@@ -125,17 +131,17 @@
   }
   async function printed(places, viewer) {
     const holder = document.getElementById("worst-sections");
-    const worst = places.filter((place, at2) => place.embedded !== null && places.findIndex((other) => other.embedded === place.embedded && other.class === place.class) === at2);
-    const classes = [...new Set(places.map((place) => place.class))];
-    const shown = classes.flatMap((number) => worst.filter((place) => place.class === number).slice(0, PRINTED));
-    for (const place of shown) {
-      const picture = viewer.pictures[place.embedded ?? -1];
+    const worst = places.filter((place, at2) => places.findIndex((other) => other.embedded === place.embedded && other.class === place.class) === at2);
+    const rank = (place) => worst.filter((other) => other.class === place.class).indexOf(place);
+    const shown = [...worst].sort((a, b) => rank(a) - rank(b)).slice(0, PRINTED);
+    for (const place of shown.sort((a, b) => a.class - b.class)) {
+      const picture = viewer.pictures[place.embedded];
       if (!picture || !holder) {
         continue;
       }
       const figure = document.createElement("figure");
       const caption = document.createElement("figcaption");
-      caption.textContent = `${viewer.className(place.class)}, ${picture.section.name}: found green, wrong vermilion, missed blue`;
+      caption.textContent = `${viewer.className(place.class)}, ${picture.section.name}: found green, wrong vermilion, missed sky blue`;
       figure.append(await picture.painted(place.class, PLAIN), caption);
       holder.append(figure);
     }
@@ -144,30 +150,33 @@
   // src/report/axes.ts
   var at = (scale, value) => scale.from + (value - scale.low) / (scale.high - scale.low || 1) * (scale.to - scale.from);
   var MARGIN = { left: 56, right: 14, top: 22, bottom: 40 };
+  var MOST_DECIMALS = 6;
   function ticks(low, high, count, whole) {
     const rough = (high - low) / Math.max(count, 1) || 1;
     const power = 10 ** Math.floor(Math.log10(rough));
-    let step = ([1, 2, 2.5, 5, 10].find((times) => times * power >= rough * 0.999) ?? 10) * power;
+    let step = ([1, 2, 5, 10].find((times) => times * power >= rough * 0.999) ?? 10) * power;
     if (whole) {
       step = Math.max(1, Math.ceil(step));
     }
     const first = Math.ceil(low / step - 1e-9);
     const last = Math.floor(high / step + 1e-9);
-    return Array.from({ length: Math.max(last - first + 1, 0) }, (_, number) => Number(((first + number) * step).toPrecision(12)));
+    const values = Array.from({ length: Math.max(last - first + 1, 0) }, (_, number) => Number(((first + number) * step).toPrecision(12)));
+    const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    return { values, label: (value) => decimals > MOST_DECIMALS ? digits(value) : value.toFixed(decimals) };
   }
   function framed(frame, names, xTicks, yTicks) {
-    const { width, height, x, y } = frame;
+    const { height, x, y } = frame;
     const [left, right, top, bottom] = [x.from, x.to, y.to, y.from];
-    const across = yTicks.map((value) => {
+    const across = yTicks.values.map((value) => {
       const place = at(y, value);
-      return `<line class="grid" x1="${left}" x2="${right}" y1="${place}" y2="${place}"/><text x="${left - 7}" y="${place + 4}" text-anchor="end">${digits(value)}</text>`;
+      return `<line class="grid" x1="${left}" x2="${right}" y1="${place}" y2="${place}"/><text x="${left - 7}" y="${place + 4}" text-anchor="end">${escaped(yTicks.label(value))}</text>`;
     });
-    const along = xTicks.map((value) => {
+    const along = xTicks.values.map((value) => {
       const place = at(x, value);
-      return `<line class="tick" x1="${place}" x2="${place}" y1="${bottom}" y2="${bottom + 4}"/><text x="${place}" y="${bottom + 17}" text-anchor="middle">${digits(value)}</text>`;
+      return `<line class="tick" x1="${place}" x2="${place}" y1="${bottom}" y2="${bottom + 4}"/><text x="${place}" y="${bottom + 17}" text-anchor="middle">${escaped(xTicks.label(value))}</text>`;
     });
     const yName = names.y ? `<text x="${left - 40}" y="${top - 8}">${escaped(names.y)}</text>` : "";
-    return `${across.join("")}<line class="axis" x1="${left}" x2="${right}" y1="${bottom}" y2="${bottom}"/>${along.join("")}<text x="${(left + right) / 2}" y="${height - 6}" text-anchor="middle">${escaped(names.x)}</text>${yName}<rect class="back" x="${left}" y="${top}" width="${Math.max(right - left, 0)}" height="${Math.max(bottom - top, 0)}"/><g data-width="${width}"></g>`;
+    return `${across.join("")}<line class="axis" x1="${left}" x2="${right}" y1="${bottom}" y2="${bottom}"/>${along.join("")}<text x="${(left + right) / 2}" y="${height - 6}" text-anchor="middle">${escaped(names.x)}</text>${yName}<rect class="back" x="${left}" y="${top}" width="${Math.max(right - left, 0)}" height="${Math.max(bottom - top, 0)}"/>`;
   }
 
   // src/report/bars.ts
@@ -179,11 +188,13 @@
     const beside = last - first;
     return [first >= 0 ? Math.max(first - beside, 0) : first - beside, last + beside];
   }
+  function edgeText(chart, edge) {
+    return chart.by_powers ? digits(10 ** edge) : digits(edge, 12);
+  }
   function drawBars(chart, width, height) {
     const [low, high] = rangeOf(chart);
     const most = Math.max(1, ...chart.series.flatMap(([, counts]) => counts));
     const frame = {
-      width,
       height,
       x: { low, high, from: MARGIN.left, to: width - MARGIN.right },
       y: { low: 0, high: most * 1.05, from: height - MARGIN.bottom, to: MARGIN.top }
@@ -199,17 +210,20 @@
       return `<g class="bars line-${set % 6}">${rects.join("")}</g>`;
     });
     const names = { x: chart.axis, y: "objects" };
-    const xTicks = ticks(low, high, Math.max(2, Math.floor(width / 80)), false);
+    const xTicks = ticks(low, high, Math.max(2, Math.floor(width / 80)), chart.by_powers);
+    if (chart.by_powers) {
+      xTicks.label = (power) => digits(10 ** power);
+    }
     const svg = framed(frame, names, xTicks, ticks(0, frame.y.high, 5, true)) + bars.join("");
     const stops = chart.edges.slice(0, -1).map((edge, bin) => {
       const end = chart.edges[bin + 1] ?? edge;
       return {
         x: at(frame.x, (edge + end) / 2),
-        title: `${digits(edge)} to ${digits(end)}`,
+        title: `${edgeText(chart, edge)} to ${edgeText(chart, end)}`,
         values: chart.series.map(([, counts]) => String(counts[bin] ?? 0))
       };
     });
-    return { svg, stops, names: sets > 1 ? chart.series.map(([name]) => name) : [], units: chart.series.map(([name]) => name) };
+    return { svg, stops, names: chart.series.map(([name]) => name) };
   }
 
   // src/report/lines.ts
@@ -226,7 +240,7 @@
     const [from, to] = firstX === lastX ? [firstX - 1, lastX + 1] : [firstX, lastX];
     const x = { low: from, high: to, from: MARGIN.left, to: width - MARGIN.right };
     const y = { low, high, from: height - MARGIN.bottom, to: MARGIN.top };
-    return { width, height, x, y };
+    return { height, x, y };
   }
   function path(line, frame) {
     let pen = "M";
@@ -344,7 +358,7 @@
     if (stop) {
       cursor.setAttribute("x1", String(stop.x));
       cursor.setAttribute("x2", String(stop.x));
-      const names = drawn.units ?? drawn.names;
+      const { names } = drawn;
       const values = stop.values.map((value, set) => `<span><i class="swatch-${set % 6}"></i>${escaped(names[set] ?? "")} <b>${value}</b></span>`);
       tip.innerHTML = `<strong>${escaped(stop.title)}</strong>${values.join("")}`;
       const isRight = stop.x > place.clientWidth / 2;
@@ -484,11 +498,14 @@
   var Picture = class {
     constructor(section) {
       this.section = section;
-      this.grey = greyOf(section);
     }
     section;
-    grey;
+    decodedGrey;
     masks = /* @__PURE__ */ new Map();
+    /** The grey values, decoded on first use. */
+    get grey() {
+      return this.decodedGrey ??= greyOf(this.section);
+    }
     get width() {
       return this.section.size[1];
     }
@@ -592,9 +609,6 @@
     }
     /** Shows a place of a section, framed. */
     jump(place) {
-      if (place.embedded == null) {
-        return;
-      }
       this.slider.value = String(place.embedded);
       this.classes.value = String(place.class);
       this.place = place;

@@ -15,11 +15,15 @@ function rangeOf(chart: Bars): [number, number] {
   return [first >= 0 ? Math.max(first - beside, 0) : first - beside, last + beside];
 }
 
+/** An edge as a value: equal widths have round ones, which are written whole. */
+function edgeText(chart: Bars, edge: number): string {
+  return chart.by_powers ? digits(10 ** edge) : digits(edge, 12);
+}
+
 export function drawBars(chart: Bars, width: number, height: number): Drawn {
   const [low, high] = rangeOf(chart);
   const most = Math.max(1, ...chart.series.flatMap(([, counts]) => counts));
   const frame: Frame = {
-    width,
     height,
     x: { low, high, from: MARGIN.left, to: width - MARGIN.right },
     y: { low: 0, high: most * 1.05, from: height - MARGIN.bottom, to: MARGIN.top },
@@ -35,15 +39,18 @@ export function drawBars(chart: Bars, width: number, height: number): Drawn {
     return `<g class="bars line-${set % 6}">${rects.join("")}</g>`;
   });
   const names = { x: chart.axis, y: "objects" };
-  const xTicks = ticks(low, high, Math.max(2, Math.floor(width / 80)), false);
+  const xTicks = ticks(low, high, Math.max(2, Math.floor(width / 80)), chart.by_powers);
+  if (chart.by_powers) {
+    xTicks.label = (power) => digits(10 ** power);
+  }
   const svg = framed(frame, names, xTicks, ticks(0, frame.y.high, 5, true)) + bars.join("");
   const stops = chart.edges.slice(0, -1).map((edge, bin) => {
     const end = chart.edges[bin + 1] ?? edge;
     return {
       x: at(frame.x, (edge + end) / 2),
-      title: `${digits(edge)} to ${digits(end)}`,
+      title: `${edgeText(chart, edge)} to ${edgeText(chart, end)}`,
       values: chart.series.map(([, counts]) => String(counts[bin] ?? 0)),
     };
   });
-  return { svg, stops, names: sets > 1 ? chart.series.map(([name]) => name) : [], units: chart.series.map(([name]) => name) };
+  return { svg, stops, names: chart.series.map(([name]) => name) };
 }

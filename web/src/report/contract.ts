@@ -30,8 +30,9 @@ export interface Bars {
   title: string;
   note: string;
   axis: string;
-  /** One more than there are bins. */
+  /** One more than there are bins; logarithms to base 10 where `by_powers` says so. */
   edges: number[];
+  by_powers: boolean;
   series: [string, number[]][];
 }
 
@@ -71,7 +72,7 @@ export interface Place {
   class: number;
   mistake: "wrong" | "missed";
   /** The section, among those of the page. */
-  embedded: number | null;
+  embedded: number;
   /** The box, `[y, x]` in voxels of the section. */
   start: [number, number];
   size: [number, number];

@@ -22,7 +22,7 @@ function frameOf(chart: Lines, width: number, height: number): Frame {
   const [from, to] = firstX === lastX ? [firstX - 1, lastX + 1] : [firstX, lastX];
   const x: Scale = { low: from, high: to, from: MARGIN.left, to: width - MARGIN.right };
   const y: Scale = { low, high, from: height - MARGIN.bottom, to: MARGIN.top };
-  return { width, height, x, y };
+  return { height, x, y };
 }
 
 /** A line in pieces: what does not exist is a gap. */

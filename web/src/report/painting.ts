@@ -30,11 +30,11 @@ export interface Masks {
 
 export type Colour = readonly [number, number, number];
 
-/** Okabe and Ito's colours, which people with any colour vision tell apart. */
+/** Okabe and Ito's colours, which people with any colour vision tell apart; those of `crates/em-pipeline/src/drawing/panel.rs`. */
 export const COLOURS = {
   found: [0, 158, 115],
   wrong: [213, 94, 0],
-  missed: [0, 114, 178],
+  missed: [86, 180, 233],
   label: [240, 228, 66],
   prediction: [204, 121, 167],
 } as const satisfies Record<string, Colour>;

@@ -5,11 +5,14 @@ import { paint } from "./painting.js";
 import { decoded } from "./runs.js";
 
 export class Picture {
-  private readonly grey: Promise<Uint8Array>;
+  private decodedGrey: Promise<Uint8Array> | undefined;
   private readonly masks = new Map<number, Masks>();
 
-  constructor(readonly section: Section) {
-    this.grey = greyOf(section);
+  constructor(readonly section: Section) {}
+
+  /** The grey values, decoded on first use. */
+  private get grey(): Promise<Uint8Array> {
+    return (this.decodedGrey ??= greyOf(this.section));
   }
 
   get width(): number {

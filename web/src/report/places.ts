@@ -7,25 +7,33 @@ import type { Viewer } from "./viewer.js";
 const AROUND = 2;
 /** Pixels that a picture shows at least along its width. */
 const LEAST = 48;
-/** Whole sections that are printed. */
-const PRINTED = 3;
+/** Whole sections that are printed, of all classes. */
+const PRINTED = 6;
 
 export function listPlaces(places: Place[], viewer: Viewer): void {
-  const buttons = [...document.querySelectorAll<HTMLButtonElement>("button.place")];
-  for (const button of buttons) {
+  const drawn: [Place, HTMLCanvasElement][] = [];
+  for (const button of document.querySelectorAll<HTMLButtonElement>("button.place")) {
     const place = places[Number(button.dataset["number"])];
     const canvas = button.querySelector("canvas");
-    if (!place || !canvas || place.embedded === null) {
+    if (!place || !canvas) {
       continue;
     }
     button.addEventListener("click", () => viewer.jump(place));
-    void drawPlace(place, canvas, viewer);
+    drawn.push([place, canvas]);
   }
-  void printed(places, viewer);
+  void drawAll(drawn, places, viewer);
+}
+
+/** Draws one after another, so that the browser has time for who looks at something else. */
+async function drawAll(drawn: [Place, HTMLCanvasElement][], places: Place[], viewer: Viewer): Promise<void> {
+  for (const [place, canvas] of drawn) {
+    await drawPlace(place, canvas, viewer);
+  }
+  await printed(places, viewer);
 }
 
 async function drawPlace(place: Place, canvas: HTMLCanvasElement, viewer: Viewer): Promise<void> {
-  const picture = viewer.pictures[place.embedded ?? -1];
+  const picture = viewer.pictures[place.embedded];
   const context = canvas.getContext("2d");
   if (!picture || !context) {
     return;
@@ -46,17 +54,18 @@ async function drawPlace(place: Place, canvas: HTMLCanvasElement, viewer: Viewer
 /** Draws the sections of the worst places for print, where nobody can browse. */
 async function printed(places: Place[], viewer: Viewer): Promise<void> {
   const holder = document.getElementById("worst-sections");
-  const worst = places.filter((place, at) => place.embedded !== null && places.findIndex((other) => other.embedded === place.embedded && other.class === place.class) === at);
-  const classes = [...new Set(places.map((place) => place.class))];
-  const shown = classes.flatMap((number) => worst.filter((place) => place.class === number).slice(0, PRINTED));
-  for (const place of shown) {
-    const picture = viewer.pictures[place.embedded ?? -1];
+  const worst = places.filter((place, at) => places.findIndex((other) => other.embedded === place.embedded && other.class === place.class) === at);
+  // The worst one of each class, then the second ones, and so on.
+  const rank = (place: Place) => worst.filter((other) => other.class === place.class).indexOf(place);
+  const shown = [...worst].sort((a, b) => rank(a) - rank(b)).slice(0, PRINTED);
+  for (const place of shown.sort((a, b) => a.class - b.class)) {
+    const picture = viewer.pictures[place.embedded];
     if (!picture || !holder) {
       continue;
     }
     const figure = document.createElement("figure");
     const caption = document.createElement("figcaption");
-    caption.textContent = `${viewer.className(place.class)}, ${picture.section.name}: found green, wrong vermilion, missed blue`;
+    caption.textContent = `${viewer.className(place.class)}, ${picture.section.name}: found green, wrong vermilion, missed sky blue`;
     figure.append(await picture.painted(place.class, PLAIN), caption);
     holder.append(figure);
   }

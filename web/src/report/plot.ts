@@ -8,10 +8,8 @@ import { drawLines } from "./lines.js";
 export interface Drawn {
   svg: string;
   stops: { x: number; title: string; values: string[] }[];
-  /** What the legend names. */
+  /** What values are called beside the cursor, and in the legend where there are several. */
   names: string[];
-  /** What values are called beside the cursor, where that is not in the legend. */
-  units?: string[];
 }
 
 const HEIGHT = 260;
@@ -88,7 +86,7 @@ function moveCursor(place: HTMLElement, drawn: Drawn | undefined, number: number
   if (stop) {
     cursor.setAttribute("x1", String(stop.x));
     cursor.setAttribute("x2", String(stop.x));
-    const names = drawn.units ?? drawn.names;
+    const { names } = drawn;
     const values = stop.values.map((value, set) => `<span><i class="swatch-${set % 6}"></i>${escaped(names[set] ?? "")} <b>${value}</b></span>`);
     tip.innerHTML = `<strong>${escaped(stop.title)}</strong>${values.join("")}`;
     const isRight = stop.x > place.clientWidth / 2;

@@ -45,9 +45,6 @@ export class Viewer {
 
   /** Shows a place of a section, framed. */
   jump(place: Place): void {
-    if (place.embedded == null) {
-      return;
-    }
     this.slider.value = String(place.embedded);
     this.classes.value = String(place.class);
     this.place = place;

@@ -1,6 +1,7 @@
 //! Runs side by side as a page.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -51,7 +52,7 @@ pub fn html(runs: &[ComparedRun]) -> Result<String> {
     let classes: BTreeSet<&String> = runs.iter().flat_map(|run| run.scores.keys()).collect();
     let content = Content {
         title: format!("{} runs: {}", runs.len(), names.join(", ")),
-        facts: vec![format!("em-cli {}", env!("CARGO_PKG_VERSION"))],
+        facts: vec![page::day(SystemTime::now()), format!("em-cli {}", env!("CARGO_PKG_VERSION"))],
         sections: [
             ("runs", "Runs"),
             ("differences", "What differs"),

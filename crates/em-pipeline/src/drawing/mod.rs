@@ -16,6 +16,7 @@ mod sheet;
 mod text;
 mod ticks;
 
+pub(crate) use contrast::Contrast;
 pub use curves::{Chart, Curve, curves};
 pub use histogram::{Histogram, histograms};
 pub use panel::{Panel, panel};

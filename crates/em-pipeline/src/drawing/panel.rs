@@ -9,7 +9,8 @@ use super::page::{Size, Tile, page};
 use super::text::Word;
 use crate::Result;
 
-/// Okabe and Ito's colours: green for found, vermilion for wrong, blue for missed.
+/// Okabe and Ito's colours: green for found, vermilion for wrong, sky blue for missed; those of
+/// `web/src/report/painting.ts`.
 const FOUND: Rgb<u8> = Rgb([0, 158, 115]);
 const WRONG: Rgb<u8> = Rgb([213, 94, 0]);
 const MISSED: Rgb<u8> = Rgb([86, 180, 233]);
@@ -41,7 +42,7 @@ pub fn panel(panel: &Panel<'_>) -> Result<RgbImage> {
     let (height, width) = panel.grey.dim();
     let columns = columns(width as f64 / height.max(1) as f64);
     let size = Size::new([height, width], columns, 4 / columns);
-    let contrast = Contrast::of(panel.grey.iter().copied());
+    let contrast = Contrast::of(&[panel.grey]);
     let shades = size.grey(panel.grey).mapv(|value| contrast.shade(value));
     let [label, prediction] = [panel.label, panel.prediction].map(|mask| size.mask(mask));
     let ignored = panel.ignored.map(|mask| size.mask(mask));

@@ -31,8 +31,7 @@ pub fn scales(crops: &[ScaledCrop], sizes: &[TriedSize], classes: &[String]) -> 
     let (height, width) = crops.first().map_or((1, 1), |crop| crop.grey.dim());
     let columns = sizes.len() + 1;
     let size = Size::new([height, width], columns, crops.len());
-    let values: Vec<f32> = crops.iter().flat_map(|crop| crop.grey.iter().copied()).collect();
-    let contrast = Contrast::of(values.into_iter());
+    let contrast = Contrast::of(&crops.iter().map(|crop| crop.grey.view()).collect::<Vec<_>>());
     let mut tiles = Vec::new();
     for (row, crop) in crops.iter().enumerate() {
         let shades = size.grey(crop.grey.view()).mapv(|value| contrast.shade(value));

@@ -17,8 +17,7 @@ const COLUMNS: usize = 4;
 pub fn sheet(tiles: &[SampleTile], classes: &[String]) -> Result<RgbImage> {
     let (height, width) = tiles.first().map_or((1, 1), |tile| tile.grey.dim());
     let size = Size::new([height, width], COLUMNS, tiles.len().div_ceil(COLUMNS));
-    let values: Vec<f32> = tiles.iter().flat_map(|tile| tile.grey.iter().copied()).collect();
-    let contrast = Contrast::of(values.into_iter());
+    let contrast = Contrast::of(&tiles.iter().map(|tile| tile.grey.view()).collect::<Vec<_>>());
     let tile = |tile: &SampleTile| {
         let shades = size.grey(tile.grey.view()).mapv(|value| contrast.shade(value));
         let mut overlay = Overlay::new(&shades);

@@ -87,7 +87,7 @@ fn pictured(class: &Labelled<'_>, object: &Object, why: &'static str) -> Result<
         let margin = MARGIN.max((object.end[axis] - object.start[axis]) / 4);
         object.start[axis].saturating_sub(margin)..(object.end[axis] + margin).min(length)
     });
-    let width = columns.len();
+    let width = object.end[2] - object.start[2];
     let drawn = draw(labels.slice(s![rows, columns]), object.id);
     let (pixels_x, pixels_y) = drawn.dimensions();
     let volume =

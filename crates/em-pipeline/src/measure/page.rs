@@ -1,6 +1,7 @@
 //! The page of a measurement.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use em_objects::{Nearest, Object, Physical};
 use serde::Serialize;
@@ -12,7 +13,7 @@ use super::summary::{ClassSummary, Spread, Summary};
 use crate::display;
 use crate::error::Result;
 use crate::report::charts::{Bars, Chart, Charts};
-use crate::report::page::{self, MadeBy, Table};
+use crate::report::page::{self, MadeBy, Table, day};
 
 /// Objects that the page lists: the largest ones.
 const MOST_LISTED: usize = 300;
@@ -69,7 +70,7 @@ pub fn of_objects(summary: &Summary<'_>, labelled: &[Labelled<'_>], nearest: &Di
     let after = [("table", "Objects"), ("made-by", "Settings")].map(|(id, name)| (id.into(), name.into()));
     let content = Content {
         title: format!("Objects: {}", summary.classes.keys().copied().collect::<Vec<_>>().join(" and ")),
-        facts: vec![format!("em-cli {}", env!("CARGO_PKG_VERSION"))],
+        facts: vec![day(SystemTime::now()), format!("em-cli {}", env!("CARGO_PKG_VERSION"))],
         sections: std::iter::once(before).chain(names).chain(after).collect(),
         warnings: warnings(summary),
         overview: overview(summary),

@@ -6,7 +6,7 @@ use em_model::History;
 use em_model::run::{HistoryRow, HistoryScores};
 use serde::Serialize;
 
-use crate::drawing::bins::{counts, edges};
+use crate::drawing::bins::{Bins, counts};
 
 /// Charts by the place on the page where they stand.
 pub type Charts = BTreeMap<String, Vec<Chart>>;
@@ -80,25 +80,26 @@ pub struct Bars {
     pub note: String,
     /// What is along x, with its unit.
     pub axis: String,
-    /// The edges of the bins: one more than there are bins.
+    /// The edges of the bins, one more than there are bins; of their logarithms to base 10 where
+    /// `by_powers` says so.
     pub edges: Vec<f64>,
+    /// Whether the axis is one of powers of ten.
+    pub by_powers: bool,
     /// Names of sets and how many values of each are within each bin.
     pub series: Vec<(String, Vec<u32>)>,
 }
 
 impl Bars {
-    /// Counts sets of values in common bins.
+    /// Counts sets of values in common bins, of powers of ten where values differ by far.
     pub fn of(title: &str, axis: &str, sets: &[(&str, &[f64])]) -> Self {
         let all: Vec<f64> = sets.iter().flat_map(|(_, values)| values.iter().copied()).collect();
-        let edges = edges(&all);
-        let series = sets.iter().map(|(name, values)| ((*name).to_owned(), counts(values, &edges)));
-        Self {
-            title: title.into(),
-            note: String::new(),
-            axis: axis.into(),
-            series: series.collect(),
-            edges: edges.clone(),
-        }
+        let Bins { edges, by_powers, .. } = Bins::new(&all);
+        let counted = |values: &[f64]| match by_powers {
+            true => counts(&values.iter().map(|value| value.log10()).collect::<Vec<_>>(), &edges),
+            false => counts(values, &edges),
+        };
+        let series = sets.iter().map(|(name, values)| ((*name).to_owned(), counted(values))).collect();
+        Self { title: title.into(), note: String::new(), axis: axis.into(), edges, by_powers, series }
     }
 }
 
@@ -178,6 +179,18 @@ fn over_epochs(title: &str, note: &str, series: Vec<Series>, marks: &[(f64, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sets_that_differ_by_far_share_bins_of_powers_of_ten() {
+        let large: Vec<f64> = (0..30).map(|n| 10_f64.powf(f64::from(n) / 10.0)).collect();
+        let bars = Bars::of("sizes", "nm", &[("large", &large), ("one", &[10.0])]);
+        assert!(bars.by_powers && bars.edges[0] == 0.0, "{bars:?}");
+        let in_bins: Vec<u32> = bars.series.iter().map(|(_, counts)| counts.iter().sum()).collect();
+        assert_eq!(in_bins, [30, 1]);
+        let bin = bars.series[1].1.iter().position(|&count| count == 1).unwrap();
+        assert!((bars.edges[bin]..bars.edges[bin + 1]).contains(&1.0), "{bars:?}");
+        assert!(!Bars::of("sizes", "nm", &[("few", &[1.0, 1000.0])]).by_powers);
+    }
 
     #[test]
     fn what_a_history_does_not_tell_has_no_chart() {

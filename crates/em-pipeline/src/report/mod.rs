@@ -128,10 +128,14 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
             let shapes = set.volumes().iter().map(LabelledVolume::shape).enumerate();
             let whole = shapes.map(|(volume, shape)| Region { volume, roi: Roi::whole(shape) });
             let whole: Vec<Region> = whole.collect();
-            Some(ScoredSide::score(&predictor, &[(&predictor, &whole)], &set, false)?.scores)
+            let side = ScoredSide::score(&predictor, &[(&predictor, &whole)], &set, false)?;
+            // Its masks are shown nowhere.
+            let names: Vec<String> = side.sections.into_iter().map(|section| section.name).collect();
+            Some((side.scores, names))
         }
         None => None,
     };
+    let (test, test_names) = test.unzip();
     let scores = RunScores {
         format_version: 1,
         leaking_split: predictor.card().leaking_split,
@@ -155,6 +159,7 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
         card: predictor.card(),
         scores: &scores,
         side: &validation,
+        test_names: &test_names.unwrap_or_default(),
         set: &dataset.set,
         history: &history,
         inputs: &inputs::of_training(&config.data)?,
@@ -168,10 +173,12 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
     Ok(Report { page, scores })
 }
 
-/// The configuration as it stands in the run's folder, with the comments that it begins with; as it was
-/// understood where it is not there.
+/// The configuration that the run was scored with, below the comments that the one in its folder begins with.
 fn configuration(run: &RunFolder, config: &RunConfig) -> Result<String> {
-    std::fs::read_to_string(run.config()).or_else(|_| config.to_toml())
+    let file = std::fs::read_to_string(run.config()).unwrap_or_default();
+    let comments = file.lines().take_while(|line| line.starts_with('#'));
+    let comments: String = comments.map(|line| format!("{line}\n")).collect();
+    Ok(comments + &config.to_toml()?)
 }
 
 /// Writes the report of a run again, from its folder alone and the data that its configuration names;

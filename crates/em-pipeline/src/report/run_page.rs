@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::SystemTime;
 
 use em_data::TrainingSet;
 use em_metrics::calibration::ReliabilityBin;
@@ -10,7 +9,7 @@ use em_model::{History, ModelCard, RunFolder};
 use serde::Serialize;
 
 use super::charts::{Axis, Bars, Chart, Charts, Lines, Series, of_history};
-use super::page::{self, MadeBy, Table, data_url};
+use super::page::{self, MadeBy, Table, data_url, day};
 use super::score_tables::{self, SectionTable};
 use super::sections::{self, Browser};
 use super::side::{PlaceOfSide, ScoredSide, short_names};
@@ -27,6 +26,8 @@ pub struct RunToShow<'a> {
     pub scores: &'a RunScores,
     /// Validation.
     pub side: &'a ScoredSide,
+    /// Where the sections of the test stacks are from; none without a test.
+    pub test_names: &'a [String],
     pub set: &'a TrainingSet,
     pub history: &'a History,
     pub inputs: &'a [Input],
@@ -78,7 +79,6 @@ struct BrowserFacts {
     embedded: usize,
     total: usize,
     classes: Vec<String>,
-    has_ignored: bool,
     shrunk: bool,
 }
 
@@ -94,7 +94,7 @@ struct WorstPlace {
     name: String,
     sections: usize,
     /// Its section in the browser.
-    embedded: Option<usize>,
+    embedded: usize,
     /// Its box there, `[y, x]` in voxels from the section's first one.
     start: [usize; 2],
     size: [usize; 2],
@@ -116,14 +116,16 @@ struct Data<'a> {
 pub fn html(shown: &RunToShow<'_>) -> Result<String> {
     let found = shown.side.places(shown.set)?;
     let browser = browser(shown, &found)?;
-    let places: Vec<WorstPlace> = found.iter().map(|place| worst(shown, browser.as_ref(), place)).collect();
+    let places: Vec<WorstPlace> =
+        found.iter().filter_map(|place| worst(shown, browser.as_ref(), place)).collect();
     let charts = charts(shown);
     let samples = samples(&shown.run.samples())?;
     let (validation, test) = (&shown.scores.validation, shown.scores.test.as_ref());
     let of_validation =
-        |number: usize| (shown.side.name(shown.set, number), place_of(browser.as_ref(), number));
+        |number: usize| (shown.side.sections[number].name.clone(), place_of(browser.as_ref(), number));
+    let of_test = |number: usize| (shown.test_names[number].clone(), None);
     let mut sides = vec![side(shown, ("validation", "Validation"), validation, of_validation)];
-    sides.extend(test.map(|test| side(shown, ("test", "Test"), test, |number| (number.to_string(), None))));
+    sides.extend(test.map(|test| side(shown, ("test", "Test"), test, of_test)));
     let content = Content {
         title: title(shown),
         facts: facts(shown),
@@ -180,20 +182,6 @@ fn facts(shown: &RunToShow<'_>) -> Vec<String> {
     facts
 }
 
-/// The day of a time, as `2026-11-29` (UTC).
-fn day(time: SystemTime) -> String {
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    // Hinnant 2021, chrono-compatible low-level date algorithms: eras of 400 years that begin in March.
-    let days = seconds / 86_400 + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    format!("{}-{month:02}-{day:02}", era * 400 + year + u64::from(month <= 2))
-}
-
 /// The commands that a configuration begins with.
 fn commands(config: &str) -> Option<String> {
     let lines = config.lines().map_while(|line| line.strip_prefix("# "));
@@ -201,32 +189,35 @@ fn commands(config: &str) -> Option<String> {
     (!commands.is_empty()).then(|| commands.join("\n"))
 }
 
-/// Sections to browse: those of the worst places and scores first, where not all of them can be there.
+/// Sections to browse: those of the worst places first, then of the scores, where not all of them can be there.
 fn browser(shown: &RunToShow<'_>, places: &[PlaceOfSide]) -> Result<Option<Browser>> {
     let side = shown.side;
     let total = side.sections.len();
     if total == 0 {
         return Ok(None);
     }
-    let ranked = shown.set.classes().iter().flat_map(|class| side.ranked(class));
-    let first = ranked.map(|(number, ..)| number).chain(places.iter().map(|place| place.section));
-    let numbers = sections::chosen(total, first);
+    let classes = shown.set.classes();
+    let of_places = |class: usize| -> Vec<usize> {
+        places.iter().filter(|place| place.class == class).map(|place| place.section).collect()
+    };
+    let of_places: Vec<_> = (0..classes.len()).map(of_places).collect();
+    let ranked = |class: &String| side.ranked(class).into_iter().map(|(number, ..)| number).collect();
+    let ranked: Vec<Vec<usize>> = classes.iter().map(ranked).collect();
+    let numbers = sections::chosen(total, sections::first(&of_places, &ranked));
     let sources: Vec<_> = numbers.iter().map(|&number| side.source(shown.set, number)).collect();
     Ok(Some(Browser {
         pixel_nm: shown.card.voxel_size_nm.map(|[_, y, x]| [y, x]),
-        classes: shown.set.classes().to_vec(),
+        classes: classes.to_vec(),
         total,
         sections: sections::embedded(&sources)?,
     }))
 }
 
 fn browser_facts(browser: &Browser) -> BrowserFacts {
-    let mut layers = browser.sections.iter().flat_map(|section| &section.layers);
     BrowserFacts {
         embedded: browser.sections.len(),
         total: browser.total,
         classes: browser.classes.clone(),
-        has_ignored: layers.any(|layers| layers.ignored.is_some()),
         shrunk: browser.sections.iter().any(|section| section.factor > 1),
     }
 }
@@ -236,23 +227,25 @@ fn place_of(browser: Option<&Browser>, number: usize) -> Option<usize> {
     browser?.sections.iter().position(|section| section.number == number)
 }
 
-fn worst(shown: &RunToShow<'_>, browser: Option<&Browser>, found: &PlaceOfSide) -> WorstPlace {
+/// A place as the page lists it; `None` where its section is not in the page.
+fn worst(shown: &RunToShow<'_>, browser: Option<&Browser>, found: &PlaceOfSide) -> Option<WorstPlace> {
+    let embedded = place_of(browser, found.section)?;
     let place = &found.place;
     let volume = shown.card.voxel_size_nm.map_or(String::new(), |size| {
         let um3 = size.iter().product::<f64>() * 1e-9 * place.voxels as f64;
         format!(", {}", display::volume(um3))
     });
-    WorstPlace {
+    Some(WorstPlace {
         class: found.class,
         class_name: shown.set.classes()[found.class].clone(),
         mistake: place.mistake,
         extent: format!("{} voxels{volume}", place.voxels),
-        name: shown.side.name(shown.set, found.section),
+        name: shown.side.sections[found.section].name.clone(),
         sections: place.sections,
-        embedded: place_of(browser, found.section),
+        embedded,
         start: place.start,
         size: place.size,
-    }
+    })
 }
 
 fn side(
@@ -372,20 +365,6 @@ fn model(card: &ModelCard) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn days_are_those_of_the_calendar() {
-        // date -u -d @951782400; date -u -d @1798675200; date -u -d @1709164800
-        for (seconds, expected) in [
-            (0, "1970-01-01"),
-            (951_782_400, "2000-02-29"),
-            (1_798_675_200, "2026-12-31"),
-            (1_709_164_800, "2024-02-29"),
-        ] {
-            assert_eq!(day(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), expected);
-        }
-    }
 
     #[test]
     fn commands_are_told_from_other_comments() {

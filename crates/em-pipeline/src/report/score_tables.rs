@@ -58,8 +58,7 @@ pub fn objects(scores: &ClassScores) -> Table {
 
 /// What is said below the tables of a class.
 pub fn notes(scores: &ClassScores) -> Vec<String> {
-    let mut notes = vec![scores::ruler(scores)];
-    notes.extend(scores::intervals_of(scores));
+    let mut notes = scores::notes(scores);
     if let Some(volume) = scores.volume {
         notes.push(format!(
             "as a volume: boundary F1 {}, Hausdorff 95 % {}, mean distance {}",

@@ -1,8 +1,9 @@
 //! The sections that a page holds for its browser: grey values as JPEG, masks as runs, within a budget.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use em_metrics::quantile;
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use ndarray::{Array2, ArrayView2};
@@ -10,6 +11,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::page::data_url;
+use crate::drawing::Contrast;
 use crate::error::{Error, Result};
 
 /// Bytes that all sections of a page may take, of the 15 MB that it may have.
@@ -23,9 +25,6 @@ const QUALITIES: [u8; 4] = [85, 70, 55, 40];
 
 /// Longest edge of a section in the page, in pixels.
 const LONGEST_EDGE: usize = 2048;
-
-/// Share of the grey values, at each end, that may be drawn black or white.
-const CLIPPED: f64 = 0.001;
 
 /// What the script needs to browse sections.
 #[derive(Debug, Serialize)]
@@ -76,6 +75,8 @@ pub struct Layers {
 pub struct Source<'a> {
     pub number: usize,
     pub name: String,
+    /// The number of the volume that it is from.
+    pub volume: usize,
     pub start: [usize; 2],
     pub grey: Array2<f32>,
     pub classes: Vec<SourceLayers<'a>>,
@@ -87,6 +88,23 @@ pub struct SourceLayers<'a> {
     pub prediction: ArrayView2<'a, bool>,
     pub ignored: Option<ArrayView2<'a, bool>>,
     pub iou: Option<f64>,
+}
+
+/// The sections that a page needs most, those of all classes in turn, so that none takes the room of another:
+/// of the worst places, then of the scores by rank.
+pub fn first(places: &[Vec<usize>], ranked: &[Vec<usize>]) -> Vec<usize> {
+    let of_ranked: usize = ranked.iter().map(Vec::len).sum();
+    // Each class has as many places as leave room for the scores of all.
+    let most = (MOST_SECTIONS.saturating_sub(of_ranked) / places.len().max(1)).max(1);
+    let places: Vec<Vec<usize>> =
+        places.iter().map(|of_class| of_class.iter().take(most).copied().collect()).collect();
+    [in_turn(&places), in_turn(ranked)].concat()
+}
+
+fn in_turn(of_classes: &[Vec<usize>]) -> Vec<usize> {
+    let longest = of_classes.iter().map(Vec::len).max().unwrap_or(0);
+    let of_rank = |rank: usize| of_classes.iter().filter_map(move |of_class| of_class.get(rank).copied());
+    (0..longest).flat_map(of_rank).collect()
 }
 
 /// Chooses the sections of a page: `first` by rank, and others evenly spread; in their order.
@@ -118,30 +136,27 @@ pub fn chosen(total: usize, first: impl IntoIterator<Item = usize>) -> Vec<usize
 /// Fails if a picture cannot be encoded.
 pub fn embedded(sources: &[Source<'_>]) -> Result<Vec<Embedded>> {
     let share = BUDGET / sources.len().max(1);
-    let ends = ends(sources);
-    sources.par_iter().map(|source| within(source, ends, share)).collect()
+    let contrasts = contrasts(sources);
+    sources.par_iter().map(|source| within(source, contrasts[&source.volume], share)).collect()
 }
 
-/// The grey values that are drawn black and white: the same in all sections, so that they can be compared.
-fn ends(sources: &[Source<'_>]) -> [f32; 2] {
-    // Thousands of values tell their quantiles.
-    let every = |source: &Source<'_>| (source.grey.len() / 4096).max(1);
-    let values = sources.iter().flat_map(|source| source.grey.iter().step_by(every(source)));
-    let mut values: Vec<f64> =
-        values.filter(|value| value.is_finite()).map(|&value| f64::from(value)).collect();
-    values.sort_unstable_by(f64::total_cmp);
-    let [low, high] = [CLIPPED, 1.0 - CLIPPED].map(|share| quantile(&values, share).unwrap_or(0.0) as f32);
-    [low, high.max(low + 1e-6)]
+/// The contrast of each volume: the same in all of its sections, so that they can be compared.
+fn contrasts(sources: &[Source<'_>]) -> BTreeMap<usize, Contrast> {
+    let mut volumes: BTreeMap<usize, Vec<ArrayView2<'_, f32>>> = BTreeMap::new();
+    for source in sources {
+        volumes.entry(source.volume).or_default().push(source.grey.view());
+    }
+    volumes.into_iter().map(|(volume, sections)| (volume, Contrast::of(&sections))).collect()
 }
 
 /// Encodes a section as well as so many bytes allow, smaller where it has to be.
-fn within(source: &Source<'_>, ends: [f32; 2], share: usize) -> Result<Embedded> {
+fn within(source: &Source<'_>, contrast: Contrast, share: usize) -> Result<Embedded> {
     let (height, width) = source.grey.dim();
     let largest = height.max(width);
     let mut factor = largest.div_ceil(LONGEST_EDGE).max(1);
     loop {
         let mut section = at(source, factor);
-        let grey = shrunk(&source.grey, factor, ends);
+        let grey = shrunk(&source.grey, factor, contrast);
         let masks: usize = section.layers.iter().map(Layers::bytes).sum();
         for quality in QUALITIES {
             section.picture = data_url("jpeg", &jpeg(&grey, quality)?);
@@ -184,13 +199,11 @@ fn at(source: &Source<'_>, factor: usize) -> Embedded {
 }
 
 /// Means of `factor` x `factor` grey values, as bytes.
-fn shrunk(grey: &Array2<f32>, factor: usize, [low, high]: [f32; 2]) -> Array2<u8> {
+fn shrunk(grey: &Array2<f32>, factor: usize, contrast: Contrast) -> Array2<u8> {
     let (height, width) = grey.dim();
     Array2::from_shape_fn((height.div_ceil(factor), width.div_ceil(factor)), |(y, x)| {
         let square = part(grey.view(), y, x, factor);
-        let mean = square.iter().sum::<f32>() / square.len() as f32;
-        // `as` cuts off below 0 and makes 0 of what is no number.
-        (((mean - low) / (high - low)).clamp(0.0, 1.0) * 255.0).round() as u8
+        contrast.shade(square.iter().sum::<f32>() / square.len() as f32)
     })
 }
 
@@ -253,6 +266,40 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{Rng, SeedableRng};
 
+    fn section(grey: Array2<f32>, volume: usize) -> Source<'static> {
+        Source { number: 4, name: "z = 4".into(), volume, start: [0, 0], grey, classes: Vec::new() }
+    }
+
+    #[test]
+    fn a_wide_section_with_a_black_column_and_a_dark_volume_are_seen_each_in_its_range() {
+        let wide = |low: f32| {
+            Array2::from_shape_fn(
+                (4096, 4096),
+                |(y, x)| if x == 0 { 0.0 } else { low + ((y + x) % 50) as f32 },
+            )
+        };
+        let contrasts = contrasts(&[section(wide(100.0), 0), section(wide(10.0), 3)]);
+        for (volume, low) in [(0, 100.0), (3, 10.0)] {
+            let [dark, bright] = [low + 1.0, low + 48.0].map(|grey| contrasts[&volume].shade(grey));
+            assert!(dark < 16 && bright > 239, "{contrasts:?}");
+        }
+    }
+
+    #[test]
+    fn the_places_of_four_classes_have_their_sections_and_so_have_the_ranked_ones() {
+        let places: Vec<Vec<usize>> =
+            (0..4).map(|class| (0..12).map(|rank| 100 + 12 * class + rank).collect()).collect();
+        let ranked: Vec<Vec<usize>> =
+            (0..4).map(|class| (0..3).map(|n| 500 + 3 * class + n).collect()).collect();
+        let chosen = chosen(1000, first(&places, &ranked));
+        assert_eq!(chosen.len(), MOST_SECTIONS);
+        for (places, ranked) in places.iter().zip(&ranked) {
+            assert!(places[..7].iter().chain(ranked).all(|number| chosen.contains(number)), "{chosen:?}");
+        }
+        assert_eq!(first(&places[..1], &ranked[..1])[..12], places[0]);
+        assert_eq!(first(&[vec![1, 2], vec![5]], &[vec![7], vec![8, 9]]), [1, 5, 2, 7, 8, 9]);
+    }
+
     #[test]
     fn runs_are_counted_row_by_row_from_the_background() {
         let bytes = |mask: &Array2<bool>, factor| STANDARD.decode(runs(mask.view(), factor)).unwrap();
@@ -284,6 +331,7 @@ mod tests {
             .map(|number| Source {
                 number,
                 name: format!("z = {number}"),
+                volume: 0,
                 start: [0, 0],
                 grey: noise.clone(),
                 classes: (0..3)
@@ -309,15 +357,17 @@ mod tests {
     #[test]
     fn what_fits_is_shown_as_it_is() {
         let grey = Array2::from_shape_fn((60, 80), |(y, x)| (y * 3 + x) as f32);
-        let source = Source { number: 4, name: "z = 4".into(), start: [0, 0], grey, classes: Vec::new() };
-        let section = within(&source, [0.0, 256.0], 100_000).unwrap();
+        let source = section(grey, 0);
+        let contrast = contrasts(std::slice::from_ref(&source))[&0];
+        let section = within(&source, contrast, 100_000).unwrap();
         assert_eq!((section.factor, section.size), (1, [60, 80]));
         let bytes =
             STANDARD.decode(section.picture.strip_prefix("data:image/jpeg;base64,").unwrap()).unwrap();
         let picture = image::load_from_memory(&bytes).unwrap().into_luma8();
-        let off = picture.enumerate_pixels().map(|(x, y, p)| p.0[0].abs_diff((y * 3 + x).min(255) as u8));
+        let off =
+            picture.enumerate_pixels().map(|(x, y, p)| p.0[0].abs_diff(contrast.shade((y * 3 + x) as f32)));
         assert!(off.max().unwrap() < 12);
-        let small = within(&source, [0.0, 256.0], 700).unwrap();
+        let small = within(&source, contrast, 700).unwrap();
         assert!(small.factor > 1 && small.picture.len() <= 700, "{}", small.picture.len());
     }
 }

@@ -38,6 +38,8 @@ pub struct Section {
     pub region: Region,
     /// Number of the region that it is from, and its place there.
     pub place: (usize, usize),
+    /// Where it is from, for people.
+    pub name: String,
 }
 
 /// A place of a side, in the section of which number.
@@ -71,7 +73,7 @@ impl ScoredSide {
             thresholds: BTreeMap::new(),
         };
         let all = parts.iter().flat_map(|(predictor, regions)| regions.iter().map(move |r| (predictor, r)));
-        for (number, (predictor, region)) in all.enumerate() {
+        for (predictor, region) in all {
             let volume = &set.volumes()[region.volume];
             let probabilities = region_probabilities(predictor, set, region)?;
             let mut masks = Vec::with_capacity(classes.len());
@@ -91,9 +93,8 @@ impl ScoredSide {
             }
             side.masks.push(masks);
             side.regions.push(*region);
-            let sections = sections_of(region).enumerate();
-            side.sections.extend(sections.map(|(z, region)| Section { region, place: (number, z) }));
         }
+        side.sections = named_sections(set, &side.regions);
         for (name, collector) in classes.iter().zip(collectors) {
             side.scores.insert(name.clone(), collector.finish()?);
         }
@@ -122,7 +123,7 @@ impl ScoredSide {
         }
     }
 
-    /// The places in which most went wrong, worst first, of all classes.
+    /// The places of each class in which most went wrong, worst first; one class after the other.
     pub fn places(&self, set: &TrainingSet) -> Result<Vec<PlaceOfSide>> {
         let mut all = Vec::new();
         for (class, name) in set.classes().iter().enumerate() {
@@ -155,18 +156,9 @@ impl ScoredSide {
         sizes
     }
 
-    /// Where a section is from, for people.
-    pub fn name(&self, set: &TrainingSet, number: usize) -> String {
-        let Region { volume, roi } = self.sections[number].region;
-        match set.volumes() {
-            [_] => format!("z = {}", roi.start[0]),
-            _ => format!("z = {} of {}", roi.start[0], short_names(set)[volume]),
-        }
-    }
-
     /// A section as the browser shows it.
     pub fn source<'a>(&'a self, set: &'a TrainingSet, number: usize) -> Source<'a> {
-        let Section { region, place: (block, z) } = &self.sections[number];
+        let Section { region, place: (block, z), name: of_section } = &self.sections[number];
         let volume = &set.volumes()[region.volume];
         let classes = set.classes().iter().enumerate().map(|(class, name)| SourceLayers {
             label: region.slice(volume.mask(class)).index_axis_move(Axis(0), 0),
@@ -177,7 +169,8 @@ impl ScoredSide {
         let [_, y, x] = region.roi.start;
         Source {
             number,
-            name: self.name(set, number),
+            name: of_section.clone(),
+            volume: region.volume,
             start: [y, x],
             grey: grey(set, region),
             classes: classes.collect(),
@@ -195,6 +188,36 @@ pub fn short_names(set: &TrainingSet) -> Vec<String> {
     names.iter().map(|name| if is_alone(name) { short(name) } else { (*name).to_owned() }).collect()
 }
 
+/// The sections of regions in their order, named by where they are from.
+fn named_sections(set: &TrainingSet, regions: &[Region]) -> Vec<Section> {
+    let all: Vec<(Region, (usize, usize))> = regions
+        .iter()
+        .enumerate()
+        .flat_map(|(number, region)| {
+            sections_of(region).enumerate().map(move |(z, section)| (section, (number, z)))
+        })
+        .collect();
+    let parts: Vec<Region> = all.iter().map(|(section, _)| *section).collect();
+    let names = section_names(&short_names(set), &parts);
+    all.into_iter().zip(names).map(|((region, place), name)| Section { region, place, name }).collect()
+}
+
+/// What sections are called: by z, by their first voxel where several are parts of one, and by their volume
+/// where there are several.
+fn section_names(volumes: &[String], sections: &[Region]) -> Vec<String> {
+    let mut parts: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+    for Region { volume, roi } in sections {
+        *parts.entry((*volume, roi.start[0])).or_default() += 1;
+    }
+    let name = |Region { volume, roi }: &Region| {
+        let [z, y, x] = roi.start;
+        let part = if parts[&(*volume, z)] > 1 { format!(", y {y}, x {x}") } else { String::new() };
+        let of_volume = if volumes.len() > 1 { format!(" of {}", volumes[*volume]) } else { String::new() };
+        format!("z = {z}{part}{of_volume}")
+    };
+    sections.iter().map(name).collect()
+}
+
 fn sections_of(region: &Region) -> impl Iterator<Item = Region> + use<> {
     let Region { volume, roi } = *region;
     (0..roi.shape[0]).map(move |z| Region {
@@ -209,4 +232,20 @@ fn sections_of(region: &Region) -> impl Iterator<Item = Region> + use<> {
 /// Grey values of one section, `[y, x]`.
 fn grey(set: &TrainingSet, section: &Region) -> Array2<f32> {
     set.volumes()[section.volume].raw().cut(section.roi).to_f32().slice_move(s![0, .., ..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_one_section_are_told_apart() {
+        let section = |volume, start| Region { volume, roi: Roi { start, shape: [1, 8, 8] } };
+        let sections = [section(0, [12, 0, 0]), section(0, [12, 0, 64]), section(0, [13, 0, 0])];
+        let one = ["a.tif".to_owned()];
+        assert_eq!(section_names(&one, &sections), ["z = 12, y 0, x 0", "z = 12, y 0, x 64", "z = 13"]);
+        let two = ["a.tif".to_owned(), "b.tif".to_owned()];
+        let sections = [section(0, [12, 0, 0]), section(1, [12, 0, 0])];
+        assert_eq!(section_names(&two, &sections), ["z = 12 of a.tif", "z = 12 of b.tif"]);
+    }
 }

@@ -42,7 +42,7 @@ pub fn of_class(class: &str, scores: &ClassScores) -> Vec<String> {
     let labelled = objects.true_positives + objects.false_negatives;
     if labelled > 0 {
         sentences.push(format!(
-            "As objects: {} of {labelled} were found with half of their voxels shared or more (IoU 0.5), {} predicted match none.",
+            "As objects: {} of {labelled} were found, which overlap their label with an IoU of 0.5 or more; {} predicted match none.",
             objects.true_positives, objects.false_positives
         ));
     }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use collector::{Collector, Labelled, outside};
 pub use table::{COLUMNS, brief, cell, csv, interval, intervals_of, ruler, text};
-pub(crate) use table::{distance, spread};
+pub(crate) use table::{distance, notes, spread};
 
 /// Scores that follow from the counts of one section, or of several together; `null` where a score does not exist.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -69,7 +69,7 @@ fn summary(scores: &ClassScores) -> String {
         let [error, brier] = [calibration.expected_error, calibration.brier].map(display::score);
         text += &format!("probabilities: calibration error {error}, Brier score {brier}\n");
     }
-    text + &notes(scores)
+    notes(scores).into_iter().fold(text, |text, note| text + &note + "\n")
 }
 
 fn objects(scores: &ClassScores) -> String {
@@ -94,17 +94,18 @@ fn objects(scores: &ClassScores) -> String {
 }
 
 /// What a reader has to know about distances and intervals.
-fn notes(scores: &ClassScores) -> String {
-    let mut text = format!("{}\n", ruler(scores));
+pub(crate) fn notes(scores: &ClassScores) -> Vec<String> {
+    let mut notes = vec![ruler(scores)];
     let without = scores.sections.iter().filter(|s| s.scores.hausdorff_95.is_none()).count();
     if without > 0 {
         let of = scores.sections.len();
-        text += &format!("{without} of {of} sections have no distance: a mask is empty there\n");
+        notes.push(format!("{without} of {of} sections have no distance: a mask is empty there"));
     }
     if scores.ruler.unit == super::Unit::Voxels {
-        text += "no file tells the voxel size\n";
+        notes.push("no file tells the voxel size".into());
     }
-    text + &intervals_of(scores).map_or(String::new(), |told| format!("{told}\n"))
+    notes.extend(intervals_of(scores));
+    notes
 }
 
 /// What a reader has to know about intervals of few sections.
