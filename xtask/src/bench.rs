@@ -17,7 +17,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::libtorch;
-use crate::workspace::{capture, cargo, em_cli, root, run as run_command, target_folder};
+use crate::workspace::{build_em_cli, capture, cargo, em_cli, root, run as run_command, target_folder};
 
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<()> {
         What::Prepare | What::Train => {}
     }
     libtorch::ensure()?;
-    run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
+    build_em_cli()?;
     run_command(&mut cargo(["build", "--release", "--package", "em-data", "--example", "prepare"]))?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..args.runs {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::advice::Advised;
 use crate::libtorch;
 use crate::tissue;
-use crate::workspace::{cargo, create_folder, display, em_cli, root, run as run_command};
+use crate::workspace::{build_em_cli, create_folder, display, em_cli, root, run as run_command};
 
 /// Arguments of `cargo xtask demo`.
 #[derive(clap::Args)]
@@ -27,7 +27,7 @@ pub struct Args {
 /// Builds the program, then makes or takes a volume, trains, predicts, evaluates and reports; last, a built-in network predicts real tissue.
 pub fn run(args: &Args) -> Result<()> {
     libtorch::ensure()?;
-    run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
+    build_em_cli()?;
 
     let started = Instant::now();
     let out = args.out.as_deref().map_or_else(|| Ok(root().join("demo")), absolute)?;

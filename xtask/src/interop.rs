@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::advice::Advised;
 use crate::libtorch;
-use crate::workspace::{cargo, root, run as run_command, target_folder};
+use crate::workspace::{build_em_cli, cargo, em_cli, root, run as run_command, target_folder};
 
 /// Runs all of it.
 pub fn run() -> Result<()> {
@@ -68,20 +68,16 @@ folder = \"run\"
 /// Trains, goes on, and compares what TensorBoard reads with the history.
 fn curves() -> Result<()> {
     libtorch::ensure()?;
-    run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
+    build_em_cli()?;
     let python = environment(&root().join("crates/em-io/tests/interop/requirements.txt"))?;
     let folder = tempfile::tempdir().context("no temporary folder")?;
-    let em_cli = |arguments: &[&str]| {
-        let mut command = Command::new(target_folder().join("release/em-cli"));
-        command.current_dir(folder.path()).args(arguments);
-        run_command(&mut command)
-    };
+    let run_there = |arguments: &[&str]| run_command(em_cli(arguments).current_dir(folder.path()));
     std::fs::write(folder.path().join("run.toml"), TRAINING).context("no room for a configuration")?;
-    em_cli(&["phantom", ".", "--train-sections", "8", "--val-sections", "3", "--size", "192", "--quiet"])?;
+    run_there(&["phantom", ".", "--train-sections", "8", "--val-sections", "3", "--size", "192", "--quiet"])?;
     let train = ["train", "run.toml", "--device", "cpu", "--quiet", "--set", "data.folder=."];
     // Two epochs in all: a third one without any foreground would be refused.
-    em_cli(&[&train[..], &["--set", "train.epochs=1"]].concat())?;
-    em_cli(&[&train[..], &["--set", "train.epochs=2", "--resume"]].concat())?;
+    run_there(&[&train[..], &["--set", "train.epochs=1"]].concat())?;
+    run_there(&[&train[..], &["--set", "train.epochs=2", "--resume"]].concat())?;
     let script = root().join("crates/em-cli/tests/interop/curves.py");
     run_command(Command::new(&python).arg(script).arg(folder.path().join("run")))
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::workspace::{cargo, root, run as run_command};
+use crate::workspace::{build_em_cli, root};
 use crate::{fixtures, libtorch, tissue};
 
 /// Draws a section and the mask on it; says at its head what it takes.
@@ -19,7 +19,7 @@ const SECTION: &str = "10";
 /// Builds the program, predicts the tissue and draws a section of it.
 pub fn run() -> Result<()> {
     libtorch::ensure()?;
-    run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
+    build_em_cli()?;
     let scratch = tempfile::tempdir().context("no temporary folder")?;
     let found = tissue::predict(scratch.path())?;
     let python = fixtures::python(&root())?;

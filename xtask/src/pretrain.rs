@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::libtorch;
-use crate::workspace::{cargo, em_cli, root, run as run_command, target_folder};
+use crate::workspace::{build_em_cli, em_cli, root, run as run_command, target_folder};
 
 /// What a network is in `models/`: a folder of that name, and a configuration beside it.
 const NETWORKS: [&str; 1] = ["cells"];
@@ -27,7 +27,7 @@ pub struct Args {
 /// Builds the program, trains each network and puts it in its place in `models/`.
 pub fn run(args: &Args) -> Result<()> {
     libtorch::ensure()?;
-    run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
+    build_em_cli()?;
     for network in NETWORKS {
         let (models, trained) = (root().join("models"), run_folder(network));
         let mut train = em_cli(["train"]);

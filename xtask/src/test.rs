@@ -125,7 +125,8 @@ impl Step {
     }
 }
 
-/// Builds the program, with the features that it has beside tests and examples, so that nothing compiles twice.
+/// Builds the program, with the features that it has beside tests and examples, so that nothing compiles twice;
+/// `workspace::build_em_cli` asks for those of the program alone, with which its dependencies would compile anew.
 fn build_program() -> Result<()> {
     let workspace = ["build", "--release", "--workspace", "--exclude", FUZZ];
     run_command(cargo(workspace).args(["--bin", "em-cli", "--examples"]))

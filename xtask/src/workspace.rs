@@ -49,6 +49,11 @@ pub fn target_folder() -> PathBuf {
     root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
+/// Builds the program, with the features that its users get.
+pub fn build_em_cli() -> Result<()> {
+    run(&mut cargo(["build", "--release", "--package", "em-cli"]))
+}
+
 /// Starts a command line of the built program.
 pub fn em_cli<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Command {
     let mut command = Command::new(target_folder().join("release/em-cli"));

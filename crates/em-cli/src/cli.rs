@@ -99,8 +99,16 @@ impl Cli {
             Command::Scales(args) => args.events,
             Command::Report(args) => args.events,
             Command::Phantom(args) => args.events,
+            // It prints its tables whatever is asked for; its lines tell of files beside them.
+            Command::Compare(_) => return Mode { quiet: self.quiet, events: false, answers: false },
             // Their lines are what was asked for, and some print them as JSON instead.
-            _ => return Mode { quiet: self.quiet, events: false, answers: true },
+            Command::Inspect(_)
+            | Command::Config(_)
+            | Command::Check(_)
+            | Command::Annotate(_)
+            | Command::View(_)
+            | Command::Evaluate(_)
+            | Command::Models => return Mode { quiet: self.quiet, events: false, answers: true },
         };
         Mode { quiet: self.quiet, events: events.json, answers: false }
     }

@@ -12,6 +12,7 @@ mod terminal;
 use std::fmt;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::Result;
@@ -75,6 +76,11 @@ pub fn tells_events() -> bool {
 pub fn done(result: &impl Serialize) -> Result<()> {
     events::done(serde_json::to_value(result)?);
     Ok(())
+}
+
+/// Returns a path as JSON can hold it: what is not UTF-8 in it is replaced.
+pub fn shown_path(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// Prints an event that ends a command early.

@@ -8,7 +8,7 @@ use super::program::measured;
 use super::read::outcome;
 use super::{Args, median_of};
 use crate::libtorch;
-use crate::workspace::{cargo, em_cli, named, run as run_command};
+use crate::workspace::{build_em_cli, em_cli, named, run as run_command};
 
 const PYTHON: &str = include_str!("regionprops.py");
 
@@ -25,7 +25,7 @@ tifffile.imwrite(sys.argv[2], np.stack([page(z) for z in range(200)]), compressi
 /// Measures the mask with both in turn, and prints medians, ratio and memory.
 pub fn run(args: &Args) -> Result<()> {
     libtorch::ensure()?;
-    run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
+    build_em_cli()?;
     let scratch = tempfile::tempdir().context("no temporary folder")?;
     let mask = scratch.path().join("mask.tif");
     let label = args.data.join("train_mitochondria.tif");

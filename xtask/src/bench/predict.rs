@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::program::measured;
 use super::{Args, median_of};
 use crate::libtorch;
-use crate::workspace::{capture, cargo, em_cli, run as run_command};
+use crate::workspace::{build_em_cli, capture, em_cli, run as run_command};
 
 /// Turns the weights of a run with the preset `unet` into those of the Python U-Net.
 const WEIGHTS: &str = include_str!("to_torch_unet.py");
@@ -18,7 +18,7 @@ const WEIGHTS: &str = include_str!("to_torch_unet.py");
 pub fn run(args: &Args) -> Result<()> {
     let model = args.model.as_deref().context("give the folder of a run with --model")?;
     libtorch::ensure()?;
-    run_command(&mut cargo(["build", "--release", "--package", "em-cli"]))?;
+    build_em_cli()?;
     let scratch = tempfile::tempdir().context("no temporary folder")?;
     let weights = scratch.path().join("weights.pt");
     run_command(

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::arguments::voxel_size;
 use crate::cli::{DeviceArgs, EventArgs};
-use crate::console::{self, observed_keeping, say};
+use crate::console::{self, observed_keeping, say, shown_path};
 
 /// Arguments of `adapt`.
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub fn run(args: &AdaptArgs) -> Result<()> {
         em_pipeline::adapt(&request, observer)
     })?;
     if console::tells_events() {
-        return console::done(&json!({ "run": args.output, "moved": moved }));
+        return console::done(&json!({ "run": shown_path(&args.output), "moved": moved }));
     }
     say!("how far the answers moved, on the sections that were learned from:");
     for moved in &moved {

@@ -15,7 +15,7 @@ use serde_json::json;
 use self::options::{ZarrArgs, voxel_type};
 use crate::arguments::{number, numbers, voxel_size};
 use crate::cli::{EventArgs, ReadingArgs};
-use crate::console::{self, complain, observed, say};
+use crate::console::{self, complain, observed, say, shown_path};
 
 /// Arguments of `convert`.
 #[derive(Debug, Args)]
@@ -65,7 +65,7 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
     if console::tells_events() {
         let (shape, size) = (converted.volume.shape(), converted.volume.voxel_size().map(|size| size.nm()));
         let (bytes, losses) = (converted.bytes, &converted.losses);
-        let path = &args.output;
+        let path = shown_path(&args.output);
         return console::done(
             &json!({ "path": path, "shape": shape, "voxel_size_nm": size, "bytes": bytes, "losses": losses }),
         );

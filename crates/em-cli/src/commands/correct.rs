@@ -9,11 +9,10 @@ use em_pipeline::correct::{
     Corrections, Edit, EditFile, Refusal, SaveRequest, corrected_folder, read_edits, save,
 };
 use em_pipeline::measure::ClassFiles;
-use serde_json::{Map, json};
 
 use crate::arguments::{NamedFile, distance, voxel_size};
 use crate::cli::EventArgs;
-use crate::commands::measure::attach;
+use crate::commands::measure::{attach, done};
 use crate::console::{self, observed, say};
 use crate::error::UserError;
 
@@ -60,17 +59,15 @@ pub fn run(args: &CorrectArgs) -> Result<()> {
     let measurement = observed("start the command again", |observer| {
         let mut corrections = Vec::new();
         for files in &classes {
-            corrections.push(corrected(files, args.edits_of(&files.name), args.voxel_size, observer)?);
+            corrections.push(corrected(files, args.edits_of(&files.name).next(), args.voxel_size, observer)?);
         }
-        for class in &corrections {
-            observer.note(&format!("{}: {} edits count", class.name(), class.count()))?;
+        for class in corrections.iter().filter(|class| class.count() > 0) {
+            observer.note(&format!("{}: edits that count: {}", class.name(), class.count()))?;
         }
         save(&request, &corrections.iter().collect::<Vec<_>>(), observer)
     })?;
     if console::tells_events() {
-        let classes = measurement.classes.iter().map(|class| (class.name.clone(), json!(class.summary)));
-        let (classes, report): (Map<_, _>, _) = (classes.collect(), &measurement.report);
-        return console::done(&json!({ "folder": folder, "report": report, "classes": classes }));
+        return done(&folder, &measurement);
     }
     for class in &measurement.classes {
         say!("{}: {} objects", class.name, class.summary.objects);
@@ -99,21 +96,18 @@ impl CorrectArgs {
                 UserError::new(message, "name both alike, as in m=labels.tif --edits m=edits.jsonl").into()
             );
         }
-        if let ([_], [_, _, ..]) = (&classes[..], &self.edits[..]) {
-            let message = format!("{} files of edits are given for one label volume", self.edits.len());
-            return Err(
-                UserError::new(message, "give one, or put them together in the order of the edits").into()
-            );
+        if let Some(class) = classes.iter().find(|class| self.edits_of(&class.name).nth(1).is_some()) {
+            let message = format!("two files of edits are given for the class `{}`", class.name);
+            let hint = "put them together into one, in the order of the edits";
+            return Err(UserError::new(message, hint).into());
         }
         Ok(classes)
     }
 
-    /// The edits of a class; none where only another one is corrected.
-    fn edits_of(&self, class: &str) -> Option<&Path> {
-        let [alone] = &self.edits[..] else {
-            return self.edits.iter().find(|file| file.name == class).map(|file| file.path.as_path());
-        };
-        (self.labels.len() == 1 || alone.name == class).then_some(&alone.path)
+    /// The files of edits of a class: none where only another one is corrected, and all for a single class.
+    fn edits_of(&self, class: &str) -> impl Iterator<Item = &Path> {
+        let is_of_class = move |file: &&NamedFile| self.labels.len() == 1 || file.name == class;
+        self.edits.iter().filter(is_of_class).map(|file| file.path.as_path())
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::arguments::section_size;
 use crate::cli::EventArgs;
-use crate::console::{self, observed, say};
+use crate::console::{self, observed, say, shown_path};
 
 /// Arguments of `extract`.
 #[derive(Debug, Args)]
@@ -39,7 +39,8 @@ pub fn run(args: &ExtractArgs) -> Result<()> {
     let hint = "nothing was written: start the command again";
     let [depth, height, width] = observed(hint, |observer| extract(&request, observer))?;
     if console::tells_events() {
-        return console::done(&json!({ "path": args.output, "shape": [depth, height, width] }));
+        let path = shown_path(&args.output);
+        return console::done(&json!({ "path": path, "shape": [depth, height, width] }));
     }
     say!("{depth} sections of {height} x {width} in `{}`", args.output.display());
     Ok(())

@@ -1,17 +1,17 @@
 //! `em-cli measure`: masks in; a table of objects, label volumes and a summary out, section by section.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
 use em_objects::{Connectivity, Extent, FindConfig, Foreground};
 use em_pipeline::display;
-use em_pipeline::measure::{ClassFiles, ClassSummary, MeasureRequest, measure};
+use em_pipeline::measure::{ClassFiles, ClassSummary, MeasureRequest, Measurement, measure};
 use serde_json::{Map, json};
 
 use crate::arguments::{NamedFile, distance, neck, voxel_size};
 use crate::cli::EventArgs;
-use crate::console::{self, observed, say};
+use crate::console::{self, observed, say, shown_path};
 use crate::error::UserError;
 
 /// Arguments of `measure`.
@@ -77,10 +77,7 @@ pub fn run(args: &MeasureArgs) -> Result<()> {
     let request = args.request()?;
     let measurement = observed("start the command again", |observer| measure(&request, observer))?;
     if console::tells_events() {
-        let classes = measurement.classes.iter().map(|class| (class.name.clone(), json!(class.summary)));
-        let classes: Map<_, _> = classes.collect();
-        let (folder, report) = (&args.output, &measurement.report);
-        return console::done(&json!({ "folder": folder, "report": report, "classes": classes }));
+        return done(&args.output, &measurement);
     }
     for class in &measurement.classes {
         if let Some(split) = class.split {
@@ -93,6 +90,14 @@ pub fn run(args: &MeasureArgs) -> Result<()> {
     say!("objects.csv, objects.parquet, summary.json and histograms.png are in `{}`", args.output.display());
     say!("report: {}", measurement.report.display());
     Ok(())
+}
+
+/// Prints the counts and measures of each class as an event.
+pub fn done(folder: &Path, measurement: &Measurement) -> Result<()> {
+    let classes = measurement.classes.iter().map(|class| (class.name.clone(), json!(class.summary)));
+    let classes: Map<_, _> = classes.collect();
+    let (folder, report) = (shown_path(folder), shown_path(&measurement.report));
+    console::done(&json!({ "folder": folder, "report": report, "classes": classes }))
 }
 
 impl MeasureArgs {

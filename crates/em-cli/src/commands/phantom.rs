@@ -9,7 +9,7 @@ use em_pipeline::phantom::{PhantomRequest, write_phantom};
 use serde_json::json;
 
 use crate::cli::EventArgs;
-use crate::console::{self, say};
+use crate::console::{self, say, shown_path};
 
 /// Arguments of `phantom`.
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ pub fn run(args: &PhantomArgs) -> Result<()> {
     request.vary = args.vary;
     let config = write_phantom(&request)?;
     if console::tells_events() {
-        let (folder, shape, size) = (&args.output, config.shape, config.voxel_size_nm);
+        let (folder, shape, size) = (shown_path(&args.output), config.shape, config.voxel_size_nm);
         return console::done(&json!({ "folder": folder, "shape": shape, "voxel_size_nm": size }));
     }
     let [z, y, x] = config.voxel_size_nm.map(display::four_digits);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{probability, voxel_size};
 use crate::cli::{DeviceArgs, EventArgs, ReadingArgs};
-use crate::console::{self, observed_keeping, say};
+use crate::console::{self, observed_keeping, say, shown_path};
 
 /// Arguments of `predict`.
 #[derive(Debug, Args)]
@@ -86,6 +86,7 @@ fn described(file: &PredictedFile) -> Value {
         OutputKind::Probabilities => ("probabilities", None),
     };
     let PredictedFile { class, path, foreground, .. } = file;
+    let path = shown_path(path);
     json!({ "class": class, "kind": kind, "threshold": threshold, "path": path, "foreground": foreground })
 }
 

@@ -9,7 +9,7 @@ use em_pipeline::report::Report;
 use serde_json::json;
 
 use crate::cli::{DeviceArgs, EventArgs};
-use crate::console::{self, observed, say};
+use crate::console::{self, observed, say, shown_path};
 
 /// Arguments of `report`.
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
 
 /// Prints the scores as an event.
 pub fn done(report: &Report) -> Result<()> {
-    console::done(&json!({ "report": report.page, "scores": report.scores }))
+    console::done(&json!({ "report": shown_path(&report.page), "scores": report.scores }))
 }
 
 /// Prints the scores of each side and class.

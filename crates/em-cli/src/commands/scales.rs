@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::arguments::{number, voxel_size};
 use crate::cli::{DeviceArgs, EventArgs, ReadingArgs};
-use crate::console::{self, observed, say};
+use crate::console::{self, observed, say, shown_path};
 
 /// Arguments of `scales`.
 #[derive(Debug, Args)]
@@ -52,7 +52,7 @@ pub fn run(args: &ScalesArgs) -> Result<()> {
     let scales =
         observed("nothing was written: start the command again", |observer| make_scales(&request, observer))?;
     if console::tells_events() {
-        return console::done(&json!({ "path": args.output, "scales": scales }));
+        return console::done(&json!({ "path": shown_path(&args.output), "scales": scales }));
     }
     for scale in &scales {
         let shares = scale.foreground.iter().map(|(class, share)| format!("{class} {:.2} %", share * 100.0));

@@ -8,7 +8,7 @@ use em_pipeline::tile::{Border, TileRequest, tile};
 use serde_json::json;
 
 use crate::cli::EventArgs;
-use crate::console::{self, observed, say};
+use crate::console::{self, observed, say, shown_path};
 
 /// Arguments of `tile`.
 #[derive(Debug, Args)]
@@ -57,7 +57,7 @@ pub fn run(args: &TileArgs) -> Result<()> {
     let hint = "nothing was written: start the command again";
     let count = observed(hint, |observer| tile(&request, observer))?;
     if console::tells_events() {
-        return console::done(&json!({ "folder": args.output, "tiles": count }));
+        return console::done(&json!({ "folder": shown_path(&args.output), "tiles": count }));
     }
     say!("{count} tiles in `{}`", args.output.display());
     Ok(())

@@ -10,7 +10,7 @@ use em_pipeline::display;
 use serde_json::json;
 
 use crate::cli::{DeviceArgs, EventArgs};
-use crate::console::{self, observed, say};
+use crate::console::{self, observed, say, shown_path};
 
 /// Arguments of `tune`.
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub fn run(args: &TuneArgs) -> Result<()> {
         em_pipeline::tune(&run, &args.set, device, observer)
     })?;
     if console::tells_events() {
-        return console::done(&json!({ "path": run.tuning(), "tuning": tuning }));
+        return console::done(&json!({ "path": shown_path(&run.tuning()), "tuning": tuning }));
     }
     for (class, chosen) in &tuning.classes {
         print(class, chosen);

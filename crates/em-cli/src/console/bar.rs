@@ -9,9 +9,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::terminal::Stream;
 
-/// Columns of a terminal that does not say how many it has.
-const USUAL_WIDTH: usize = 80;
-
 /// A bar below so many columns shows nothing.
 const LEAST_BAR: usize = 8;
 
@@ -29,7 +26,7 @@ pub enum Counted {
     Bytes,
 }
 
-/// A bar on standard error, where that is a terminal; else it counts and shows nothing.
+/// A bar on standard error, where that is a terminal of a known width; else it counts and shows nothing.
 pub struct Bar {
     bar: ProgressBar,
     counted: Counted,
@@ -67,9 +64,10 @@ impl Bar {
                 left: state.eta(),
                 message: &message,
             };
-            // The last column stays free: some terminals go to the next line with it.
-            let width = Stream::Error.width().unwrap_or(USUAL_WIDTH) - 1;
-            let _ = out.write_str(&facts.fitted(width));
+            // The last column stays free: some terminals go to the next line with it. One that was closed
+            // meanwhile has none.
+            let columns = Stream::Error.width().map_or(0, |width| width - 1);
+            let _ = out.write_str(&facts.fitted(columns));
         };
         let style = ProgressStyle::with_template("{line}").expect("the template is one");
         bar.set_style(style.with_key("line", line));

@@ -153,10 +153,19 @@ impl Events {
                     epochs: plan.epochs,
                 }
             }
-            Event::Fold { number, of, left_out } => Line::Fold { number: *number, of: *of, left_out },
-            Event::Teacher => Line::Teacher,
+            Event::Fold { number, of, left_out } => {
+                self.forget_network();
+                Line::Fold { number: *number, of: *of, left_out }
+            }
+            Event::Teacher => {
+                self.forget_network();
+                Line::Teacher
+            }
             Event::Labelling => Line::Labelling,
-            Event::AllRegions => Line::AllRegions,
+            Event::AllRegions => {
+                self.forget_network();
+                Line::AllRegions
+            }
             Event::Training(progress) => return self.line_of_training(progress),
             Event::Started(stage) => {
                 let unit = if matches!(stage.unit, Unit::Sections { .. }) { "sections" } else { "bytes" };
@@ -171,6 +180,11 @@ impl Events {
             Event::Finished => Line::StageFinished,
             _ => return None,
         })
+    }
+
+    /// Another network is trained next, whose first epoch may have the number of the last one.
+    fn forget_network(&mut self) {
+        (self.epoch, self.loss) = (0, None);
     }
 
     fn line_of_training<'a>(&mut self, progress: &'a Progress<'a>) -> Option<Line<'a>> {
@@ -198,5 +212,30 @@ impl Events {
             Progress::StoppedEarly => Line::StoppedEarly,
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loss_of_one_network_is_not_told_of_the_next() {
+        let mut events = Events { steps: Pace::new(Duration::ZERO), ..Events::default() };
+        let mut loss_after = |event: &Event<'_>| {
+            events.line(event);
+            let step = |loss| Event::Training(Progress::Step { epoch: 1, tiles: 4, of: 8, loss });
+            let told = [None, Some(0.5)].map(|loss| match events.line(&step(loss)) {
+                Some(Line::Step { loss, .. }) => loss,
+                _ => panic!("each step is told"),
+            });
+            assert_eq!(told[1], Some(0.5));
+            told[0]
+        };
+        assert_eq!(loss_after(&Event::Teacher), None);
+        assert_eq!(loss_after(&Event::Note("of the same network")), Some(0.5));
+        assert_eq!(loss_after(&Event::Labelling), Some(0.5));
+        assert_eq!(loss_after(&Event::Fold { number: 1, of: 2, left_out: &["soma"] }), None);
+        assert_eq!(loss_after(&Event::AllRegions), None);
     }
 }

@@ -178,7 +178,8 @@ fn compare_tells_what_differs_and_by_how_much() {
     error: `pages.html` exists already
     hint: take another path, or replace it with --overwrite
     ");
-    lab.ok("compare first second --page pages.html --overwrite");
+    let quiet = lab.ok("--quiet compare first second --page pages.html --overwrite");
+    assert!(said.starts_with(&quiet) && !quiet.contains("page: "), "{quiet}");
     let same = lab.ok("compare first first");
     assert!(same.contains("the same in all") && same.contains("+0.0000 to +0.0000"), "{same}");
     assert!(!same.contains("tuned on validation") && !same.contains("too few"), "{same}");

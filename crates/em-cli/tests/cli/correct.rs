@@ -55,6 +55,20 @@ fn edits_become_labels_a_table_and_a_summary() {
 }
 
 #[test]
+fn how_many_edits_count_is_said_where_any_does() {
+    let lab = with_labels();
+    let notes = |edits: &str| {
+        lab.write("edits.jsonl", edits);
+        let command = "correct m=labels.tif --edits edits.jsonl -o out --overwrite";
+        let output = lab.em_cli(command).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(notes(EDITS).contains("note: m: edits that count: 3\n"));
+    assert!(!notes("").contains("edits that count"));
+}
+
+#[test]
 fn several_classes_are_corrected_together_with_their_distances() {
     let lab = with_labels();
     let mut others = Array3::<u8>::zeros((4, 30, 60));
@@ -89,6 +103,16 @@ fn what_cannot_be_done_is_said_and_nothing_is_written() {
     error: --edits is given for `c`; classes are: a, b
     hint: name both alike, as in m=labels.tif --edits m=edits.jsonl
     ");
+    lab.write("more.jsonl", "");
+    let twice = "--edits m=edits.jsonl --edits m=more.jsonl -o out";
+    assert_snapshot!(lab.mistake(&format!("correct m=labels.tif s=p.tif {twice}")), @"
+    error: two files of edits are given for the class `m`
+    hint: put them together into one, in the order of the edits
+    ");
+    for twice in [twice, "--edits edits.jsonl --edits more.jsonl -o out"] {
+        let told = lab.mistake(&format!("correct m=labels.tif {twice}"));
+        assert!(told.contains("two files of edits are given for the class `m`"), "{told}");
+    }
     assert!(
         lab.mistake("correct labels.tif --edits none.jsonl -o out").contains("`none.jsonl` cannot be read")
     );

@@ -116,6 +116,22 @@ fn events(lab: &Lab, arguments: &str) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// A program gets what a person would read of such a path.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_that_is_not_utf_8_is_told_as_far_as_it_can_be() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let lab = Lab::new();
+    let mut command = lab.em_cli("phantom --json --size 64 --train-sections 2 --val-sections 1");
+    let Output { status, stdout, stderr } = command.arg(OsStr::from_bytes(b"p\xff")).output().unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    let lines = String::from_utf8(stdout).unwrap();
+    let last: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!((last["event"].as_str(), last["folder"].as_str()), (Some("done"), Some("p\u{fffd}")));
+}
+
 fn names(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["event"].as_str().unwrap()).collect()
 }

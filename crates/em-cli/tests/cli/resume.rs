@@ -68,9 +68,15 @@ fn a_killed_training_ends_with_the_same_bytes() {
     assert_eq!(without_timings(&lab, "killed"), without_timings(&lab, "whole"));
     let [killed, whole] = ["killed", "whole"].map(|run| lab.bytes(&format!("{run}/last/state.safetensors")));
     assert_same_tensors(&killed, &whole);
-    // Each epoch is there once: but for its times, a record of it is as long as in the other run.
+    // Each epoch is there once: behind the version of the file one record for each row of the history, which,
+    // but for its times, is as long as in the other run.
     let curves = "tensorboard/events.out.tfevents.em-model";
-    let [killed, whole] = ["killed", "whole"].map(|run| lab.bytes(&format!("{run}/{curves}")).len());
+    let [killed, whole] = ["killed", "whole"].map(|run| {
+        let lengths = record_lengths(&lab.bytes(&format!("{run}/{curves}")));
+        let rows = lab.read(&format!("{run}/history.csv")).lines().count() - 1;
+        assert_eq!(lengths.len(), rows + 1, "{run}");
+        lengths
+    });
     assert_eq!(killed, whole);
     let unfinished: Vec<String> = lab.files().into_keys().filter(|name| name.ends_with(".part")).collect();
     assert_eq!(unfinished, Vec::<String>::new(), "left behind by the kills");
@@ -217,6 +223,18 @@ fn finished_epochs(lab: &Lab) -> usize {
 fn without_timings(lab: &Lab, run: &str) -> Vec<String> {
     let history = lab.read(&format!("{run}/history.csv"));
     history.lines().map(|line| line.rsplitn(3, ',').last().unwrap().to_owned()).collect()
+}
+
+/// How long the records of an event file are: each has its length, a checksum, so many bytes, and a checksum.
+fn record_lengths(mut file: &[u8]) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    while let Some((length, rest)) = file.split_first_chunk::<8>() {
+        let length = usize::try_from(u64::from_le_bytes(*length)).unwrap();
+        file = &rest[4 + length + 4..];
+        lengths.push(length);
+    }
+    assert!(file.is_empty(), "{} bytes are no record", file.len());
+    lengths
 }
 
 fn assert_same_tensors(a: &[u8], b: &[u8]) {

@@ -105,6 +105,34 @@ fn every_command_of_the_tutorial_runs_and_those_that_take_long_are_understood() 
         }
     }
     assert!(cheap >= 5, "look, predict, measure, correct");
+    what_it_says_of_the_objects_is_so(&lab);
+}
+
+/// The light body that the tutorial deletes, `[z, y, x]`, and its number.
+const LIGHT_BODY: ([usize; 3], u32) = ([9, 95, 185], 12);
+
+/// After its commands: how many objects there are before and after the correction, which one is corrected, and
+/// which are the most doubtful.
+fn what_it_says_of_the_objects_is_so(lab: &Lab) {
+    let objects = |folder: &str| lab.read(&format!("fib25/{folder}/objects.csv")).lines().count() - 1;
+    assert_eq!((objects("objects"), objects("corrected")), (16, 15));
+    let (place, number) = LIGHT_BODY;
+    let label = |folder: &str| {
+        let labels = em_io::open(lab.path(&format!("fib25/{folder}/labels.tif"))).unwrap();
+        let Voxels::U32(labels) = labels.read_all().unwrap() else { panic!("labels are 32-bit") };
+        labels[place]
+    };
+    assert_eq!((label("objects"), label("corrected")), (number, 0));
+
+    let csv = lab.read("fib25/objects/objects.csv");
+    let mut rows = csv.lines().map(|row| row.split(',').collect::<Vec<_>>());
+    let header = rows.next().unwrap();
+    let column = header.iter().position(|name| *name == "mean_probability").unwrap();
+    let mut probabilities: Vec<f64> = rows.map(|row| row[column].parse().unwrap()).collect();
+    probabilities.sort_unstable_by(f64::total_cmp);
+    let lowest = [probabilities[0], probabilities[4]].map(|mean| format!("{mean:.2}"));
+    assert_eq!(lowest, ["0.66", "0.73"], "{probabilities:?}");
+    assert!(probabilities[5] > 0.735, "{probabilities:?}");
 }
 
 #[test]
