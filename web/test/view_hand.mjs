@@ -25,8 +25,9 @@ export async function goTo(page, voxel, scale = 0.25) {
   await page.waitForTimeout(100);
 }
 
+/** Waits until the table is there and drawn: the page shows in its next frame what it knows, and a hidden table takes no focus. */
 export async function tableReady(page) {
-  await page.waitForFunction(() => window.view.state().table === "ready");
+  await page.waitForFunction(() => window.view.state().table === "ready" && !document.getElementById("table").hidden);
 }
 
 /** Chooses an object by its row and waits until the page has flown there. */
