@@ -54,6 +54,8 @@ mod read_compute_write;
 mod roi;
 mod sample;
 mod shrink;
+#[expect(dead_code, reason = "the formats move to it one by one")]
+mod storage;
 mod volume;
 mod voxel_size;
 mod voxel_type;
