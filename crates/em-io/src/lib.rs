@@ -54,8 +54,7 @@ mod read_compute_write;
 mod roi;
 mod sample;
 mod shrink;
-#[expect(dead_code, reason = "the formats move to it one by one")]
-mod storage;
+pub mod storage;
 mod volume;
 mod voxel_size;
 mod voxel_type;
@@ -69,7 +68,7 @@ pub use error::{Error, Result};
 pub use formats::open;
 pub use formats::source::{Source, VolumeInfo};
 #[cfg(feature = "zarr")]
-pub use formats::zarr::SparseLabels;
+pub use formats::zarr::{SharedZarr, SparseLabels, StoredObject, ZarrPart};
 pub use hex::hex;
 pub use mask::Mask;
 pub use mask_values::MaskValues;

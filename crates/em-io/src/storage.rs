@@ -8,15 +8,17 @@ use std::path::Path;
 
 /// What is known of an object before its bytes are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stat {
+pub struct Stat {
     /// The number of bytes.
     pub bytes: u64,
 }
 
 /// An object or a folder within a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub struct Entry {
+    /// Its name within the folder.
     pub name: String,
+    /// Whether it is a folder.
     pub is_folder: bool,
 }
 
@@ -25,7 +27,7 @@ pub(crate) struct Entry {
 /// # Errors
 ///
 /// Fails where it is no regular file: a pipe would be waited on for ever, and a folder has no bytes.
-pub(crate) fn stat(path: &Path) -> io::Result<Option<Stat>> {
+pub fn stat(path: &Path) -> io::Result<Option<Stat>> {
     match fs::metadata(path) {
         Ok(found) if found.is_file() => Ok(Some(Stat { bytes: found.len() })),
         Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "no regular file")),
@@ -39,7 +41,7 @@ pub(crate) fn stat(path: &Path) -> io::Result<Option<Stat>> {
 /// # Errors
 ///
 /// Those of [`stat`], and `FileTooLarge` beyond the limit.
-pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     if stat(path)?.is_none() {
         return Ok(None);
     }
@@ -56,7 +58,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
 /// # Errors
 ///
 /// `UnexpectedEof` where the object ends before, and those of the operating system.
-pub(crate) fn read_range(path: &Path, start: u64, len: usize) -> io::Result<Vec<u8>> {
+pub fn read_range(path: &Path, start: u64, len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = crate::limits::zeroed::<u8>(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(start))?;
@@ -65,7 +67,11 @@ pub(crate) fn read_range(path: &Path, start: u64, len: usize) -> io::Result<Vec<
 }
 
 /// Lists a folder by name, nothing where there is none.
-pub(crate) fn list(folder: &Path) -> io::Result<Vec<Entry>> {
+///
+/// # Errors
+///
+/// Those of the operating system.
+pub fn list(folder: &Path) -> io::Result<Vec<Entry>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if is_absent(&error) => return Ok(Vec::new()),
         entries => entries?,
@@ -81,12 +87,20 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<Entry>> {
 }
 
 /// Writes an object that appears whole or not at all, with the folders it lies in.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+///
+/// # Errors
+///
+/// [`Error::Io`](crate::Error::Io) with the path; an older object of that name is then untouched.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomically(path, |file| file.write_all(bytes))
 }
 
 /// Removes an object; nothing to remove is fine.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+///
+/// Those of the operating system.
+pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if !is_absent(&error) => Err(error),
         _ => Ok(()),

@@ -203,7 +203,7 @@ fn tiff_flavour(path: &Path) -> tiff::Flavour {
     }
 }
 
-fn check_spec(path: &Path, spec: VolumeSpec) -> Result<()> {
+pub(crate) fn check_spec(path: &Path, spec: VolumeSpec) -> Result<()> {
     let largest = [MAX_SECTIONS, MAX_SIDE, MAX_SIDE];
     if !spec.shape.iter().zip(largest).all(|(&side, largest)| (1..=largest).contains(&side)) {
         let what = format!("a volume of {:?} voxels [z, y, x]", spec.shape);

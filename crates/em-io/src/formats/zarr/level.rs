@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use zarrs::array::codec::{BloscCompressionLevel, BloscCompressor, BloscShuffleMode, blosc_compress_bytes};
 
 /// The level of Zstandard alone: noise of a microscope gains nothing from a higher one.
@@ -22,10 +23,21 @@ const ZSTD_LEVEL: i32 = 1;
 /// The level of Zstandard in blosc; it is the one in the metadata.
 const BLOSC_LEVEL: u8 = 3;
 
+/// How the bytes of a chunk get to their file.
+pub(super) type WriteChunk = fn(&Path, &[u8]) -> Result<()>;
+
+/// The file of a chunk, with the length and the CRC-32C of its bytes.
+pub(super) type WrittenChunk = (PathBuf, u64, u32);
+
 /// All levels of an image that is being written.
 pub(super) struct Pyramid<T> {
     levels: Vec<LevelWriter<T>>,
     content: Content,
+}
+
+/// Writes a chunk into a folder that has its final name only later.
+pub(super) fn write_new_chunk(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_file(path, bytes).map_err(Error::io("write", path))
 }
 
 impl<T: Voxel> Pyramid<T> {
@@ -36,6 +48,7 @@ impl<T: Voxel> Pyramid<T> {
         levels: &[Level],
         chunk: [usize; 3],
         content: Content,
+        write: WriteChunk,
     ) -> Self {
         let mut before = [1; 3];
         let levels = levels.iter().enumerate().map(|(index, level)| {
@@ -50,9 +63,45 @@ impl<T: Voxel> Pyramid<T> {
                 held: None,
                 slab: Vec::new(),
                 taken: 0,
+                write,
+                written: Mutex::new(Vec::new()),
             }
         });
         Self { levels: levels.collect(), content }
+    }
+
+    /// Begins in the middle of a volume, at a section where chunks of the first `levels` levels begin; the others
+    /// are left out.
+    pub(super) fn starting_at(mut self, section: usize, levels: usize) -> Self {
+        self.levels.truncate(levels);
+        let mut start = section;
+        for level in &mut self.levels {
+            start /= level.step[0];
+            level.taken = start;
+        }
+        self
+    }
+
+    /// Takes the next section of the level `index`, which is there already, for those above it.
+    pub(super) fn push_above(
+        &mut self,
+        index: usize,
+        section: ArrayView2<'_, T>,
+        is_last: bool,
+    ) -> Result<()> {
+        let Some(next) = self.levels.get_mut(index + 1) else { return Ok(()) };
+        match next.shrink(section, is_last, self.content) {
+            // The levels are a few, so this goes a few calls deep.
+            Some(small) => self.push_to(index + 1, small.view()),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the chunks that were written, in no order.
+    pub(super) fn into_written(self) -> Vec<WrittenChunk> {
+        let of_level =
+            |level: LevelWriter<T>| level.written.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.levels.into_iter().flat_map(of_level).collect()
     }
 
     /// Takes the next section of the full level.
@@ -63,12 +112,7 @@ impl<T: Voxel> Pyramid<T> {
     fn push_to(&mut self, index: usize, section: ArrayView2<'_, T>) -> Result<()> {
         let Some(level) = self.levels.get_mut(index) else { return Ok(()) };
         let is_last = level.take(section)?;
-        let Some(next) = self.levels.get_mut(index + 1) else { return Ok(()) };
-        match next.shrink(section, is_last, self.content) {
-            // The levels are a few, so this goes a few calls deep.
-            Some(small) => self.push_to(index + 1, small.view()),
-            None => Ok(()),
-        }
+        self.push_above(index, section, is_last)
     }
 }
 
@@ -88,7 +132,10 @@ struct LevelWriter<T> {
     held: Option<Array2<T>>,
     /// The sections that wait for their chunks to be full.
     slab: Vec<T>,
+    /// The sections that went before, in chunks or in the slab.
     taken: usize,
+    write: WriteChunk,
+    written: Mutex<Vec<WrittenChunk>>,
 }
 
 impl<T: Voxel> LevelWriter<T> {
@@ -144,9 +191,11 @@ impl<T: Voxel> LevelWriter<T> {
         }
         let keys = Keys { prefix: self.version == OmeZarrVersion::V0_5, separator: '/' };
         let path = keys.path(&self.folder, &position.map(|number| number as u64));
-        pack(self.version, size_of::<T>(), &bytes)
-            .and_then(|packed| write_file(&path, &packed))
-            .map_err(Error::io("write", &path))
+        let packed = pack(self.version, size_of::<T>(), &bytes).map_err(Error::io("write", &path))?;
+        (self.write)(&path, &packed)?;
+        let written = (path, packed.len() as u64, crc32c::crc32c(&packed));
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).push(written);
+        Ok(())
     }
 
     /// Returns the bytes of a chunk, with zeros where it reaches out of the level.

@@ -12,6 +12,7 @@ mod layout;
 mod level;
 mod read;
 mod sample;
+mod shared;
 mod sparse;
 mod unpack;
 mod v2;
@@ -19,6 +20,7 @@ mod v3;
 mod write;
 
 pub(crate) use read::{open, open_levels};
+pub use shared::{SharedZarr, StoredObject, ZarrPart};
 pub use sparse::SparseLabels;
 pub(crate) use write::create;
 

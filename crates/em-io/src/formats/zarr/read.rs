@@ -4,6 +4,7 @@ use super::array::ArrayMeta;
 use super::axes::{Axis, Kind, Place, place, place_by_length};
 use super::chunk::{Decoder, options};
 use super::group::{self, Image, Node};
+use super::layout::JsonFile;
 use super::{ZARR_JSON, ZARRAY, ZATTRS, metadata, read_json, v2, v3};
 use crate::error::{Error, Result};
 use crate::formats::axes::Axes;
@@ -67,6 +68,14 @@ fn open_image(path: &Path, image: Image, options: OpenOptions) -> Result<Volume>
         None => place_by_length(path, &meta, options)?,
     };
     volume(path, image.folder, meta, place, image.format)
+}
+
+/// Opens an array whose metadata is not written yet, to be read as what it will be.
+pub(super) fn open_unlisted(folder: &Path, (name, json): JsonFile) -> Result<Volume> {
+    let file = folder.join(name);
+    let meta = if name == ZARRAY { v2::array(&file, json)? } else { v3::array(&file, json)? };
+    let place = place_by_length(folder, &meta, OpenOptions::default())?;
+    volume(folder, folder.to_path_buf(), meta, place, "OME-Zarr")
 }
 
 fn open_array(path: &Path, options: OpenOptions) -> Result<Volume> {

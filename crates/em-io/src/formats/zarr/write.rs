@@ -5,7 +5,7 @@
 
 use super::group::{self, Node};
 use super::layout::{self, JsonFile};
-use super::level::{Pyramid, clipped, write_file};
+use super::level::{Pyramid, clipped, write_file, write_new_chunk};
 use super::{
     Content, LABELS, OmeZarrVersion, WriteOptions, ZARR_JSON, ZATTRS, ZGROUP, image_of_label, metadata,
     read_json,
@@ -35,7 +35,7 @@ pub(crate) fn create(path: &Path, mut spec: VolumeSpec, mut options: WriteOption
     match_voxel_type!(spec.voxel_type, T => start::<T>(path, spec, options, label))
 }
 
-fn check_options(path: &Path, spec: VolumeSpec, options: WriteOptions) -> Result<()> {
+pub(super) fn check_options(path: &Path, spec: VolumeSpec, options: WriteOptions) -> Result<()> {
     let chunk = clipped(options.chunk, spec.shape);
     let sides = chunk.iter().map(|&side| side as u64);
     let bytes = sides.fold(spec.voxel_type.bytes() as u64, u64::saturating_mul);
@@ -73,11 +73,11 @@ fn start<T: Voxel>(
         let array = layout::array(version, level.shape, clipped(chunk, level.shape), voxel_type);
         write(&folder.temporary().join(index.to_string()), array)?;
     }
-    let pyramid = Pyramid::<T>::new(folder.temporary(), version, &levels, chunk, content);
+    let pyramid = Pyramid::<T>::new(folder.temporary(), version, &levels, chunk, content, write_new_chunk);
     Ok(Box::new(ZarrSink { folder, pyramid, label }))
 }
 
-fn pretty(json: &Value) -> Vec<u8> {
+pub(super) fn pretty(json: &Value) -> Vec<u8> {
     format!("{json:#}\n").into_bytes()
 }
 

@@ -1,0 +1,381 @@
+//! An OME-Zarr that several programs write at the same time, each some of its sections.
+//!
+//! ```text
+//! sections  0        32        64        90        cuts lie between chunks of the full level, and of as many
+//! level 0   ├── 0 ───┼── 1 ────┼── 2 ────┤         smaller levels as their depth divides: parts write these
+//! level 1   ├── 0 ───┼── 1 ────┼── 2 ────┤
+//! level 2   ├────────── finish ──────────┤         the others are made of the smallest of these, at the end
+//! ```
+//!
+//! No two parts write one file, each file appears whole, and the metadata, without which nothing can be opened, is
+//! written last.
+
+use super::layout::{self, Level};
+use super::level::{Pyramid, clipped};
+use super::read::open_unlisted;
+use super::write::{check_options, pretty};
+use super::{Content, WriteOptions};
+use crate::error::{Error, Result};
+use crate::formats::sink::cannot_write;
+use crate::formats::zarr_paths;
+use crate::sample::{Voxel, match_voxel_type};
+use crate::writer::check_spec;
+use crate::{Roi, VolumeSpec, Voxels, storage};
+use ndarray::Axis;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// An OME-Zarr image that is written in parts of whole sections, in any order, by any number of programs.
+///
+/// What comes out is the same, byte by byte, as from a [`VolumeWriter`](crate::VolumeWriter).
+///
+/// ```
+/// use em_io::{SharedZarr, VolumeSpec, VoxelType, Voxels, WriteOptions};
+/// use ndarray::Array3;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("mask.zarr");
+/// let spec = VolumeSpec { shape: [40, 30, 30], voxel_type: VoxelType::U8, voxel_size_nm: None };
+/// let shared = SharedZarr::new(&path, spec, WriteOptions::default(), &[0, 16, 40])?;
+/// for index in [1, 0] {
+///     let mut part = shared.part(index)?;
+///     part.write(&Voxels::from(Array3::<u8>::ones((part.sections().len(), 30, 30))))?;
+///     part.finish()?;
+/// }
+/// assert!(em_io::open(&path).is_err(), "it is not finished");
+/// shared.finish()?;
+/// assert_eq!(em_io::open(&path)?.read_all()?.to_f32().sum(), 36_000.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct SharedZarr {
+    path: PathBuf,
+    spec: VolumeSpec,
+    options: WriteOptions,
+    content: Content,
+    levels: Vec<Level>,
+    /// The first section of each part, and the end of the last.
+    cuts: Vec<usize>,
+    /// How many levels the parts write.
+    in_parts: usize,
+}
+
+/// A file that a part has written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StoredObject {
+    /// Its path within the image, such as `0/c/1/0/2`.
+    pub name: String,
+    /// The number of its bytes.
+    pub bytes: u64,
+    /// The CRC-32C (Castagnoli) of its bytes.
+    pub crc32c: u32,
+}
+
+impl SharedZarr {
+    /// Plans an image; nothing is written, and nothing asked of the disk.
+    ///
+    /// `cuts` are the first sections of the parts, from 0 on, and the depth of the volume. They rise, but parts may
+    /// be empty; they lie between chunks, at multiples of the depth of [`WriteOptions::chunk`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`VolumeWriter::with_options`](crate::VolumeWriter::with_options) for the path, the
+    /// specification and the options; and [`Error::CannotWrite`] for cuts that are none, and for labels within an image.
+    pub fn new(path: &Path, spec: VolumeSpec, options: WriteOptions, cuts: &[usize]) -> Result<Self> {
+        check_spec(path, spec)?;
+        check_options(path, spec, options)?;
+        let refused = |what: String, expected: &str| Err(cannot_write(path, what, expected));
+        if !zarr_paths::is_destination(path) {
+            return refused("parts".into(), "a path that ends in .zarr");
+        }
+        if zarr_paths::image_of_label(path).is_some() {
+            return refused("parts of a label within an image".into(), "an image of its own");
+        }
+        let (chunk, depth) = (clipped(options.chunk, spec.shape)[0], spec.shape[0]);
+        let is_between = |cut: &usize| *cut == depth || cut.is_multiple_of(chunk);
+        let ends = [cuts.first(), cuts.last()] == [Some(&0), Some(&depth)];
+        if !ends || !cuts.is_sorted() || !cuts.iter().all(is_between) {
+            let expected = format!("multiples of {chunk} from 0 on, and {depth}");
+            return Err(cannot_write(path, format!("parts that begin at the sections {cuts:?}"), expected));
+        }
+        let levels = layout::levels(spec.shape, spec.voxel_size_nm, options.chunk, options.levels);
+        let fits = |level: &&Level| {
+            let deep = level.factor[0] * clipped(options.chunk, level.shape)[0];
+            cuts.iter().all(|&cut| cut == depth || cut.is_multiple_of(deep))
+        };
+        let in_parts = levels.iter().take_while(fits).count();
+        let content = options.content.unwrap_or(Content::Intensity);
+        Ok(Self { path: path.to_path_buf(), spec, options, content, levels, cuts: cuts.to_vec(), in_parts })
+    }
+
+    /// Counts the parts.
+    pub fn parts(&self) -> usize {
+        self.cuts.len() - 1
+    }
+
+    /// Starts a part, which replaces what was written of it before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutsideVolume`] where there is no such part.
+    pub fn part(&self, index: usize) -> Result<ZarrPart> {
+        let Some(&[start, end]) = self.cuts.get(index..).and_then(|cuts| cuts.first_chunk()) else {
+            let [depth, height, width] = self.spec.shape;
+            let (start, shape) = ([depth, 0, 0], [1, height, width]);
+            return Err(Error::OutsideVolume { start, shape, volume: self.spec.shape });
+        };
+        let spec = self.spec;
+        let pyramid = match_voxel_type!(spec.voxel_type, T => {
+            let pyramid: Box<dyn Levels> =
+                Box::new(self.pyramid::<T>().starting_at(start, self.in_parts));
+            pyramid
+        });
+        Ok(ZarrPart { path: self.path.clone(), spec, sections: start..end, next: start, pyramid })
+    }
+
+    /// Makes the smaller levels that parts could not, and the metadata: the image can then be opened.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the smallest level that the parts have written, and [`Error::Io`] where something cannot be
+    /// written.
+    pub fn finish(&self) -> Result<()> {
+        match_voxel_type!(self.spec.voxel_type, T => self.write_smaller_levels::<T>())?;
+        for index in 0..self.levels.len() {
+            let (name, json) = self.array(index);
+            storage::write(&self.path.join(index.to_string()).join(name), &pretty(&json))?;
+        }
+        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        let (version, size) = (self.options.version, self.spec.voxel_size_nm);
+        for (name, json) in layout::image(version, &stem, &self.levels, size, false) {
+            storage::write(&self.path.join(name), &pretty(&json))?;
+        }
+        Ok(())
+    }
+
+    fn write_smaller_levels<T: Voxel>(&self) -> Result<()> {
+        // The full level is always written in parts.
+        let last = self.in_parts - 1;
+        if self.in_parts == self.levels.len() {
+            return Ok(());
+        }
+        let mut pyramid = self.pyramid::<T>();
+        let level = open_unlisted(&self.path.join(last.to_string()), self.array(last))?;
+        let (shape, chunk) = (level.shape(), clipped(self.options.chunk, level.shape()));
+        for block in level.blocks(crate::Blocks::of_sections(Roi::whole(shape), chunk[0])) {
+            let (place, voxels) = block?;
+            let sections = T::view(&voxels).expect("the level is of the type that was written");
+            for (z, section) in (place.start[0]..).zip(sections.axis_iter(Axis(0))) {
+                pyramid.push_above(last, section, z + 1 == shape[0])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn pyramid<T: Voxel>(&self) -> Pyramid<T> {
+        let WriteOptions { version, chunk, .. } = self.options;
+        Pyramid::new(&self.path, version, &self.levels, chunk, self.content, storage::write)
+    }
+
+    fn array(&self, level: usize) -> layout::JsonFile {
+        let shape = self.levels[level].shape;
+        layout::array(self.options.version, shape, clipped(self.options.chunk, shape), self.spec.voxel_type)
+    }
+}
+
+/// A part of a [`SharedZarr`] that is being written, in order of z.
+pub struct ZarrPart {
+    path: PathBuf,
+    spec: VolumeSpec,
+    sections: Range<usize>,
+    next: usize,
+    pyramid: Box<dyn Levels>,
+}
+
+impl std::fmt::Debug for ZarrPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ZarrPart").field("path", &self.path).field("sections", &self.sections).finish()
+    }
+}
+
+impl ZarrPart {
+    /// Returns the sections of the volume that belong to it.
+    pub fn sections(&self) -> Range<usize> {
+        self.sections.clone()
+    }
+
+    /// Writes the next sections, `[z, y, x]` with full y and x.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnexpectedSections`] where their size, type or number does not fit, and [`Error::Io`].
+    pub fn write(&mut self, sections: &Voxels) -> Result<()> {
+        let ([_, height, width], [depth, ..]) = (self.spec.shape, sections.shape());
+        let fits =
+            sections.shape() == [depth, height, width] && sections.voxel_type() == self.spec.voxel_type;
+        if !fits || depth > self.sections.end - self.next {
+            let found = format!("{:?} voxels, {}", sections.shape(), sections.voxel_type());
+            let left = self.sections.end - self.next;
+            let expected = format!("at most {left} sections of {height} x {width}, {}", self.spec.voxel_type);
+            return Err(Error::UnexpectedSections { path: self.path.clone(), found, expected });
+        }
+        self.pyramid.push(sections)?;
+        self.next += depth;
+        Ok(())
+    }
+
+    /// Ends the part, and returns its files, by name. Chunks of zeros have none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnexpectedSections`] where sections are missing.
+    pub fn finish(self) -> Result<Vec<StoredObject>> {
+        if self.next != self.sections.end {
+            let found = format!("{} sections", self.next - self.sections.start);
+            let expected = self.sections.len().to_string();
+            return Err(Error::UnexpectedSections { path: self.path, found, expected });
+        }
+        let mut objects = self.pyramid.finish(&self.path);
+        objects.sort_unstable();
+        Ok(objects)
+    }
+}
+
+/// A pyramid of any voxel type.
+trait Levels: Send {
+    fn push(&mut self, sections: &Voxels) -> Result<()>;
+    fn finish(self: Box<Self>, image: &Path) -> Vec<StoredObject>;
+}
+
+impl<T: Voxel> Levels for Pyramid<T> {
+    fn push(&mut self, sections: &Voxels) -> Result<()> {
+        let sections = T::view(sections).expect("the part has checked the type");
+        sections.axis_iter(Axis(0)).try_for_each(|section| Pyramid::push(self, section))
+    }
+
+    fn finish(self: Box<Self>, image: &Path) -> Vec<StoredObject> {
+        let name = |path: PathBuf| {
+            let within = path.strip_prefix(image).unwrap_or(&path);
+            within.to_string_lossy().replace('\\', "/")
+        };
+        let written = self.into_written().into_iter();
+        written.map(|(path, bytes, crc32c)| StoredObject { name: name(path), bytes, crc32c }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{OmeZarrVersion, VolumeWriter, VoxelType};
+    use ndarray::{Array3, s};
+    use std::collections::BTreeMap;
+
+    /// All files of a folder, by their paths within it.
+    fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![folder.to_path_buf()];
+        while let Some(next) = folders.pop() {
+            for entry in std::fs::read_dir(next).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+                    found.insert(name, std::fs::read(&path).unwrap());
+                }
+            }
+        }
+        found
+    }
+
+    fn check(
+        depth: usize,
+        cuts: &[usize],
+        size: Option<[f64; 3]>,
+        version: OmeZarrVersion,
+        content: Content,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let voxels =
+            Array3::from_shape_fn((depth, 50, 70), |(z, y, x)| ((z * 31 + y * 7 + x * x) % 251) as u16);
+        let spec = VolumeSpec { shape: [depth, 50, 70], voxel_type: VoxelType::U16, voxel_size_nm: size };
+        let options =
+            WriteOptions::default().with_chunk([4, 16, 16]).with_version(version).with_content(content);
+        let (whole, parted) = (folder.path().join("whole/a.zarr"), folder.path().join("parted/a.zarr"));
+        let mut writer = VolumeWriter::with_options(&whole, spec, options).unwrap();
+        writer.write(&voxels.clone().into()).unwrap();
+        writer.finish().unwrap();
+
+        let shared = SharedZarr::new(&parted, spec, options, cuts).unwrap();
+        let mut listed = BTreeMap::new();
+        for index in (0..shared.parts()).rev() {
+            // A part that was killed is begun again.
+            let mut killed = shared.part(index).unwrap();
+            let sections = killed.sections();
+            if sections.len() > 5 {
+                let half = s![sections.start..sections.start + 5, .., ..];
+                killed.write(&voxels.slice(half).to_owned().into()).unwrap();
+            }
+            drop(killed);
+            let mut part = shared.part(index).unwrap();
+            for z in sections {
+                part.write(&voxels.slice(s![z..=z, .., ..]).to_owned().into()).unwrap();
+            }
+            for object in part.finish().unwrap() {
+                assert!(listed.insert(object.name.clone(), object).is_none(), "two parts write one file");
+            }
+        }
+        assert!(crate::open(&parted).is_err());
+        shared.finish().unwrap();
+        let (whole, parted) = (files(&whole), files(&parted));
+        assert!(whole == parted, "{:?} and {:?}", whole.keys(), parted.keys());
+        for (name, object) in listed {
+            let bytes = &parted[&name];
+            assert_eq!((object.bytes, object.crc32c), (bytes.len() as u64, crc32c::crc32c(bytes)));
+        }
+    }
+
+    #[test]
+    fn parts_make_the_bytes_of_one_writer() {
+        let (v4, v5) = (OmeZarrVersion::V0_4, OmeZarrVersion::V0_5);
+        // Levels that all parts write, that only the end can make, and a mixture.
+        check(33, &[0, 16, 32, 33], None, v5, Content::Intensity);
+        check(33, &[0, 4, 12, 12, 33], None, v5, Content::Label);
+        check(30, &[0, 8, 24, 30], Some([40.0, 5.0, 5.0]), v4, Content::Intensity);
+        check(3, &[0, 3], None, v4, Content::Label);
+        check(3, &[0, 0, 3, 3], None, v5, Content::Label);
+    }
+
+    #[test]
+    fn parts_lie_between_chunks_and_in_images_of_their_own() {
+        let spec = VolumeSpec { shape: [40, 8, 8], voxel_type: VoxelType::U8, voxel_size_nm: None };
+        let error = |path: &str, cuts: &[usize]| {
+            SharedZarr::new(Path::new(path), spec, WriteOptions::default(), cuts).unwrap_err().to_string()
+        };
+        for cuts in [&[][..], &[0], &[0, 8, 40], &[0, 32, 16, 40], &[16, 40], &[0, 16]] {
+            assert!(
+                error("a.zarr", cuts).ends_with("expected multiples of 16 from 0 on, and 40"),
+                "{cuts:?}"
+            );
+        }
+        assert!(error("a.tif", &[0, 40]).ends_with("a path that ends in .zarr"));
+        assert!(error("a.zarr/labels/m", &[0, 40]).ends_with("an image of its own"));
+        let shared = SharedZarr::new(Path::new("a.zarr"), spec, WriteOptions::default(), &[0, 40]).unwrap();
+        assert!(matches!(shared.part(1), Err(Error::OutsideVolume { .. })));
+    }
+
+    #[test]
+    fn sections_that_do_not_fit_a_part_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zarr");
+        let spec = VolumeSpec { shape: [40, 8, 8], voxel_type: VoxelType::U8, voxel_size_nm: None };
+        let shared = SharedZarr::new(&path, spec, WriteOptions::default(), &[0, 16, 40]).unwrap();
+        let mut part = shared.part(0).unwrap();
+        for wrong in [Array3::<u8>::ones((17, 8, 8)), Array3::ones((1, 8, 9)), Array3::ones((1, 7, 8))] {
+            assert!(matches!(part.write(&wrong.into()), Err(Error::UnexpectedSections { .. })));
+        }
+        assert!(part.write(&Array3::<u16>::ones((1, 8, 8)).into()).is_err());
+        part.write(&Array3::<u8>::ones((15, 8, 8)).into()).unwrap();
+        assert!(matches!(part.finish(), Err(Error::UnexpectedSections { .. })));
+    }
+}
