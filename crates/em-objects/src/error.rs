@@ -61,6 +61,26 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// The file of a part could not be read.
+    #[error("cannot read `{}`", path.display())]
+    PartFile {
+        /// The file.
+        path: PathBuf,
+        /// The reason given by the operating system.
+        source: io::Error,
+    },
+
+    /// Files of parts do not make one volume.
+    #[error("`{}` holds {found}, expected {expected}", path.display())]
+    BadPart {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        found: String,
+        /// What would go on with the parts before it.
+        expected: String,
+    },
+
     /// A volume of instances holds a value that names no object.
     #[error("{} holds {value} (page {page}), expected whole numbers from 0 to {}", named(path), u32::MAX)]
     NotAnInstance {
@@ -116,6 +136,7 @@ impl Error {
         match self {
             Self::Volume(error) => error.hint(),
             Self::NotAProbability { .. } => Some("are these logits, or grey values?".into()),
+            Self::BadPart { .. } => Some("find the objects of that part again".into()),
             Self::TemporaryFile { .. } => Some("free some space, or work in a folder on another disk".into()),
             _ => None,
         }

@@ -27,6 +27,22 @@ pub(crate) fn label_section(section: &mut SectionRuns, connectivity: Connectivit
     count
 }
 
+/// Tells the labels of each two runs that touch, of a section and of the one before.
+pub(crate) fn for_each_touch(
+    section: &SectionRuns,
+    before: &SectionRuns,
+    connectivity: Connectivity,
+    mut touch: impl FnMut(u32, u32),
+) {
+    for y in 0..section.height() {
+        for other in y.saturating_sub(1)..(y + 2).min(section.height()) {
+            let Some(slack) = connectivity.slack(1, other.abs_diff(y)) else { continue };
+            let (here, there) = (section.row(y), before.row(other));
+            for_each_pair(here, there, slack, |i, j| touch(here[i].label, there[j].label));
+        }
+    }
+}
+
 /// Labels that go through a volume section by section.
 #[derive(Debug)]
 pub(crate) struct Stitching {
@@ -55,17 +71,10 @@ impl Stitching {
     ) -> Result<()> {
         let mut labels: Vec<Option<u32>> = vec![None; count as usize];
         if let Some(before) = before.filter(|_| self.extent == Extent::Volume) {
-            for y in 0..section.height() {
-                for other in y.saturating_sub(1)..(y + 2).min(section.height()) {
-                    let Some(slack) = self.connectivity.slack(1, other.abs_diff(y)) else { continue };
-                    let (here, there) = (section.row(y), before.row(other));
-                    for_each_pair(here, there, slack, |i, j| {
-                        let known = &mut labels[here[i].label as usize];
-                        let touched = there[j].label;
-                        *known = Some(known.map_or(touched, |known| self.sets.join(known, touched)));
-                    });
-                }
-            }
+            for_each_touch(section, before, self.connectivity, |here, touched| {
+                let known = &mut labels[here as usize];
+                *known = Some(known.map_or(touched, |known| self.sets.join(known, touched)));
+            });
         }
         let labels = labels
             .into_iter()

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`components`] | the connected parts of a mask: labels, sizes, a choice by size |
 //! | [`Objects`], [`measure()`], [`nearest()`] | objects of a volume larger than memory: found, split, measured, compared |
+//! | [`find_part`], [`join_parts`] | the same objects, found by several programs in parts of the volume |
 //! | [`surface`], [`Mesh`] | the surface of an object as triangles |
 //! | [`postprocess`] | a median of votes, removal of small components, filling of holes |
 //! | [`VolumeCleaner`] | the same, for a mask that comes section by section |
@@ -23,6 +24,7 @@ mod mesh;
 mod moments;
 mod nearest;
 mod objects;
+mod parts;
 pub mod postprocess;
 mod remeasure;
 mod runs;
@@ -49,6 +51,7 @@ pub use measure::{Object, Physical, Space, measure};
 pub use mesh::{Mesh, surface};
 pub use nearest::{Nearest, nearest};
 pub use objects::{BATCH_BYTES, FindConfig, Objects};
+pub use parts::{find_part, join_parts};
 pub use postprocess::Postprocess;
 pub use remeasure::{Remeasured, remeasure};
 pub use split_by_hand::{split_at_points, split_from_parts};

@@ -101,7 +101,10 @@ pub fn measure(
     }
     let mut sums = vec![Moments::default(); objects.count()];
     let mut contact_faces = vec![0; objects.count()];
-    for place in batches(shape, probabilities.map_or(1, |volume| volume.voxel_type().bytes())).iter() {
+    for place in
+        batches(em_io::Roi::whole(shape), probabilities.map_or(1, |volume| volume.voxel_type().bytes()))
+            .iter()
+    {
         let [sections, ..] = place.ranges();
         let first = sections.start;
         let block = probabilities.map(|volume| volume.read(place)).transpose()?;

@@ -87,8 +87,19 @@ impl Objects {
         folder: &Path,
         mut progress: impl FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Self> {
-        let shape = volume.shape();
-        check_section(shape)?;
+        let whole = Roi::whole(volume.shape());
+        Ok(Self::find_within(volume, whole, config, folder, &mut progress)?.0)
+    }
+
+    /// Finds the objects of some whole sections, as if there were no others; with the values of a mask.
+    pub(crate) fn find_within(
+        volume: &Volume,
+        part: Roi,
+        config: FindConfig,
+        folder: &Path,
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<(Self, MaskValues)> {
+        check_section(volume.shape())?;
         let mut runs_on_disk = RunsOnDisk::create(folder)?;
         let mut labels = match config.foreground {
             Foreground::Instances => Labels::Instances(BTreeMap::new()),
@@ -96,7 +107,7 @@ impl Objects {
         };
         let mut checks = ValueChecks { volume, foreground: config.foreground, values: MaskValues::default() };
         let mut before: Option<SectionRuns> = None;
-        for block in volume.blocks(batches(shape, volume.voxel_type().bytes())) {
+        for block in volume.blocks(batches(part, volume.voxel_type().bytes())) {
             let (place, voxels) = block?;
             let sections = find_in_batch(&voxels, config);
             for (section, (found, count)) in sections.into_iter().enumerate() {
@@ -109,14 +120,20 @@ impl Objects {
             }
         }
         let (numbers, names) = labels.finish();
-        Ok(Self {
-            shape,
-            extent: config.extent,
-            voxel_size_nm: volume.voxel_size_nm(),
-            runs_on_disk,
-            numbers,
-            names,
-        })
+        let (extent, voxel_size_nm) = (config.extent, volume.voxel_size_nm());
+        let space = Space { shape: part.shape, extent, voxel_size_nm };
+        Ok((Self::of_runs(space, runs_on_disk, numbers, names), checks.values))
+    }
+
+    /// Objects by their runs, the number of each label on disk, and the name of each number.
+    pub(crate) fn of_runs(
+        space: Space,
+        runs_on_disk: RunsOnDisk,
+        numbers: Vec<u32>,
+        names: Vec<u32>,
+    ) -> Self {
+        let Space { shape, extent, voxel_size_nm } = space;
+        Self { shape, extent, voxel_size_nm, runs_on_disk, numbers, names }
     }
 
     /// Returns the number of voxels along `[z, y, x]`.
@@ -202,14 +219,7 @@ impl Objects {
 
     /// The same volume with other objects: `count` of them, each of one label on disk, from 0.
     pub(crate) fn with_runs(&self, runs_on_disk: RunsOnDisk, count: u32) -> Self {
-        Self {
-            shape: self.shape,
-            extent: self.extent,
-            voxel_size_nm: self.voxel_size_nm,
-            runs_on_disk,
-            numbers: (1..=count).collect(),
-            names: (1..=count).collect(),
-        }
+        Self::of_runs(self.space(), runs_on_disk, (1..=count).collect(), (1..=count).collect())
     }
 
     /// Reads the runs of section `z`, labelled by the numbers of their objects.
@@ -239,9 +249,9 @@ impl Objects {
     }
 }
 
-/// Cuts a volume of `[z, y, x]` voxels into blocks that are read at a time.
-pub(crate) fn batches(shape: [usize; 3], voxel_bytes: usize) -> Blocks {
-    Blocks::of_voxels(Roi::whole(shape), BATCH_BYTES / voxel_bytes).at_most(BATCH_SECTIONS)
+/// Cuts a part of a volume into blocks that are read at a time.
+pub(crate) fn batches(part: Roi, voxel_bytes: usize) -> Blocks {
+    Blocks::of_voxels(part, BATCH_BYTES / voxel_bytes).at_most(BATCH_SECTIONS)
 }
 
 /// Ends the work where whoever is told of it says so.

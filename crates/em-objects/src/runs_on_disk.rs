@@ -18,22 +18,24 @@ pub(crate) struct RunsOnDisk {
     file: Mutex<File>,
     /// Where each section starts, and the end of the last.
     offsets: Vec<u64>,
+    /// What is added to the labels of each section.
+    bases: Vec<u32>,
 }
 
 impl RunsOnDisk {
     /// Starts a file in a folder, which must exist.
     pub fn create(folder: &Path) -> Result<Self> {
         let file = tempfile::tempfile_in(folder).map_err(failed("make", folder))?;
-        Ok(Self { folder: folder.to_owned(), file: Mutex::new(file), offsets: vec![0] })
+        Ok(Self { folder: folder.to_owned(), file: Mutex::new(file), offsets: vec![0], bases: Vec::new() })
     }
 
     /// Appends a section.
     pub fn push(&mut self, section: &SectionRuns) -> Result<()> {
-        self.push_bytes(&encode(section))
+        self.push_bytes(&encode(section), 0)
     }
 
-    /// Appends a section that is encoded already.
-    pub fn push_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Appends a section that is encoded already, to whose labels `base` is added when it is read.
+    pub fn push_bytes(&mut self, bytes: &[u8], base: u32) -> Result<()> {
         let start = self.offsets[self.offsets.len() - 1];
         let file = self.file.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
         // A section may have been read in between, which moves the place.
@@ -41,6 +43,7 @@ impl RunsOnDisk {
             .and_then(|_| file.write_all(bytes))
             .map_err(failed("write", &self.folder))?;
         self.offsets.push(start + bytes.len() as u64);
+        self.bases.push(base);
         Ok(())
     }
 
@@ -59,7 +62,7 @@ impl RunsOnDisk {
                 .and_then(|_| file.read_exact(&mut bytes))
                 .map_err(failed("read", &self.folder))?;
         }
-        Ok(decode(&bytes))
+        Ok(decode(&bytes, self.bases[z]).expect("what is pushed was encoded here, or decoded before"))
     }
 }
 
@@ -86,23 +89,24 @@ pub(crate) fn encode(section: &SectionRuns) -> Vec<u8> {
     bytes
 }
 
-fn decode(bytes: &[u8]) -> SectionRuns {
+/// Decodes a section and adds `base` to its labels; `None` where the bytes are not those of a section.
+pub(crate) fn decode(bytes: &[u8], base: u32) -> Option<SectionRuns> {
     let mut bytes = bytes.iter();
     let mut take = || take(&mut bytes);
-    let height = take();
+    let height = take()?;
     let mut section = SectionRuns::empty();
-    let mut label = 0_u32;
+    let mut label = base;
     for _ in 0..height {
-        let mut x = 0;
-        for _ in 0..take() {
-            let start = x + take();
-            x = start + take();
-            label = label.wrapping_add(unzigzag(take()));
+        let mut x = 0_u32;
+        for _ in 0..take()? {
+            let start = x.checked_add(take()?)?;
+            x = start.checked_add(take()?)?;
+            label = label.wrapping_add(unzigzag(take()?));
             section.push(start as usize, x as usize, label);
         }
         section.end_row();
     }
-    section
+    Some(section)
 }
 
 /// Small differences, up or down, become small numbers.
@@ -123,16 +127,16 @@ fn put(bytes: &mut Vec<u8>, mut number: u32) {
     bytes.push(number as u8);
 }
 
-fn take(bytes: &mut std::slice::Iter<'_, u8>) -> u32 {
+fn take(bytes: &mut std::slice::Iter<'_, u8>) -> Option<u32> {
     let mut number = 0;
     for shift in (0..32).step_by(7) {
-        let byte = *bytes.next().expect("the file is only written by `encode`");
+        let byte = *bytes.next()?;
         number |= u32::from(byte & 0x7f) << shift;
         if byte < 0x80 {
             break;
         }
     }
-    number
+    Some(number)
 }
 
 #[cfg(test)]
