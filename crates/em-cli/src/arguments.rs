@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use em_pipeline::shards::Shard;
+
 /// A file and what it is called, as `NAME=FILE`; `FILE` alone is called as the file without its ending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedFile {
@@ -54,6 +56,14 @@ pub fn numbers<const N: usize>(text: &str) -> Result<[f64; N], String> {
 /// Reads a number.
 pub fn number(text: &str) -> Result<f64, String> {
     numbers::<1>(text).map(|[number]| number).map_err(|_| "expected a number".into())
+}
+
+/// Reads the shard of a shared work: its own number, or that of the scheduler.
+pub fn shard(text: &str) -> Result<Shard, String> {
+    Shard::parse(text, |name| std::env::var(name).ok()).map_err(|error| match error.hint() {
+        Some(hint) => format!("{error}: {hint}"),
+        None => error.to_string(),
+    })
 }
 
 /// Reads a voxel size.

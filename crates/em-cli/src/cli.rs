@@ -54,6 +54,8 @@ pub enum Command {
     Tune(commands::tune::TuneArgs),
     /// Find the objects of masks and measure them: sizes, places, shapes, distances.
     Measure(commands::measure::MeasureArgs),
+    /// Show which shards of a shared prediction or measurement are done, missing or broken; end a prediction.
+    Shards(commands::shards::ShardsArgs),
     /// Correct the objects of label volumes by a list of edits: delete, merge, split, fill.
     Correct(commands::correct::CorrectArgs),
     /// List the networks that are built in, which need no labels.
@@ -95,6 +97,7 @@ impl Cli {
             Command::Predict(args) => args.events,
             Command::Tune(args) => args.events,
             Command::Measure(args) => args.events,
+            Command::Shards(args) if args.finishes() => args.events,
             Command::Correct(args) => args.events,
             Command::Scales(args) => args.events,
             Command::Report(args) => args.events,
@@ -108,6 +111,7 @@ impl Cli {
             | Command::Annotate(_)
             | Command::View(_)
             | Command::Evaluate(_)
+            | Command::Shards(_)
             | Command::Models => return Mode { quiet: self.quiet, events: false, answers: true },
         };
         Mode { quiet: self.quiet, events: events.json, answers: false }
@@ -119,7 +123,7 @@ impl Cli {
 pub struct EventArgs {
     /// Print events as JSON, one object a line.
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// The file of a configuration, by its place or as `--config`.

@@ -40,6 +40,20 @@ pub fn write_atomically(
     file.commit()
 }
 
+/// Writes a file where none is, whole or not at all; tells whether it was written, or one was there.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+    let AtomicFile { mut temporary, .. } = AtomicFile::create(path)?;
+    let failed = Error::io("write", path);
+    if let Err(error) = temporary.write_all(bytes).and_then(|()| temporary.as_file().sync_all()) {
+        return Err(failed(error));
+    }
+    match temporary.persist_noclobber(path) {
+        Ok(_) => sync_folder(parent(path)).map(|()| true).map_err(failed),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(failed(error.error)),
+    }
+}
+
 /// Removes what killed writes left in a folder, which nobody may be writing to; a missing folder
 /// is fine.
 ///
@@ -262,6 +276,16 @@ mod tests {
             write_atomically(&path, |file| file.write_all(text.as_bytes())).unwrap();
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_new_file_never_replaces_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made/request.json");
+        assert!(write_new(&path, b"first").unwrap());
+        assert!(!write_new(&path, b"second").unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 
     #[cfg(unix)]

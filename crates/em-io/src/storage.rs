@@ -95,6 +95,27 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomically(path, |file| file.write_all(bytes))
 }
 
+/// Writes an object where none is, whole or not at all; tells whether it was written, or one was there.
+///
+/// # Errors
+///
+/// [`Error::Io`](crate::Error::Io) with the path.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+    crate::atomic::write_new(path, bytes)
+}
+
+/// Removes a folder with all that is in it; nothing to remove is fine.
+///
+/// # Errors
+///
+/// Those of the operating system.
+pub fn remove_folder(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if !is_absent(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Removes an object; nothing to remove is fine.
 ///
 /// # Errors

@@ -15,6 +15,7 @@
 //! | [`phantom`] | generated stacks with labels, for trying things out |
 //! | [`built_in`] | networks that are part of the program |
 //! | [`view`] | a volume and its layers, to be looked at: levels, tables and surfaces of objects |
+//! | [`shards`] | the parts of a prediction or a measurement that many programs work on |
 //! | [`report`] | scores, curves, pictures and the page of a run |
 //! | [`voxel_size`] | the one size that the voxels of several files have |
 //!
@@ -36,6 +37,7 @@ mod error;
 pub mod evaluate;
 pub mod extract;
 mod fine_tuning;
+mod fingerprint;
 mod grey_values;
 mod hints;
 mod inputs;
@@ -55,6 +57,7 @@ mod scorers;
 pub mod scores;
 mod sections_digest;
 pub mod settings;
+pub mod shards;
 mod staged;
 pub mod suggested_config;
 mod target;

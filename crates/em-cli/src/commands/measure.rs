@@ -6,10 +6,14 @@ use anyhow::Result;
 use clap::Args;
 use em_objects::{Connectivity, Extent, FindConfig, Foreground};
 use em_pipeline::display;
-use em_pipeline::measure::{ClassFiles, ClassSummary, MeasureRequest, Measurement, measure};
+use em_pipeline::measure::{
+    ClassFiles, ClassSummary, MeasureRequest, Measurement, measure, measure_merged, measure_shard,
+};
+use em_pipeline::shards::Shard;
 use serde_json::{Map, json};
 
-use crate::arguments::{NamedFile, distance, neck, voxel_size};
+use super::shards;
+use crate::arguments::{NamedFile, distance, neck, shard, voxel_size};
 use crate::cli::EventArgs;
 use crate::console::{self, observed, say, shown_path};
 use crate::error::UserError;
@@ -59,6 +63,12 @@ pub struct MeasureArgs {
     /// Replace the results that are in the folder, and the label volumes.
     #[arg(long)]
     overwrite: bool,
+    /// Only find the objects in one of N shards, numbered from 0, and keep them in DIR.shards, so that many programs can share the work. auto/N takes the number from an array of jobs (SLURM, Kubernetes, LSF, SGE).
+    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with = "merge")]
+    shard: Option<Shard>,
+    /// Join what all shards have found, and measure it.
+    #[arg(long)]
+    merge: bool,
     #[command(flatten)]
     pub events: EventArgs,
 }
@@ -75,6 +85,11 @@ fn connectivity(text: &str) -> Result<Connectivity, String> {
 /// Runs the command.
 pub fn run(args: &MeasureArgs) -> Result<()> {
     let request = args.request()?;
+    if let Some(shard) = args.shard {
+        let is_new = observed("start the shard again", |observer| measure_shard(&request, shard, observer))?;
+        return shards::told(shard, is_new);
+    }
+    let measure = if args.merge { measure_merged } else { measure };
     let measurement = observed("start the command again", |observer| measure(&request, observer))?;
     if console::tells_events() {
         return done(&args.output, &measurement);

@@ -16,6 +16,7 @@ pub mod phantom;
 pub mod predict;
 pub mod report;
 pub mod scales;
+pub mod shards;
 pub mod tile;
 pub mod train;
 pub mod tune;

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use em_model::MaskRule;
-use em_pipeline::predict::{OutputKind, PredictPlan, PredictRequest, PredictedFile};
+use em_pipeline::predict::{OutputKind, PredictPlan, PredictRequest, PredictedFile, PredictedFiles};
+use em_pipeline::shards::Shard;
 use serde_json::{Value, json};
 
-use crate::arguments::{probability, voxel_size};
+use super::shards;
+use crate::arguments::{probability, shard, voxel_size};
 use crate::cli::{DeviceArgs, EventArgs, ReadingArgs};
-use crate::console::{self, observed_keeping, say, shown_path};
+use crate::console::{self, observed, observed_keeping, say, shown_path};
 
 /// Arguments of `predict`.
 #[derive(Debug, Args)]
@@ -52,6 +54,9 @@ pub struct PredictArgs {
     /// Go on with a prediction of the same input, model and settings that was interrupted.
     #[arg(long)]
     resume: bool,
+    /// Predict one of N shards, numbered from 0, into .zarr: whole chunks, so that many programs can share the work. auto/N takes the number from an array of jobs (SLURM, Kubernetes, LSF, SGE). `em-cli shards OUT --finish` ends it.
+    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with_all = ["resume", "overwrite"])]
+    shard: Option<Shard>,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -61,11 +66,29 @@ pub struct PredictArgs {
 /// Runs the command.
 pub fn run(args: &PredictArgs) -> Result<()> {
     let request = args.request()?;
+    if let Some(shard) = args.shard {
+        return run_shard(&request, shard);
+    }
     let prediction = observed_keeping("finished blocks are kept", "go on with --resume", |observer| {
         let plan = PredictPlan::new(&request, observer)?;
         say!("memory: {}", plan.memory());
         plan.run(observer)
     })?;
+    tell(&prediction)
+}
+
+/// Predicts one shard, of which nothing is kept where it is stopped.
+fn run_shard(request: &PredictRequest, shard: Shard) -> Result<()> {
+    let is_new = observed("start the shard again", |observer| {
+        let plan = PredictPlan::new(request, observer)?;
+        say!("memory: {}", plan.memory());
+        plan.run_shard(shard, observer)
+    })?;
+    shards::told(shard, is_new)
+}
+
+/// Prints what was predicted.
+pub fn tell(prediction: &PredictedFiles) -> Result<()> {
     if console::tells_events() {
         let files: Vec<Value> = prediction.files.iter().map(described).collect();
         return console::done(&json!({ "files": files }));

@@ -5,9 +5,10 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use em_io::Volume;
-use em_objects::{LARGEST_BOX, Object, Objects, Space, SplitCounts};
+use em_objects::{LARGEST_BOX, Object, Objects, Space, SplitCounts, join_parts};
 use ndarray::{Array2, Axis};
 
+use super::sharded::ClassParts;
 use super::{Distances, MeasureRequest};
 use crate::error::{Result, UserError};
 use crate::staged::Staged;
@@ -19,6 +20,8 @@ pub struct OpenClass<'a> {
     pub mask: Volume,
     pub probabilities: Option<Volume>,
     pub boundary: Option<Volume>,
+    /// Where the objects were found by other programs, part by part.
+    pub parts: Option<ClassParts>,
 }
 
 /// A class whose objects are found and measured.
@@ -83,7 +86,11 @@ impl OpenClass<'_> {
         // Temporary files go where the results do, whose disk has the room.
         let (name, folder, find) = (self.name, staged.folder(), request.find);
         let shape = self.mask.shape();
-        let mut objects = pass(shape, observer, |advance| Objects::find(&self.mask, find, folder, advance))?;
+        let parts = self.parts.as_ref();
+        let mut objects = pass(shape, observer, |advance| match parts {
+            Some(parts) => join_parts(&parts.mask, folder, advance),
+            None => Objects::find(&self.mask, find, folder, advance),
+        })?;
         objects.set_voxel_size_nm(voxel_size_nm);
         if objects.voxel_size_nm().is_none() {
             observer.warn(&without_size(name))?;
@@ -97,7 +104,10 @@ impl OpenClass<'_> {
             split = Some(summary);
         }
         if let Some(boundary) = &self.boundary {
-            let outlines = pass(shape, observer, |advance| Objects::find(boundary, find, folder, advance))?;
+            let outlines = pass(shape, observer, |advance| match parts {
+                Some(parts) => join_parts(&parts.boundary, folder, advance),
+                None => Objects::find(boundary, find, folder, advance),
+            })?;
             let summary = cut(&mut objects, name, observer, |objects, advance| {
                 objects.split_at(&outlines, folder, advance)
             })?;

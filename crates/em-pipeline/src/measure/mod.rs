@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `measure/mod.rs` | what is asked for, and the way from masks to files |
 //! | `measure/class.rs` | the objects of a class: found, split, measured, and near to others |
+//! | `measure/sharded.rs` | the objects found by many programs, each in some of the sections |
 //! | `measure/table.rs` | objects.csv and objects.parquet |
 //! | `measure/summary.rs` | what the objects of a class come to |
 //! | `measure/place.rs` | the folder and the label volumes that results go to |
@@ -22,6 +23,7 @@ pub use self::class::SplitSummary;
 pub(crate) use self::class::{Found, Labelled, Measured, nearest_of_all, pass, without_size};
 pub(crate) use self::place::ResultsFolder;
 pub use self::results::labels_in;
+pub use self::sharded::{measure_merged, measure_shard};
 pub use self::summary::{ClassSummary, Spread};
 use self::summary::{Settings, Summary};
 use crate::class_path::class_path;
@@ -36,6 +38,7 @@ mod montage;
 mod page;
 mod place;
 mod results;
+mod sharded;
 mod summary;
 pub(crate) mod table;
 
@@ -159,11 +162,22 @@ pub struct MeasuredClass {
 /// [`Error::Stopped`](crate::Error::Stopped), for which the observer is asked again after each pass
 /// over a volume. The folder is then as it was.
 pub fn measure(request: &MeasureRequest, observer: &mut Observer<'_>) -> Result<Measurement> {
-    let place = ResultsFolder::free(request)?;
+    // A folder of other results is told of before volumes are opened.
+    ResultsFolder::free(request)?;
     let (classes, voxel_size_nm) = open_classes(request, observer)?;
-    place.fill(|staged, targets| {
+    results_of(request, &classes, voxel_size_nm, observer)
+}
+
+/// Measures the objects of open classes, and writes the results.
+fn results_of(
+    request: &MeasureRequest,
+    classes: &[OpenClass<'_>],
+    voxel_size_nm: Option<[f64; 3]>,
+    observer: &mut Observer<'_>,
+) -> Result<Measurement> {
+    ResultsFolder::free(request)?.fill(|staged, targets| {
         let mut found = Vec::new();
-        for class in &classes {
+        for class in classes {
             found.push(class.measure(request, voxel_size_nm, staged, observer)?);
         }
         let nearest = nearest_of_all(&found, request.nearest_within_nm, observer)?;
@@ -207,6 +221,7 @@ fn open_classes<'a>(request: &'a MeasureRequest, observer: &mut Observer<'_>) ->
         mask,
         probabilities: probabilities.remove(name),
         boundary: boundaries.remove(name),
+        parts: None,
     });
     Ok((open.collect(), voxel_size_nm))
 }

@@ -17,8 +17,8 @@ use em_io::hex;
 use ndarray::Array4;
 use sha2::{Digest, Sha256};
 
-use super::fingerprint::Fingerprint;
 use crate::error::{Context, Error, Result, UserError};
+use crate::fingerprint::Fingerprint;
 
 /// The file of the fingerprint.
 const REQUEST: &str = "request.json";

@@ -8,31 +8,33 @@
 //! | `predict/memory.rs` | what it takes in memory |
 //! | `predict/outputs.rs` | the files: masks and probabilities, written block by block |
 //! | `predict/block_store.rs` | the finished blocks on disk, from which an interrupted prediction goes on |
-//! | `predict/fingerprint.rs` | what a prediction was asked to do, so that only the same is resumed |
+//! | `predict/sharded.rs` | a part of the sections, one of many programs; and the end of all parts |
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use em_data::Normalization;
-use em_io::{Blocks, Roi, Volume, VolumeSpec, VoxelSize, VoxelType, read_compute_write};
+use em_io::{Blocks, Roi, Volume, VolumeSpec, VoxelSize, read_compute_write};
 use em_model::{ModelCard, PredictConfig, Predictor, RunFolder};
 use ndarray::{Array4, ArrayView3, Axis};
 
 use self::block_store::BlockStore;
-use self::fingerprint::Fingerprint;
 pub use self::memory::PredictMemory;
 use self::outputs::{Output, Writers};
 pub use self::outputs::{OutputKind, PredictedFile};
 pub use self::request::PredictRequest;
+pub(crate) use self::sharded::SharedOutput;
+pub use self::sharded::finish_shards;
 use crate::config::overrides;
 use crate::error::{Context, Result};
+use crate::fingerprint::Fingerprint;
 use crate::target::Target;
 use crate::{Observer, RunConfig, Stage, find_run, open_with, voxel_size};
 
 mod block_store;
-mod fingerprint;
 mod memory;
 mod outputs;
 mod request;
+mod sharded;
 mod suitability;
 
 /// What was predicted.
@@ -66,6 +68,8 @@ pub struct PredictPlan {
     predictor: Predictor,
     normalization: Normalization,
     outputs: Vec<Output>,
+    /// The path that was given for masks, or for probabilities where there are no masks.
+    output: PathBuf,
     blocks: Blocks,
     memory: PredictMemory,
 }
@@ -102,6 +106,7 @@ impl PredictPlan {
             .in_steps_of(predictor.sections_at_once());
         let memory = PredictMemory::of(&predictor, &volume, blocks, &outputs)?;
         let (resume, overwrite) = (request.resume, request.overwrite);
+        let output = request.masks.clone().or_else(|| request.probabilities.clone()).unwrap_or_default();
         Ok(Self {
             runs,
             resume,
@@ -111,6 +116,7 @@ impl PredictPlan {
             predictor,
             normalization,
             outputs,
+            output,
             blocks,
             memory,
         })
@@ -161,8 +167,8 @@ impl PredictPlan {
         let (volume, blocks, halo) = (&self.volume, self.blocks, self.predictor.halo_sections());
         read_compute_write(
             store.finished()..blocks.count(),
-            |block| Ok(volume.read(blocks.roi_with_halo(block, halo))?.to_f32()),
-            |block, voxels| self.predict_block(block, voxels.view(), observer),
+            |block| Ok(volume.read(with_halo(blocks.roi(block), halo, volume))?.to_f32()),
+            |block, voxels| self.predict_block(blocks.roi(block), voxels.view(), observer),
             |_, predicted| {
                 store.push(&predicted)?;
                 writers.write(predicted)
@@ -173,14 +179,14 @@ impl PredictPlan {
     /// Predicts a block of grey values `[z, y, x]` with its halo: `[output, z, y, x]`.
     fn predict_block(
         &self,
-        block: usize,
+        block: Roi,
         voxels: ArrayView3<'_, f32>,
         observer: &mut Observer<'_>,
     ) -> Result<Array4<u8>> {
         let (predictor, at_once) = (&self.predictor, self.predictor.sections_at_once());
-        let with_halo = self.blocks.roi_with_halo(block, predictor.halo_sections());
-        let before = self.blocks.roi(block).start[0] - with_halo.start[0];
-        let mut predicted = Array4::zeros(self.block_shape(block));
+        let before = block.start[0] - with_halo(block, predictor.halo_sections(), &self.volume).start[0];
+        let [depth, height, width] = block.shape;
+        let mut predicted = Array4::zeros([self.outputs.len(), depth, height, width]);
         let chunks = predicted.axis_chunks_iter_mut(Axis(1), at_once);
         for (start, mut chunk) in (before..).step_by(at_once).zip(chunks) {
             let sections = start..start + chunk.len_of(Axis(1));
@@ -199,13 +205,9 @@ impl PredictPlan {
         [self.outputs.len(), depth, height, width]
     }
 
-    /// What the files are like: as large as the input, 8 bit.
+    /// What the files are like.
     fn spec(&self) -> VolumeSpec {
-        VolumeSpec {
-            shape: self.volume.shape(),
-            voxel_type: VoxelType::U8,
-            voxel_size_nm: self.voxel_size.map(VoxelSize::nm),
-        }
+        outputs::spec(self.volume.shape(), self.voxel_size.map(VoxelSize::nm))
     }
 
     /// The paths of the outputs, which are free or may be replaced: whoever goes on with a prediction
@@ -233,7 +235,7 @@ impl PredictPlan {
         let settings = serde_json::to_string(self.predictor.config())
             .context("the settings of the prediction cannot be written as JSON")?;
         let mut fingerprint = Fingerprint::default()
-            .with_input(&self.volume)?
+            .with_input("input", &self.volume)?
             .with("version of em-cli", env!("CARGO_PKG_VERSION"))
             .with("predict settings", settings)
             .with("magnification", format!("{:?}", self.predictor.pixels().map(|pixels| pixels.factors())));
@@ -248,6 +250,13 @@ impl PredictPlan {
         }
         Ok(fingerprint)
     }
+}
+
+/// A block with up to `halo` sections on each side of it, within the volume.
+fn with_halo(block: Roi, halo: usize, volume: &Volume) -> Roi {
+    let start = block.start[0].saturating_sub(halo);
+    let end = (block.end()[0] + halo).min(volume.shape()[0]);
+    Roi::sections(volume.shape(), start..end)
 }
 
 /// The run's own settings, of its configuration, else of its card; then what is set anew.

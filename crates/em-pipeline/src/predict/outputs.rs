@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use em_io::{Content, VolumeSpec, VolumeWriter, Voxels, WriteOptions};
+use em_io::{Content, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions};
 use em_model::MaskRule;
 use em_objects::{Postprocess, VolumeCleaner};
 use ndarray::{Array4, ArrayView3, ArrayViewMut3, Axis};
@@ -96,6 +96,19 @@ pub fn fill(
     Ok(())
 }
 
+/// What the files are like: as large as the input, 8 bit.
+pub fn spec(shape: [usize; 3], voxel_size_nm: Option<[f64; 3]>) -> VolumeSpec {
+    VolumeSpec { shape, voxel_type: VoxelType::U8, voxel_size_nm }
+}
+
+/// How an output is stored.
+pub fn write_options(kind: OutputKind) -> WriteOptions {
+    WriteOptions::default().with_content(match kind {
+        OutputKind::Mask(_) => Content::Label,
+        OutputKind::Probabilities => Content::Intensity,
+    })
+}
+
 /// All files of a prediction, being written.
 pub struct Writers<'a> {
     outputs: &'a [Output],
@@ -103,7 +116,7 @@ pub struct Writers<'a> {
 }
 
 /// A file being written.
-struct Writer {
+pub struct Writer {
     writer: VolumeWriter,
     /// What the sections go through before they are written.
     cleaner: Option<VolumeCleaner>,
@@ -112,13 +125,9 @@ struct Writer {
 }
 
 impl Writer {
-    fn create(output: &Output, place: &Path, spec: VolumeSpec) -> Result<Self> {
-        let content = match output.kind {
-            OutputKind::Mask(_) => Content::Label,
-            OutputKind::Probabilities => Content::Intensity,
-        };
-        let options = WriteOptions::default().with_content(content);
-        let writer = VolumeWriter::with_options(place, spec, options)?;
+    /// Starts a file at a place, which becomes its path later.
+    pub fn create(output: &Output, place: &Path, spec: VolumeSpec) -> Result<Self> {
+        let writer = VolumeWriter::with_options(place, spec, write_options(output.kind))?;
         let cleaning = output.kind.volume_cleaning();
         let folder = output.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
@@ -127,7 +136,7 @@ impl Writer {
     }
 
     /// Takes the next sections, `[z, y, x]`.
-    fn write(&mut self, sections: ArrayView3<'_, u8>) -> Result<()> {
+    pub fn write(&mut self, sections: ArrayView3<'_, u8>) -> Result<()> {
         let Some(cleaner) = &mut self.cleaner else {
             self.foreground += sections.iter().filter(|&&voxel| voxel > 0).count() as u64;
             return Ok(self.writer.write(&Voxels::U8(sections.to_owned()))?);
@@ -139,7 +148,7 @@ impl Writer {
     }
 
     /// Completes the file of a volume of `shape`, `[z, y, x]`, and returns its voxels above 0.
-    fn finish(mut self, shape: [usize; 3], observer: &mut Observer<'_>) -> Result<u64> {
+    pub fn finish(mut self, shape: [usize; 3], observer: &mut Observer<'_>) -> Result<u64> {
         if let Some(cleaner) = self.cleaner.take() {
             observer.stage(Stage::sections(shape), |observer| {
                 let clean = cleaner.finish()?;

@@ -108,6 +108,11 @@ impl SharedZarr {
         Ok(Self { path: path.to_path_buf(), spec, options, content, levels, cuts: cuts.to_vec(), in_parts })
     }
 
+    /// Returns where it is written.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Counts the parts.
     pub fn parts(&self) -> usize {
         self.cuts.len() - 1

@@ -1,4 +1,4 @@
-//! What a prediction was asked to do, so that an interrupted one goes on only with the same.
+//! What a work was asked to do, so that an interrupted one goes on, and shards come together, only with the same.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,18 +25,18 @@ impl Fingerprint {
         self
     }
 
-    /// Adds what tells an input from another one: size and time of its files, and the voxels of its
-    /// first, middle and last section. A terabyte is not read twice for this.
-    pub fn with_input(self, volume: &Volume) -> Result<Self> {
+    /// Adds what tells a volume from another one: size and time of its files, and the voxels of its
+    /// first, middle and last section. A terabyte is not read twice for this. `role` is what it is, such as `input`.
+    pub fn with_input(self, role: &str, volume: &Volume) -> Result<Self> {
         let path = volume.path().unwrap_or(Path::new("memory"));
         let files = Files::of(path).with_context(|| format!("cannot look at `{}`", path.display()))?;
         Ok(self
-            .with("input", path.display())
-            .with("shape of the input", format!("{:?}", volume.shape()))
-            .with("voxel size of the input", format!("{:?}", volume.voxel_size_nm()))
-            .with("size of the input", format!("{} bytes in {} files", files.bytes, files.count))
-            .with("time of the input", format!("{:?}", files.newest))
-            .with("sections of the input", sections_digest(volume)?))
+            .with(role, path.display())
+            .with(&format!("shape of the {role}"), format!("{:?}", volume.shape()))
+            .with(&format!("voxel size of the {role}"), format!("{:?}", volume.voxel_size_nm()))
+            .with(&format!("size of the {role}"), format!("{} bytes in {} files", files.bytes, files.count))
+            .with(&format!("time of the {role}"), format!("{:?}", files.newest))
+            .with(&format!("sections of the {role}"), sections_digest(volume)?))
     }
 
     /// Adds the content of a file, as its checksum.
@@ -109,7 +109,7 @@ mod tests {
         let mut voxels = Array3::<u8>::zeros((5, 6, 7));
         let fingerprint = |voxels: &Array3<u8>| {
             em_io::write_volume(&path, &Voxels::from(voxels.clone()), None).unwrap();
-            Fingerprint::default().with_input(&em_io::open(&path).unwrap()).unwrap()
+            Fingerprint::default().with_input("input", &em_io::open(&path).unwrap()).unwrap()
         };
         let first = fingerprint(&voxels);
         voxels[[4, 3, 3]] = 9;
