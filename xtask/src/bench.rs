@@ -7,6 +7,7 @@ mod measure;
 mod predict;
 mod program;
 mod read;
+mod shards;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,6 +56,8 @@ enum What {
     Prepare,
     /// A stack of 3.35 GB block by block, against tifffile; needs 7 GB of disk in the target folder
     Read,
+    /// The training stack with `--model` in shards, against one program; and many workers, by simulation
+    Shards,
     /// `configs/epfl-ca1.toml` against `torch_unet.py` with its strong options
     Train,
 }
@@ -71,6 +74,7 @@ pub fn run(args: &Args) -> Result<()> {
         What::Measure => return measure::run(args),
         What::Predict => return predict::run(args),
         What::Read => return read::run(args),
+        What::Shards => return shards::run(args),
         What::Prepare | What::Train => {}
     }
     libtorch::ensure()?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use em_pipeline::cluster::shell_word;
 use em_pipeline::shards::Shard;
 
 /// A file and what it is called, as `NAME=FILE`; `FILE` alone is called as the file without its ending.
@@ -33,15 +34,8 @@ impl FromStr for NamedFile {
 
 /// Returns the command that was given, as it could be given to a shell again.
 pub fn command_line() -> String {
-    let quoted = |argument: std::ffi::OsString| {
-        let text = argument.to_string_lossy().into_owned();
-        let is_plain = |c: char| c.is_alphanumeric() || "_-./=:,@%+".contains(c);
-        if !text.is_empty() && text.chars().all(is_plain) {
-            return text;
-        }
-        // One line, since reports keep it in one.
-        format!("'{}'", text.replace('\'', r"'\''").replace('\n', " "))
-    };
+    // One line, since reports keep it in one.
+    let quoted = |argument: std::ffi::OsString| shell_word(&argument.to_string_lossy().replace('\n', " "));
     let arguments = std::env::args_os().skip(1).map(quoted);
     std::iter::once("em-cli".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
 }

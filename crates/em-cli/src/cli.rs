@@ -56,6 +56,8 @@ pub enum Command {
     Measure(commands::measure::MeasureArgs),
     /// Show which shards of a shared prediction or measurement are done, missing or broken; end a prediction.
     Shards(commands::shards::ShardsArgs),
+    /// Write job files that share a prediction and a measurement out among the machines of a cluster.
+    Cluster(commands::cluster::ClusterArgs),
     /// Correct the objects of label volumes by a list of edits: delete, merge, split, fill.
     Correct(commands::correct::CorrectArgs),
     /// List the networks that are built in, which need no labels.
@@ -112,6 +114,7 @@ impl Cli {
             | Command::View(_)
             | Command::Evaluate(_)
             | Command::Shards(_)
+            | Command::Cluster(_)
             | Command::Models => return Mode { quiet: self.quiet, events: false, answers: true },
         };
         Mode { quiet: self.quiet, events: events.json, answers: false }

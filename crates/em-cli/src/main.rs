@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::run(&args),
         Command::Tune(args) => commands::tune::run(&args),
         Command::Measure(args) => commands::measure::run(&args),
+        Command::Cluster(args) => commands::cluster::run(&args),
         Command::Shards(args) => commands::shards::run(&args),
         Command::Correct(args) => commands::correct::run(&args),
         Command::Models => commands::models::run(),

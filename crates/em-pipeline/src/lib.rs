@@ -16,6 +16,7 @@
 //! | [`built_in`] | networks that are part of the program |
 //! | [`view`] | a volume and its layers, to be looked at: levels, tables and surfaces of objects |
 //! | [`shards`] | the parts of a prediction or a measurement that many programs work on |
+//! | [`cluster`] | job files for the schedulers of clusters |
 //! | [`report`] | scores, curves, pictures and the page of a run |
 //! | [`voxel_size`] | the one size that the voxels of several files have |
 //!
@@ -26,6 +27,7 @@ pub mod annotate;
 pub mod built_in;
 pub mod check;
 mod class_path;
+pub mod cluster;
 pub mod compare;
 pub mod config;
 pub mod convert;

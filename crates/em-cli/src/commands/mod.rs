@@ -3,6 +3,7 @@
 pub mod adapt;
 pub mod annotate;
 pub mod check;
+pub mod cluster;
 pub mod compare;
 pub mod config;
 pub mod convert;

@@ -17,6 +17,7 @@ mod predict;
 mod readers;
 mod regions;
 mod resume;
+mod shards;
 mod sources;
 mod suitability;
 mod tutorial;

@@ -7,8 +7,16 @@ use crate::error::UserError;
 /// Names further apart than this are not offered, as a share of their letters.
 const LEAST_SIMILARITY: f64 = 0.6;
 
+/// What to do where no key is near.
+const OTHERWISE: &str = "`em-cli config init` writes every key with its meaning";
+
 /// Turns an error of reading TOML into one message with line, key and suggestion.
 pub fn of(path: &Path, text: &str, error: &toml::de::Error) -> UserError {
+    of_kind(path, text, error, OTHERWISE)
+}
+
+/// The same for a file of another kind, with what to do where no key is near.
+pub fn of_kind(path: &Path, text: &str, error: &toml::de::Error, otherwise: &str) -> UserError {
     let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
     let place = match line {
         Some(line) => format!("`{}`, line {line}", path.display()),
@@ -20,7 +28,7 @@ pub fn of(path: &Path, text: &str, error: &toml::de::Error) -> UserError {
         format!(" (`{}`{within})", line.trim())
     });
     let message = format!("{place}{}: {}", shown.unwrap_or_default(), tidy(error.message()));
-    UserError::new(message, hint(error.message(), &section))
+    UserError::new(message, near(error.message(), &section).unwrap_or_else(|| otherwise.to_owned()))
 }
 
 /// The section that a line stands in, as its header names it; for a header, the section around its own.
@@ -38,6 +46,10 @@ fn section_of(text: &str, line: usize) -> String {
 
 /// The hint for a message of serde about a key in a section: the nearest key, or where all keys stand.
 pub fn hint(message: &str, section: &str) -> String {
+    near(message, section).unwrap_or_else(|| OTHERWISE.into())
+}
+
+fn near(message: &str, section: &str) -> Option<String> {
     let names = between_backticks(message);
     let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
     if let [unknown, known @ ..] = names.as_slice()
@@ -46,9 +58,9 @@ pub fn hint(message: &str, section: &str) -> String {
     {
         let is_key = message.starts_with("unknown field") && !section.is_empty();
         let section = if is_key { format!("{section}.") } else { String::new() };
-        return format!("did you mean `{section}{nearest}`?");
+        return Some(format!("did you mean `{section}{nearest}`?"));
     }
-    "`em-cli config init` writes every key with its meaning".into()
+    None
 }
 
 /// The most similar of some names, if any is similar enough.

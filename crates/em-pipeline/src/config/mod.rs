@@ -1,6 +1,6 @@
 //! `run.toml`: each crate's section, composed, read, overridden and checked.
 
-mod misspelling;
+pub(crate) mod misspelling;
 mod one_or_several;
 pub(crate) mod overrides;
 pub mod template;

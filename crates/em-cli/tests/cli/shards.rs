@@ -1,0 +1,268 @@
+//! Work shared out among programs: the bytes of one program, kills, and what is refused.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+
+use crate::lab::{self, Lab};
+
+/// A trained run whose masks are cleaned as volumes, and a stack of 70 sections: chunks of 16 and a rest.
+fn lab_with_run(cleaning: bool) -> Lab {
+    let lab = Lab::with_stacks();
+    let config = lab.read("run.toml").replace("[output]", "[predict]\nblock_voxels = 50000\n[output]");
+    lab.write("run.toml", &config);
+    lab.ok("train --config run.toml --device cpu");
+    lab.write_volume("stack.tif", lab::raw([70, 96, 96]));
+    if cleaning {
+        let card: Value = serde_json::from_str(&lab.read("run/model.json")).unwrap();
+        let postprocess =
+            json!({"extent": "volume", "median_size": 3, "minimum_voxels": 5, "fill_holes": true});
+        let class = json!({"threshold": 0.5, "postprocess": postprocess, "steps": []});
+        let tuning = json!({
+            "format_version": 1, "weights_sha256": card["weights_sha256"], "classes": {"mitochondria": class},
+        });
+        lab.write("run/tune.json", &tuning.to_string());
+    }
+    lab
+}
+
+/// All files below a folder of the lab, with their bytes.
+fn contents(lab: &Lab, folder: &str) -> BTreeMap<String, Vec<u8>> {
+    let prefix = format!("{folder}/");
+    let names = lab.files().into_keys().filter_map(|name| Some(name.strip_prefix(&prefix)?.to_owned()));
+    let files = names.filter(|name| lab.path(&format!("{folder}/{name}")).is_file());
+    files.map(|name| (name.clone(), lab.bytes(&format!("{folder}/{name}")))).collect()
+}
+
+fn assert_same_images(lab: &Lab, shared: &str, whole: &str) {
+    let (shared, whole) = (contents(lab, shared), contents(lab, whole));
+    assert!(shared.keys().eq(whole.keys()), "{:?}\n{:?}", shared.keys(), whole.keys());
+    for (name, bytes) in &whole {
+        let (found, expected) = (&shared[name], bytes);
+        if name.ends_with(".json") && !name.contains('/') {
+            // The name of the image is that of its folder.
+            let text =
+                |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("whole", "").replace("shared", "");
+            assert_eq!(text(found), text(expected), "{name}");
+        } else {
+            assert!(found == expected, "{name}");
+        }
+    }
+}
+
+const SHARED: &str =
+    "predict --model run stack.tif -o shared.zarr --probabilities shared_p.zarr --device cpu";
+
+#[test]
+fn shards_make_the_bytes_of_one_program_whatever_is_killed() {
+    for cleaning in [false, true] {
+        let lab = lab_with_run(cleaning);
+        lab.ok(&SHARED.replace("shared", "whole"));
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        // Out of order; the last of them is empty, since there are five chunks along z.
+        for shard in [4, 0, 6, 5, 2, 1, 3] {
+            let arguments = format!("{SHARED} --shard {shard}/7");
+            let mut child = lab.em_cli(&arguments).spawn().unwrap();
+            thread::sleep(Duration::from_millis(rng.random_range(0..400)));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            lab.ok(&arguments);
+        }
+        assert!(lab.ok(&format!("{SHARED} --shard 3/7")).contains("shard 3/7 was done before"));
+        assert_eq!(lab.ok("shards shared.zarr --missing"), "\n");
+        assert!(em_io::open(lab.path("shared_p.zarr")).is_err(), "what is not finished cannot be opened");
+        lab.ok("shards shared.zarr --finish");
+        assert_same_images(&lab, "shared.zarr", "whole.zarr");
+        assert_same_images(&lab, "shared_p.zarr", "whole_p.zarr");
+        let left: Vec<String> = lab
+            .files()
+            .into_keys()
+            .filter(|name| name.contains(".part") || name.contains(".shards"))
+            .collect();
+        assert_eq!(left, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_is_missing_or_broken_is_told_and_made_again() {
+    let lab = lab_with_run(false);
+    for shard in [0, 2] {
+        let mut command = lab.em_cli(&format!("{SHARED} --shard auto/3"));
+        assert!(command.env("SLURM_ARRAY_TASK_ID", shard.to_string()).output().unwrap().status.success());
+    }
+    assert_snapshot!(lab.ok("shards shared.zarr"), @"
+    2 of 3 shards are done
+    missing: 1
+    ");
+    let marker: Value = serde_json::from_str(&lab.read("shared.zarr.shards/00002.json")).unwrap();
+    let file = marker["files"][0]["path"].as_str().unwrap().to_owned();
+    let bytes = lab.bytes(&file);
+    let mut changed = bytes.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    fs::write(lab.path(&file), changed).unwrap();
+    assert!(!lab.ok("shards shared.zarr").contains("broken"), "a look at the lengths sees nothing");
+    let told = lab.ok("shards shared.zarr --verify --json");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        (&told["done"], &told["missing"], &told["broken"][0]["shard"]),
+        (&json!(1), &json!([1]), &json!(2))
+    );
+    fs::remove_file(lab.path(&file)).unwrap();
+    assert!(lab.ok("shards shared.zarr").contains(&format!("broken: 2: `{file}` is missing")));
+    assert_eq!(lab.ok("shards shared.zarr --missing"), "1-2\n");
+    assert_snapshot!(lab.mistake("shards shared.zarr --finish"), @"
+    error: 2 of 3 shards of `shared.zarr` are not done: 1-2
+    hint: do these first; `em-cli shards shared.zarr` tells what is wrong with each
+    ");
+    lab.ok(&format!("{SHARED} --shard 2/3"));
+    assert_eq!(lab.bytes(&file), bytes, "the same shard has the same bytes");
+}
+
+#[test]
+fn shards_of_another_request_are_refused() {
+    let lab = lab_with_run(false);
+    lab.write("shared.zarr", "somebody's");
+    let message = lab.mistake(&format!("{SHARED} --shard 0/3"));
+    assert!(message.starts_with("error: `shared.zarr` exists already"), "{message}");
+    fs::remove_file(lab.path("shared.zarr")).unwrap();
+    lab.ok(&format!("{SHARED} --shard 0/3"));
+    assert_snapshot!(lab.mistake(&format!("{SHARED} --shard 1/3 --threshold 0.4")), @"
+    error: shards of `shared.zarr` were begun otherwise: `shared.zarr` was a mask above 0.5, found a mask above 0.4
+    hint: give what they were begun with, or remove `shared.zarr.shards` and what they have written
+    ");
+    let message = lab.mistake(&format!("{SHARED} --shard 1/4"));
+    assert!(message.contains("the number of parts was 3 shards, found 4 shards"), "{message}");
+    let tif = SHARED.replace("shared.zarr", "shared.tif");
+    let message = lab.mistake(&format!("{tif} --shard 1/3"));
+    assert!(message.contains("expected a path that ends in .zarr"), "{message}");
+    assert_snapshot!(lab.mistake("shards stack.tif"), @"
+    error: `stack.tif` has no shards
+    hint: name the output as it was given to `predict --shard` or `measure --shard`; where shards are finished, nothing is left of them
+    ");
+}
+
+/// Two classes: blobs that go through sections, in 50 sections.
+fn lab_with_masks() -> Lab {
+    let lab = Lab::new();
+    let blob = |z: usize, y: usize, x: usize, step: usize| {
+        let of = |a: usize, period: usize| (a % period).abs_diff(period / 2);
+        of(z, step).pow(2) + of(y, step).pow(2) + of(x, step).pow(2) < (step / 2 + 1).pow(2)
+    };
+    for (name, step) in [("mito", 11), ("syn", 7)] {
+        let mask = ndarray::Array3::from_shape_fn([50, 60, 70], |(z, y, x)| {
+            blob(z, y + z / 3, x, step) && (z * 7 + y * 3 + x) % 13 > 0
+        });
+        let mask = em_io::Mask::new(mask, Some([30.0, 8.0, 8.0]));
+        em_io::write_mask(lab.path(&format!("{name}.tif")), &mask).unwrap();
+    }
+    lab
+}
+
+#[test]
+fn merged_measurements_are_those_of_one_program() {
+    let lab = lab_with_masks();
+    let options = [
+        "m=mito.tif s=syn.tif",
+        "m=mito.tif --split 20 --min-voxels 30",
+        "m=mito.tif s=syn.tif --boundary m=syn.tif --flat --fill-holes --connectivity 6",
+    ];
+    for (number, options) in options.iter().enumerate() {
+        let (whole, shared) = (format!("whole{number}"), format!("shared{number}"));
+        lab.ok(&format!("measure {options} -o {whole}"));
+        for shard in [2, 0, 1, 3] {
+            let measure = format!("measure {options} -o {shared} --shard {shard}/4");
+            let mut child = lab.em_cli(&measure).spawn().unwrap();
+            thread::sleep(Duration::from_millis(15 * shard));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            lab.ok(&measure);
+        }
+        assert!(lab.ok(&format!("shards {shared}")).contains("--merge"));
+        lab.ok(&format!("measure {options} -o {shared} --merge"));
+        assert!(!lab.path(&format!("{shared}.shards")).exists());
+        let (found, expected) = (contents(&lab, &shared), contents(&lab, &whole));
+        assert!(found.keys().eq(expected.keys()), "{:?}", found.keys());
+        for (name, bytes) in &expected {
+            match name.as_str() {
+                // It names the command.
+                "report.html" => assert!(found[name].len().abs_diff(bytes.len()) < 100),
+                "summary.json" => {
+                    let parsed = |bytes: &[u8]| {
+                        let mut json: Value = serde_json::from_slice(bytes).unwrap();
+                        json["command"] = Value::Null;
+                        json
+                    };
+                    assert_eq!(parsed(&found[name]), parsed(bytes));
+                }
+                _ => assert!(&found[name] == bytes, "{name} differs"),
+            }
+        }
+        assert!(expected.len() >= 6 && expected["objects.csv"].len() > 1000);
+    }
+}
+
+#[test]
+fn merging_refuses_what_does_not_belong_together() {
+    let lab = lab_with_masks();
+    lab.ok("measure m=mito.tif -o out --shard 0/2");
+    assert_snapshot!(lab.mistake("measure m=mito.tif -o out --merge"), @"
+    error: 1 of 2 shards of `out` are not done: 1
+    hint: do these first; `em-cli shards out` tells what is wrong with each
+    ");
+    let message = lab.mistake("measure m=mito.tif -o out --shard 1/2 --connectivity 6");
+    assert!(message.contains("what an object is was"), "{message}");
+    let message = lab.mistake("measure m=syn.tif -o out --merge");
+    assert!(message.contains("mask of `m` was mito.tif, found syn.tif"), "{message}");
+    let message = lab.mistake("measure m=mito.tif -o other --merge");
+    assert!(message.starts_with("error: `other` has no shards"), "{message}");
+    let message = lab.mistake("shards out --finish");
+    assert!(message.contains("--merge"), "{message}");
+}
+
+#[test]
+fn job_files_name_every_step_and_are_not_replaced_unasked() {
+    let lab = Lab::new();
+    let config = "\
+shards = 12
+folder = \"/data/my volumes\"
+[predict]
+model = [\"built-in mito\"]
+input = \"raw.zarr\"
+output = \"mask.zarr\"
+options = [\"--threshold\", \"0.4\"]
+[measure]
+masks = [\"m=mask.zarr\"]
+output = \"results\"
+[resources]
+at_once = 4
+gpus = 1
+[slurm]
+options = [\"--partition=gpu\"]
+";
+    lab.write("cluster.toml", config);
+    lab.ok("cluster slurm --config cluster.toml -o jobs");
+    assert_snapshot!(lab.read("jobs/predict.sbatch"));
+    assert_snapshot!(lab.read("jobs/submit.sh"));
+    assert!(lab.read("jobs/merge.sbatch").ends_with("em-cli measure m=mask.zarr -o results --merge\n"));
+    for script in ["predict.sbatch", "finish.sbatch", "measure.sbatch", "merge.sbatch", "submit.sh"] {
+        assert!(lab.command("sh", &["-n", &format!("jobs/{script}")]).output().unwrap().status.success());
+    }
+    let message = lab.mistake("cluster slurm --config cluster.toml -o jobs");
+    assert!(message.starts_with("error: `jobs/predict.sbatch` exists already"), "{message}");
+    lab.ok("cluster kubernetes --config cluster.toml -o jobs");
+    assert_snapshot!(lab.read("jobs/predict.yaml"));
+    lab.ok("cluster daisy --config cluster.toml -o jobs");
+    let compiled = lab.command("python3", &["-m", "py_compile", "jobs/run_daisy.py"]).output().unwrap();
+    assert!(compiled.status.success(), "{compiled:?}");
+
+    lab.write("cluster.toml", &config.replace("[measure]", "[mesure]"));
+    assert_snapshot!(lab.mistake("cluster daisy --config cluster.toml -o other"));
+    lab.write("cluster.toml", "shards = 3");
+    assert_snapshot!(lab.mistake("cluster daisy --config cluster.toml -o other"));
+}
