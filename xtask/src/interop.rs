@@ -1,6 +1,7 @@
 //! `cargo xtask interop`: em-io against the libraries that labs use, in both directions, and a training against TensorBoard.
 //!
 //! What em-io writes is opened with each library, and what each library writes is read by em-io; voxels, voxel size and axes have to be the same.
+//! A prediction and a measurement shared out by SLURM and by daisy have to end with the bytes of one program.
 //! What TensorBoard reads of a run that was resumed has to be its `history.csv`.
 //! The scripts lie in `tests/interop` of em-io and em-cli; their Python environment is made in the target folder and kept.
 
@@ -16,7 +17,17 @@ use crate::workspace::{build_em_cli, cargo, em_cli, root, run as run_command, ta
 /// Runs all of it.
 pub fn run() -> Result<()> {
     let volumes = volumes();
-    volumes.and(curves())
+    let curves = curves();
+    volumes.and(curves).and(clusters())
+}
+
+/// Shares work out by the schedulers that are on this machine.
+fn clusters() -> Result<()> {
+    libtorch::ensure()?;
+    build_em_cli()?;
+    let python = environment(&root().join("crates/em-io/tests/interop/requirements.txt"))?;
+    let script = root().join("crates/em-cli/tests/interop/cluster.py");
+    run_command(Command::new(&python).arg(script).arg(target_folder().join("release/em-cli")))
 }
 
 /// Writes volumes that the libraries read, and reads those that they write.

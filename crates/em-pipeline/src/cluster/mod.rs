@@ -8,6 +8,8 @@
 
 use std::path::{Path, PathBuf};
 
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
 
@@ -368,10 +370,14 @@ fn is_a_step(stem: &str) -> bool {
 fn rendered(template: &str, config: &ClusterConfig, steps: &[Step], step: Option<&Step>) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    environment.set_keep_trailing_newline(true);
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build()
+        .context("job files cannot be filled in")?;
+    environment.set_syntax(syntax);
     environment.add_filter("shell", |text: String| shell_word(&text));
-    let values = context! { config, steps, step };
+    let values = context! { config => Serde(config), steps => Serde(steps), step => Serde(step) };
     environment.render_str(template, values).context("a job file cannot be filled in")
 }
