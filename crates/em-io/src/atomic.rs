@@ -4,6 +4,7 @@
 //! no image format.
 
 use crate::error::{Error, Result};
+use crate::storage;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -58,13 +59,18 @@ pub fn remove_unfinished(folder: &Path) -> Result<()> {
     remove_parts(folder, ".")
 }
 
-/// Removes what a killed write of one file or folder left beside it, which nobody may be writing
+/// Removes what a killed write of one file or folder left beside it, or behind its address, which nobody may be writing
 /// to; nothing to remove is fine.
 ///
 /// # Errors
 ///
 /// [`Error::Io`] where the folder cannot be read or something cannot be removed.
 pub fn remove_unfinished_of(path: &Path) -> Result<()> {
+    let path = &storage::resolve(path)?;
+    #[cfg(feature = "zarr")]
+    if storage::is_address(path) {
+        return storage::remove_unfinished(path);
+    }
     remove_parts(parent(path), &prefix(path))
 }
 
@@ -82,6 +88,15 @@ fn remove_parts(folder: &Path, prefix: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes and flushes a new file of a folder that has its final name only later.
+#[cfg(feature = "zarr")]
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(parent(path))?;
+    let mut file = File::create_new(path)?;
+    file.write_all(bytes)?;
+    file.sync_data()
 }
 
 /// A file under a temporary name; dropped, it is gone.

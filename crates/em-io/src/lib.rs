@@ -54,7 +54,6 @@ mod read_compute_write;
 mod roi;
 mod sample;
 mod shrink;
-#[expect(dead_code, reason = "the formats move to it one by one")]
 mod storage;
 mod volume;
 mod voxel_size;
@@ -79,6 +78,8 @@ pub use read_compute_write::read_compute_write;
 pub use roi::Roi;
 pub use sample::Voxel;
 pub use shrink::shrink;
+#[cfg(feature = "remote")]
+pub use storage::{RemoteOptions, set_remote_options};
 pub use volume::Volume;
 pub use voxel_size::VoxelSize;
 pub use voxel_type::{UnknownVoxelType, VoxelType};

@@ -3,9 +3,8 @@
 use super::values::invert;
 use super::{folder, foreign, gzip, hdf5, image_file, mrc, nifti, npy, tiff, zarr, zarr_paths};
 use crate::error::{Error, Result};
+use crate::storage::{self, Object, is_irregular};
 use crate::{OpenOptions, Part, Volume, limits};
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
 /// Opens a volume without reading its voxels.
@@ -32,8 +31,8 @@ pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
 
 /// Opens a volume, and of several stacks in a file the one that was picked.
 pub(crate) fn open_with(path: &Path, options: OpenOptions) -> Result<Volume> {
-    let path = without_scheme(path)?;
-    if path.is_dir() {
+    let path = &storage::resolve(path)?;
+    if is_folder(path)? {
         if zarr_paths::is_zarr(path) {
             check_parts(path, options, &[Part::Channel, Part::Time])?;
             return inverted_if_asked(zarr::open(path, options)?, options);
@@ -52,24 +51,36 @@ pub(crate) fn open_with(path: &Path, options: OpenOptions) -> Result<Volume> {
 
 /// Opens the smaller levels that a file holds of a volume, largest first.
 pub(crate) fn open_levels(path: &Path, options: OpenOptions) -> Result<Vec<Volume>> {
-    let path = without_scheme(path)?;
-    if !path.is_dir() || !zarr_paths::is_zarr(path) {
+    let path = &storage::resolve(path)?;
+    if !is_folder(path)? || !zarr_paths::is_zarr(path) {
         return Ok(Vec::new());
     }
     let levels = zarr::open_levels(path, options)?;
     levels.into_iter().map(|level| inverted_if_asked(level, options)).collect()
 }
 
-/// Takes `file://` from the front of a path, and refuses other addresses.
-fn without_scheme(path: &Path) -> Result<&Path> {
-    let Some((scheme, rest)) = path.to_str().and_then(|text| text.split_once("://")) else { return Ok(path) };
-    let is_scheme =
-        scheme.len() > 1 && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '+');
-    match scheme {
-        _ if !is_scheme || path.exists() => Ok(path),
-        "file" => Ok(Path::new(rest)),
-        _ => Err(Error::Address { path: path.to_path_buf() }),
+/// The endings of files, which are not asked for behind an address whether they are folders.
+const FILES: [&str; 14] =
+    ["tif", "tiff", "mrc", "rec", "map", "st", "nii", "gz", "npy", "png", "jpg", "jpeg", "h5", "hdf5"];
+
+/// Tells whether a path is a folder. Behind an address there are none, but names that go on.
+fn is_folder(path: &Path) -> Result<bool> {
+    if !storage::is_address(path) {
+        return Ok(path.is_dir());
     }
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if FILES.contains(&extension.as_str()) {
+        return Ok(false);
+    }
+    if zarr_paths::is_zarr(path) || foreign::of_folder(path).is_some() {
+        return Ok(true);
+    }
+    if storage::stat(path).map_err(Error::io("open", path))?.is_some() {
+        return Ok(false);
+    }
+    let is_folder =
+        storage::can_list(path) && !storage::list(path).map_err(Error::io("open", path))?.is_empty();
+    if is_folder { Ok(true) } else { Err(Error::NotFound { path: path.to_path_buf(), similar: None }) }
 }
 
 /// Opens a single file.
@@ -147,20 +158,14 @@ const SIGNATURE_BYTES: u64 = 2048 + 8;
 
 /// Reads the kind of a file, or tells what it looks like instead.
 fn signature(path: &Path) -> Result<Signature> {
-    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => not_found(path),
-        _ => Error::io("open", path)(error),
-    })?;
-    // A pipe would be waited on for ever.
-    if !metadata.is_file() {
-        return Err(foreign::IRREGULAR.error(path));
-    }
-    let mut first = Vec::new();
-    File::open(path)
-        .map_err(Error::io("open", path))?
-        .take(SIGNATURE_BYTES)
-        .read_to_end(&mut first)
-        .map_err(Error::io("read", path))?;
+    let object = match Object::open(path) {
+        Ok(Some(object)) => object,
+        Ok(None) => return Err(not_found(path)),
+        // A pipe would be waited on for ever.
+        Err(error) if is_irregular(&error) => return Err(foreign::IRREGULAR.error(path)),
+        Err(error) => return Err(Error::io("open", path)(error)),
+    };
+    let first = object.read_range(0, SIGNATURE_BYTES.min(object.bytes())).map_err(Error::io("read", path))?;
     match first.as_slice() {
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Ok(Signature::Tiff),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Ok(Signature::Image(ImageKind::Png)),
@@ -194,6 +199,9 @@ fn packed_signature(path: &Path, first: &[u8]) -> Result<Signature> {
 
 /// Says that a path is missing, and looks for a neighbour that was perhaps meant.
 fn not_found(path: &Path) -> Error {
+    if storage::is_address(path) {
+        return Error::NotFound { path: path.to_path_buf(), similar: None };
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let similar = std::fs::read_dir(folder.unwrap_or(Path::new(".")))

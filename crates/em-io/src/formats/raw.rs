@@ -7,11 +7,11 @@ pub(crate) use super::stored::Stored;
 use crate::error::{Error, Result};
 use crate::formats::source::Source;
 use crate::sample::{Endian, Voxel, match_voxel_type};
+use crate::storage::{self, Object, Reader};
 use crate::{Roi, VoxelType, Voxels, limits};
 use ndarray::Array3;
-use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// About as many bytes are read at a time, by each thread.
 const PIECE_BYTES: usize = 1 << 20;
@@ -79,21 +79,22 @@ impl RawVoxels {
     }
 
     /// Reads a block from `file`, which is the one at `path` or its uncompressed copy.
-    pub(crate) fn read_from(&self, file: &Path, roi: Roi) -> Result<Voxels> {
+    pub(crate) fn read_from(&self, file: &Object, roi: Roi) -> Result<Voxels> {
         match_voxel_type!(self.voxel_type(), T => self.read_as::<T>(file, roi).map(Voxels::from))
     }
 
-    fn read_as<T: Voxel>(&self, file: &Path, roi: Roi) -> Result<Array3<T>> {
-        read_sections(roi, |z, out| {
-            let mut file = File::open(file).map_err(Error::io("open", &self.path))?;
+    fn read_as<T: Voxel>(&self, file: &Object, roi: Roi) -> Result<Array3<T>> {
+        let section = |z, out: &mut [T]| {
+            let mut file = file.reader().map_err(Error::io("open", &self.path))?;
             self.read_section(&mut file, z, roi, out)
-        })
+        };
+        storage::in_parallel(&self.path, || read_sections(roi, section))
     }
 
     /// Reads the block's part of one section.
     pub(crate) fn read_section<T: Voxel>(
         &self,
-        file: &mut File,
+        file: &mut Reader,
         z: usize,
         roi: Roi,
         out: &mut [T],
@@ -125,7 +126,8 @@ impl RawVoxels {
                 self.decode(piece, out);
             }
         }
-        Ok(())
+        // What was read while the file changed may be of both.
+        file.check().map_err(Error::io("read", &self.path))
     }
 
     fn decode<T: Voxel>(&self, bytes: &[u8], out: &mut [T]) {
@@ -136,9 +138,16 @@ impl RawVoxels {
     }
 }
 
-impl Source for RawVoxels {
+/// Voxels with the file that they lie in, as it was when it was opened.
+#[derive(Debug)]
+pub(crate) struct RawFile {
+    pub voxels: RawVoxels,
+    pub file: Object,
+}
+
+impl Source for RawFile {
     fn read(&self, roi: Roi) -> Result<Voxels> {
-        self.read_from(&self.path, roi)
+        self.voxels.read_from(&self.file, roi)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which paths are Zarr: by the metadata in a folder, or by their names. It reads no metadata.
 
+use crate::storage;
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -20,7 +21,8 @@ pub(super) const LABELS: &str = "labels";
 
 /// Tells whether a folder is meant as Zarr: by the metadata in it, or by its name.
 pub(super) fn is_zarr(folder: &Path) -> bool {
-    is_image(folder) || [ZARR_JSON, ZARRAY, ZGROUP, ZATTRS].iter().any(|name| folder.join(name).is_file())
+    is_image(folder)
+        || [ZARR_JSON, ZARRAY, ZGROUP, ZATTRS].iter().any(|name| storage::is_file(&folder.join(name)))
 }
 
 /// Tells whether a path is one that is written as OME-Zarr: `*.zarr`, or `*.zarr/labels/*`.

@@ -6,6 +6,7 @@
 use super::axes::Axis;
 use super::{ZARR_JSON, ZARRAY, ZATTRS, ZGROUP, metadata, parse, read_json};
 use crate::error::Result;
+use crate::storage;
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Component, Path, PathBuf};
@@ -95,7 +96,7 @@ pub(super) fn level(folder: &Path, level: usize) -> Result<Node> {
         let ome = if attributes["ome"].is_object() { &attributes["ome"] } else { &attributes };
         return image_or_group((folder, level), &file, ome, ome["version"].as_str());
     }
-    if folder.join(ZARRAY).is_file() {
+    if storage::is_file(&folder.join(ZARRAY)) {
         return Ok(Node::Array);
     }
     let file = folder.join(ZATTRS);
@@ -205,15 +206,14 @@ pub(super) fn volumes(group: &Path) -> Result<Vec<String>> {
     let mut groups = vec![(group.to_path_buf(), 0)];
     while let Some((folder, depth)) = groups.pop() {
         // A folder that cannot be listed has nothing to offer.
-        let mut within: Vec<_> = std::fs::read_dir(&folder).into_iter().flatten().flatten().collect();
-        within.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in within.into_iter().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-            let path = entry.path();
+        let within = storage::list(&folder).unwrap_or_default();
+        for entry in within.into_iter().filter(|entry| entry.is_folder) {
+            let path = entry.path;
             seen += 1;
             if seen > MOST_FOLDERS || names.len() >= MOST {
                 break;
             }
-            if ![ZARR_JSON, ZARRAY, ZGROUP, ZATTRS].iter().any(|name| path.join(name).is_file()) {
+            if ![ZARR_JSON, ZARRAY, ZGROUP, ZATTRS].iter().any(|name| storage::is_file(&path.join(name))) {
                 continue;
             }
             match node(&path)? {

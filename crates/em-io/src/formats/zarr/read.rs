@@ -11,6 +11,8 @@ use crate::formats::source::{Source, VolumeInfo};
 use crate::formats::stored::Stored;
 use crate::limits;
 use crate::sample::{Endian, Voxel, match_voxel_type};
+use crate::storage;
+use crate::storage::failure::Failure;
 use crate::{OpenOptions, Roi, Volume, Voxels};
 use ndarray::{Array3, ArrayViewMut3, Axis as Side};
 use rayon::prelude::*;
@@ -171,8 +173,9 @@ impl ZarrArray {
                 rows.push(([z, y, roi.start[2]], row));
             }
         }
-        let failure =
-            rows.into_par_iter().map(|(start, row)| self.fill_row(start, row)).find_map_first(Result::err);
+        let failure = storage::in_parallel(&self.folder, || {
+            rows.into_par_iter().map(|(start, row)| self.fill_row(start, row)).find_map_first(Result::err)
+        });
         match failure {
             Some(error) => Err(error),
             None => Ok(block),
@@ -259,6 +262,9 @@ fn split<T>(
 /// Sorts a decoder's failure: the disk refused, or the bytes are wrong.
 fn damaged(path: &Path, error: CodecError) -> Error {
     match &error {
+        CodecError::IOError(reason) if let Some(failure) = Failure::of(reason.as_ref()) => {
+            failure.error("read", path)
+        }
         CodecError::IOError(reason) if reason.raw_os_error().is_some() => {
             Error::io("read", path)(std::io::Error::from(reason.kind()))
         }
