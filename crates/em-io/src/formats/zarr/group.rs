@@ -4,6 +4,7 @@
 //! leniently: what is not needed is not looked at.
 
 use super::axes::Axis;
+use super::consolidated;
 use super::{ZARR_JSON, ZARRAY, ZATTRS, ZGROUP, metadata, parse, read_json};
 use crate::error::Result;
 use crate::storage;
@@ -201,6 +202,9 @@ fn unit_nm(unit: &str) -> Option<f64> {
 
 /// Lists the images and arrays of two axes or more in a group, by their paths within it.
 pub(super) fn volumes(group: &Path) -> Result<Vec<String>> {
+    if !storage::can_list(group) {
+        return consolidated::volumes(group);
+    }
     let mut names = Vec::new();
     let mut seen = 0;
     let mut groups = vec![(group.to_path_buf(), 0)];

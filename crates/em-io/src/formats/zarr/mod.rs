@@ -7,6 +7,7 @@
 mod array;
 mod axes;
 mod chunk;
+mod consolidated;
 mod group;
 mod layout;
 mod level;

@@ -200,15 +200,15 @@ pub(super) async fn stat(store: &dyn ObjectStore, address: &Address) -> io::Resu
         Ok(found) => return Ok(Some(stat_of(&found.meta))),
         Err(error) => error,
     };
-    // Some servers answer only who wants bytes.
+    // Some servers answer only who wants bytes, and only then a store says that there is no such bucket.
     let status = REFUSAL.with(|last| last.borrow().as_ref().map(|refusal| refusal.status));
-    if let Some(403 | 405 | 501) = status {
-        REFUSAL.with(|last| last.replace(None));
-        if let Ok(found) = store.get_opts(&path, head(Some(GetRange::Bounded(0..1)), false)).await {
-            return Ok(Some(stat_of(&found.meta)));
+    let mut error = refused(address, &error);
+    if matches!(status, Some(403 | 405 | 501)) || status == Some(404) && !address.scheme.is_web() {
+        match store.get_opts(&path, head(Some(GetRange::Bounded(0..1)), false)).await {
+            Ok(found) => return Ok(Some(stat_of(&found.meta))),
+            Err(other) => error = refused(address, &other),
         }
     }
-    let error = refused(address, &error);
     if error.kind() == ErrorKind::NotFound && error.get_ref().is_none() { Ok(None) } else { Err(error) }
 }
 
