@@ -138,8 +138,9 @@ fn keys_are_those_of_the_profile() {
 }
 
 #[test]
-fn buckets_of_google_are_read() {
-    run_as("buckets_of_google_are_read", |_, _| Mood::Well, &[]);
+fn buckets_of_google_are_read_and_written() {
+    let (_, server) = run_as("buckets_of_google_are_read_and_written", |_, _| Mood::Well, &[]);
+    assert!(server.requests().iter().all(|request| !request.is_signed));
 }
 
 /// What runs in a process of its own.
@@ -289,11 +290,12 @@ mod within {
 
     #[test]
     #[ignore = "run by the test of the same name"]
-    fn buckets_of_google_are_read() {
+    fn buckets_of_google_are_read_and_written() {
         let home = std::path::PathBuf::from(std::env::var_os("HOME").unwrap());
         em_io::write_volume(home.join("data/a.zarr"), &voxels(), None).unwrap();
         em_io::write_volume(home.join("data/a.tif"), &voxels(), None).unwrap();
-        for name in ["a.zarr", "a.tif"] {
+        write("gs://data/b/b.zarr", OmeZarrVersion::V0_5).unwrap();
+        for name in ["a.zarr", "a.tif", "b/b.zarr"] {
             assert_eq!(em_io::open(format!("gs://data/{name}")).unwrap().read_all().unwrap(), voxels());
         }
     }

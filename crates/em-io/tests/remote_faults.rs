@@ -189,7 +189,12 @@ fn an_object_that_is_replaced_is_refused_and_opened_anew() {
     for name in ["a.tif", "a.mrc"] {
         let folder = tempdir().unwrap();
         let at = folder.path().join(name);
-        let of = |value: u16| Voxels::from(Array3::from_elem((8, 300, 400), value));
+        // Nothing makes it small enough to be read whole with the first page.
+        let at_place = |z, y, x| (((z * 300 + y) * 400 + x) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let of = |value: u16| {
+            let mixed = |(z, y, x)| (at_place(z, y, x) >> 40) as u16 ^ value;
+            Voxels::from(Array3::from_shape_fn((8, 300, 400), mixed))
+        };
         em_io::write_volume(&at, &of(1), None).unwrap();
         let server = Server::start(folder.path(), |_, _| Mood::Well);
         let volume = open(&server, name).unwrap();

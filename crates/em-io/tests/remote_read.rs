@@ -69,9 +69,11 @@ fn every_zarr_has_the_voxels_that_it_has_here() {
 
 #[test]
 fn smaller_levels_are_opened() {
-    let server = Server::start(&fixture(""), |_, _| Mood::Well);
-    let here = OpenOptions::default().open_levels(fixture("zarr/v05.zarr")).unwrap();
-    let there = OpenOptions::default().open_levels(format!("{}/zarr/v05.zarr", server.url)).unwrap();
+    let folder = tempdir().unwrap();
+    em_io::write_volume(folder.path().join("a.zarr"), &noise([3, 300, 600]), None).unwrap();
+    let server = Server::start(folder.path(), |_, _| Mood::Well);
+    let here = OpenOptions::default().open_levels(folder.path().join("a.zarr")).unwrap();
+    let there = OpenOptions::default().open_levels(format!("{}/a.zarr", server.url)).unwrap();
     assert_eq!(here.len(), there.len());
     assert!(!here.is_empty());
     for (here, there) in here.iter().zip(&there) {
@@ -81,8 +83,11 @@ fn smaller_levels_are_opened() {
 
 fn noise(shape: [usize; 3]) -> Voxels {
     let value = |z: usize, y: usize, x: usize| {
-        let mixed = (z * 7919 + y * 104_729 + x * 1_299_709) as u64;
-        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8
+        // Steps of splitmix64 (Steele et al. 2014), so that nothing makes it smaller.
+        let mut mixed = ((z * 1000 + y) * 1000 + x) as u64;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed >> 33) as u8
     };
     Array3::from_shape_fn((shape[0], shape[1], shape[2]), |(z, y, x)| value(z, y, x)).into()
 }

@@ -118,7 +118,7 @@ fn read_request(stream: &mut impl BufRead) -> std::io::Result<Request> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut request = Request {
         method: method.into(),
-        path: path.trim_start_matches('/').replace("%20", " ").replace("%2F", "/"),
+        path: decoded(path.trim_start_matches('/')),
         query: query.into(),
         range: None,
         if_match: None,
@@ -141,6 +141,16 @@ fn read_request(stream: &mut impl BufRead) -> std::io::Result<Request> {
     request.body = vec![0; length];
     stream.read_exact(&mut request.body)?;
     Ok(request)
+}
+
+/// Takes the percents out of a path.
+fn decoded(path: &str) -> String {
+    let mut parts = path.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let code = u8::from_str_radix(&part[..2], 16).unwrap();
+        format!("{text}{}{}", char::from(code), &part[2..])
+    })
 }
 
 /// Answers a request, and returns how many bytes of the object went out.
