@@ -25,10 +25,11 @@ pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Volume> {
     let mut tiff = Tiff::open(path, &object)?;
     let directory = tiff.directory(0, tiff.first)?;
     let metadata = Metadata::read(&mut tiff, &directory)?;
-    if let Some((page, (raw, planes), notes)) = one_directory(&mut tiff, &directory, &metadata, options)? {
-        let planes = Contiguous { raw, object, planes };
-        let info = info(path, planes.planes.len(), &page, &metadata, notes);
-        return with_meant_values(Volume::new(info, planes), &page, &metadata, options);
+    if let Some(found) = one_directory(&mut tiff, &directory, &metadata, options)? {
+        let OneDirectory { page, raw, planes, notes } = found;
+        let info = info(path, planes.len(), &page, &metadata, notes);
+        let source = Contiguous { raw, object, planes };
+        return with_meant_values(Volume::new(info, source), &page, &metadata, options);
     }
     let stack = metadata.stack(&mut tiff, options)?;
     // What is packed in a way that is not read is told before anything is read.
@@ -106,13 +107,21 @@ fn with_meant_values(
     }
 }
 
+/// A stack that has one directory for all of its sections, as which some of its planes are read.
+struct OneDirectory {
+    page: Page,
+    raw: RawVoxels,
+    planes: Vec<usize>,
+    notes: Vec<String>,
+}
+
 /// Finds the sections of a stack that has one directory for all of them.
 fn one_directory(
     tiff: &mut Tiff,
     directory: &Directory,
     metadata: &Metadata,
     options: OpenOptions,
-) -> Result<Option<(Page, (RawVoxels, Vec<usize>), Vec<String>)>> {
+) -> Result<Option<OneDirectory>> {
     if directory.next.is_some() {
         return Ok(None);
     }
@@ -125,7 +134,7 @@ fn one_directory(
     };
     raw.check(Some(tiff.bytes))?;
     let picked = axes.pick(&tiff.path, options)?;
-    Ok(Some((page, (raw, picked.planes), picked.notes)))
+    Ok(Some(OneDirectory { page, raw, planes: picked.planes, notes: picked.notes }))
 }
 
 /// Planes that lie one after another, some of which are sections.

@@ -9,9 +9,11 @@ use super::service::Connector;
 use crate::storage::address::{Address, Scheme};
 use crate::storage::failure::Failure;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, resolve_bucket_region};
-use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
-use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, Error, ObjectStore, RetryConfig};
+use object_store::{
+    BackoffConfig, ClientConfigKey, ClientOptions, Error, ObjectStore, RetryConfig, StaticCredentialProvider,
+};
 use std::env;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -134,7 +136,9 @@ fn google(address: &Address, options: &RemoteOptions) -> object_store::Result<Ar
     let has_keys = GOOGLE_KEYS.iter().any(|name| env::var_os(name).is_some())
         || by_gcloud.is_some_and(|file| file.is_file());
     if !has_keys {
-        builder = builder.with_skip_signature(true);
+        // Writes are signed nonetheless, by keys that the metadata service would be asked for.
+        let nobody = StaticCredentialProvider::new(GcpCredential { bearer: String::new() });
+        builder = builder.with_skip_signature(true).with_credentials(Arc::new(nobody));
     }
     let base = builder.get_config_value(&GoogleConfigKey::BaseUrl);
     let is_plain = base.is_some_and(|base| base.starts_with("http://"));
@@ -174,8 +178,7 @@ pub(super) fn wait_before(attempt: u32) -> Duration {
 }
 
 /// Says that settings make no sense; their values are not repeated, since they may be secret.
-fn unusable(error: &Error) -> io::Error {
-    let _ = error;
+fn unusable(_: &Error) -> io::Error {
     let hint = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or GOOGLE_APPLICATION_CREDENTIALS, and the address";
     Failure::Server {
         kind: ErrorKind::InvalidInput,
