@@ -4,7 +4,7 @@
 //! no image format.
 
 use crate::error::{Error, Result};
-use crate::storage;
+use crate::{place, storage};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -108,6 +108,7 @@ pub(crate) struct AtomicFile {
 
 impl AtomicFile {
     pub(crate) fn create(path: &Path) -> Result<Self> {
+        let path = &place::local(path)?;
         let temporary = temporary(path, 0o666, |builder, folder| builder.tempfile_in(folder))?;
         Ok(Self { temporary, path: path.to_path_buf() })
     }

@@ -50,6 +50,7 @@ pub mod limits;
 mod mask;
 mod mask_values;
 mod open_options;
+pub mod place;
 mod read_compute_write;
 mod roi;
 mod sample;

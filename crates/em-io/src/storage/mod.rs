@@ -158,6 +158,16 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<Entry>> {
     }
 }
 
+/// Returns the bytes of an object, or of all objects below it.
+pub(crate) fn bytes(path: &Path) -> io::Result<u64> {
+    match locate(path)? {
+        Location::Local(path) => {
+            local::stat(&path)?.map(|stat| stat.bytes).ok_or_else(|| io::ErrorKind::NotFound.into())
+        }
+        Location::Remote(address) => remote::bytes(&address),
+    }
+}
+
 /// Tells whether what lies at a path can be listed.
 pub(crate) fn can_list(path: &Path) -> bool {
     !matches!(locate(path), Ok(Location::Remote(address)) if address.scheme.is_web())

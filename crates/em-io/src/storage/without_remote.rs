@@ -24,6 +24,10 @@ pub(super) fn list(_: &Address) -> io::Result<Vec<(String, bool)>> {
     absent()
 }
 
+pub(super) fn bytes(_: &Address) -> io::Result<u64> {
+    absent()
+}
+
 pub(super) fn put(_: &Address, _: Vec<u8>) -> io::Result<()> {
     absent()
 }

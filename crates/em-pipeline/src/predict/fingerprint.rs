@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use em_io::{Volume, hex};
+use em_io::{Volume, hex, place};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -29,14 +29,19 @@ impl Fingerprint {
     /// first, middle and last section. A terabyte is not read twice for this.
     pub fn with_input(self, volume: &Volume) -> Result<Self> {
         let path = volume.path().unwrap_or(Path::new("memory"));
-        let files = Files::of(path).with_context(|| format!("cannot look at `{}`", path.display()))?;
-        Ok(self
+        let known = self
             .with("input", path.display())
             .with("shape of the input", format!("{:?}", volume.shape()))
-            .with("voxel size of the input", format!("{:?}", volume.voxel_size_nm()))
-            .with("size of the input", format!("{} bytes in {} files", files.bytes, files.count))
-            .with("time of the input", format!("{:?}", files.newest))
-            .with("sections of the input", sections_digest(volume)?))
+            .with("voxel size of the input", format!("{:?}", volume.voxel_size_nm()));
+        let known = if place::is_address(path) {
+            known.with("version of the input", place::version(path)?)
+        } else {
+            let files = Files::of(path).with_context(|| format!("cannot look at `{}`", path.display()))?;
+            known
+                .with("size of the input", format!("{} bytes in {} files", files.bytes, files.count))
+                .with("time of the input", format!("{:?}", files.newest))
+        };
+        Ok(known.with("sections of the input", sections_digest(volume)?))
     }
 
     /// Adds the content of a file, as its checksum.

@@ -120,8 +120,7 @@ impl Writer {
         let options = WriteOptions::default().with_content(content);
         let writer = VolumeWriter::with_options(place, spec, options)?;
         let cleaning = output.kind.volume_cleaning();
-        let folder = output.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
+        let folder = em_io::place::folder_for(&output.path);
         let cleaner = cleaning.map(|steps| VolumeCleaner::new(steps, spec.shape, folder)).transpose()?;
         Ok(Self { writer, cleaner, foreground: 0 })
     }

@@ -243,6 +243,15 @@ pub(super) fn remove(address: &Address) -> io::Result<()> {
     done
 }
 
+/// Sums up the bytes of an object, or of all objects below an address.
+pub(super) fn bytes(address: &Address) -> io::Result<u64> {
+    match stat(address)? {
+        Some(stat) => Ok(stat.bytes),
+        None if address.scheme.is_web() => Err(ErrorKind::NotFound.into()),
+        None => run(address, async |store, address| transfer::bytes_below(&*store, &address).await),
+    }
+}
+
 /// Removes all objects below an address.
 pub(super) fn remove_all(address: &Address) -> io::Result<()> {
     if address.scheme.is_web() || address.key.is_empty() {

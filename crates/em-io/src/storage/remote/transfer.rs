@@ -255,6 +255,13 @@ pub(super) async fn remove(store: &dyn ObjectStore, address: &Address) -> io::Re
     }
 }
 
+/// Sums up the bytes of all below an address.
+pub(super) async fn bytes_below(store: &dyn ObjectStore, address: &Address) -> io::Result<u64> {
+    let found = store.list(Some(&key(address)?));
+    let sum = found.try_fold(0, async |sum: u64, object| Ok(sum.saturating_add(object.size))).await;
+    sum.map_err(|error| refused(address, &error))
+}
+
 /// Removes all below an address, and returns the keys.
 pub(super) async fn remove_all(store: &dyn ObjectStore, address: &Address) -> io::Result<Vec<String>> {
     let failed = |error: Error| refused(address, &error);
