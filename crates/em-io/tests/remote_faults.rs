@@ -144,7 +144,9 @@ fn refusals_say_what_was_refused_and_what_to_do() {
 #[test]
 fn nobody_at_an_address_is_said() {
     be_patient();
+    let start = Instant::now();
     let error = em_io::open("http://127.0.0.1:9/a.tif").unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(3), "a wrong name is told at once");
     assert!(
         error.to_string().starts_with("cannot open `http://127.0.0.1:9/a.tif`: no connection"),
         "{error}"

@@ -15,16 +15,19 @@ use std::path::Path;
 /// A folder with Zarr metadata is OME-Zarr: an image, of which the full level is read, a label in
 /// it (`volume.zarr/labels/mitochondria`), a bare array, which has no voxel size, or the only one of
 /// these in a group.
+/// With the feature `remote`, the path may be an address, `https://`, `s3://` or `gs://`, of any of these but HDF5;
+/// [`crate::place`] has more about them.
 /// With the feature `hdf5`, an HDF5 file is the only dataset in it, or the one whose path follows
 /// that of the file: `volume.h5/volumes/raw`.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`], [`Error::Address`], [`Error::Io`], [`Error::UnknownFormat`], [`Error::NotBuiltIn`]
+/// [`Error::NotFound`], [`Error::Address`], [`Error::Remote`], [`Error::Io`], [`Error::UnknownFormat`], [`Error::NotBuiltIn`]
 /// and [`Error::EmptyFolder`] for the path; [`Error::SeveralParts`] and [`Error::SeveralVolumes`] where
 /// one has to be picked; [`Error::Truncated`], [`Error::Damaged`], [`Error::Unsupported`], [`Error::NotAStack`],
 /// [`Error::SizeMismatch`], [`Error::TypeMismatch`], [`Error::TooLarge`] and
-/// [`Error::TooManySections`] for what it holds, and [`Error::Metadata`] for Zarr. Damage inside a page shows only when it is read.
+/// [`Error::TooManySections`] for what it holds, and [`Error::Metadata`] for Zarr. Damage inside a page shows only when it is read, and a
+/// file that changes meanwhile is [`Error::Changed`].
 pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
     open_with(path.as_ref(), OpenOptions::default())
 }

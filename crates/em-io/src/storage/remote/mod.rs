@@ -45,7 +45,7 @@ pub struct RemoteOptions {
 
 impl Default for RemoteOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, requests: 16, retries: 6, timeout: Duration::from_secs(120) }
+        Self { cache_bytes: 64 << 20, requests: 16, retries: 10, timeout: Duration::from_secs(120) }
     }
 }
 

@@ -90,7 +90,7 @@ fn no_answer(address: &Address, kind: HttpErrorKind, reason: &str) -> io::Error 
         Scheme::S3 => "check the network, and AWS_ENDPOINT_URL where the bucket is not at Amazon",
         _ => "check the address and the network",
     };
-    server(kind, format!("{what}, after several tries ({reason})"), Some(hint.into()))
+    server(kind, format!("{what} ({reason})"), Some(hint.into()))
 }
 
 fn unexpected(address: &Address, error: &Error) -> io::Error {
@@ -105,10 +105,9 @@ fn unexpected(address: &Address, error: &Error) -> io::Error {
 fn http_kind(error: &Error) -> Option<(HttpErrorKind, String)> {
     let causes =
         std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
-    causes
-        .filter_map(|error| error.downcast_ref::<HttpError>())
-        .next()
-        .map(|found| (found.kind(), deepest(found)))
+    let failures = causes.filter_map(|error| error.downcast_ref::<HttpError>());
+    // The last one is of the client, those around it of whoever watches it.
+    failures.last().map(|found| (found.kind(), deepest(found)))
 }
 
 /// Returns the last of an error's causes on one line: it says what happened, and quotes no request.

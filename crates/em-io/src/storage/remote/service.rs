@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The longest that a server is waited for at its own wish, `Retry-After`.
@@ -39,12 +40,41 @@ pub(super) struct Connector(ReqwestConnector);
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
-        Ok(HttpClient::new(Watched(self.0.connect(options)?)))
+        let client = self.0.connect(options)?;
+        Ok(HttpClient::new(Watched {
+            client,
+            has_answered: AtomicBool::new(false),
+            failures: AtomicUsize::new(0),
+        }))
     }
 }
 
+/// A client, and whether its server ever answered.
 #[derive(Debug)]
-struct Watched(HttpClient);
+struct Watched {
+    client: HttpClient,
+    has_answered: AtomicBool,
+    failures: AtomicUsize,
+}
+
+/// How often a server is called that never answered: its name is more likely wrong than its machine busy.
+const CALLS: usize = 3;
+
+/// A failure to connect that is not to be tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("the server never answered")]
+struct NeverAnswered(#[source] HttpError);
+
+impl Watched {
+    /// Sorts out servers that are not there.
+    fn failed(&self, error: HttpError) -> HttpError {
+        let is_there = error.kind() != HttpErrorKind::Connect || self.has_answered.load(Ordering::Relaxed);
+        if is_there || self.failures.fetch_add(1, Ordering::Relaxed) + 1 < CALLS {
+            return error;
+        }
+        HttpError::new(HttpErrorKind::Unknown, NeverAnswered(error))
+    }
+}
 
 /// What the trait's macro makes of an asynchronous function.
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'a>>;
@@ -57,7 +87,8 @@ impl HttpService for Watched {
     {
         Box::pin(async move {
             let is_head = request.method().as_str() == "HEAD";
-            let response = self.0.execute(request).await?;
+            let response = self.client.execute(request).await.map_err(|error| self.failed(error))?;
+            self.has_answered.store(true, Ordering::Relaxed);
             let status = response.status();
             if status.is_client_error() || status.is_server_error() {
                 return refused(response).await;
