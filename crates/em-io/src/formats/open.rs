@@ -5,6 +5,7 @@ use super::{folder, foreign, gzip, hdf5, image_file, mrc, nifti, npy, tiff, zarr
 use crate::error::{Error, Result};
 use crate::storage::{self, Object, is_irregular};
 use crate::{OpenOptions, Part, Volume, limits};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Opens a volume without reading its voxels.
@@ -99,9 +100,21 @@ pub(super) fn open_file(path: &Path, options: OpenOptions) -> Result<Volume> {
         Signature::Nifti => nifti::open(path, options),
         Signature::CompressedNifti => nifti::open_compressed(path, options),
         Signature::Npy => npy::open(path),
+        Signature::Hdf5 if storage::is_address(path) => Err(not_by_address(path)),
         Signature::Hdf5 => hdf5::open(path, None),
     };
     inverted_if_asked(volume?, options)
+}
+
+/// HDF5 is read by a library that opens files by itself.
+fn not_by_address(path: &Path) -> Error {
+    Error::Remote {
+        action: "open",
+        path: path.to_path_buf(),
+        kind: ErrorKind::Unsupported,
+        reason: "HDF5 is not read behind an address".into(),
+        hint: Some("download it, or convert it to OME-Zarr where it lies".into()),
+    }
 }
 
 /// Refuses all but the first of the parts of which the format has one, those that are not among `several`.

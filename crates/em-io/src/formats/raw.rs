@@ -16,6 +16,9 @@ use std::path::PathBuf;
 /// About as many bytes are read at a time, by each thread.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// Rows are read with what lies between them, where that is at most so many times as much as is asked for.
+const MOST_OF_A_ROW: usize = 8;
+
 /// Turns a stored value into the one that is meant: `slope * stored + intercept`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rescale {
@@ -109,8 +112,12 @@ impl RawVoxels {
         let mut buffer = limits::zeroed::<u8>(if as_stored { 0 } else { PIECE_BYTES.min(run * bytes) })?;
         for (index, out) in out.chunks_mut(run.max(1)).enumerate() {
             let voxel = ((z * height + top + index) * width + left) as u64;
-            file.seek(SeekFrom::Start(self.start + voxel * bytes as u64))
-                .map_err(Error::io("read", &self.path))?;
+            let place = self.start + voxel * bytes as u64;
+            if width <= MOST_OF_A_ROW * columns {
+                let rest = ((rows - index - 1) * width + columns) * bytes;
+                file.expect(place, rest as u64).map_err(Error::io("read", &self.path))?;
+            }
+            file.seek(SeekFrom::Start(place)).map_err(Error::io("read", &self.path))?;
             let failed = |error: std::io::Error| match error.kind() {
                 ErrorKind::UnexpectedEof => Error::Truncated { path: self.path.clone(), page: z },
                 _ => Error::io("read", &self.path)(error),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The bytes of an object behind an address that are read at once, at least: a page of a TIFF file needs
 /// one or two such blocks beside its pixels.
-const BLOCK: u64 = 1 << 16;
+const BLOCK: u64 = 1 << 14;
 
 /// The most bytes that are read at once: further blocks in a row are each twice as long, up to this.
 const MOST: u64 = 1 << 23;
@@ -134,6 +134,19 @@ impl Reader {
     /// Those of [`Object::read_range`].
     pub(crate) fn read_range(&self, start: u64, len: u64) -> io::Result<Vec<u8>> {
         self.object.read_range(start, len)
+    }
+
+    /// Says that from a place on so many bytes will be read, if not each of them: behind an address they are
+    /// read at once, as far as one request goes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Object::read_range`].
+    pub(crate) fn expect(&mut self, start: u64, len: u64) -> io::Result<()> {
+        match &mut self.bytes {
+            Bytes::Remote(block) if len > 0 && !block.holds(start) => block.fill(&self.object, start, len),
+            _ => Ok(()),
+        }
     }
 
     /// Tells whether the file is still as it was; objects behind an address tell with each of their parts.

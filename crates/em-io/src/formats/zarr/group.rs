@@ -5,7 +5,7 @@
 
 use super::axes::Axis;
 use super::consolidated;
-use super::{ZARR_JSON, ZARRAY, ZATTRS, ZGROUP, metadata, parse, read_json};
+use super::{ZARR_JSON, ZARRAY, ZATTRS, ZGROUP, metadata, parse, read_json, read_v3};
 use crate::error::Result;
 use crate::storage;
 use serde::Deserialize;
@@ -89,7 +89,7 @@ pub(super) fn node(folder: &Path) -> Result<Node> {
 /// Tells what a folder holds, of an image the level of this number.
 pub(super) fn level(folder: &Path, level: usize) -> Result<Node> {
     let file = folder.join(ZARR_JSON);
-    if let Some(mut json) = read_json(&file)? {
+    if let Some(mut json) = read_v3(folder)? {
         if json["node_type"] == "array" {
             return Ok(Node::Array);
         }
@@ -237,7 +237,7 @@ pub(super) fn volumes(group: &Path) -> Result<Vec<String>> {
 
 /// Counts the axes of an array, 0 where its metadata does not tell.
 fn axes_of_array(folder: &Path) -> Result<usize> {
-    let json = match read_json(&folder.join(ZARR_JSON))? {
+    let json = match read_v3(folder)? {
         Some(json) => Some(json),
         None => read_json(&folder.join(ZARRAY))?,
     };

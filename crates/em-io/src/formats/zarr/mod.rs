@@ -51,6 +51,21 @@ fn read_json(file: &Path) -> Result<Option<Value>> {
         .map_err(|error| metadata(file, format!("no JSON ({error})"), "JSON"))
 }
 
+/// Reads the metadata of version 3 in a folder, `None` where there is none.
+///
+/// Buckets that may be read and not listed say of what is missing that access is denied: there is none, too,
+/// where that of version 2 can be read.
+fn read_v3(folder: &Path) -> Result<Option<Value>> {
+    match read_json(&folder.join(ZARR_JSON)) {
+        Err(Error::Remote { kind: ErrorKind::PermissionDenied, .. })
+            if [ZARRAY, ZGROUP, ZATTRS].iter().any(|name| storage::is_file(&folder.join(name))) =>
+        {
+            Ok(None)
+        }
+        found => found,
+    }
+}
+
 /// Reads a part of the metadata into its type.
 fn parse<T: DeserializeOwned>(file: &Path, json: Value) -> Result<T> {
     serde_json::from_value(json)

@@ -4,7 +4,7 @@ use super::array::ArrayMeta;
 use super::axes::{Axis, Kind, Place, place, place_by_length};
 use super::chunk::{Decoder, options};
 use super::group::{self, Image, Node};
-use super::{ZARR_JSON, ZARRAY, ZATTRS, metadata, read_json, v2, v3};
+use super::{ZARR_JSON, ZARRAY, ZATTRS, metadata, read_json, read_v3, v2, v3};
 use crate::error::{Error, Result};
 use crate::formats::axes::Axes;
 use crate::formats::source::{Source, VolumeInfo};
@@ -84,7 +84,7 @@ fn open_array(path: &Path, options: OpenOptions) -> Result<Volume> {
 
 /// Returns the axes of a bare array, where all are named (in Zarr 3, or by xarray) and known.
 fn names(folder: &Path, meta: &ArrayMeta) -> Result<Option<Vec<Axis>>> {
-    let json = match read_json(&folder.join(ZARR_JSON))? {
+    let json = match read_v3(folder)? {
         Some(json) if json["dimension_names"].is_array() => json["dimension_names"].clone(),
         Some(json) => json["attributes"]["_ARRAY_DIMENSIONS"].clone(),
         None => read_json(&folder.join(ZATTRS))?.unwrap_or_default()["_ARRAY_DIMENSIONS"].clone(),
@@ -98,7 +98,7 @@ fn names(folder: &Path, meta: &ArrayMeta) -> Result<Option<Vec<Axis>>> {
 
 fn array(folder: &Path) -> Result<ArrayMeta> {
     let file = folder.join(ZARR_JSON);
-    if let Some(json) = read_json(&file)? {
+    if let Some(json) = read_v3(folder)? {
         return v3::array(&file, json);
     }
     let file = folder.join(ZARRAY);
