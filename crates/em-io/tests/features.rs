@@ -77,7 +77,10 @@ fn addresses_need_a_feature() {
     for address in ["s3://bucket/a.zarr", "https://host/a.tif", "gs://bucket/a"] {
         let error = em_io::open(address).unwrap_err();
         // The name of the folder tells that it is Zarr, and then its metadata are asked for.
-        assert!(matches!(error, Error::NotBuiltIn { format: "an address", feature: "remote", .. }), "{error}");
+        assert!(
+            matches!(error, Error::NotBuiltIn { format: "an address", feature: "remote", .. }),
+            "{error}"
+        );
         assert!(error.to_string().contains(address), "{error}");
     }
     let error = em_io::write_volume("s3://bucket/a.zarr", &of([1, 4, 5], u8_at), None).unwrap_err();

@@ -132,7 +132,7 @@ impl AnnotateArgs {
 /// Refuses the project of another stack.
 fn check_stack(project: &Project, stack: &Path) -> Result<()> {
     let of_project = &project.description().stack;
-    let [found, expected] = [stack, of_project].map(|path| place::identity(path));
+    let [found, expected] = [stack, of_project].map(place::identity);
     if found.is_some() && found == expected {
         return Ok(());
     }

@@ -76,7 +76,7 @@ fn volumes_are_inspected_converted_measured_and_evaluated() {
 #[test]
 fn a_prediction_goes_from_a_bucket_to_a_bucket() {
     let (lab, server) = lab();
-    let predict = "predict mitochondria s3://data/raw.zarr --voxel-size 50,5,5 --device cpu";
+    let predict = "predict --model mitochondria s3://data/raw.zarr --voxel-size 50,5,5 --device cpu";
     let predict = format!("{predict} --set predict.block_voxels=4096");
     ok(&mut signed(&lab, &server, &format!("{predict} -o s3://data/out.zarr")));
     ok(&mut signed(&lab, &server, &format!("{predict} -o out.zarr")));
