@@ -19,8 +19,9 @@ impl FromStr for NamedFile {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A file that is there under the whole text is meant, as `mito_t=0.5.tif`.
-        let named = text.split_once('=').filter(|_| !Path::new(text).exists());
+        // A file that is there under the whole text is meant, as `mito_t=0.5.tif`; an address goes on behind `=`.
+        let named =
+            text.split_once('=').filter(|(name, _)| !name.contains("://") && !Path::new(text).exists());
         let (name, path) = match named {
             Some((name, path)) => (name.to_owned(), path),
             None => {

@@ -4,6 +4,7 @@
 //! no image format.
 
 use crate::error::{Error, Result};
+use crate::{place, storage};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ pub fn write_atomically(
 }
 
 /// Writes a file where none is, whole or not at all; tells whether it was written, or one was there.
-pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+pub(crate) fn write_first(path: &Path, bytes: &[u8]) -> Result<bool> {
     let AtomicFile { mut temporary, .. } = AtomicFile::create(path)?;
     let failed = Error::io("write", path);
     if let Err(error) = temporary.write_all(bytes).and_then(|()| temporary.as_file().sync_all()) {
@@ -72,13 +73,18 @@ pub fn remove_unfinished(folder: &Path) -> Result<()> {
     remove_parts(folder, ".")
 }
 
-/// Removes what a killed write of one file or folder left beside it, which nobody may be writing
+/// Removes what a killed write of one file or folder left beside it, or behind its address, which nobody may be writing
 /// to; nothing to remove is fine.
 ///
 /// # Errors
 ///
 /// [`Error::Io`] where the folder cannot be read or something cannot be removed.
 pub fn remove_unfinished_of(path: &Path) -> Result<()> {
+    let path = &storage::resolve(path)?;
+    #[cfg(feature = "zarr")]
+    if storage::is_address(path) {
+        return storage::remove_unfinished(path);
+    }
     remove_parts(parent(path), &prefix(path))
 }
 
@@ -98,6 +104,15 @@ fn remove_parts(folder: &Path, prefix: &str) -> Result<()> {
     Ok(())
 }
 
+/// Writes and flushes a new file of a folder that has its final name only later.
+#[cfg(feature = "zarr")]
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(parent(path))?;
+    let mut file = File::create_new(path)?;
+    file.write_all(bytes)?;
+    file.sync_data()
+}
+
 /// A file under a temporary name; dropped, it is gone.
 #[derive(Debug)]
 pub(crate) struct AtomicFile {
@@ -107,6 +122,7 @@ pub(crate) struct AtomicFile {
 
 impl AtomicFile {
     pub(crate) fn create(path: &Path) -> Result<Self> {
+        let path = &place::local(path)?;
         let temporary = temporary(path, 0o666, |builder, folder| builder.tempfile_in(folder))?;
         Ok(Self { temporary, path: path.to_path_buf() })
     }
@@ -282,8 +298,8 @@ mod tests {
     fn a_new_file_never_replaces_another() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("made/request.json");
-        assert!(write_new(&path, b"first").unwrap());
-        assert!(!write_new(&path, b"second").unwrap());
+        assert!(write_first(&path, b"first").unwrap());
+        assert!(!write_first(&path, b"second").unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "first");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }

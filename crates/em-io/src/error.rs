@@ -2,6 +2,7 @@
 //!
 //! Longer than other files: it is one list, and each entry says what its fields are.
 
+use crate::storage::failure::Failure;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -46,10 +47,36 @@ pub enum Error {
         hint: &'static str,
     },
 
-    /// The path is an address, such as `https://...`.
-    #[error("`{}` is an address, expected a file or folder of this machine", path.display())]
+    /// The path is an address that is not read, or that has a name, a password or a query in it.
+    #[error("`{}` is an address with {found}, expected {expected}", path.display())]
     Address {
-        /// The address.
+        /// The address without what may be secret.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: String,
+        /// What would be right.
+        expected: String,
+    },
+
+    /// The server of an address refused, failed, or sent what is not to be believed.
+    #[error("cannot {action} `{}`: {reason}", path.display())]
+    Remote {
+        /// What was tried, as a verb: `open`, `read`, `write`, ...
+        action: &'static str,
+        /// The address of what it was tried on.
+        path: PathBuf,
+        /// What kind of failure it is.
+        kind: io::ErrorKind,
+        /// What the server said, or that there is none.
+        reason: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+
+    /// A file or object is no longer what it was when it was opened.
+    #[error("`{}` changed while it was read", path.display())]
+    Changed {
+        /// The file or address.
         path: PathBuf,
     },
 
@@ -367,7 +394,10 @@ pub enum Error {
 impl Error {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |source| match Failure::of(&source) {
+            Some(failure) => failure.error(action, &path),
+            None => Self::Io { action, path, source },
+        }
     }
 
     /// Sorts a decoder's failure: the file ends too early, or its bytes are wrong.
@@ -376,6 +406,9 @@ impl Error {
         page: usize,
         source: Box<dyn std::error::Error + Send + Sync>,
     ) -> Self {
+        if let Some(failure) = Failure::of(source.as_ref()) {
+            return failure.error("read", path);
+        }
         let path = path.to_path_buf();
         if ends_early(source.as_ref()) {
             Self::Truncated { path, page }

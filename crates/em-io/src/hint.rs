@@ -14,7 +14,11 @@ impl Error {
             }
             Self::Io { source, path, .. } => io_hint(source.kind(), path),
             Self::UnknownFormat { hint, .. } => Some((*hint).into()),
-            Self::Address { path } => Some(address_hint(path)),
+            Self::Address { .. } => Some("download it, and name the file or folder".into()),
+            Self::Remote { hint, .. } => hint.clone(),
+            Self::Changed { .. } => {
+                Some("wait until nothing writes to it any more, then start again".into())
+            }
             Self::SeveralVolumes { path, names } => {
                 let first = names.first().map_or("NAME", |name| name.trim_start_matches('/'));
                 Some(format!(
@@ -87,18 +91,6 @@ impl Error {
             _ => None,
         }
     }
-}
-
-fn address_hint(path: &Path) -> String {
-    let address = path.display();
-    let command = match path.to_str().and_then(|text| text.split_once("://")).map_or("", |(scheme, _)| scheme)
-    {
-        "http" | "https" | "ftp" => format!("curl -LO {address}"),
-        "s3" => format!("aws s3 cp --no-sign-request --recursive {address} ."),
-        "gs" => format!("gcloud storage cp --recursive {address} ."),
-        _ => return "download it first, and name the file or folder".into(),
-    };
-    format!("download it first, such as with `{command}`, and name the file or folder")
 }
 
 fn io_hint(kind: io::ErrorKind, path: &Path) -> Option<String> {

@@ -18,9 +18,10 @@
 //! | PNG, JPEG, with the feature `images` | one section | PNG, 8/16-bit unsigned |
 //! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG, 8/16-bit unsigned |
 //! | HDF5, with the features `hdf5` and `hdf5-write` | one dataset; 2 or 3 axes, or more of length 1; voxel size | `.h5`: dataset `volume`, deflated chunks |
-//! | OME-Zarr 0.1 to 0.5, local folder, with the feature `zarr` | full level; any order of axes; one channel and time point; arrays of a group by name; blosc, zstd, gzip, shards | `.zarr`: with a pyramid; labels |
+//! | OME-Zarr 0.1 to 0.5, with the feature `zarr` | full level; any order of axes; one channel and time point; arrays of a group by name; blosc, zstd, gzip, shards | `.zarr`: with a pyramid; labels |
+//! | any of these but HDF5 behind an address, with the feature `remote` | `https://`, `s3://`, `gs://`; a folder of images of a bucket | OME-Zarr, to `s3://` and `gs://` |
 //!
-//! The features `images` and `zarr` are on by default. [`Volume::blocks`] and [`read_compute_write`]
+//! The features `images`, `remote` and `zarr` are on by default. [`Volume::blocks`] and [`read_compute_write`]
 //! walk volumes larger than memory, [`Volume::from_source`] brings in other sources.
 //!
 //! ```
@@ -49,12 +50,14 @@ mod hint;
 pub mod limits;
 mod mask;
 mod mask_values;
+pub mod objects;
 mod open_options;
+pub mod place;
 mod read_compute_write;
 mod roi;
 mod sample;
 mod shrink;
-pub mod storage;
+mod storage;
 mod volume;
 mod voxel_size;
 mod voxel_type;
@@ -78,6 +81,8 @@ pub use read_compute_write::read_compute_write;
 pub use roi::Roi;
 pub use sample::Voxel;
 pub use shrink::shrink;
+#[cfg(feature = "remote")]
+pub use storage::{RemoteOptions, set_remote_options};
 pub use volume::Volume;
 pub use voxel_size::VoxelSize;
 pub use voxel_type::{UnknownVoxelType, VoxelType};

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::formats::sink::{Sink, cannot_write};
 use crate::formats::{hdf5, mrc, png, tiff, zarr, zarr_paths};
 use crate::limits::{MAX_SECTIONS, MAX_SIDE};
+use crate::storage;
 use crate::{Mask, VoxelSize, VoxelType, Voxels, WriteOptions};
 use ndarray::Axis;
 use std::path::{Path, PathBuf};
@@ -98,11 +99,14 @@ impl VolumeWriter {
     /// Those of [`VolumeWriter::create`]; also [`Error::CannotWrite`] where the options are not
     /// possible.
     pub fn with_options(path: impl AsRef<Path>, spec: VolumeSpec, options: WriteOptions) -> Result<Self> {
-        let path = path.as_ref();
+        let path = &storage::resolve(path.as_ref())?;
         check_spec(path, spec)?;
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let sink = match extension.as_str() {
             _ if zarr_paths::is_destination(path) => zarr::create(path, spec, options)?,
+            _ if storage::is_address(path) => {
+                return Err(cannot_write(path, "this format".into(), "an address that ends in .zarr"));
+            }
             "tif" | "tiff" => tiff::create(path, spec, tiff_flavour(path), options.tiff_compression)?,
             "mrc" | "rec" | "map" | "st" => mrc::create(path, spec)?,
             "h5" | "hdf5" => hdf5::create(path, spec, options)?,

@@ -1,7 +1,7 @@
 //! Formats that are not built in are named with the feature that they need. With all features there
 //! is nothing to see here: run it with `--no-default-features`.
 
-#![cfg(not(all(feature = "images", feature = "zarr", feature = "hdf5-write")))]
+#![cfg(not(all(feature = "images", feature = "remote", feature = "zarr", feature = "hdf5-write")))]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 #![allow(dead_code, unused_imports, reason = "each choice of features uses a part of it")]
 
@@ -69,4 +69,20 @@ fn writing_hdf5_needs_another_feature() {
     let error = em_io::write_volume(&path, &of([1, 4, 5], u8_at), None).unwrap_err();
     check(&error, &path, "HDF5", "hdf5-write");
     assert!(!path.exists());
+}
+
+#[cfg(not(feature = "remote"))]
+#[test]
+fn addresses_need_a_feature() {
+    for address in ["s3://bucket/a.zarr", "https://host/a.tif", "gs://bucket/a"] {
+        let error = em_io::open(address).unwrap_err();
+        // The name of the folder tells that it is Zarr, and then its metadata are asked for.
+        assert!(
+            matches!(error, Error::NotBuiltIn { format: "an address", feature: "remote", .. }),
+            "{error}"
+        );
+        assert!(error.to_string().contains(address), "{error}");
+    }
+    let error = em_io::write_volume("s3://bucket/a.zarr", &of([1, 4, 5], u8_at), None).unwrap_err();
+    assert!(matches!(error, Error::NotBuiltIn { feature: "remote" | "zarr", .. }), "{error}");
 }

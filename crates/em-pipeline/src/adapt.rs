@@ -79,7 +79,7 @@ pub fn adapt(request: &AdaptRequest, observer: &mut Observer<'_>) -> Result<Vec<
 /// The configuration of the training: the network and the predictions of the model, on the stack alone.
 fn configuration(request: &AdaptRequest, model: &RunFolder) -> Result<RunConfig> {
     let card = ModelCard::read(model)?;
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or(path.clone());
+    let absolute = |path: &PathBuf| em_io::place::absolute(path).unwrap_or(path.clone());
     let of_model =
         if model.config().exists() { RunConfig::load(&model.config(), &[])? } else { of_card(&card)? };
     let mut adapted = RunConfig { data: Default::default(), ..of_model };

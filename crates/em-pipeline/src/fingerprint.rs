@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use em_io::{Volume, hex};
+use em_io::{Volume, hex, place};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -29,14 +29,22 @@ impl Fingerprint {
     /// first, middle and last section. A terabyte is not read twice for this. `role` is what it is, such as `input`.
     pub fn with_input(self, role: &str, volume: &Volume) -> Result<Self> {
         let path = volume.path().unwrap_or(Path::new("memory"));
-        let files = Files::of(path).with_context(|| format!("cannot look at `{}`", path.display()))?;
-        Ok(self
+        let known = self
             .with(role, path.display())
             .with(&format!("shape of the {role}"), format!("{:?}", volume.shape()))
-            .with(&format!("voxel size of the {role}"), format!("{:?}", volume.voxel_size_nm()))
-            .with(&format!("size of the {role}"), format!("{} bytes in {} files", files.bytes, files.count))
-            .with(&format!("time of the {role}"), format!("{:?}", files.newest))
-            .with(&format!("sections of the {role}"), sections_digest(volume)?))
+            .with(&format!("voxel size of the {role}"), format!("{:?}", volume.voxel_size_nm()));
+        let known = if place::is_address(path) {
+            known.with(&format!("version of the {role}"), place::version(path)?)
+        } else {
+            let files = Files::of(path).with_context(|| format!("cannot look at `{}`", path.display()))?;
+            known
+                .with(
+                    &format!("size of the {role}"),
+                    format!("{} bytes in {} files", files.bytes, files.count),
+                )
+                .with(&format!("time of the {role}"), format!("{:?}", files.newest))
+        };
+        Ok(known.with(&format!("sections of the {role}"), sections_digest(volume)?))
     }
 
     /// Adds the content of a file, as its checksum.

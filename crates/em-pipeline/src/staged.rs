@@ -17,6 +17,7 @@ pub struct Staged {
 impl Staged {
     /// Begins with no file; the folder is made where it is missing.
     pub fn new(folder: &Path) -> Result<Self> {
+        let folder = &em_io::place::local(folder)?;
         fs::create_dir_all(folder).with_context(|| format!("cannot create folder `{}`", folder.display()))?;
         let place = tempfile::Builder::new()
             .prefix(".results.")

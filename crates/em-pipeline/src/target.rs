@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use em_io::place;
 use tempfile::TempDir;
 
 use crate::error::{Context, Result, UserError};
@@ -25,13 +26,18 @@ impl Target {
         output: &Path,
         overwrite: bool,
     ) -> Result<Self> {
+        let output = &place::resolve(output)?;
         inputs.into_iter().try_for_each(|input| refuse_the_input(input, output))?;
-        if is_free(output) {
+        if is_free(output)? {
             return Ok(Self { path: output.into(), neighbour: None });
         }
         let taken = format!("`{}` exists already", output.display());
         if !overwrite {
             return Err(UserError::new(taken, "take another path, or replace it with --overwrite").into());
+        }
+        if place::is_address(output) {
+            let hint = "what is behind an address is not replaced: remove it first, or take another address";
+            return Err(UserError::new(taken, hint).into());
         }
         if !output.is_dir() {
             return Ok(Self { path: output.into(), neighbour: None });
@@ -78,12 +84,21 @@ impl Target {
 }
 
 fn refuse_the_input(input: &Path, output: &Path) -> Result<()> {
+    let input = &place::resolve(input)?;
+    if place::is_address(input) || place::is_address(output) {
+        return refuse_overlap(input, output, input, output);
+    }
     // The path of an HDF5 dataset goes on behind its file.
     let Some(from) = input.ancestors().find_map(|part| fs::canonicalize(part).ok()) else { return Ok(()) };
     let Ok(to) = resolved(output) else { return Ok(()) };
+    refuse_overlap(input, output, &from, &to)
+}
+
+/// Refuses an output `to` that is the input `from`, or lies in it, or the other way round.
+fn refuse_overlap(input: &Path, output: &Path, from: &Path, to: &Path) -> Result<()> {
     // A label goes into its image, whose voxels stay as they are.
     let is_label = to.parent() == Some(&from.join("labels"));
-    if !overlap(&from, &to) || is_label {
+    if !overlap(from, to) || is_label {
         return Ok(());
     }
     let message = if from == to {
@@ -111,11 +126,14 @@ fn resolved(path: &Path) -> std::io::Result<PathBuf> {
     }
 }
 
-fn is_free(path: &Path) -> bool {
-    match fs::symlink_metadata(path) {
+fn is_free(path: &Path) -> Result<bool> {
+    if place::is_address(path) {
+        return Ok(!place::exists(path)?);
+    }
+    Ok(match fs::symlink_metadata(path) {
         Ok(_) => fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()),
         Err(_) => true,
-    }
+    })
 }
 
 /// Tells whether a folder holds PNG files only, or is the root of a Zarr hierarchy.
@@ -135,13 +153,21 @@ fn is_made_of_a_volume(folder: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns the size of a file, or of all files in a folder.
-pub fn bytes(path: &Path) -> std::io::Result<u64> {
+/// Returns the size of a file, or of all files in a folder; behind an address, too.
+pub fn bytes(path: &Path) -> Result<u64> {
+    let path = &place::resolve(path)?;
+    if place::is_address(path) {
+        return Ok(place::bytes(path)?);
+    }
+    bytes_here(path).with_context(|| format!("cannot look at `{}`", path.display()))
+}
+
+fn bytes_here(path: &Path) -> std::io::Result<u64> {
     let metadata = fs::symlink_metadata(path)?;
     if !metadata.is_dir() {
         return fs::metadata(path).map(|metadata| metadata.len());
     }
-    fs::read_dir(path)?.map(|entry| bytes(&entry?.path())).sum()
+    fs::read_dir(path)?.map(|entry| bytes_here(&entry?.path())).sum()
 }
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ pub fn tile(request: &TileRequest, observer: &mut Observer<'_>) -> Result<usize>
     if size == 0 || stride == 0 {
         return Err(UserError::new("--size and --stride are at least 1", "try --size 256").into());
     }
+    let folder = &em_io::place::local(&request.folder)?;
     let volume = open(&request.input, observer)?;
     let [depth, height, width] = volume.shape();
     if request.border == Border::Drop && (size > height || size > width) {
@@ -76,7 +77,6 @@ pub fn tile(request: &TileRequest, observer: &mut Observer<'_>) -> Result<usize>
         );
         return Err(UserError::new(message, "lower --size, or take --border pad").into());
     }
-    let folder = &request.folder;
     refuse_to_mix(folder)?;
     let parent = std::path::absolute(folder).map_err(cannot("find folder", folder))?;
     let parent = parent.parent().map(Path::to_owned).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use em_io::{OpenOptions, VoxelSize};
+use em_io::{OpenOptions, VoxelSize, place};
 use em_pipeline::annotate::{Project, ProjectRequest};
 use em_pipeline::display;
 use em_serve::{ServeRequest, serve};
@@ -21,7 +21,7 @@ const KEPT: &str = "what was painted is in the project";
 /// Arguments of `annotate`.
 #[derive(Debug, Args)]
 pub struct AnnotateArgs {
-    /// A raw stack, or the folder of a project that was begun.
+    /// A raw stack or its address, or the folder of a project that was begun.
     #[arg(value_name = "STACK|PROJECT")]
     stack: PathBuf,
     /// The folder of the project; in the working folder, named after the stack, if absent.
@@ -132,7 +132,7 @@ impl AnnotateArgs {
 /// Refuses the project of another stack.
 fn check_stack(project: &Project, stack: &Path) -> Result<()> {
     let of_project = &project.description().stack;
-    let [found, expected] = [stack, of_project].map(|path| path.canonicalize().ok());
+    let [found, expected] = [stack, of_project].map(place::identity);
     if found.is_some() && found == expected {
         return Ok(());
     }

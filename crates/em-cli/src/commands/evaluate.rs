@@ -12,10 +12,10 @@ use crate::console::{self, observed, say};
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
-    /// The predicted mask, in any format.
+    /// The predicted mask, in any format, or its address.
     #[arg(long, value_name = "P")]
     prediction: PathBuf,
-    /// The label, in any format.
+    /// The label, in any format, or its address.
     #[arg(long, value_name = "L")]
     label: PathBuf,
     /// The probabilities behind the mask, whose calibration is then scored: 0 to 1, or whole numbers whose largest is 1.

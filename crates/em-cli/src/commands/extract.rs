@@ -14,7 +14,7 @@ use crate::console::{self, observed, say, shown_path};
 /// Arguments of `extract`.
 #[derive(Debug, Args)]
 pub struct ExtractArgs {
-    /// A stack (TIFF, MRC, NIfTI, OME-Zarr), an image, or a folder of images.
+    /// A stack (TIFF, MRC, NIfTI, OME-Zarr), an image, a folder of images, or the address of one.
     input: PathBuf,
     /// A folder for PNG sections; or a .tif file for a stack.
     output: PathBuf,

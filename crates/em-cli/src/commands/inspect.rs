@@ -13,7 +13,7 @@ use crate::console::{self, observed, say};
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A stack (TIFF, MRC, NIfTI, OME-Zarr), an image, or a folder of images.
+    /// A stack (TIFF, MRC, NIfTI, OME-Zarr), an image, a folder of images, or the address of one (https://, s3://, gs://).
     input: PathBuf,
     #[command(flatten)]
     reading: ReadingArgs,

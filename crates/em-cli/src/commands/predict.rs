@@ -20,14 +20,14 @@ pub struct PredictArgs {
     /// The folder of a run, or a file in it; given several times, the probabilities of all runs are averaged.
     #[arg(long, value_name = "RUN", required = true)]
     model: Vec<PathBuf>,
-    /// The raw stack: TIFF, MRC, NIfTI, OME-Zarr, an image, or a folder of images.
+    /// The raw stack: TIFF, MRC, NIfTI, OME-Zarr, an image, a folder of images, or the address of one (https://, s3://, gs://).
     input: PathBuf,
     #[command(flatten)]
     reading: ReadingArgs,
     /// Voxel size in nm, where the input tells none or a wrong one.
     #[arg(long, value_name = "Z,Y,X", value_parser = voxel_size)]
     voxel_size: Option<[f64; 3]>,
-    /// Where to write the mask (0 and 255): .tif, .ome.tif, .mrc, .zarr, or a folder of PNG. Several classes are written as {name}_{class}.
+    /// Where to write the mask (0 and 255): .tif, .ome.tif, .mrc, .zarr, or a folder of PNG. Several classes are written as {name}_{class}. An address (s3://, gs://) ends in .zarr; finished blocks then lie in the working folder.
     #[arg(short, long, value_name = "OUT", required_unless_present = "probabilities")]
     output: Option<PathBuf>,
     /// Where to write the probabilities as 8 bit, 255 being 1.

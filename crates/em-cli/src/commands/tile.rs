@@ -13,7 +13,7 @@ use crate::console::{self, observed, say, shown_path};
 /// Arguments of `tile`.
 #[derive(Debug, Args)]
 pub struct TileArgs {
-    /// A stack (TIFF, MRC, NIfTI, OME-Zarr), an image, or a folder of images.
+    /// A stack (TIFF, MRC, NIfTI, OME-Zarr), an image, a folder of images, or the address of one.
     input: PathBuf,
     /// The folder to write tiles to; it must not exist yet, or be empty.
     output: PathBuf,

@@ -19,7 +19,7 @@ const KEPT: &str = "edits are kept beside their labels, and no other file is cha
 /// Arguments of `view`.
 #[derive(Debug, Args)]
 pub struct ViewArgs {
-    /// The image: a stack in any format that is read.
+    /// The image: a stack in any format that is read, or its address (https://, s3://, gs://).
     volume: PathBuf,
     /// What lies over it, as NAME=FILE: a mask, numbered objects or probabilities, as the values tell; or the folder of a measurement or a prediction. FILE alone is named after the file.
     #[arg(value_name = "NAME=FILE")]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod addresses;
 mod annotate;
 mod check;
 mod choosing;
@@ -17,6 +18,8 @@ mod predict;
 mod readers;
 mod regions;
 mod resume;
+#[path = "../../../em-io/tests/common/server.rs"]
+mod server;
 mod shards;
 mod sources;
 mod suitability;

@@ -7,11 +7,11 @@ use crate::formats::open::open_file;
 use crate::formats::source::{Source, VolumeInfo};
 use crate::formats::tiff::ONE_OF_FILES_NOTE;
 use crate::sample::{Voxel, match_voxel_type};
+use crate::storage;
 use crate::{OpenOptions, Roi, VoxelSize, VoxelType, Voxels, limits};
 use ndarray::Array3;
 use rayon::prelude::*;
 use std::cmp::Ordering;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The extensions of files that are taken for sections.
@@ -54,14 +54,12 @@ pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Volume> {
 /// Lists the images in natural order, and the names of everything else.
 fn list(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
     let (mut images, mut others) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(folder).map_err(Error::io("read folder", folder))? {
-        let entry = entry.map_err(Error::io("read folder", folder))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if is_image(&entry.path(), &name) {
-            images.push(entry.path());
+    for entry in storage::list(folder).map_err(Error::io("read folder", folder))? {
+        if !entry.is_folder && is_image(&entry.path, &entry.name) {
+            images.push(entry.path);
             limits::check_sections(folder, images.len())?;
         } else {
-            others.push(name);
+            others.push(entry.name);
         }
     }
     images.sort_by(|a, b| natural_order(&name_of(a), &name_of(b)));
@@ -72,7 +70,9 @@ fn list(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
 /// Hidden files are left out: macOS leaves `._section.png` beside `section.png` on shared disks.
 fn is_image(path: &Path, name: &str) -> bool {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    EXTENSIONS.contains(&extension.as_str()) && !name.starts_with('.') && path.is_file()
+    EXTENSIONS.contains(&extension.as_str())
+        && !name.starts_with('.')
+        && (storage::is_address(path) || path.is_file())
 }
 
 fn name_of(path: &Path) -> String {

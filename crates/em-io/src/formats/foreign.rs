@@ -1,8 +1,7 @@
 //! Files and folders of kinds that are not read: what each is, and what makes it one that is.
 
 use crate::error::Error;
-use std::fs::File;
-use std::io::Read;
+use crate::storage;
 use std::path::Path;
 
 /// A kind that is not read.
@@ -211,28 +210,25 @@ fn of_text(bytes: &[u8]) -> Foreign {
     TEXT
 }
 
-/// The first bytes of a file of metadata that are looked at.
-const METADATA_BYTES: u64 = 4096;
+/// The most bytes of a file of metadata that is looked at.
+const METADATA_BYTES: u64 = 1 << 20;
 
 /// Tells what a folder is that holds voxels in a way that is not read.
 pub(crate) fn of_folder(folder: &Path) -> Option<Foreign> {
-    if folder.join("attributes.json").is_file() {
+    if storage::is_file(&folder.join("attributes.json")) {
         return Some(kind(
             "an N5 folder",
             "open it in Fiji (File > Import > HDF5/N5/Zarr/OME-NGFF) and save it as TIFF or OME-Zarr",
         ));
     }
-    if folder.join("header.wkw").is_file() {
+    if storage::is_file(&folder.join("header.wkw")) {
         return Some(kind(
             "a webKnossos folder (.wkw)",
             "export it as TIFF or OME-Zarr from webKnossos, or with its Python library",
         ));
     }
-    let info = folder.join("info");
-    let mut start = String::new();
-    if info.is_file() {
-        File::open(info).ok()?.take(METADATA_BYTES).read_to_string(&mut start).ok()?;
-    }
+    let info = storage::read(&folder.join("info"), METADATA_BYTES).ok().flatten();
+    let start = info.map_or(String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned());
     ["\"neuroglancer_", "\"scales\""].iter().any(|word| start.contains(word)).then_some(kind(
         "a precomputed volume of Neuroglancer",
         "make a TIFF in Python: tifffile.imwrite(\"a.tif\", numpy.asarray(\

@@ -6,12 +6,12 @@ use crate::formats::damaged;
 use crate::formats::raw::RawVoxels;
 use crate::formats::source::Source;
 use crate::limits::{self, MAX_EXPANSION};
+use crate::storage::{Object, Reader};
 use crate::{Roi, Voxels};
 use flate2::bufread::GzDecoder;
 use flate2::read::MultiGzDecoder;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use tempfile::{NamedTempFile, TempPath};
 
@@ -23,7 +23,7 @@ pub(crate) const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Unpacks the first bytes of a file, as many as `bytes` where there are so many.
 pub(crate) fn start(path: &Path, bytes: u64) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
+    let file = reader(path)?;
     let mut unpacked = Vec::new();
     MultiGzDecoder::new(BufReader::new(file))
         .take(bytes)
@@ -35,18 +35,30 @@ pub(crate) fn start(path: &Path, bytes: u64) -> Result<Vec<u8>> {
 /// Unpacks the first bytes of a file as far as that goes, to see what kind of file is inside.
 pub(crate) fn look_inside(path: &Path, bytes: u64) -> Vec<u8> {
     let mut unpacked = Vec::new();
-    if let Ok(file) = File::open(path) {
+    if let Ok(file) = reader(path) {
         // What was unpacked before it went wrong stays; whoever reads the file meets the error again.
         let _ = MultiGzDecoder::new(BufReader::new(file)).take(bytes).read_to_end(&mut unpacked);
     }
     unpacked
 }
 
+fn reader(path: &Path) -> Result<Reader> {
+    Object::existing(path).and_then(|file| file.reader()).map_err(Error::io("open", path))
+}
+
 /// The voxels, and the uncompressed copy of the file once there is one.
 #[derive(Debug)]
 pub(crate) struct Compressed {
     voxels: RawVoxels,
-    copy: Mutex<Option<TempPath>>,
+    file: Object,
+    copy: Mutex<Option<Copy>>,
+}
+
+/// The uncompressed file, which goes with this.
+#[derive(Debug)]
+struct Copy {
+    file: Object,
+    _path: TempPath,
 }
 
 impl Compressed {
@@ -55,31 +67,32 @@ impl Compressed {
     /// The voxels begin where they do in the unpacked file.
     pub(crate) fn new(voxels: RawVoxels) -> Result<Self> {
         let path = &voxels.path;
-        let file_bytes = std::fs::metadata(path).map_err(Error::io("open", path))?.len();
+        let file = Object::existing(path).map_err(Error::io("open", path))?;
+        let file_bytes = file.bytes();
         voxels.check(None)?;
         let unpacked = voxels.end();
         if unpacked / MAX_EXPANSION > file_bytes {
             let reason = format!("the header claims {unpacked} bytes in a file of {file_bytes}");
             return Err(damaged(&voxels.path, reason));
         }
-        Ok(Self { voxels, copy: Mutex::new(None) })
+        Ok(Self { voxels, file, copy: Mutex::new(None) })
     }
 
     /// Returns the uncompressed file, making it at the first call.
-    fn copy(&self) -> Result<PathBuf> {
+    fn copy(&self) -> Result<Object> {
         // A thread that panicked has left it as it was.
         let mut copy = self.copy.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = match copy.take() {
-            Some(path) => path,
+        let made = match copy.take() {
+            Some(made) => made,
             None => self.unpack()?,
         };
-        Ok(copy.insert(path).to_path_buf())
+        Ok(copy.insert(made).file.clone())
     }
 
     /// Unpacks what the voxels need, and goes on to the end, where the checksum is.
-    fn unpack(&self) -> Result<TempPath> {
+    fn unpack(&self) -> Result<Copy> {
         let path = &self.voxels.path;
-        let mut packed = BufReader::new(File::open(path).map_err(Error::io("open", path))?);
+        let mut packed = BufReader::new(self.file.reader().map_err(Error::io("open", path))?);
         let mut copy = NamedTempFile::new().map_err(Error::io("unpack", path))?;
         let mut buffer = limits::zeroed::<u8>(PIECE_BYTES)?;
         let (mut unpacked, end) = (0, self.voxels.end());
@@ -104,7 +117,10 @@ impl Compressed {
             }
         }
         self.voxels.check(Some(unpacked))?;
-        Ok(copy.into_temp_path())
+        packed.get_ref().check().map_err(Error::io("read", path))?;
+        let copy = copy.into_temp_path();
+        let file = Object::existing(&copy).map_err(Error::io("unpack", path))?;
+        Ok(Copy { file, _path: copy })
     }
 }
 

@@ -8,11 +8,11 @@ use crate::formats::open::ImageKind;
 use crate::formats::source::{Source, VolumeInfo};
 use crate::limits::{self, MAX_PIECE_BYTES};
 use crate::sample::{Endian, Sample, Voxel};
+use crate::storage::{self, Object, Reader};
 use crate::{Roi, Volume, VoxelType, Voxels};
 use ndarray::Array3;
 use png::{BitDepth, ColorType, DecodeOptions, Decoder, Transformations};
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ impl Picture {
                 Self::of_jpeg(opened.size, opened.components)
             }
         };
-        let file_bytes = std::fs::metadata(path).map_err(Error::io("open", path))?.len();
+        let file_bytes = Object::existing(path).map_err(Error::io("open", path))?.bytes();
         // Packed pixels (1, 2 or 4 bits) are decoded to bytes, which the limit leaves room for.
         let bits = picture.samples() * if picture.is_wide { 16 } else { 8 };
         limits::check_section(path, 0, picture.size, bits, file_bytes)?;
@@ -186,11 +186,11 @@ impl ImageFile {
     }
 }
 
-type PngReader = png::Reader<BufReader<File>>;
+type PngReader = png::Reader<BufReader<Reader>>;
 
 /// Reads a PNG up to its pixels, with all checksums verified.
 fn png_reader(path: &Path) -> Result<PngReader> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
+    let file = Object::existing(path).and_then(|file| file.reader()).map_err(Error::io("open", path))?;
     let mut options = DecodeOptions::default();
     options.set_ignore_adler32(false);
     options.set_ignore_text_chunk(true);
@@ -222,10 +222,9 @@ fn decode_png(path: &Path) -> Result<(Picture, Vec<u8>)> {
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    file.take(MAX_PIECE_BYTES as u64).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-    Ok(bytes)
+    let bytes =
+        storage::read(path, MAX_PIECE_BYTES as u64).and_then(|bytes| bytes.ok_or(ErrorKind::NotFound.into()));
+    bytes.map_err(Error::io("read", path))
 }
 
 fn failure(path: &Path, error: Box<dyn std::error::Error + Send + Sync>) -> Error {

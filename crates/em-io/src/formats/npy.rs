@@ -4,14 +4,14 @@
 //! read by hand, since the crates that read it take any literal of Python, however deeply nested.
 
 use super::axes::Axes;
-use super::raw::{RawVoxels, Stored};
+use super::raw::{RawFile, RawVoxels, Stored};
 use super::source::{Source, VolumeInfo};
 use super::{damaged, foreign};
 use crate::error::{Error, Result};
 use crate::sample::{Endian, match_voxel_type};
+use crate::storage::{Object, Reader};
 use crate::{Roi, Volume, Voxel, Voxels};
 use ndarray::Array3;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -26,9 +26,9 @@ const READABLE: &str = "8- to 64-bit integers, 16- to 64-bit float or bool";
 
 /// Opens an array of z, y, x or y, x, of which further axes have length 1.
 pub(crate) fn open(path: &Path) -> Result<Volume> {
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
-    let file_bytes = file.metadata().map_err(Error::io("open", path))?.len();
-    let (text, start) = header(&mut file).map_err(|error| Error::decoding(path, 0, Box::new(error)))?;
+    let file = Object::existing(path).map_err(Error::io("open", path))?;
+    let mut reader = file.reader().map_err(Error::io("open", path))?;
+    let (text, start) = header(&mut reader).map_err(|error| Error::decoding(path, 0, Box::new(error)))?;
     let header = Header::parse(path, &text)?;
     let axes = Axes::by_length(&header.shape).ok_or_else(|| not_a_stack(path, &header.shape))?;
     let shape = axes.shape();
@@ -43,20 +43,20 @@ pub(crate) fn open(path: &Path) -> Result<Volume> {
         rescale: None,
     };
     // Both hold the same bytes, and the limits are those of the volume.
-    raw(shape).check(Some(file_bytes))?;
+    raw(shape).check(Some(file.bytes()))?;
     let info = VolumeInfo {
         path: Some(path.to_path_buf()),
         notes,
         ..VolumeInfo::new("NumPy", shape, header.stored.voxel_type())
     };
     Ok(match header.is_fortran {
-        false => Volume::new(info, raw(shape)),
-        true => Volume::new(info, Reversed(raw(reversed(shape)))),
+        false => Volume::new(info, RawFile { voxels: raw(shape), file }),
+        true => Volume::new(info, Reversed(RawFile { voxels: raw(reversed(shape)), file })),
     })
 }
 
 /// Returns the text of the header, and where the voxels begin.
-fn header(file: &mut File) -> std::io::Result<(String, u64)> {
+fn header(file: &mut Reader) -> std::io::Result<(String, u64)> {
     let mut first = [0; 8];
     file.read_exact(&mut first)?;
     let mut length = [0; 4];
@@ -144,7 +144,7 @@ fn reversed([z, y, x]: [usize; 3]) -> [usize; 3] {
 
 /// Voxels of an array whose first axis is the fastest, by a source that takes it for the last.
 #[derive(Debug)]
-struct Reversed(RawVoxels);
+struct Reversed(RawFile);
 
 impl Source for Reversed {
     fn read(&self, roi: Roi) -> Result<Voxels> {

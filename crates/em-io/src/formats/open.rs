@@ -3,9 +3,9 @@
 use super::values::invert;
 use super::{folder, foreign, gzip, hdf5, image_file, mrc, nifti, npy, tiff, zarr, zarr_paths};
 use crate::error::{Error, Result};
+use crate::storage::{self, Object, is_irregular};
 use crate::{OpenOptions, Part, Volume, limits};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Opens a volume without reading its voxels.
@@ -16,24 +16,27 @@ use std::path::Path;
 /// A folder with Zarr metadata is OME-Zarr: an image, of which the full level is read, a label in
 /// it (`volume.zarr/labels/mitochondria`), a bare array, which has no voxel size, or the only one of
 /// these in a group.
+/// With the feature `remote`, the path may be an address, `https://`, `s3://` or `gs://`, of any of these but HDF5;
+/// [`crate::place`] has more about them.
 /// With the feature `hdf5`, an HDF5 file is the only dataset in it, or the one whose path follows
 /// that of the file: `volume.h5/volumes/raw`.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`], [`Error::Address`], [`Error::Io`], [`Error::UnknownFormat`], [`Error::NotBuiltIn`]
+/// [`Error::NotFound`], [`Error::Address`], [`Error::Remote`], [`Error::Io`], [`Error::UnknownFormat`], [`Error::NotBuiltIn`]
 /// and [`Error::EmptyFolder`] for the path; [`Error::SeveralParts`] and [`Error::SeveralVolumes`] where
 /// one has to be picked; [`Error::Truncated`], [`Error::Damaged`], [`Error::Unsupported`], [`Error::NotAStack`],
 /// [`Error::SizeMismatch`], [`Error::TypeMismatch`], [`Error::TooLarge`] and
-/// [`Error::TooManySections`] for what it holds, and [`Error::Metadata`] for Zarr. Damage inside a page shows only when it is read.
+/// [`Error::TooManySections`] for what it holds, and [`Error::Metadata`] for Zarr. Damage inside a page shows only when it is read, and a
+/// file that changes meanwhile is [`Error::Changed`].
 pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
     open_with(path.as_ref(), OpenOptions::default())
 }
 
 /// Opens a volume, and of several stacks in a file the one that was picked.
 pub(crate) fn open_with(path: &Path, options: OpenOptions) -> Result<Volume> {
-    let path = without_scheme(path)?;
-    if path.is_dir() {
+    let path = &storage::resolve(path)?;
+    if is_folder(path)? {
         if zarr_paths::is_zarr(path) {
             check_parts(path, options, &[Part::Channel, Part::Time])?;
             return inverted_if_asked(zarr::open(path, options)?, options);
@@ -52,24 +55,36 @@ pub(crate) fn open_with(path: &Path, options: OpenOptions) -> Result<Volume> {
 
 /// Opens the smaller levels that a file holds of a volume, largest first.
 pub(crate) fn open_levels(path: &Path, options: OpenOptions) -> Result<Vec<Volume>> {
-    let path = without_scheme(path)?;
-    if !path.is_dir() || !zarr_paths::is_zarr(path) {
+    let path = &storage::resolve(path)?;
+    if !is_folder(path)? || !zarr_paths::is_zarr(path) {
         return Ok(Vec::new());
     }
     let levels = zarr::open_levels(path, options)?;
     levels.into_iter().map(|level| inverted_if_asked(level, options)).collect()
 }
 
-/// Takes `file://` from the front of a path, and refuses other addresses.
-fn without_scheme(path: &Path) -> Result<&Path> {
-    let Some((scheme, rest)) = path.to_str().and_then(|text| text.split_once("://")) else { return Ok(path) };
-    let is_scheme =
-        scheme.len() > 1 && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '+');
-    match scheme {
-        _ if !is_scheme || path.exists() => Ok(path),
-        "file" => Ok(Path::new(rest)),
-        _ => Err(Error::Address { path: path.to_path_buf() }),
+/// The endings of files, which are not asked for behind an address whether they are folders.
+const FILES: [&str; 14] =
+    ["tif", "tiff", "mrc", "rec", "map", "st", "nii", "gz", "npy", "png", "jpg", "jpeg", "h5", "hdf5"];
+
+/// Tells whether a path is a folder. Behind an address there are none, but names that go on.
+fn is_folder(path: &Path) -> Result<bool> {
+    if !storage::is_address(path) {
+        return Ok(path.is_dir());
     }
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if FILES.contains(&extension.as_str()) {
+        return Ok(false);
+    }
+    if zarr_paths::is_zarr(path) || foreign::of_folder(path).is_some() {
+        return Ok(true);
+    }
+    if storage::stat(path).map_err(Error::io("open", path))?.is_some() {
+        return Ok(false);
+    }
+    let is_folder =
+        storage::can_list(path) && !storage::list(path).map_err(Error::io("open", path))?.is_empty();
+    if is_folder { Ok(true) } else { Err(Error::NotFound { path: path.to_path_buf(), similar: None }) }
 }
 
 /// Opens a single file.
@@ -85,9 +100,21 @@ pub(super) fn open_file(path: &Path, options: OpenOptions) -> Result<Volume> {
         Signature::Nifti => nifti::open(path, options),
         Signature::CompressedNifti => nifti::open_compressed(path, options),
         Signature::Npy => npy::open(path),
+        Signature::Hdf5 if storage::is_address(path) => Err(not_by_address(path)),
         Signature::Hdf5 => hdf5::open(path, None),
     };
     inverted_if_asked(volume?, options)
+}
+
+/// HDF5 is read by a library that opens files by itself.
+fn not_by_address(path: &Path) -> Error {
+    Error::Remote {
+        action: "open",
+        path: path.to_path_buf(),
+        kind: ErrorKind::Unsupported,
+        reason: "HDF5 is not read behind an address".into(),
+        hint: Some("download it, or convert it to OME-Zarr where it lies".into()),
+    }
 }
 
 /// Refuses all but the first of the parts of which the format has one, those that are not among `several`.
@@ -147,20 +174,14 @@ const SIGNATURE_BYTES: u64 = 2048 + 8;
 
 /// Reads the kind of a file, or tells what it looks like instead.
 fn signature(path: &Path) -> Result<Signature> {
-    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => not_found(path),
-        _ => Error::io("open", path)(error),
-    })?;
-    // A pipe would be waited on for ever.
-    if !metadata.is_file() {
-        return Err(foreign::IRREGULAR.error(path));
-    }
-    let mut first = Vec::new();
-    File::open(path)
-        .map_err(Error::io("open", path))?
-        .take(SIGNATURE_BYTES)
-        .read_to_end(&mut first)
-        .map_err(Error::io("read", path))?;
+    let object = match Object::open(path) {
+        Ok(Some(object)) => object,
+        Ok(None) => return Err(not_found(path)),
+        // A pipe would be waited on for ever.
+        Err(error) if is_irregular(&error) => return Err(foreign::IRREGULAR.error(path)),
+        Err(error) => return Err(Error::io("open", path)(error)),
+    };
+    let first = object.read_range(0, SIGNATURE_BYTES.min(object.bytes())).map_err(Error::io("read", path))?;
     match first.as_slice() {
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Ok(Signature::Tiff),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Ok(Signature::Image(ImageKind::Png)),
@@ -194,6 +215,9 @@ fn packed_signature(path: &Path, first: &[u8]) -> Result<Signature> {
 
 /// Says that a path is missing, and looks for a neighbour that was perhaps meant.
 fn not_found(path: &Path) -> Error {
+    if storage::is_address(path) {
+        return Error::NotFound { path: path.to_path_buf(), similar: None };
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let similar = std::fs::read_dir(folder.unwrap_or(Path::new(".")))

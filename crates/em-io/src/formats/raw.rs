@@ -7,14 +7,17 @@ pub(crate) use super::stored::Stored;
 use crate::error::{Error, Result};
 use crate::formats::source::Source;
 use crate::sample::{Endian, Voxel, match_voxel_type};
+use crate::storage::{self, Object, Reader};
 use crate::{Roi, VoxelType, Voxels, limits};
 use ndarray::Array3;
-use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// About as many bytes are read at a time, by each thread.
 const PIECE_BYTES: usize = 1 << 20;
+
+/// Rows are read with what lies between them, where that is at most so many times as much as is asked for.
+const MOST_OF_A_ROW: usize = 8;
 
 /// Turns a stored value into the one that is meant: `slope * stored + intercept`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,21 +82,22 @@ impl RawVoxels {
     }
 
     /// Reads a block from `file`, which is the one at `path` or its uncompressed copy.
-    pub(crate) fn read_from(&self, file: &Path, roi: Roi) -> Result<Voxels> {
+    pub(crate) fn read_from(&self, file: &Object, roi: Roi) -> Result<Voxels> {
         match_voxel_type!(self.voxel_type(), T => self.read_as::<T>(file, roi).map(Voxels::from))
     }
 
-    fn read_as<T: Voxel>(&self, file: &Path, roi: Roi) -> Result<Array3<T>> {
-        read_sections(roi, |z, out| {
-            let mut file = File::open(file).map_err(Error::io("open", &self.path))?;
+    fn read_as<T: Voxel>(&self, file: &Object, roi: Roi) -> Result<Array3<T>> {
+        let section = |z, out: &mut [T]| {
+            let mut file = file.reader().map_err(Error::io("open", &self.path))?;
             self.read_section(&mut file, z, roi, out)
-        })
+        };
+        storage::in_parallel(&self.path, || read_sections(roi, section))
     }
 
     /// Reads the block's part of one section.
     pub(crate) fn read_section<T: Voxel>(
         &self,
-        file: &mut File,
+        file: &mut Reader,
         z: usize,
         roi: Roi,
         out: &mut [T],
@@ -108,8 +112,12 @@ impl RawVoxels {
         let mut buffer = limits::zeroed::<u8>(if as_stored { 0 } else { PIECE_BYTES.min(run * bytes) })?;
         for (index, out) in out.chunks_mut(run.max(1)).enumerate() {
             let voxel = ((z * height + top + index) * width + left) as u64;
-            file.seek(SeekFrom::Start(self.start + voxel * bytes as u64))
-                .map_err(Error::io("read", &self.path))?;
+            let place = self.start + voxel * bytes as u64;
+            if width <= MOST_OF_A_ROW * columns {
+                let rest = ((rows - index - 1) * width + columns) * bytes;
+                file.expect(place, rest as u64).map_err(Error::io("read", &self.path))?;
+            }
+            file.seek(SeekFrom::Start(place)).map_err(Error::io("read", &self.path))?;
             let failed = |error: std::io::Error| match error.kind() {
                 ErrorKind::UnexpectedEof => Error::Truncated { path: self.path.clone(), page: z },
                 _ => Error::io("read", &self.path)(error),
@@ -125,7 +133,8 @@ impl RawVoxels {
                 self.decode(piece, out);
             }
         }
-        Ok(())
+        // What was read while the file changed may be of both.
+        file.check().map_err(Error::io("read", &self.path))
     }
 
     fn decode<T: Voxel>(&self, bytes: &[u8], out: &mut [T]) {
@@ -136,9 +145,16 @@ impl RawVoxels {
     }
 }
 
-impl Source for RawVoxels {
+/// Voxels with the file that they lie in, as it was when it was opened.
+#[derive(Debug)]
+pub(crate) struct RawFile {
+    pub voxels: RawVoxels,
+    pub file: Object,
+}
+
+impl Source for RawFile {
     fn read(&self, roi: Roi) -> Result<Voxels> {
-        self.read_from(&self.path, roi)
+        self.voxels.read_from(&self.file, roi)
     }
 }
 

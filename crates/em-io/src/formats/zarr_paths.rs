@@ -1,7 +1,8 @@
 //! Which paths are Zarr: by the metadata in a folder, or by their names. It reads no metadata.
 
+use crate::storage;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The metadata of version 3, for groups and arrays.
 pub(super) const ZARR_JSON: &str = "zarr.json";
@@ -20,7 +21,13 @@ pub(super) const LABELS: &str = "labels";
 
 /// Tells whether a folder is meant as Zarr: by the metadata in it, or by its name.
 pub(super) fn is_zarr(folder: &Path) -> bool {
-    is_image(folder) || [ZARR_JSON, ZARRAY, ZGROUP, ZATTRS].iter().any(|name| folder.join(name).is_file())
+    is_image(folder) || metadata_of(folder).is_some()
+}
+
+/// Returns the file with the metadata in a folder, `None` where there is none.
+pub(crate) fn metadata_of(folder: &Path) -> Option<PathBuf> {
+    let files = [ZARR_JSON, ZARRAY, ZGROUP, ZATTRS].map(|name| folder.join(name));
+    files.into_iter().find(|file| storage::is_file(file))
 }
 
 /// Tells whether a path is one that is written as OME-Zarr: `*.zarr`, or `*.zarr/labels/*`.

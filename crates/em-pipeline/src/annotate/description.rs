@@ -71,7 +71,7 @@ pub struct Description {
 impl Description {
     /// Describes a new project on a stack, whose digest is read from it.
     pub(super) fn new(request: &ProjectRequest, stack: &Volume, size: VoxelSize) -> Result<Self> {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.to_owned());
+        let absolute = |path: &Path| em_io::place::absolute(path).unwrap_or(path.to_owned());
         let named = |path: &PathBuf| match built_in::named(path) {
             Some(_) => path.clone(),
             None => absolute(path),

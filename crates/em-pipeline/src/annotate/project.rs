@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use em_data::ReviewedRegion;
-use em_io::{Roi, SparseLabels};
+use em_io::{Roi, SparseLabels, place};
 use em_model::{RunFolder, RunLock};
 use ndarray::Array2;
 
@@ -67,6 +67,7 @@ impl Project {
     /// Fails if the stack cannot be read, tells no voxel size where none is given, or if the folder cannot
     /// be written or holds something else.
     pub fn create(folder: &Path, request: &ProjectRequest, observer: &mut Observer<'_>) -> Result<Self> {
+        let folder = &place::local(folder)?;
         let stack = open_with(&request.stack, request.reading, observer)?;
         check_classes(&request.classes)?;
         let Some(size) = request.voxel_size.or(stack.voxel_size()) else {
@@ -106,7 +107,7 @@ impl Project {
             .into(),
             error => crate::Error::from(error),
         })?;
-        if !description.stack.exists() {
+        if !place::is_address(&description.stack) && !description.stack.exists() {
             let message = format!("`{}` is not there", description.stack.display());
             let hint = "where it was moved, write its new place into project.json, as `stack`";
             return Err(UserError::new(message, hint).into());

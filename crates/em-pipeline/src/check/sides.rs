@@ -1,10 +1,10 @@
 //! The sides of a split: what trains, what validates, and what must not be on both.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::ops::Range;
 
 use em_data::{GreyValues, Region, Split, SplitKind};
+use em_io::place;
 
 use super::facts::StackFacts;
 use super::finding::{Finding, ranges};
@@ -98,7 +98,7 @@ impl Sides {
 pub fn check_overlap(stacks: &[StackFacts], findings: &mut Vec<Finding>) {
     for (index, stack) in stacks.iter().enumerate() {
         for earlier in &stacks[..index] {
-            let [a, b] = [earlier, stack].map(|stack| fs::canonicalize(&stack.raw.path).ok());
+            let [a, b] = [earlier, stack].map(|stack| place::identity(&stack.raw.path));
             let both = stack.used.start.max(earlier.used.start)..stack.used.end.min(earlier.used.end);
             if a.is_some() && a == b && !both.is_empty() {
                 let found = format!("{} and {} use the same file and sections", earlier.role, stack.role);

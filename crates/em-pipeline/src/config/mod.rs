@@ -261,8 +261,11 @@ fn network_from(folder: &Path, path: &Path) -> PathBuf {
     }
 }
 
-/// Joins and removes `.` and `..`, so that messages show the path that is meant.
+/// Joins and removes `.` and `..`, so that messages show the path that is meant. An address stays as it is.
 fn lexically_absolute(folder: &Path, path: &Path) -> PathBuf {
+    if em_io::place::is_address(path) {
+        return path.to_owned();
+    }
     let mut absolute = PathBuf::new();
     for part in folder.join(path).components() {
         match part {

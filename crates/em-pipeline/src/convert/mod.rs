@@ -10,7 +10,7 @@ use em_io::{
 pub use self::part::Part;
 use self::values::Change;
 pub use self::values::ValueRule;
-use crate::error::{Context, Error, Result, UserError};
+use crate::error::{Error, Result, UserError};
 use crate::grey_values::Missing;
 use crate::target::{self, Target};
 use crate::{Observer, Stage, open_with, voxel_size};
@@ -114,8 +114,7 @@ pub fn convert(request: &ConvertRequest, observer: &mut Observer<'_>) -> Result<
     if let Some(missing) = missing.described().filter(|_| spec.voxel_type != VoxelType::F32) {
         losses.push(format!("{missing} of what was read; 0 stands there now"));
     }
-    let bytes = target::bytes(&request.output)
-        .with_context(|| format!("cannot look at `{}`", request.output.display()))?;
+    let bytes = target::bytes(&request.output)?;
     Ok(Converted { volume, bytes, losses })
 }
 

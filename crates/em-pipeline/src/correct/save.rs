@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use em_io::{Roi, Volume, VoxelSize};
+use em_io::{Roi, Volume, VoxelSize, place};
 use em_objects::{FindConfig, Foreground, Objects, read_labels};
 use ndarray::Axis;
 
@@ -16,15 +16,16 @@ use crate::measure::{
 };
 use crate::{Observer, display, voxel_size};
 
-/// Returns where the edits of a label volume are kept: `labels.edits.jsonl` beside `labels.tif`.
+/// Returns where the edits of a label volume are kept: `labels.edits.jsonl` beside `labels.tif`, in the working
+/// folder for labels behind an address.
 pub fn journal_of(labels: &Path) -> PathBuf {
-    labels.with_file_name(format!("{}.edits.jsonl", stem(labels)))
+    place::beside(labels, format!("{}.edits.jsonl", stem(labels)))
 }
 
 /// Returns where a label volume is written with its corrections: the folder `labels-corrected` beside
-/// `labels.tif`.
+/// `labels.tif`, in the working folder for labels behind an address.
 pub fn corrected_folder(labels: &Path) -> PathBuf {
-    labels.with_file_name(format!("{}-corrected", stem(labels)))
+    place::beside(labels, format!("{}-corrected", stem(labels)))
 }
 
 /// Where corrections are written.

@@ -10,6 +10,7 @@ use crate::target::Target;
 /// A folder that results can go to.
 pub struct ResultsFolder<'a> {
     request: &'a MeasureRequest,
+    folder: PathBuf,
     /// The files that an earlier measurement has left.
     earlier: Vec<PathBuf>,
 }
@@ -22,15 +23,16 @@ impl<'a> ResultsFolder<'a> {
             let message = format!("two files are given for the class `{}`", names[twice]);
             return Err(UserError::new(message, "name each, as in mitochondria=m.tif synapses=s.tif").into());
         }
-        let folder = &request.folder;
-        let earlier = results::earlier(folder);
+        // Tables and pages are no volumes, which are all that is written behind an address.
+        let folder = em_io::place::local(&request.folder)?;
+        let earlier = results::earlier(&folder);
         if let Some(there) = earlier.iter().find(|path| path.exists()).filter(|_| !request.overwrite) {
             let message = format!("`{}` holds results already: `{}`", folder.display(), there.display());
             return Err(
                 UserError::new(message, "take another folder, or replace them with --overwrite").into()
             );
         }
-        Ok(Self { request, earlier })
+        Ok(Self { request, folder, earlier })
     }
 
     /// Lets the files of all results be written, label volumes at their targets; they appear together, or
@@ -39,8 +41,8 @@ impl<'a> ResultsFolder<'a> {
         self,
         work: impl FnOnce(&Staged, &[LabelTarget]) -> Result<Measurement>,
     ) -> Result<Measurement> {
-        let Self { request, earlier } = self;
-        let folder = &request.folder;
+        let Self { request, folder, earlier } = self;
+        let folder = &folder;
         for class in &request.classes {
             results::refuse_input(&class.mask, &earlier)?;
         }

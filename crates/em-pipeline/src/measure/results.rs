@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use em_io::place;
+
 use crate::class_path::class_path;
 use crate::error::{Result, UserError};
 
@@ -31,8 +33,8 @@ pub fn earlier(folder: &Path) -> Vec<PathBuf> {
 
 /// Refuses to measure one of the files that the results are to replace.
 pub fn refuse_input(input: &Path, earlier: &[PathBuf]) -> Result<()> {
-    let Ok(resolved) = input.canonicalize() else { return Ok(()) };
-    if earlier.iter().all(|path| path.canonicalize().ok().as_ref() != Some(&resolved)) {
+    let Some(resolved) = place::identity(input) else { return Ok(()) };
+    if earlier.iter().all(|path| place::identity(path).as_ref() != Some(&resolved)) {
         return Ok(());
     }
     let message = format!("`{}` is the input and would be replaced", input.display());

@@ -13,7 +13,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use em_io::hex;
+use em_io::{hex, place};
 use ndarray::Array4;
 use sha2::{Digest, Sha256};
 
@@ -153,11 +153,11 @@ impl BlockStore {
     }
 }
 
-/// The folder beside an output that its blocks are in.
+/// The folder beside an output that its blocks are in; for an address it is in the working folder.
 fn folder_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".blocks");
-    path.with_file_name(name)
+    place::beside(path, name)
 }
 
 /// Reads the list as far as its lines are whole and their blocks there.

@@ -129,8 +129,7 @@ impl Writer {
     pub fn create(output: &Output, place: &Path, spec: VolumeSpec) -> Result<Self> {
         let writer = VolumeWriter::with_options(place, spec, write_options(output.kind))?;
         let cleaning = output.kind.volume_cleaning();
-        let folder = output.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
+        let folder = em_io::place::folder_for(&output.path);
         let cleaner = cleaning.map(|steps| VolumeCleaner::new(steps, spec.shape, folder)).transpose()?;
         Ok(Self { writer, cleaner, foreground: 0 })
     }

@@ -3,14 +3,14 @@
 use std::iter;
 use std::path::PathBuf;
 
-use em_io::OpenOptions;
+use em_io::{OpenOptions, place};
 use em_model::{Device, Predictor};
 use em_objects::Postprocess;
 
 use super::outputs::{Output, OutputKind};
 use crate::built_in;
 use crate::class_path::class_path;
-use crate::error::{Context, Result, UserError};
+use crate::error::{Result, UserError};
 
 /// What is to be predicted, and where it goes.
 #[derive(Clone, Debug)]
@@ -88,8 +88,7 @@ impl PredictRequest {
         }
         let paths: Vec<&PathBuf> =
             iter::once(&self.input).chain(&self.masks).chain(&self.probabilities).collect();
-        let absolute = paths.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>();
-        let absolute = absolute.context("the paths cannot be compared")?;
+        let absolute = paths.iter().map(|path| place::absolute(path)).collect::<Result<Vec<_>, _>>()?;
         let twice = (1..paths.len()).find(|&n| absolute[..n].contains(&absolute[n]));
         twice.map_or(Ok(()), |n| {
             let message = format!("`{}` is named twice among the input and the outputs", paths[n].display());
@@ -121,7 +120,8 @@ impl PredictRequest {
                 [(&self.masks, OutputKind::Mask(rule)), (&self.probabilities, OutputKind::Probabilities)];
             for (path, kind) in kinds {
                 let Some(path) = path else { continue };
-                let path = if several { class_path(path, class) } else { path.clone() };
+                let path = place::resolve(path)?;
+                let path = if several { class_path(&path, class) } else { path };
                 outputs.push(Output { class: class.clone(), channel, kind, path });
             }
         }

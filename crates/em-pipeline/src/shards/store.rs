@@ -1,9 +1,8 @@
 //! What the programs of a shared work know of each other: the request, and which shards are done.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
-use em_io::{StoredObject, storage};
+use em_io::{StoredObject, objects};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +121,7 @@ impl ShardStore {
                 free?;
                 let text =
                     serde_json::to_vec_pretty(&request).context("a request cannot be written as JSON")?;
-                storage::write_new(&file, &text)?;
+                objects::write_first(&file, &text)?;
             }
         }
         // It is this request, or that of another shard which was faster.
@@ -195,7 +194,7 @@ impl ShardStore {
     /// Notes that a shard is done.
     pub(crate) fn mark(&self, index: usize, marker: &Marker) -> Result<()> {
         let text = serde_json::to_vec(marker).context("a marker cannot be written as JSON")?;
-        Ok(storage::write(&self.marker(index), &text)?)
+        Ok(objects::write(&self.marker(index), &text)?)
     }
 
     /// Returns the marker of a shard, `None` where it is not done.
@@ -228,10 +227,10 @@ impl ShardStore {
         let base = self.base();
         for file in &marker.files {
             let path = base.join(&file.path);
-            match storage::stat(&path).with_context(|| format!("cannot look at `{}`", path.display()))? {
+            match objects::length(&path)? {
                 None => return broken(format!("`{}` is missing", path.display())),
-                Some(stat) if stat.bytes != file.bytes => {
-                    let (found, expected) = (stat.bytes, file.bytes);
+                Some(found) if found != file.bytes => {
+                    let expected = file.bytes;
                     return broken(format!("`{}` has {found} bytes, expected {expected}", path.display()));
                 }
                 Some(_) if verify && crc32c_of(&path, file.bytes)? != file.crc32c => {
@@ -262,16 +261,9 @@ impl ShardStore {
 
     /// Removes the store, when the output is complete.
     pub(crate) fn remove(self) -> Result<()> {
-        let failed = |path: &Path| format!("cannot remove `{}`", path.display());
-        // The request goes last: what is left of a store without one is nobody's.
-        let mut entries = storage::list(&self.folder).with_context(|| failed(&self.folder))?;
-        entries.sort_by_key(|entry| entry.name == REQUEST);
-        for entry in entries {
-            let path = self.folder.join(entry.name);
-            if entry.is_folder { storage::remove_folder(&path) } else { storage::remove(&path) }
-                .with_context(|| failed(&path))?;
-        }
-        storage::remove_folder(&self.folder).with_context(|| failed(&self.folder))
+        // The request goes first: what is left without one is nobody's.
+        objects::remove(&self.folder.join(REQUEST))?;
+        Ok(objects::remove_all(&self.folder)?)
     }
 
     /// Tells whether a shard is done, so that it need not be done again.
@@ -288,8 +280,7 @@ fn folder_of(output: &Path) -> PathBuf {
 }
 
 fn exists(file: &Path) -> Result<bool> {
-    let stat = storage::stat(file).with_context(|| format!("cannot look at `{}`", file.display()))?;
-    Ok(stat.is_some())
+    Ok(objects::length(file)?.is_some())
 }
 
 fn gone(file: &Path) -> crate::Error {
@@ -332,16 +323,14 @@ fn refuse_another(output: &Path, folder: &Path, begun: &Request, asked: &Request
 }
 
 fn crc32c_of(path: &Path, bytes: u64) -> Result<u32> {
-    let failed = || format!("cannot read `{}`", path.display());
     let mut crc = 0;
     let mut start = 0;
     while start < bytes {
         let len = (bytes - start).min(PIECE as u64) as usize;
-        match storage::read_range(path, start, len) {
-            Ok(piece) => crc = crc32c::crc32c_append(crc, &piece),
+        match objects::read_range(path, start, len)? {
+            Some(piece) => crc = crc32c::crc32c_append(crc, &piece),
             // It was cut short since it was looked at: other bytes.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(!crc),
-            Err(error) => return Err(error).with_context(failed),
+            None => return Ok(!crc),
         }
         start += len as u64;
     }
@@ -350,7 +339,6 @@ fn crc32c_of(path: &Path, bytes: u64) -> Result<u32> {
 
 /// Notes a file of a shard with its length and checksum.
 pub(crate) fn noted(path: &Path, relative: PathBuf) -> Result<ShardFile> {
-    let stat = storage::stat(path).with_context(|| format!("cannot look at `{}`", path.display()))?;
-    let bytes = stat.ok_or_else(|| gone(path))?.bytes;
+    let bytes = objects::length(path)?.ok_or_else(|| gone(path))?;
     Ok(ShardFile { path: relative, bytes, crc32c: crc32c_of(path, bytes)? })
 }

@@ -52,7 +52,10 @@ pub fn probabilities_of(labels: &Path, class: &str) -> Option<PathBuf> {
     let all: Vec<(String, PathBuf)> = summary["inputs"].as_array()?.iter().filter_map(of_class).collect();
     let named = all.iter().find(|(of, _)| of == class);
     let only = all.first().filter(|_| all.len() == 1);
-    named.or(only).map(|(_, path)| path.clone()).filter(|path| path.exists())
+    named
+        .or(only)
+        .map(|(_, path)| path.clone())
+        .filter(|path| em_io::place::is_address(path) || path.exists())
 }
 
 /// The files of results in a folder, in the order of their names.

@@ -4,13 +4,12 @@ use super::nibbles::Nibbles;
 use super::{HEADER_BYTES, IMOD_STAMP, at};
 use crate::error::{Error, Result};
 use crate::formats::gzip::{self, Compressed};
-use crate::formats::raw::{Fields, RawVoxels, Stored};
+use crate::formats::raw::{Fields, RawFile, RawVoxels, Stored};
 use crate::formats::source::{Source, VolumeInfo};
 use crate::formats::{FLOAT_DIGITS, damaged, voxel_size};
 use crate::sample::Endian;
+use crate::storage::Object;
 use crate::{OpenOptions, Part, Volume, VoxelType};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 /// The modes that are read, for error messages.
@@ -31,13 +30,12 @@ const HALF_BYTES: i32 = 16;
 /// The rows are read in the order in which they are stored. Viewers of MRC draw the first row at
 /// the bottom, those of other formats at the top.
 pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Volume> {
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
-    let file_bytes = file.metadata().map_err(Error::io("open", path))?.len();
-    let mut header = [0; HEADER_BYTES];
-    file.read_exact(&mut header).map_err(|error| Error::decoding(path, 0, Box::new(error)))?;
+    let file = Object::existing(path).map_err(Error::io("open", path))?;
+    let header = file.read_range(0, HEADER_BYTES as u64);
+    let header = header.map_err(|error| Error::decoding(path, 0, Box::new(error)))?;
     let parsed = parse(path, &header, options)?;
-    parsed.voxels.check(Some(file_bytes))?;
-    Ok(volume(parsed.info, parsed.is_halved, parsed.voxels))
+    parsed.voxels.check(Some(file.bytes()))?;
+    Ok(volume(parsed.info, parsed.is_halved, RawFile { voxels: parsed.voxels, file }))
 }
 
 /// Opens a gzip-compressed MRC file, as EMDB gives out its maps.

@@ -9,24 +9,22 @@ mod orientation;
 
 use crate::error::{Error, Result};
 use crate::formats::gzip::{self, Compressed};
+use crate::formats::raw::RawFile;
 use crate::formats::source::VolumeInfo;
+use crate::storage::Object;
 use crate::{OpenOptions, Volume};
 use header::{HEADER_BYTES, Header};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 pub(crate) use header::is_nifti;
 
 /// Opens a plain file.
 pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Volume> {
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
-    let file_bytes = file.metadata().map_err(Error::io("open", path))?.len();
-    let mut bytes = Vec::new();
-    file.by_ref().take(HEADER_BYTES).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    let file = Object::existing(path).map_err(Error::io("open", path))?;
+    let bytes = file.read_range(0, HEADER_BYTES.min(file.bytes())).map_err(Error::io("read", path))?;
     let header = Header::parse(path, &bytes, options)?;
-    header.voxels.check(Some(file_bytes))?;
-    Ok(Volume::new(info(path, &header), header.voxels))
+    header.voxels.check(Some(file.bytes()))?;
+    Ok(Volume::new(info(path, &header), RawFile { voxels: header.voxels, file }))
 }
 
 /// Opens a gzip-compressed file.

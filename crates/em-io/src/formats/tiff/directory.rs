@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::sample::{Endian, Voxel};
-use std::fs::File;
+use crate::storage::{Object, Reader};
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -51,7 +51,7 @@ pub(super) struct Tiff {
     big: bool,
     /// Where the first directory is.
     pub first: u64,
-    file: BufReader<File>,
+    file: BufReader<Reader>,
     /// The place in the file, which seeking by steps keeps the buffer for.
     position: u64,
 }
@@ -75,11 +75,10 @@ struct Entry {
 }
 
 impl Tiff {
-    /// Opens a file and reads its header.
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let bytes = file.metadata().map_err(Error::io("open", path))?.len();
-        let file = BufReader::new(file);
+    /// Opens a file, as it was when it was opened first, and reads its header.
+    pub(super) fn open(path: &Path, object: &Object) -> Result<Self> {
+        let bytes = object.bytes();
+        let file = BufReader::new(object.reader().map_err(Error::io("open", path))?);
         let path = path.to_path_buf();
         let mut tiff = Self { path, bytes, endian: Endian::Little, big: false, first: 0, file, position: 0 };
         let header = tiff.read(0, 0, 8)?;
@@ -131,6 +130,10 @@ impl Tiff {
         if start.checked_add(len).is_none_or(|end| end > self.bytes) {
             return Err(Error::Truncated { path: self.path.clone(), page });
         }
+        if self.file.get_ref().is_worth_a_request(len) {
+            *bytes = self.file.get_ref().read_range(start, len).map_err(Error::io("read", &self.path))?;
+            return Ok(());
+        }
         // Both are within the file, whose length the system keeps below 2^63.
         let step = start as i64 - self.position as i64;
         self.file.seek_relative(step).map_err(Error::io("read", &self.path))?;
@@ -144,10 +147,15 @@ impl Tiff {
     }
 
     /// Returns the file, to be read at any place.
-    pub(super) fn into_file(self) -> Result<File> {
+    pub(super) fn into_file(self) -> Result<Reader> {
         let mut file = self.file.into_inner();
         file.seek(SeekFrom::Start(0)).map_err(Error::io("read", &self.path))?;
         Ok(file)
+    }
+
+    /// Checks that the file did not change meanwhile.
+    pub(super) fn check(&self) -> Result<()> {
+        self.file.get_ref().check().map_err(Error::io("read", &self.path))
     }
 
     /// Returns the bytes of a tag's values, at most `most` of them.

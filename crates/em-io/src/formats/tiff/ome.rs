@@ -6,10 +6,9 @@ use super::axes::{Axes, Axis, not_a_stack};
 use super::ome_xml;
 use crate::error::{Error, Result};
 use crate::formats::damaged;
+use crate::storage;
 use crate::{OpenOptions, limits};
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 /// The most bytes of a companion file that are read.
@@ -215,9 +214,7 @@ impl Ome {
 
 /// Reads a companion file, `None` where there is none that is text.
 fn text_of(path: &Path) -> Option<String> {
-    let mut text = String::new();
-    File::open(path).ok()?.take(COMPANION_BYTES).read_to_string(&mut text).ok()?;
-    Some(text)
+    String::from_utf8(storage::read(path, COMPANION_BYTES).ok()??).ok()
 }
 
 #[cfg(test)]

@@ -14,19 +14,22 @@ use crate::formats::source::{Source, VolumeInfo};
 use crate::formats::values;
 use crate::sample::Voxel;
 use crate::sample::match_voxel_type;
+use crate::storage::{self, Object};
 use crate::{OpenOptions, Roi, Volume, VoxelType, Voxels};
 use ndarray::Array3;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Opens a TIFF file: walks over its pages, decoding none.
 pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Volume> {
-    let mut tiff = Tiff::open(path)?;
+    let object = Object::existing(path).map_err(Error::io("open", path))?;
+    let mut tiff = Tiff::open(path, &object)?;
     let directory = tiff.directory(0, tiff.first)?;
     let metadata = Metadata::read(&mut tiff, &directory)?;
-    if let Some((page, planes, notes)) = one_directory(&mut tiff, &directory, &metadata, options)? {
-        let info = info(path, planes.planes.len(), &page, &metadata, notes);
-        return with_meant_values(Volume::new(info, planes), &page, &metadata, options);
+    if let Some(found) = one_directory(&mut tiff, &directory, &metadata, options)? {
+        let OneDirectory { page, raw, planes, notes } = found;
+        let info = info(path, planes.len(), &page, &metadata, notes);
+        let source = Contiguous { raw, object, planes };
+        return with_meant_values(Volume::new(info, source), &page, &metadata, options);
     }
     let stack = metadata.stack(&mut tiff, options)?;
     // What is packed in a way that is not read is told before anything is read.
@@ -38,7 +41,8 @@ pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Volume> {
     let piece = if is_packed { [1, height, width] } else { [1; 3] };
     let info = info(path, stack.planes.len(), &stack.first, &metadata, stack.notes);
     let first = stack.first.clone();
-    let source = TiffFile { path: path.to_path_buf(), first: stack.first, planes: stack.planes, piece };
+    let source =
+        TiffFile { path: path.to_path_buf(), object, first: stack.first, planes: stack.planes, piece };
     with_meant_values(Volume::new(info, source), &first, &metadata, options)
 }
 
@@ -103,13 +107,21 @@ fn with_meant_values(
     }
 }
 
+/// A stack that has one directory for all of its sections, as which some of its planes are read.
+struct OneDirectory {
+    page: Page,
+    raw: RawVoxels,
+    planes: Vec<usize>,
+    notes: Vec<String>,
+}
+
 /// Finds the sections of a stack that has one directory for all of them.
 fn one_directory(
     tiff: &mut Tiff,
     directory: &Directory,
     metadata: &Metadata,
     options: OpenOptions,
-) -> Result<Option<(Page, Contiguous, Vec<String>)>> {
+) -> Result<Option<OneDirectory>> {
     if directory.next.is_some() {
         return Ok(None);
     }
@@ -122,13 +134,14 @@ fn one_directory(
     };
     raw.check(Some(tiff.bytes))?;
     let picked = axes.pick(&tiff.path, options)?;
-    Ok(Some((page, Contiguous { raw, planes: picked.planes }, picked.notes)))
+    Ok(Some(OneDirectory { page, raw, planes: picked.planes, notes: picked.notes }))
 }
 
 /// Planes that lie one after another, some of which are sections.
 #[derive(Debug)]
 struct Contiguous {
     raw: RawVoxels,
+    object: Object,
     planes: Vec<usize>,
 }
 
@@ -141,16 +154,18 @@ impl Source for Contiguous {
 impl Contiguous {
     fn read_as<T: Voxel>(&self, roi: Roi) -> Result<Array3<T>> {
         let path = &self.raw.path;
-        read_sections(roi, |z, out| {
-            let mut file = File::open(path).map_err(Error::io("open", path))?;
+        let section = |z: usize, out: &mut [T]| {
+            let mut file = self.object.reader().map_err(Error::io("open", path))?;
             self.raw.read_section(&mut file, self.planes[z], roi, out)
-        })
+        };
+        storage::in_parallel(path, || read_sections(roi, section))
     }
 }
 
 #[derive(Debug)]
 struct TiffFile {
     path: PathBuf,
+    object: Object,
     first: Page,
     planes: Vec<Plane>,
     /// What is unpacked at once of the first section.
@@ -169,12 +184,13 @@ impl Source for TiffFile {
 
 impl TiffFile {
     fn read_as<T: Voxel>(&self, roi: Roi) -> Result<Array3<T>> {
-        read_sections(roi, |z, out| self.read_plane(self.planes[z], roi, out))
+        let section = |z: usize, out: &mut [T]| self.read_plane(self.planes[z], roi, out);
+        storage::in_parallel(&self.path, || read_sections(roi, section))
     }
 
-    /// Reads the block's part of one plane. Its page is described again: the file may have changed.
+    /// Reads the block's part of one plane, whose page is described again.
     fn read_plane<T: Voxel>(&self, plane: Plane, roi: Roi, out: &mut [T]) -> Result<()> {
-        let mut tiff = Tiff::open(&self.path)?;
+        let mut tiff = Tiff::open(&self.path, &self.object)?;
         let directory = tiff.directory(plane.page, plane.offset)?;
         let mut page = Page::describe(&mut tiff, &directory)?;
         check_alike(&tiff, plane.page, &page, &self.first)?;
@@ -182,7 +198,8 @@ impl TiffFile {
             page = page.with_sample(sample);
         }
         let Some(raw) = contiguous::page(&mut tiff, &directory, &page)? else {
-            return Chunks::of(&mut tiff, &directory, &page)?.read(&mut tiff, plane.page, &page, roi, out);
+            Chunks::of(&mut tiff, &directory, &page)?.read(&mut tiff, plane.page, &page, roi, out)?;
+            return tiff.check();
         };
         let roi = Roi { start: [0, roi.start[1], roi.start[2]], ..roi };
         raw.read_section(&mut tiff.into_file()?, 0, roi, out).map_err(|error| match error {

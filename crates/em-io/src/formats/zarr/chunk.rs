@@ -4,13 +4,12 @@ use super::array::ArrayMeta;
 use super::unpack::{Unpacker, packed_limit};
 use crate::VoxelType;
 use crate::formats::stored::Stored;
-use crate::limits;
+use crate::storage::{self, Object, Span};
 use std::borrow::Cow;
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use zarrs::array::codec::{
     BytesCodec, Crc32cCodec, ShardingCodec, ShardingIndexLocation, TransposeCodec, TransposeOrder,
 };
@@ -65,7 +64,7 @@ impl Decoder {
 
     /// Starts on one chunk or shard. A file that is missing is one of fill values.
     pub(super) fn chunk(&self, path: &Path) -> Result<Arc<dyn ArrayPartialDecoderTraits>, CodecError> {
-        let file = Arc::new(ChunkFile { path: path.to_path_buf(), limit: self.limit });
+        let file = Arc::new(ChunkFile { path: path.to_path_buf(), limit: self.limit, seen: OnceLock::new() });
         let chain = Arc::clone(&self.chain);
         chain.partial_decoder(file, &self.shape, &self.data_type, &self.fill, &options())
     }
@@ -116,48 +115,39 @@ fn inner_chain(meta: &ArrayMeta) -> Option<Arc<CodecChain>> {
 struct ChunkFile {
     path: PathBuf,
     limit: u64,
+    /// The version of which the first range was read: all of one shard are of one.
+    seen: OnceLock<Object>,
 }
 
 impl ChunkFile {
-    /// Opens the file with its length, `None` where there is none.
-    fn open(&self) -> io::Result<Option<(File, u64)>> {
-        let metadata = match fs::metadata(&self.path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+    /// Reads a range, `None` where there is no file.
+    fn read(&self, range: ByteRange) -> io::Result<Option<Vec<u8>>> {
+        let too_long = |error: io::Error| match error.kind() {
+            ErrorKind::FileTooLarge => {
+                io::Error::new(ErrorKind::InvalidData, "more bytes than a chunk of this array can have")
+            }
+            _ => error,
         };
-        // A pipe would be waited on for ever, and a folder has no bytes.
-        if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "no regular file"));
-        }
-        Ok(Some((File::open(&self.path)?, metadata.len())))
-    }
-
-    fn read(&self, file: &mut File, file_bytes: u64, range: ByteRange) -> io::Result<Vec<u8>> {
-        let (start, len) = match range {
-            ByteRange::FromStart(start, Some(len)) => (start, len),
-            ByteRange::FromStart(start, None) => (start, file_bytes.saturating_sub(start)),
-            ByteRange::Suffix(len) => (file_bytes.checked_sub(len).ok_or(io::ErrorKind::UnexpectedEof)?, len),
+        let span = match range {
+            ByteRange::FromStart(start, Some(len)) => Span::From(start, len),
+            ByteRange::FromStart(0, None) => Span::All,
+            // Codecs of shards know how long what they read is.
+            ByteRange::FromStart(_, None) => return Err(ErrorKind::Unsupported.into()),
+            ByteRange::Suffix(len) => Span::Last(len),
         };
-        if start.checked_add(len).is_none_or(|end| end > file_bytes) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if len > self.limit {
-            let reason = format!("{len} bytes, more than a chunk of this array can have");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
-        }
-        let out_of_memory = |_| io::Error::from(io::ErrorKind::OutOfMemory);
-        let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-        let mut bytes = limits::zeroed::<u8>(len).map_err(out_of_memory)?;
-        file.seek(SeekFrom::Start(start))?;
-        file.read_exact(&mut bytes)?;
-        Ok(bytes)
+        let found = match self.seen.get() {
+            Some(object) => object.get(span, self.limit).map(Some),
+            None => Object::first(&self.path, span, self.limit),
+        };
+        let Some((bytes, object)) = found.map_err(too_long)? else { return Ok(None) };
+        self.seen.get_or_init(|| object);
+        Ok(Some(bytes))
     }
 }
 
 impl BytesPartialDecoderTraits for ChunkFile {
     fn exists(&self) -> Result<bool, StorageError> {
-        Ok(self.path.exists())
+        Ok(storage::stat(&self.path)?.is_some())
     }
 
     fn size_held(&self) -> usize {
@@ -169,12 +159,9 @@ impl BytesPartialDecoderTraits for ChunkFile {
         ranges: ByteRangeIterator<'_>,
         _: &CodecOptions,
     ) -> Result<Option<Vec<ArrayBytesRaw<'_>>>, CodecError> {
-        let failed = |error| CodecError::IOError(Arc::new(error));
-        let Some((mut file, file_bytes)) = self.open().map_err(failed)? else {
-            return Ok(None);
-        };
-        let read = |range| self.read(&mut file, file_bytes, range).map(Cow::Owned).map_err(failed);
-        ranges.map(read).collect::<Result<Vec<_>, _>>().map(Some)
+        let read = |range| self.read(range).map_err(|error| CodecError::IOError(Arc::new(error)));
+        let read = ranges.map(read).collect::<Result<Option<Vec<_>>, _>>()?;
+        Ok(read.map(|all| all.into_iter().map(Cow::Owned).collect()))
     }
 
     fn supports_partial_decode(&self) -> bool {

@@ -4,8 +4,10 @@
 //! leniently: what is not needed is not looked at.
 
 use super::axes::Axis;
-use super::{ZARR_JSON, ZARRAY, ZATTRS, ZGROUP, metadata, parse, read_json};
+use super::consolidated;
+use super::{ZARR_JSON, ZARRAY, ZATTRS, ZGROUP, metadata, parse, read_json, read_v3};
 use crate::error::Result;
+use crate::storage;
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Component, Path, PathBuf};
@@ -87,7 +89,7 @@ pub(super) fn node(folder: &Path) -> Result<Node> {
 /// Tells what a folder holds, of an image the level of this number.
 pub(super) fn level(folder: &Path, level: usize) -> Result<Node> {
     let file = folder.join(ZARR_JSON);
-    if let Some(mut json) = read_json(&file)? {
+    if let Some(mut json) = read_v3(folder)? {
         if json["node_type"] == "array" {
             return Ok(Node::Array);
         }
@@ -95,7 +97,7 @@ pub(super) fn level(folder: &Path, level: usize) -> Result<Node> {
         let ome = if attributes["ome"].is_object() { &attributes["ome"] } else { &attributes };
         return image_or_group((folder, level), &file, ome, ome["version"].as_str());
     }
-    if folder.join(ZARRAY).is_file() {
+    if storage::is_file(&folder.join(ZARRAY)) {
         return Ok(Node::Array);
     }
     let file = folder.join(ZATTRS);
@@ -200,20 +202,22 @@ fn unit_nm(unit: &str) -> Option<f64> {
 
 /// Lists the images and arrays of two axes or more in a group, by their paths within it.
 pub(super) fn volumes(group: &Path) -> Result<Vec<String>> {
+    if !storage::can_list(group) {
+        return consolidated::volumes(group);
+    }
     let mut names = Vec::new();
     let mut seen = 0;
     let mut groups = vec![(group.to_path_buf(), 0)];
     while let Some((folder, depth)) = groups.pop() {
         // A folder that cannot be listed has nothing to offer.
-        let mut within: Vec<_> = std::fs::read_dir(&folder).into_iter().flatten().flatten().collect();
-        within.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in within.into_iter().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-            let path = entry.path();
+        let within = storage::list(&folder).unwrap_or_default();
+        for entry in within.into_iter().filter(|entry| entry.is_folder) {
+            let path = entry.path;
             seen += 1;
             if seen > MOST_FOLDERS || names.len() >= MOST {
                 break;
             }
-            if ![ZARR_JSON, ZARRAY, ZGROUP, ZATTRS].iter().any(|name| path.join(name).is_file()) {
+            if ![ZARR_JSON, ZARRAY, ZGROUP, ZATTRS].iter().any(|name| storage::is_file(&path.join(name))) {
                 continue;
             }
             match node(&path)? {
@@ -233,7 +237,7 @@ pub(super) fn volumes(group: &Path) -> Result<Vec<String>> {
 
 /// Counts the axes of an array, 0 where its metadata does not tell.
 fn axes_of_array(folder: &Path) -> Result<usize> {
-    let json = match read_json(&folder.join(ZARR_JSON))? {
+    let json = match read_v3(folder)? {
         Some(json) => Some(json),
         None => read_json(&folder.join(ZARRAY))?,
     };

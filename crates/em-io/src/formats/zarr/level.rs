@@ -9,10 +9,10 @@ use super::{Content, OmeZarrVersion};
 use crate::Voxel;
 use crate::error::{Error, Result};
 use crate::shrink::shrink;
+use crate::storage;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use zarrs::array::codec::{BloscCompressionLevel, BloscCompressor, BloscShuffleMode, blosc_compress_bytes};
@@ -35,9 +35,9 @@ pub(super) struct Pyramid<T> {
     content: Content,
 }
 
-/// Writes a chunk into a folder that has its final name only later.
+/// Writes a chunk into a folder that is not finished.
 pub(super) fn write_new_chunk(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_file(path, bytes).map_err(Error::io("write", path))
+    storage::write_new(path, bytes.to_vec()).map_err(Error::io("write", path))
 }
 
 impl<T: Voxel> Pyramid<T> {
@@ -175,10 +175,12 @@ impl<T: Voxel> LevelWriter<T> {
         let z = (self.taken - 1) / self.chunk[0];
         let across = width.div_ceil(self.chunk[2]);
         let count = height.div_ceil(self.chunk[1]) * across;
-        let failure = (0..count)
-            .into_par_iter()
-            .map(|index| self.write_chunk([z, index / across, index % across]))
-            .find_map_first(Result::err);
+        let failure = storage::in_parallel(&self.folder, || {
+            let chunks = (0..count).into_par_iter();
+            chunks
+                .map(|index| self.write_chunk([z, index / across, index % across]))
+                .find_map_first(Result::err)
+        });
         self.slab.clear();
         failure.map_or(Ok(()), Err)
     }
@@ -230,16 +232,6 @@ pub(super) fn pack(version: OmeZarrVersion, voxel_bytes: usize, bytes: &[u8]) ->
                 .map_err(io::Error::other)
         }
     }
-}
-
-/// Writes and flushes one file of a folder that has its final name only later.
-pub(super) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut file = File::create_new(path)?;
-    file.write_all(bytes)?;
-    file.sync_data()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! OME-Zarr 0.1 to 0.4 (Zarr version 2) and 0.5 (version 3), in a local folder.
+//! OME-Zarr 0.1 to 0.4 (Zarr version 2) and 0.5 (version 3), in a folder or behind an address.
 //!
 //! `group` reads the metadata of images, `axes` finds z, y and x among their axes, `array` with `v2` and `v3` that of arrays; `read` brings
 //! blocks into memory through `chunk` and `unpack`, and `write` makes images and labels with a
@@ -7,6 +7,7 @@
 mod array;
 mod axes;
 mod chunk;
+mod consolidated;
 mod group;
 mod layout;
 mod level;
@@ -26,11 +27,11 @@ pub(crate) use write::create;
 
 use super::zarr_paths::{LABELS, ZARR_JSON, ZARRAY, ZATTRS, ZGROUP, image_of_label};
 use crate::error::{Error, Result};
+use crate::storage::{self, is_irregular};
 use crate::{Content, OmeZarrVersion, WriteOptions};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::fs;
-use std::io::{self, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// The most bytes of a metadata file that are read; those of ten thousand labels fit.
@@ -38,22 +39,33 @@ const METADATA_BYTES: u64 = 1 << 24;
 
 /// Reads a metadata file, `None` where there is none.
 fn read_json(file: &Path) -> Result<Option<Value>> {
-    match fs::metadata(file) {
-        Ok(found) if found.is_file() => {}
-        Ok(_) => return Err(metadata(file, "no regular file", "JSON")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("open", file)(error)),
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(file)
-        .and_then(|open| open.take(METADATA_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(Error::io("read", file))?;
-    if bytes.len() as u64 > METADATA_BYTES {
-        return Err(metadata(file, "more bytes than metadata has", format!("at most {METADATA_BYTES}")));
-    }
+    let bytes = match storage::read(file, METADATA_BYTES) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            return Err(metadata(file, "more bytes than metadata has", format!("at most {METADATA_BYTES}")));
+        }
+        Err(error) if is_irregular(&error) => return Err(metadata(file, "no regular file", "JSON")),
+        Err(error) => return Err(Error::io("read", file)(error)),
+    };
     serde_json::from_slice(&bytes)
         .map(Some)
         .map_err(|error| metadata(file, format!("no JSON ({error})"), "JSON"))
+}
+
+/// Reads the metadata of version 3 in a folder, `None` where there is none.
+///
+/// Buckets that may be read and not listed say of what is missing that access is denied: there is none, too,
+/// where that of version 2 can be read.
+fn read_v3(folder: &Path) -> Result<Option<Value>> {
+    match read_json(&folder.join(ZARR_JSON)) {
+        Err(Error::Remote { kind: ErrorKind::PermissionDenied, .. })
+            if [ZARRAY, ZGROUP, ZATTRS].iter().any(|name| storage::is_file(&folder.join(name))) =>
+        {
+            Ok(None)
+        }
+        found => found,
+    }
 }
 
 /// Reads a part of the metadata into its type.

@@ -5,13 +5,15 @@ use super::axes::{Axis, Kind, Place, place, place_by_length};
 use super::chunk::{Decoder, options};
 use super::group::{self, Image, Node};
 use super::layout::JsonFile;
-use super::{ZARR_JSON, ZARRAY, ZATTRS, metadata, read_json, v2, v3};
+use super::{ZARR_JSON, ZARRAY, ZATTRS, metadata, read_json, read_v3, v2, v3};
 use crate::error::{Error, Result};
 use crate::formats::axes::Axes;
 use crate::formats::source::{Source, VolumeInfo};
 use crate::formats::stored::Stored;
 use crate::limits;
 use crate::sample::{Endian, Voxel, match_voxel_type};
+use crate::storage;
+use crate::storage::failure::Failure;
 use crate::{OpenOptions, Roi, Volume, Voxels};
 use ndarray::{Array3, ArrayViewMut3, Axis as Side};
 use rayon::prelude::*;
@@ -91,7 +93,7 @@ fn open_array(path: &Path, options: OpenOptions) -> Result<Volume> {
 
 /// Returns the axes of a bare array, where all are named (in Zarr 3, or by xarray) and known.
 fn names(folder: &Path, meta: &ArrayMeta) -> Result<Option<Vec<Axis>>> {
-    let json = match read_json(&folder.join(ZARR_JSON))? {
+    let json = match read_v3(folder)? {
         Some(json) if json["dimension_names"].is_array() => json["dimension_names"].clone(),
         Some(json) => json["attributes"]["_ARRAY_DIMENSIONS"].clone(),
         None => read_json(&folder.join(ZATTRS))?.unwrap_or_default()["_ARRAY_DIMENSIONS"].clone(),
@@ -105,7 +107,7 @@ fn names(folder: &Path, meta: &ArrayMeta) -> Result<Option<Vec<Axis>>> {
 
 fn array(folder: &Path) -> Result<ArrayMeta> {
     let file = folder.join(ZARR_JSON);
-    if let Some(json) = read_json(&file)? {
+    if let Some(json) = read_v3(folder)? {
         return v3::array(&file, json);
     }
     let file = folder.join(ZARRAY);
@@ -180,8 +182,9 @@ impl ZarrArray {
                 rows.push(([z, y, roi.start[2]], row));
             }
         }
-        let failure =
-            rows.into_par_iter().map(|(start, row)| self.fill_row(start, row)).find_map_first(Result::err);
+        let failure = storage::in_parallel(&self.folder, || {
+            rows.into_par_iter().map(|(start, row)| self.fill_row(start, row)).find_map_first(Result::err)
+        });
         match failure {
             Some(error) => Err(error),
             None => Ok(block),
@@ -268,6 +271,9 @@ fn split<T>(
 /// Sorts a decoder's failure: the disk refused, or the bytes are wrong.
 fn damaged(path: &Path, error: CodecError) -> Error {
     match &error {
+        CodecError::IOError(reason) if let Some(failure) = Failure::of(reason.as_ref()) => {
+            failure.error("read", path)
+        }
         CodecError::IOError(reason) if reason.raw_os_error().is_some() => {
             Error::io("read", path)(std::io::Error::from(reason.kind()))
         }

@@ -8,9 +8,9 @@ use ndarray::{Array2, ArrayView2, s};
 
 use super::array::Keys;
 use super::layout;
-use super::level::{clipped, pack, write_file};
+use super::level::{clipped, pack};
 use super::{OmeZarrVersion, WriteOptions};
-use crate::atomic::{AtomicFolder, write_atomically};
+use crate::atomic::{AtomicFolder, write_atomically, write_new};
 use crate::error::{Error, Result};
 use crate::{Roi, Volume, VoxelType};
 
@@ -57,7 +57,7 @@ impl SparseLabels {
         let files = image.into_iter().map(|file| ("", file)).chain([("0", array)]);
         for (within, (file, json)) in files {
             let file = folder.temporary().join(within).join(file);
-            write_file(&file, format!("{json:#}\n").as_bytes()).map_err(Error::io("write", &file))?;
+            write_new(&file, format!("{json:#}\n").as_bytes()).map_err(Error::io("write", &file))?;
         }
         folder.commit()?;
         Ok(labels)

@@ -1,20 +1,20 @@
 //! Writes an image, or a label into an image that is there already.
 //!
-//! Either appears whole: it is written into a temporary folder beside it, which is renamed. A label
+//! Either appears whole: what makes the folder an image comes last (`storage::NewFolder`). A label
 //! is entered into the image's list of labels after that, so the list never names a missing one.
 
 use super::group::{self, Node};
 use super::layout::{self, JsonFile};
-use super::level::{Pyramid, clipped, write_file, write_new_chunk};
+use super::level::{Pyramid, clipped, write_new_chunk};
 use super::{
     Content, LABELS, OmeZarrVersion, WriteOptions, ZARR_JSON, ZATTRS, ZGROUP, image_of_label, metadata,
     read_json,
 };
-use crate::atomic::{AtomicFolder, write_atomically};
 use crate::error::{Error, Result};
 use crate::formats::sink::{Sink, cannot_write};
 use crate::limits::MAX_PIECE_BYTES;
 use crate::sample::{Voxel, match_voxel_type};
+use crate::storage::{self, NewFolder};
 use crate::{OpenOptions, VolumeSpec, VoxelType, Voxels};
 use ndarray::Axis;
 use serde_json::{Value, json};
@@ -60,21 +60,16 @@ fn start<T: Voxel>(
     let content = content.unwrap_or(if label.is_some() { Content::Label } else { Content::Intensity });
     let levels = layout::levels(shape, voxel_size_nm, chunk, levels);
 
-    let folder = AtomicFolder::create(path)?;
-    let write = |within: &Path, (name, json): JsonFile| {
-        let file = within.join(name);
-        write_file(&file, &pretty(&json)).map_err(Error::io("write", &file))
-    };
+    let folder = NewFolder::create(path)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    for file in layout::image(version, &name, &levels, voxel_size_nm, label.is_some()) {
-        write(folder.temporary(), file)?;
-    }
+    let image = layout::image(version, &name, &levels, voxel_size_nm, label.is_some());
     for (index, level) in levels.iter().enumerate() {
-        let array = layout::array(version, level.shape, clipped(chunk, level.shape), voxel_type);
-        write(&folder.temporary().join(index.to_string()), array)?;
+        let (name, json) = layout::array(version, level.shape, clipped(chunk, level.shape), voxel_type);
+        let file = folder.root().join(index.to_string()).join(name);
+        storage::write_new(&file, pretty(&json)).map_err(Error::io("write", &file))?;
     }
-    let pyramid = Pyramid::<T>::new(folder.temporary(), version, &levels, chunk, content, write_new_chunk);
-    Ok(Box::new(ZarrSink { folder, pyramid, label }))
+    let pyramid = Pyramid::<T>::new(folder.root(), version, &levels, chunk, content, write_new_chunk);
+    Ok(Box::new(ZarrSink { folder, image, pyramid, label }))
 }
 
 pub(super) fn pretty(json: &Value) -> Vec<u8> {
@@ -82,7 +77,9 @@ pub(super) fn pretty(json: &Value) -> Vec<u8> {
 }
 
 struct ZarrSink<T> {
-    folder: AtomicFolder,
+    folder: NewFolder,
+    /// The metadata that makes the folder an image, which is written last.
+    image: Vec<JsonFile>,
     pyramid: Pyramid<T>,
     label: Option<Label>,
 }
@@ -94,7 +91,8 @@ impl<T: Voxel> Sink for ZarrSink<T> {
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
-        self.folder.commit()?;
+        let last: Vec<_> = self.image.iter().map(|(name, json)| (*name, pretty(json))).collect();
+        self.folder.finish(&last)?;
         self.label.map_or(Ok(()), |label| label.enter())
     }
 }
@@ -116,7 +114,7 @@ impl Label {
             let expected = format!("an OME-Zarr image at `{}`, written before", image.display());
             cannot_write(path, "a label without an image".into(), expected)
         };
-        let version = match [ZARR_JSON, ZATTRS].map(|file| image.join(file).is_file()) {
+        let version = match [ZARR_JSON, ZATTRS].map(|file| storage::is_file(&image.join(file))) {
             [true, _] => OmeZarrVersion::V0_5,
             [false, true] => OmeZarrVersion::V0_4,
             [false, false] => return Err(without()),
@@ -177,9 +175,9 @@ impl Label {
     fn enter(&self) -> Result<()> {
         let (file, json) = self.list()?;
         let marker = self.image.join(LABELS).join(ZGROUP);
-        if self.version == OmeZarrVersion::V0_4 && !marker.exists() {
-            write_atomically(&marker, |out| out.write_all(&pretty(&json!({"zarr_format": 2}))))?;
+        if self.version == OmeZarrVersion::V0_4 && !storage::is_file(&marker) {
+            storage::write(&marker, &pretty(&json!({"zarr_format": 2})))?;
         }
-        write_atomically(&file, |out| out.write_all(&pretty(&json)))
+        storage::write(&file, &pretty(&json))
     }
 }
