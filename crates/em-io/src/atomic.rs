@@ -118,19 +118,11 @@ impl AtomicFile {
 
 /// A folder under a temporary name; dropped, it is gone with all that is in it.
 #[derive(Debug)]
-#[cfg_attr(
-    not(all(feature = "images", feature = "zarr")),
-    allow(dead_code, reason = "folders are those of images and of Zarr, which use a part of it each")
-)]
 pub(crate) struct AtomicFolder {
     temporary: TempDir,
     path: PathBuf,
 }
 
-#[cfg_attr(
-    not(all(feature = "images", feature = "zarr")),
-    allow(dead_code, reason = "folders are those of images and of Zarr, which use a part of it each")
-)]
 impl AtomicFolder {
     /// Starts a folder. The path must be free, or an empty folder.
     pub(crate) fn create(path: &Path) -> Result<Self> {
@@ -141,11 +133,7 @@ impl AtomicFolder {
 
     /// Writes and flushes one file of the folder.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        File::create_new(self.temporary.path().join(name))
-            .and_then(|mut file| {
-                file.write_all(bytes)?;
-                file.sync_data()
-            })
+        write_file(&self.temporary.path().join(name), bytes)
             .map_err(Error::io("write", &self.path.join(name)))
     }
 
@@ -170,11 +158,17 @@ impl AtomicFolder {
     }
 }
 
+/// Writes and flushes one file of a folder that has its final name only later, with the folders it lies in.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = File::create_new(path)?;
+    file.write_all(bytes)?;
+    file.sync_data()
+}
+
 /// Refuses a path that is taken, so that no folder with somebody's files is ever replaced.
-#[cfg_attr(
-    not(all(feature = "images", feature = "zarr")),
-    allow(dead_code, reason = "folders are those of images and of Zarr, which use a part of it each")
-)]
 fn check_free(path: &Path) -> Result<()> {
     match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),
