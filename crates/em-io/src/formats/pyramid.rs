@@ -93,11 +93,6 @@ impl<T: Voxel, S: ChunkSink<T>> Pyramid<T, S> {
         sections.axis_iter(Axis(0)).try_for_each(|section| self.push_to(0, section))
     }
 
-    /// Returns where the chunks went.
-    pub(crate) fn into_sink(self) -> S {
-        self.sink
-    }
-
     fn push_to(&mut self, index: usize, section: ArrayView2<'_, T>) -> Result<()> {
         let Some(level) = self.levels.get_mut(index) else { return Ok(()) };
         let is_last = level.take(section, |place, voxels| self.sink.write(index, place, voxels))?;
