@@ -2,7 +2,7 @@
 //! It knows no format.
 
 use super::stored::Stored;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, on_one_line};
 use crate::limits::{self, MAX_PIECE_BYTES, MAX_SMALL_CHUNKS, SMALL_CHUNK};
 use crate::sample::{Endian, Voxel};
 use crate::{Roi, formats::json::metadata};
@@ -167,7 +167,7 @@ pub(crate) fn check_chunks(file: &Path, shape: &[usize], chunk: &[usize], bytes:
 
 /// Says why a chunk cannot be decoded.
 pub(crate) fn damaged(path: &Path, reason: impl Into<Reason>) -> Error {
-    Error::DamagedChunk { path: path.to_path_buf(), source: reason.into() }
+    Error::DamagedChunk { path: path.to_path_buf(), source: on_one_line(reason.into()) }
 }
 
 /// Sorts a failure to read a chunk: the storage refused, or what is there cannot be a chunk.

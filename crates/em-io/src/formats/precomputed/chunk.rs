@@ -8,6 +8,7 @@ use crate::formats::gzip::MAGIC;
 use crate::formats::jpeg::{self, Colours};
 use crate::formats::json::metadata;
 use crate::formats::unpack::{gunzip, packed_limit};
+use crate::limits::MAX_EXPANSION;
 use crate::sample::Endian;
 use crate::storage;
 use std::path::{Path, PathBuf};
@@ -109,15 +110,25 @@ impl Level {
             }
             Encoding::Jpeg => {
                 let picture = jpeg::open(&bytes, Colours::Rgb)?;
+                self.check_expansion(&bytes, shape)?;
                 self.check_picture(picture.size, picture.components, voxels)?;
                 self.of_pixels(picture.decode()?, shape, channel)
             }
             Encoding::Png => {
+                self.check_expansion(&bytes, shape)?;
                 let (size, channels, samples) = super::png::decoded(&bytes, voxels, stored.bytes())?;
                 self.check_picture(size, channels, voxels)?;
                 self.of_pixels(samples, shape, channel)
             }
         }
+    }
+
+    /// Refuses a picture of too few bytes before memory is taken for its pixels.
+    fn check_expansion(&self, bytes: &[u8], shape: [usize; 3]) -> Result<(), Reason> {
+        if self.raw_bytes(shape) / MAX_EXPANSION > bytes.len() as u64 {
+            return Err(format!("{} bytes are too few for a picture of {shape:?} voxels", bytes.len()).into());
+        }
+        Ok(())
     }
 
     /// Holds a picture against its chunk: sections follow each other in it, in rows of any length.

@@ -21,8 +21,8 @@ const TYPES: &str = "uint8 to uint64, int8 to int64 or float32";
 /// The encodings that are read, for error messages.
 const ENCODINGS: &str = "raw, compressed_segmentation, jpeg or png";
 
-/// The longest edge of a block of labels; Neuroglancer's are 8 long.
-const MAX_BLOCK: usize = 1 << 10;
+/// The longest edge of a block of labels; Neuroglancer's are 8 long. An even block takes 8 bytes, whatever it holds.
+const MAX_BLOCK: usize = 64;
 
 #[derive(Deserialize)]
 struct Json {

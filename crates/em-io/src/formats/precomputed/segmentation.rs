@@ -37,8 +37,12 @@ pub(super) fn decoded(
     let words: Vec<u32> = bytes.as_chunks().0.iter().map(|&word| u32::from_le_bytes(word)).collect();
     let start = words[channel] as usize;
     let words = words.get(start..).ok_or_else(|| format!("channel {channel} begins behind the last word"))?;
-    let mut labels = limits::zeroed::<u8>(shape.iter().product::<usize>() * label_bytes)?;
     let grid: [usize; 3] = std::array::from_fn(|axis| shape[axis].div_ceil(block[axis]));
+    let headers = grid.iter().product::<usize>() * HEADER;
+    if words.len() < headers {
+        return Err(format!("{} words, expected at least {headers} of headers", words.len()).into());
+    }
+    let mut labels = limits::zeroed::<u8>(shape.iter().product::<usize>() * label_bytes)?;
     for number in 0..grid.iter().product() {
         let place = [number / (grid[2] * grid[1]), number / grid[2] % grid[1], number % grid[2]];
         let Some(&[header, values_at]) = words.get(number * HEADER..).and_then(|rest| rest.first_chunk())

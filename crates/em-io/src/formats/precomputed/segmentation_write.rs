@@ -142,7 +142,7 @@ mod tests {
                 let number = (place.0 * 401 + place.1 * 29 + place.2) as u64;
                 (number ^ seed).wrapping_mul(6364136223846793005) >> 40
             };
-            check(&Array3::from_shape_fn(shape, |place| hash(place) % most * (seed | 1)));
+            check(&Array3::from_shape_fn(shape, |place| (hash(place) % most).wrapping_mul(seed | 1)));
         }
     }
 }
