@@ -181,7 +181,8 @@ pub fn write_volume(path: impl AsRef<Path>, voxels: &Voxels, voxel_size_nm: Opti
 /// The sections of a mask that are turned into bytes at a time.
 const MASK_SECTIONS: usize = 32;
 
-/// Writes a mask as 8-bit voxels, 0 for background and 255 for foreground.
+/// Writes a mask as 8-bit voxels, 0 for background and 255 for foreground; a `.precomputed` folder is a
+/// segmentation of 32-bit ones.
 ///
 /// # Errors
 ///

@@ -77,7 +77,8 @@ impl Level {
             let bytes = gunzip(&bytes, most).map_err(|error| damaged(&packed, error))?;
             return Ok(Some((packed, bytes)));
         }
-        for (ending, packing) in OTHER_PACKINGS {
+        // They are what CloudVolume writes on a disk; a server is not asked for each of them.
+        for (ending, packing) in OTHER_PACKINGS.into_iter().filter(|_| !storage::is_address(&path)) {
             let other = self.folder.join(format!("{name}.{ending}"));
             if storage::stat(&other).map_err(|error| unreadable(&other, error))?.is_some() {
                 return Err(metadata(&other, format!("a chunk packed with {packing}"), "gzip, or none"));
