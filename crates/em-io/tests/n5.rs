@@ -48,6 +48,24 @@ fn compressions_are_unpacked() {
     check("lz4", &of(SHAPE, |z, y, x| ((y / 5 * 7 + x / 6) * 1_000_003 + z) as u32));
 }
 
+/// lz4 has checksums of its own: a block that is stored as it is, with one other byte, is refused by them alone.
+#[test]
+fn a_checksum_of_lz4_that_does_not_fit_is_damage() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("a.n5");
+    std::fs::create_dir_all(path.join("0/0")).unwrap();
+    let source = fixture("n5/lz4-noise.n5");
+    std::fs::copy(source.join("attributes.json"), path.join("attributes.json")).unwrap();
+    let mut block = std::fs::read(source.join("0/0/0")).unwrap();
+    let start = block.windows(8).position(|bytes| bytes == b"LZ4Block").unwrap();
+    assert_eq!(block[start + 8] & 0xf0, 0x10, "noise is not packed");
+    block[start + 21 + 5] ^= 1;
+    std::fs::write(path.join("0/0/0"), block).unwrap();
+    let error = em_io::open(&path).unwrap().read_all().unwrap_err();
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(source.as_deref(), Some("a checksum of other bytes"), "{error}");
+}
+
 #[test]
 fn other_compressions_are_named() {
     for name in ["bzip2", "xz"] {

@@ -1,6 +1,10 @@
 //! The file formats, one module each, and what they share.
 
 mod absent;
+#[cfg_attr(
+    not(any(test, feature = "hdf5", feature = "zarr")),
+    expect(dead_code, reason = "N5 and NumPy's arrays have z, y and x in one order")
+)]
 mod axes;
 pub(crate) mod bits;
 pub(crate) mod folder;
@@ -10,7 +14,6 @@ pub(crate) mod gzip;
 pub(crate) mod hdf5;
 #[cfg(feature = "images")]
 pub(crate) mod image_file;
-#[cfg_attr(not(feature = "images"), expect(dead_code, reason = "only PNG and JPEG files use all of it"))]
 pub(crate) mod jpeg;
 mod json;
 mod lz4_block;

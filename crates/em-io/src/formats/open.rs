@@ -47,7 +47,7 @@ pub(crate) fn open_with(path: &Path, options: OpenOptions) -> Result<Volume> {
             return inverted_if_asked(precomputed::open(path, options)?, options);
         }
         if n5::is_n5(path) {
-            check_parts(path, options, &[Part::Channel])?;
+            check_parts(path, options, &[Part::Channel, Part::Time])?;
             return inverted_if_asked(n5::open(path, options)?, options);
         }
         if let Some(foreign) = foreign::of_folder(path) {

@@ -6,21 +6,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::tempdir;
 
+/// Why reading and writing test files cannot fail.
+const READABLE: &str = "fixtures can be read, and the temporary folder be written";
+
 /// Damaged copies of each file.
 const ROUNDS: u64 = 24;
 
 /// Copies a folder, and returns its files.
 pub fn copy(from: &Path, to: &Path) -> Vec<PathBuf> {
-    fs::create_dir_all(to).unwrap();
+    fs::create_dir_all(to).expect(READABLE);
     let mut files = Vec::new();
-    let mut entries: Vec<_> = fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<_> =
+        fs::read_dir(from).expect(READABLE).map(|entry| entry.expect(READABLE).path()).collect();
     entries.sort();
     for entry in entries {
-        let copied = to.join(entry.file_name().unwrap());
+        let copied = to.join(entry.file_name().expect(READABLE));
         if entry.is_dir() {
             files.extend(copy(&entry, &copied));
         } else {
-            fs::copy(&entry, &copied).unwrap();
+            fs::copy(&entry, &copied).expect(READABLE);
             files.push(copied);
         }
     }
@@ -29,19 +33,19 @@ pub fn copy(from: &Path, to: &Path) -> Vec<PathBuf> {
 
 /// Damages every file of every fixture in a folder of them in turn, and puts it right again.
 pub fn each_damage(folder_of_all: &str, name: &str, mut damage: impl FnMut(&[u8], u64) -> Vec<Vec<u8>>) {
-    let folder = tempdir().unwrap();
+    let folder = tempdir().expect(READABLE);
     let mut count = 0;
-    for (seed, entry) in (1..).zip(fs::read_dir(fixture(folder_of_all)).unwrap()) {
-        let of = entry.unwrap().file_name();
+    for (seed, entry) in (1..).zip(fs::read_dir(fixture(folder_of_all)).expect(READABLE)) {
+        let of = entry.expect(READABLE).file_name();
         let path = folder.path().join(&of).join(name);
         for (index, file) in (1_u64..).zip(copy(&fixture(folder_of_all).join(&of), &path)) {
-            let sound = fs::read(&file).unwrap();
+            let sound = fs::read(&file).expect(READABLE);
             for damaged in damage(&sound, seed * 1_000_003 + index * 1009) {
-                fs::write(&file, &damaged).unwrap();
+                fs::write(&file, &damaged).expect(READABLE);
                 survive(&path, &format!("{} as {damaged:?}", file.display()));
                 count += 1;
             }
-            fs::write(&file, &sound).unwrap();
+            fs::write(&file, &sound).expect(READABLE);
         }
     }
     println!("{count} damaged folders");
@@ -77,10 +81,10 @@ pub fn flipped(sound: &[u8], seed: u64) -> Vec<Vec<u8>> {
 
 /// A file with parts of others, of the same folder of fixtures, or in place of it.
 pub fn spliced(folder_of_all: &str) -> impl FnMut(&[u8], u64) -> Vec<Vec<u8>> {
-    let folder = tempdir().unwrap();
+    let folder = tempdir().expect(READABLE);
     let mut donors = copy(&fixture(folder_of_all), folder.path());
     donors.sort();
-    let donors: Vec<Vec<u8>> = donors.iter().map(|path| fs::read(path).unwrap()).collect();
+    let donors: Vec<Vec<u8>> = donors.iter().map(|path| fs::read(path).expect(READABLE)).collect();
     move |sound, seed| {
         let damaged = (0..ROUNDS).map(|round| {
             let mut state = seed * 104_729 + round;

@@ -1,6 +1,7 @@
 //! The metadata of one dataset: what `attributes.json` says of its voxels, held against the limits.
 
-use super::{ATTRIBUTES, EXPECTED};
+use super::{ATTRIBUTES, EXPECTED, axes};
+use crate::OpenOptions;
 use crate::error::Result;
 use crate::formats::axes::Axes;
 use crate::formats::grid::check_chunks;
@@ -8,7 +9,6 @@ use crate::formats::json::{check_size, metadata, parse};
 use crate::formats::stored::{Stored, of_name};
 use crate::formats::unpack::Compression;
 use crate::limits::MAX_SECTIONS;
-use crate::{OpenOptions, Part};
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -50,8 +50,8 @@ pub(super) struct Dataset {
 }
 
 impl Dataset {
-    /// Reads the dataset that attributes describe, of several channels the one that is picked; `path` is what
-    /// was asked for.
+    /// Reads the dataset that attributes describe, of several channels or points in time the one that is picked;
+    /// `path` is what was asked for.
     pub(super) fn new(path: &Path, folder: &Path, attributes: &Value, options: OpenOptions) -> Result<Self> {
         let file = folder.join(ATTRIBUTES);
         let json: Json = parse(&file, attributes.clone(), EXPECTED)?;
@@ -74,29 +74,12 @@ impl Dataset {
             return Err(metadata(&file, found, format!("sides of 1 to {MAX_SECTIONS}")));
         }
         check_chunks(&file, &shape, &block, stored.bytes())?;
-        let axes = axes(path, &file, &shape, options)?;
+        let axes = axes::find(path, &file, &shape, attributes, options)?;
         check_size(&file, axes.shape())?;
         let notes = axes.note().into_iter().chain(stored.note().map(str::to_owned)).collect();
         let compression = compression(&file, &json)?;
         Ok(Self { folder: folder.to_path_buf(), block, stored, compression, axes, notes })
     }
-}
-
-/// Finds z, y and x: the last three axes that are longer than 1, with a channel before them.
-fn axes(path: &Path, file: &Path, shape: &[usize], options: OpenOptions) -> Result<Axes> {
-    if let Some(axes) = Axes::by_length(shape) {
-        options.pick(path, Part::Channel, 1, String::new)?;
-        return Ok(axes);
-    }
-    let long: Vec<usize> = (0..shape.len()).filter(|&axis| shape[axis] > 1).collect();
-    let [channel, z, y, x] = *long.as_slice() else {
-        let found = format!("{} axes longer than 1", long.len());
-        return Err(metadata(file, found, "x, y and z, and perhaps channels"));
-    };
-    let count = shape[channel];
-    let mut at = vec![0; shape.len()];
-    at[channel] = options.pick(path, Part::Channel, count, || format!("{count} channels"))?;
-    Ok(Axes::named(shape, [Some(z), Some(y), Some(x)], at))
 }
 
 fn compression(file: &Path, json: &Json) -> Result<Option<Compression>> {

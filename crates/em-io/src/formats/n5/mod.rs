@@ -1,10 +1,11 @@
 //! N5, in a folder: datasets in chunks, in groups, with levels as BigDataViewer, Paintera and COSEM write them.
 //!
-//! `dataset` reads the metadata of one dataset, `group` tells what a folder holds and what it says of voxel
+//! `dataset` reads the metadata of one dataset, `axes` finds z, y and x among its axes, `group` tells what a folder holds and what it says of voxel
 //! sizes (`size`), and `read` brings blocks into memory through `block`.
 //!
 //! Source: the specification in the README of `saalfeldlab/n5`. Its axes are x first.
 
+mod axes;
 mod block;
 mod dataset;
 mod group;

@@ -52,8 +52,16 @@ pub(super) struct Sharding {
     are_chunks_packed: bool,
     /// The number of chunks along x, y, z.
     grid: [u64; 3],
-    /// The small indices that were read, by the numbers of their shard and their own.
-    kept: Mutex<HashMap<(u64, u64), Arc<Index>>>,
+    kept: Mutex<Kept>,
+}
+
+/// The small indices that were read.
+#[derive(Debug, Default)]
+struct Kept {
+    /// By the numbers of their shard and their own.
+    indices: HashMap<(u64, u64), Arc<Index>>,
+    /// The chunks in all of them, and one more for each.
+    chunks: usize,
 }
 
 /// Where the chunks of a small index are.
@@ -144,16 +152,16 @@ impl Sharding {
     fn index(&self, path: &Path, numbers: (u64, u64)) -> Result<Arc<Index>> {
         // A thread that panicked has left it as it was.
         let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = kept().get(&numbers) {
+        if let Some(index) = kept().indices.get(&numbers) {
             return Ok(Arc::clone(index));
         }
         let index = Arc::new(self.read_index(path, numbers.1)?);
         let mut kept = kept();
-        let chunks: usize = kept.values().map(|index| index.chunks.len() + 1).sum();
-        if chunks + index.chunks.len() > MAX_KEPT {
-            kept.clear();
+        if kept.chunks > MAX_KEPT {
+            *kept = Kept::default();
         }
-        kept.insert(numbers, Arc::clone(&index));
+        kept.chunks += index.chunks.len() + 1;
+        kept.indices.insert(numbers, Arc::clone(&index));
         Ok(index)
     }
 
