@@ -19,7 +19,7 @@
 //! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG, 8/16-bit unsigned |
 //! | HDF5, with the features `hdf5` and `hdf5-write` | one dataset; 2 or 3 axes, or more of length 1; voxel size | `.h5`: dataset `volume`, deflated chunks |
 //! | Neuroglancer precomputed | full level; a channel; raw, compressed segmentation, JPEG, PNG; gzip, shards; voxel size | `.precomputed`: with a pyramid; an image (raw) or a segmentation (labels) |
-//! | N5 | a dataset by its path; 2 or 3 axes, and a channel; gzip, zlib, lz4, zstd, and with the feature `zarr` blosc; voxel size of BigDataViewer, Paintera, COSEM | no |
+//! | N5 | a dataset by its path, full level; a channel and time; gzip, zlib, lz4, zstd, and with the feature `zarr` blosc; voxel size of BigDataViewer, Paintera, COSEM | no |
 //! | OME-Zarr 0.1 to 0.5, local folder, with the feature `zarr` | full level; any order of axes; one channel and time point; arrays of a group by name; blosc, zstd, gzip, shards | `.zarr`: with a pyramid; labels |
 //!
 //! The features `images` and `zarr` are on by default. [`Volume::blocks`] and [`read_compute_write`]

@@ -86,10 +86,17 @@ impl Table<'_> {
     ) -> Option<()> {
         let start: [usize; 3] = std::array::from_fn(|axis| place[axis] * block[axis]);
         let len: [usize; 3] = std::array::from_fn(|axis| block[axis].min(shape[axis] - start[axis]));
+        let mut first_label = [0; size_of::<u64>()];
+        let first_label = &mut first_label[..label_bytes];
+        self.label(0, first_label)?;
         for z in 0..len[0] {
             for y in 0..len[1] {
                 let row = ((start[0] + z) * shape[1] + start[1] + y) * shape[2] + start[2];
                 let row = &mut labels[row * label_bytes..(row + len[2]) * label_bytes];
+                if self.bits == 0 {
+                    row.chunks_exact_mut(label_bytes).for_each(|label| label.copy_from_slice(first_label));
+                    continue;
+                }
                 let first = (z * block[1] + y) * block[2];
                 for (x, label) in row.chunks_exact_mut(label_bytes).enumerate() {
                     self.label((first + x) as u64, label)?;
