@@ -21,6 +21,36 @@ pub const ZARR: [&str; 12] = [
     "c/0/0/1",
 ];
 
+/// The files of a precomputed volume of Neuroglancer: as the golden files name them, from the first voxel on.
+pub const PRECOMPUTED: [&str; 12] = [
+    "info",
+    "4.6_4.6_50/0-10_0-13_0-2",
+    "4.6_4.6_50/10-17_0-13_0-2",
+    "4.6_4.6_50/0-10_0-13_2-3",
+    "4.6_4.6_50/0-17_0-13_0-3",
+    "4.6_4.6_50/0-10_0-13_0-2.gz",
+    "4.6_4.6_50/0.shard",
+    "4.6_4.6_50/1.shard",
+    "4.6_4.6_50/0-8_0-8_0-2",
+    "4.6_4.6_50/2.shard",
+    "4.6_4.6_50/3.shard",
+    "4.6_4.6_50.0/0-8_0-8_0-2.gz",
+];
+
+/// The files of N5: a dataset, or levels in a group.
+pub const N5: [&str; 10] = [
+    "attributes.json",
+    "0/0/0",
+    "1/0/0",
+    "0/0/1",
+    "0/0",
+    "0/0/0/0",
+    "s0/attributes.json",
+    "s0/0/0/0",
+    "s1/attributes.json",
+    "volumes/raw/attributes.json",
+];
+
 /// Sections, and what else is found beside them.
 pub const SECTIONS: [&str; 12] = [
     "s9.png",
@@ -49,6 +79,15 @@ pub fn unpack(mut bytes: &[u8], folder: &Path, names: &[&str]) {
         let _ = fs::write(path, content);
         bytes = after;
     }
+}
+
+/// Writes the folder that the bytes stand for under this name, in place of the one before, and reads it.
+pub fn read(bytes: &[u8], name: &str, names: &[&str]) {
+    let path = crate::scratch().join(name);
+    // What the run before has left; the first one has left nothing.
+    let _ = fs::remove_dir_all(&path);
+    unpack(bytes, &path, names);
+    crate::read(&path);
 }
 
 /// Packs a folder, as far as its files have names that are known.

@@ -1,6 +1,6 @@
 //! The em-io side of `cargo xtask interop`: `interop write FOLDER`, `interop describe VOLUME...`.
 
-use em_io::{Mask, OmeZarrVersion, VolumeSpec, VolumeWriter, Voxels, WriteOptions, match_voxels};
+use em_io::{Content, Mask, OmeZarrVersion, VolumeSpec, VolumeWriter, Voxels, WriteOptions, match_voxels};
 use ndarray::Array3;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -48,6 +48,7 @@ fn write(folder: &Path) -> em_io::Result<()> {
         for ending in endings {
             em_io::write_volume(folder.join(format!("{kind}{ending}")), &voxels, SIZE_NM)?;
         }
+        write_precomputed(folder, kind, &voxels)?;
         for (name, version) in [("04", OmeZarrVersion::V0_4), ("05", OmeZarrVersion::V0_5)] {
             let path = folder.join(format!("{kind}-{name}.zarr"));
             let spec = VolumeSpec { shape: SHAPE, voxel_type: voxels.voxel_type(), voxel_size_nm: SIZE_NM };
@@ -59,6 +60,21 @@ fn write(folder: &Path) -> em_io::Result<()> {
                 em_io::write_mask(path.join("labels/mito"), &Mask::new(grey.mapv(|v| v > 127), None))?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Folders for Neuroglancer: an image, and of whole numbers without a sign a segmentation.
+fn write_precomputed(folder: &Path, kind: &str, voxels: &Voxels) -> em_io::Result<()> {
+    let contents =
+        [("image", Content::Intensity, kind != "i64"), ("labels", Content::Label, kind.starts_with('u'))];
+    for (name, content, _) in contents.into_iter().filter(|(_, _, is_written)| *is_written) {
+        let path = folder.join(format!("{kind}-{name}.precomputed"));
+        let spec = VolumeSpec { shape: SHAPE, voxel_type: voxels.voxel_type(), voxel_size_nm: SIZE_NM };
+        let options = WriteOptions::default().with_content(content).with_chunk([2, 16, 16]);
+        let mut writer = VolumeWriter::with_options(&path, spec, options)?;
+        writer.write(voxels)?;
+        writer.finish()?;
     }
     Ok(())
 }

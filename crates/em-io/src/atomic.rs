@@ -105,7 +105,6 @@ fn remove_parts(folder: &Path, prefix: &str) -> Result<()> {
 }
 
 /// Writes and flushes a new file of a folder that has its final name only later.
-#[cfg(feature = "zarr")]
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::create_dir_all(parent(path))?;
     let mut file = File::create_new(path)?;
@@ -148,19 +147,11 @@ impl AtomicFile {
 
 /// A folder under a temporary name; dropped, it is gone with all that is in it.
 #[derive(Debug)]
-#[cfg_attr(
-    not(all(feature = "images", feature = "zarr")),
-    allow(dead_code, reason = "folders are those of images and of Zarr, which use a part of it each")
-)]
 pub(crate) struct AtomicFolder {
     temporary: TempDir,
     path: PathBuf,
 }
 
-#[cfg_attr(
-    not(all(feature = "images", feature = "zarr")),
-    allow(dead_code, reason = "folders are those of images and of Zarr, which use a part of it each")
-)]
 impl AtomicFolder {
     /// Starts a folder. The path must be free, or an empty folder.
     pub(crate) fn create(path: &Path) -> Result<Self> {
@@ -171,12 +162,7 @@ impl AtomicFolder {
 
     /// Writes and flushes one file of the folder.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        File::create_new(self.temporary.path().join(name))
-            .and_then(|mut file| {
-                file.write_all(bytes)?;
-                file.sync_data()
-            })
-            .map_err(Error::io("write", &self.path.join(name)))
+        write_new(&self.temporary.path().join(name), bytes).map_err(Error::io("write", &self.path.join(name)))
     }
 
     /// Returns the folder under its temporary name, for writers with folders within.
@@ -201,10 +187,6 @@ impl AtomicFolder {
 }
 
 /// Refuses a path that is taken, so that no folder with somebody's files is ever replaced.
-#[cfg_attr(
-    not(all(feature = "images", feature = "zarr")),
-    allow(dead_code, reason = "folders are those of images and of Zarr, which use a part of it each")
-)]
 fn check_free(path: &Path) -> Result<()> {
     match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),

@@ -331,7 +331,7 @@ pub enum Error {
         values: Vec<String>,
     },
 
-    /// The metadata of a Zarr folder is missing, damaged, or describes what is not read.
+    /// The metadata of a Zarr, N5 or precomputed folder is missing, damaged, or describes what is not read.
     #[error("`{}` has {found}, expected {expected}", path.display())]
     Metadata {
         /// The metadata file, or the folder where it is missing.
@@ -342,7 +342,7 @@ pub enum Error {
         expected: String,
     },
 
-    /// The bytes of a Zarr chunk make no sense, or some are missing.
+    /// The bytes of a chunk of such a folder make no sense, or some are missing.
     #[error("cannot decode chunk `{}`", path.display())]
     DamagedChunk {
         /// The file of the chunk or shard.
@@ -419,7 +419,9 @@ impl Error {
 }
 
 /// Some decoders end their reasons with a line break, or write more than one line.
-fn on_one_line(source: Box<dyn std::error::Error + Send + Sync>) -> Box<dyn std::error::Error + Send + Sync> {
+pub(crate) fn on_one_line(
+    source: Box<dyn std::error::Error + Send + Sync>,
+) -> Box<dyn std::error::Error + Send + Sync> {
     let text = source.to_string();
     if text.contains('\n') { text.split_whitespace().collect::<Vec<_>>().join(" ").into() } else { source }
 }

@@ -18,6 +18,8 @@
 //! | PNG, JPEG, with the feature `images` | one section | PNG, 8/16-bit unsigned |
 //! | folder of PNG, JPEG or one-page TIFF files | natural order of the names | PNG, 8/16-bit unsigned |
 //! | HDF5, with the features `hdf5` and `hdf5-write` | one dataset; 2 or 3 axes, or more of length 1; voxel size | `.h5`: dataset `volume`, deflated chunks |
+//! | Neuroglancer precomputed | full level; a channel; raw, compressed segmentation, JPEG, PNG; gzip, shards; voxel size | `.precomputed`: with a pyramid; an image (raw) or a segmentation (labels) |
+//! | N5 | a dataset by its path, full level; a channel and time; gzip, zlib, lz4, zstd, and with the feature `zarr` blosc; voxel size of BigDataViewer, Paintera, COSEM | no |
 //! | OME-Zarr 0.1 to 0.5, with the feature `zarr` | full level; any order of axes; one channel and time point; arrays of a group by name; blosc, zstd, gzip, shards | `.zarr`: with a pyramid; labels |
 //! | any of these but HDF5 behind an address, with the feature `remote` | `https://`, `s3://`, `gs://`; a folder of images of a bucket | OME-Zarr, to `s3://` and `gs://` |
 //!
@@ -69,6 +71,7 @@ pub use atomic::{remove_unfinished, remove_unfinished_of, write_atomically};
 pub use blocks::Blocks;
 pub use error::{Error, Result};
 pub use formats::open;
+pub use formats::precomputed;
 pub use formats::source::{Source, VolumeInfo};
 #[cfg(feature = "zarr")]
 pub use formats::zarr::{SharedZarr, SparseLabels, StoredObject, ZarrPart};

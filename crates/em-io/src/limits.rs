@@ -16,6 +16,13 @@ pub const MAX_SECTIONS: usize = 1 << 20;
 /// The most memory one decoded piece of a section (a strip, a tile, a PNG) may take, in bytes.
 pub const MAX_PIECE_BYTES: usize = 1 << 31;
 
+/// The most chunks of a volume whose chunks are smaller than [`SMALL_CHUNK`] voxels: reading such
+/// a volume asks the disk for each of them, which takes hours for nothing but fill values.
+pub(crate) const MAX_SMALL_CHUNKS: u64 = 1 << 20;
+
+/// The fewest voxels of a chunk that is worth a file.
+pub(crate) const SMALL_CHUNK: u64 = 4096;
+
 /// The most bytes of pixels that one byte of a file may stand for.
 ///
 /// Deflate reaches 1032 (zlib's technical notes) and LZW about 1400; a file that claims more than

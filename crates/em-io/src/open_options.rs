@@ -39,7 +39,7 @@ impl OpenOptions {
     }
 
     /// Opens the smaller levels that the file holds of the volume, largest first: those of an OME-Zarr
-    /// image beside its full one. Other formats have none.
+    /// image, of an N5 group or of a precomputed folder beside the full one. Other formats have none.
     ///
     /// ```
     /// use em_io::OpenOptions;

@@ -1,4 +1,4 @@
-//! What a caller can choose when a volume is written, nearly all of it about OME-Zarr.
+//! What a caller can choose when a volume is written, nearly all of it about volumes in chunks.
 
 /// A version of OME-Zarr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,8 @@ pub enum TiffCompression {
 
 /// How a volume is written, beyond what [`crate::VolumeSpec`] says of it.
 ///
-/// All but the last is about OME-Zarr; what does not concern a format, it ignores.
+/// All but the last is about OME-Zarr, and of that all but the version about precomputed folders, too; what does
+/// not concern a format, it ignores.
 ///
 /// ```
 /// use em_io::{TiffCompression, VolumeSpec, VolumeWriter, VoxelType, WriteOptions};
@@ -59,7 +60,8 @@ pub struct WriteOptions {
     /// The number of levels, with the full one. `None` goes on until a section is one chunk.
     /// A label has as many as its image.
     pub levels: Option<usize>,
-    /// What the voxels mean. `None` is a label under `labels/`, and intensity elsewhere.
+    /// What the voxels mean. `None` is a label under `labels/`, and intensity elsewhere. Of a precomputed folder,
+    /// a label is a segmentation.
     pub content: Option<Content>,
     /// How TIFF is packed.
     pub tiff_compression: TiffCompression,

@@ -4,16 +4,15 @@
 
 use crate::error::{Error, Result};
 use crate::formats::sink::{Sink, cannot_write};
-use crate::formats::{hdf5, mrc, png, tiff, zarr, zarr_paths};
+use crate::formats::{hdf5, mrc, png, precomputed, tiff, zarr, zarr_paths};
 use crate::limits::{MAX_SECTIONS, MAX_SIDE};
 use crate::storage;
-use crate::{Mask, VoxelSize, VoxelType, Voxels, WriteOptions};
+use crate::{Content, Mask, VoxelSize, VoxelType, Voxels, WriteOptions};
 use ndarray::Axis;
 use std::path::{Path, PathBuf};
 
 /// The endings of paths that are written, for error messages.
-const WRITABLE: &str =
-    "a path that ends in .tif, .tiff, .ome.tif, .mrc, .zarr or .png, or no ending for a folder of PNG";
+const WRITABLE: &str = "a path that ends in .tif, .tiff, .ome.tif, .mrc, .zarr, .precomputed or .png, or no ending for a folder of PNG";
 
 /// What a volume to be written is like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,7 +73,9 @@ impl VolumeWriter {
     /// `.ome.tiff` is the same with OME-XML; `.mrc`, `.rec`, `.map` or `.st` is MRC, in which 8-bit
     /// unsigned voxels become 16-bit ones; `.h5` or `.hdf5` is HDF5 (with the feature `hdf5`), its
     /// dataset `volume`; `.zarr` is OME-Zarr, for which
-    /// [`VolumeWriter::with_options`] has more to choose; `.png` is one section; a path without an
+    /// [`VolumeWriter::with_options`] has more to choose; `.precomputed` is a folder for Neuroglancer with a
+    /// pyramid: an image, or a segmentation of 32- or 64-bit numbers where the options say that voxels are
+    /// labels; `.png` is one section; a path without an
     /// extension is a folder of PNG files, named after the folder: `mask/mask0000.png`. A file of
     /// that name is replaced, a folder only if it is empty.
     ///
@@ -110,6 +111,7 @@ impl VolumeWriter {
             "tif" | "tiff" => tiff::create(path, spec, tiff_flavour(path), options.tiff_compression)?,
             "mrc" | "rec" | "map" | "st" => mrc::create(path, spec)?,
             "h5" | "hdf5" => hdf5::create(path, spec, options)?,
+            "precomputed" => precomputed::create(path, spec, options)?,
             "png" => png::create_file(path, spec)?,
             "" => png::create_folder(path, spec)?,
             other => {
@@ -183,7 +185,8 @@ pub fn write_volume(path: impl AsRef<Path>, voxels: &Voxels, voxel_size_nm: Opti
 /// The sections of a mask that are turned into bytes at a time.
 const MASK_SECTIONS: usize = 32;
 
-/// Writes a mask as 8-bit voxels, 0 for background and 255 for foreground.
+/// Writes a mask as 8-bit voxels, 0 for background and 255 for foreground; a `.precomputed` folder is a
+/// segmentation of 32-bit ones.
 ///
 /// # Errors
 ///
@@ -191,7 +194,8 @@ const MASK_SECTIONS: usize = 32;
 pub fn write_mask(path: impl AsRef<Path>, mask: &Mask) -> Result<()> {
     let spec =
         VolumeSpec { shape: mask.shape(), voxel_type: VoxelType::U8, voxel_size_nm: mask.voxel_size_nm() };
-    let mut writer = VolumeWriter::create(path, spec)?;
+    let options = WriteOptions::default().with_content(Content::Label);
+    let mut writer = VolumeWriter::with_options(path, spec, options)?;
     for sections in mask.view().axis_chunks_iter(Axis(0), MASK_SECTIONS) {
         writer.write(&sections.mapv(|inside| if inside { u8::MAX } else { 0 }).into())?;
     }

@@ -39,13 +39,23 @@ fn kinds_that_are_not_read_are_named_with_what_helps() {
 
 #[test]
 fn folders_of_other_kinds_are_named_with_what_helps() {
-    for (file, text, found) in
-        [("attributes.json", "{}", "an N5 folder"), ("info", "{\"scales\": []}", "Neuroglancer")]
-    {
+    for (file, text, found) in [
+        ("header.wkw", "WKW", "a webKnossos folder"),
+        ("info", "{\"@type\": \"neuroglancer_skeletons\"}", "a folder of Neuroglancer without voxels"),
+    ] {
         let folder = tempdir().unwrap();
         fs::write(folder.path().join(file), text).unwrap();
         let error = em_io::open(folder.path()).unwrap_err();
         assert!(error.to_string().contains(found) && error.hint().is_some(), "{error}");
+    }
+    // Empty metadata of what is read are errors about them.
+    for (file, text, words) in
+        [("attributes.json", "{}", "no N5 dataset"), ("info", "{\"scales\": []}", "unusual metadata")]
+    {
+        let folder = tempdir().unwrap();
+        fs::write(folder.path().join(file), text).unwrap();
+        let error = em_io::open(folder.path()).unwrap_err();
+        assert!(matches!(error, Error::Metadata { .. }) && error.to_string().contains(words), "{error}");
     }
     for (file, help) in [("s1.bmp", "Windows bitmaps"), ("s1.dm4", "dm2mrc"), ("a.mrc", "name the file")] {
         let folder = tempdir().unwrap();

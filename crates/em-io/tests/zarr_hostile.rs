@@ -9,111 +9,26 @@ mod common;
 mod damage;
 
 use common::fixture;
-use damage::{random, survive};
+use damage::folders::{copy, each_damage, flipped, spliced, truncated};
+use damage::survive;
 use em_io::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
 use tempfile::tempdir;
-
-/// Damaged copies of each file.
-const ROUNDS: u64 = 24;
-
-fn copy(from: &Path, to: &Path) -> Vec<PathBuf> {
-    fs::create_dir_all(to).unwrap();
-    let mut files = Vec::new();
-    let mut entries: Vec<_> = fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for entry in entries {
-        let copied = to.join(entry.file_name().unwrap());
-        if entry.is_dir() {
-            files.extend(copy(&entry, &copied));
-        } else {
-            fs::copy(&entry, &copied).unwrap();
-            files.push(copied);
-        }
-    }
-    files
-}
-
-/// Damages every file of every fixture in turn, and puts it right again.
-fn each_damage(mut damage: impl FnMut(&[u8], u64) -> Vec<Vec<u8>>) {
-    let folder = tempdir().unwrap();
-    let mut count = 0;
-    for (seed, entry) in (1..).zip(fs::read_dir(fixture("zarr")).unwrap()) {
-        let name = entry.unwrap().file_name();
-        let path = folder.path().join(&name).join("damaged.zarr");
-        for (index, file) in (1_u64..).zip(copy(&fixture("zarr").join(&name), &path)) {
-            let sound = fs::read(&file).unwrap();
-            for damaged in damage(&sound, seed * 1_000_003 + index * 1009) {
-                fs::write(&file, &damaged).unwrap();
-                survive(&path, &format!("{} as {damaged:?}", file.display()));
-                count += 1;
-            }
-            fs::write(&file, &sound).unwrap();
-        }
-    }
-    println!("{count} damaged folders");
-    assert!(count > 1000, "the fixtures are missing");
-}
 
 #[test]
 fn truncated_files() {
-    each_damage(|sound, _| {
-        let step = (sound.len() / 12).max(1);
-        (0..sound.len()).step_by(step).map(|end| sound[..end].to_vec()).collect()
-    });
+    each_damage("zarr", "damaged.zarr", truncated);
 }
 
 #[test]
 fn flipped_bits_and_replaced_bytes() {
-    each_damage(|sound, seed| {
-        let damaged = (0..ROUNDS).map(|round| {
-            let mut state = seed * 7919 + round;
-            let mut damaged = sound.to_vec();
-            for _ in 0..=random(&mut state) % 3 {
-                let at = random(&mut state) as usize % damaged.len().max(1);
-                let kind = random(&mut state);
-                let Some(byte) = damaged.get_mut(at) else { continue };
-                *byte = match kind % 3 {
-                    0 => *byte ^ (1 << (kind / 3 % 8)),
-                    1 => [0, 0x7f, 0x80, 0xff][kind as usize / 3 % 4],
-                    // Digits make other numbers of the metadata, and leave it JSON.
-                    _ => b'0' + (kind / 3 % 10) as u8,
-                };
-            }
-            damaged
-        });
-        damaged.collect()
-    });
+    each_damage("zarr", "damaged.zarr", flipped);
 }
 
 /// Metadata and chunks of one array in another, and parts of a file in the wrong place.
 #[test]
 fn spliced_bytes_and_files_of_others() {
-    let mut donors = Vec::new();
-    let folder = tempdir().unwrap();
-    for entry in fs::read_dir(fixture("zarr")).unwrap() {
-        let path = entry.unwrap().path();
-        donors.extend(copy(&path, &folder.path().join(path.file_name().unwrap())));
-    }
-    donors.sort();
-    let donors: Vec<Vec<u8>> = donors.iter().map(|path| fs::read(path).unwrap()).collect();
-    each_damage(|sound, seed| {
-        let damaged = (0..ROUNDS).map(|round| {
-            let mut state = seed * 104_729 + round;
-            let mut below = |end: usize| random(&mut state) as usize % end.max(1);
-            let donor = &donors[below(donors.len())];
-            let (at, from) = (below(sound.len()), below(donor.len()));
-            let part = &donor[from..(from + 1 + below(64)).min(donor.len())];
-            match below(4) {
-                0 => donor.clone(),
-                1 => [&sound[..at], part, &sound[at..]].concat(),
-                2 => [&sound[..at], &sound[(at + part.len()).min(sound.len())..]].concat(),
-                _ => [&sound[..at], part, &sound[(at + part.len()).min(sound.len())..]].concat(),
-            }
-        });
-        damaged.collect()
-    });
+    each_damage("zarr", "damaged.zarr", spliced("zarr"));
 }
 
 /// The metadata tell a Zarr folder, whatever its name ends in.

@@ -136,11 +136,14 @@ fn is_free(path: &Path) -> Result<bool> {
     })
 }
 
-/// Tells whether a folder holds PNG files only, or is the root of a Zarr hierarchy.
+/// Tells whether a folder holds PNG files only, or is the root of a Zarr hierarchy or of a precomputed volume.
 fn is_made_of_a_volume(folder: &Path) -> Result<bool> {
-    let is_zarr = folder.extension().is_some_and(|end| end == "zarr")
-        && ["zarr.json", ".zgroup", ".zattrs"].iter().any(|file| folder.join(file).is_file());
-    if is_zarr {
+    let markers: &[&str] = match folder.extension().and_then(|end| end.to_str()) {
+        Some("zarr") => &["zarr.json", ".zgroup", ".zattrs"],
+        Some("precomputed") => &["info"],
+        _ => &[],
+    };
+    if markers.iter().any(|file| folder.join(file).is_file()) {
         return Ok(true);
     }
     let cannot_look = || format!("cannot look into `{}`", folder.display());

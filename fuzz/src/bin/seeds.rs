@@ -6,9 +6,22 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-const TARGETS: [&str; 13] = [
-    "tiff", "imagej", "ome_xml", "mrc", "npy", "nifti", "nifti_gz", "image", "folder", "zarr", "mask",
-    "config", "hdf5",
+const TARGETS: [&str; 15] = [
+    "tiff",
+    "imagej",
+    "ome_xml",
+    "mrc",
+    "npy",
+    "nifti",
+    "nifti_gz",
+    "image",
+    "folder",
+    "zarr",
+    "precomputed",
+    "n5",
+    "mask",
+    "config",
+    "hdf5",
 ];
 
 fn main() -> io::Result<()> {
@@ -22,8 +35,12 @@ fn main() -> io::Result<()> {
             fs::write(corpus.join(target).join(name_of(&path)), bytes)?;
         }
     }
-    for path in files(&fixtures.join("zarr"))? {
-        fs::write(corpus.join("zarr").join(name_of(&path)), folder::pack(&path, &folder::ZARR))?;
+    for (target, names) in
+        [("zarr", folder::ZARR.as_slice()), ("precomputed", &folder::PRECOMPUTED), ("n5", &folder::N5)]
+    {
+        for path in files(&fixtures.join(target))? {
+            fs::write(corpus.join(target).join(name_of(&path)), folder::pack(&path, names))?;
+        }
     }
     for path in files(&fixtures.join("hdf5"))? {
         fs::copy(&path, corpus.join("hdf5").join(name_of(&path)))?;
@@ -78,9 +95,11 @@ fn seeds(path: &Path) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
 }
 
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    // What is one input there is a folder.
+    let is_of_folders = ["zarr", "precomputed", "n5"].iter().any(|name| folder.ends_with(name));
     fs::read_dir(folder)?
         .map(|entry| Ok(entry?.path()))
-        .filter(|path| path.as_ref().is_ok_and(|path| path.is_file() || folder.ends_with("zarr")))
+        .filter(|path| path.as_ref().is_ok_and(|path| path.is_file() || is_of_folders))
         .collect()
 }
 

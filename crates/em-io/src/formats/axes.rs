@@ -64,6 +64,33 @@ impl Axes {
         ranges
     }
 
+    /// Returns the place along every axis at which the volume is cut, 0 along z, y and x.
+    pub(crate) fn place(&self) -> &[usize] {
+        &self.at
+    }
+
+    /// Tells whether an axis is z, y or x.
+    pub(crate) fn is_of_space(&self, axis: usize) -> bool {
+        self.space.contains(&Some(axis))
+    }
+
+    /// Returns the axes that are z, y and x, `None` where there is no z.
+    pub(crate) fn space(&self) -> Option<[usize; 3]> {
+        let [z, y, x] = self.space;
+        Some([z?, y?, x?])
+    }
+
+    /// Returns the place of a chunk in the grid of all axes from that along `[z, y, x]`.
+    pub(crate) fn place_in_grid(&self, place: [usize; 3], chunk: &[usize]) -> Vec<usize> {
+        let mut all: Vec<_> = self.at.iter().zip(chunk).map(|(at, chunk)| at / chunk).collect();
+        for (axis, place) in self.space.iter().zip(place) {
+            if let Some(axis) = axis {
+                all[*axis] = place;
+            }
+        }
+        all
+    }
+
     /// Returns the order in which z (0), y (1) and x (2) follow each other in the array.
     pub(crate) fn order(&self) -> [usize; 3] {
         let mut order = [0, 1, 2];

@@ -215,12 +215,6 @@ const METADATA_BYTES: u64 = 1 << 20;
 
 /// Tells what a folder is that holds voxels in a way that is not read.
 pub(crate) fn of_folder(folder: &Path) -> Option<Foreign> {
-    if storage::is_file(&folder.join("attributes.json")) {
-        return Some(kind(
-            "an N5 folder",
-            "open it in Fiji (File > Import > HDF5/N5/Zarr/OME-NGFF) and save it as TIFF or OME-Zarr",
-        ));
-    }
     if storage::is_file(&folder.join("header.wkw")) {
         return Some(kind(
             "a webKnossos folder (.wkw)",
@@ -229,10 +223,10 @@ pub(crate) fn of_folder(folder: &Path) -> Option<Foreign> {
     }
     let info = storage::read(&folder.join("info"), METADATA_BYTES).ok().flatten();
     let start = info.map_or(String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned());
-    ["\"neuroglancer_", "\"scales\""].iter().any(|word| start.contains(word)).then_some(kind(
-        "a precomputed volume of Neuroglancer",
-        "make a TIFF in Python: tifffile.imwrite(\"a.tif\", numpy.asarray(\
-         cloudvolume.CloudVolume(\"file://FOLDER\")[:])[..., 0].T)",
+    // One with levels is a volume, which is read.
+    start.contains("\"neuroglancer_").then_some(kind(
+        "a folder of Neuroglancer without voxels (meshes, skeletons or annotations)",
+        "name the folder of the volume: its file `info` lists `scales`",
     ))
 }
 
@@ -312,8 +306,10 @@ mod tests {
             std::fs::write(path.join(name), text).unwrap();
             of_folder(&path).map(|kind| kind.found)
         };
-        assert_eq!(with("attributes.json", "{}"), Some("an N5 folder"));
-        assert_eq!(with("info", "{\"scales\": []}"), Some("a precomputed volume of Neuroglancer"));
+        assert_eq!(
+            with("info", "{\"@type\": \"neuroglancer_legacy_mesh\"}"),
+            Some("a folder of Neuroglancer without voxels (meshes, skeletons or annotations)")
+        );
         assert_eq!(with("header.wkw", ""), Some("a webKnossos folder (.wkw)"));
         assert_eq!(with("Info", "notes"), None);
     }

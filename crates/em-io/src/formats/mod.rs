@@ -3,30 +3,37 @@
 mod absent;
 #[cfg_attr(
     not(any(test, feature = "hdf5", feature = "zarr")),
-    expect(dead_code, reason = "NumPy's arrays have their axes in one order")
+    expect(dead_code, reason = "N5 and NumPy's arrays have z, y and x in one order")
 )]
 mod axes;
 pub(crate) mod bits;
 pub(crate) mod folder;
 pub(crate) mod foreign;
+mod grid;
 pub(crate) mod gzip;
 pub(crate) mod hdf5;
 #[cfg(feature = "images")]
 pub(crate) mod image_file;
-#[cfg_attr(not(feature = "images"), expect(dead_code, reason = "only PNG and JPEG files use all of it"))]
 pub(crate) mod jpeg;
+mod json;
+mod lz4_block;
 pub(crate) mod mrc;
+mod n5;
 pub(crate) mod nifti;
 mod npy;
 mod open;
 pub(crate) mod palette;
 #[cfg(feature = "images")]
 pub(crate) mod png;
+pub mod precomputed;
+mod pyramid;
 pub(crate) mod raw;
 pub(crate) mod sink;
 pub(crate) mod source;
 mod stored;
 pub(crate) mod tiff;
+mod units;
+mod unpack;
 pub(crate) mod values;
 #[cfg(feature = "zarr")]
 pub(crate) mod zarr;

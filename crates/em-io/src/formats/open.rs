@@ -1,7 +1,9 @@
 //! Opens a volume: it picks the reader by the path and by the file's first bytes.
 
 use super::values::invert;
-use super::{folder, foreign, gzip, hdf5, image_file, mrc, nifti, npy, tiff, zarr, zarr_paths};
+use super::{
+    folder, foreign, gzip, hdf5, image_file, mrc, n5, nifti, npy, precomputed, tiff, zarr, zarr_paths,
+};
 use crate::error::{Error, Result};
 use crate::storage::{self, Object, is_irregular};
 use crate::{OpenOptions, Part, Volume, limits};
@@ -16,6 +18,8 @@ use std::path::Path;
 /// A folder with Zarr metadata is OME-Zarr: an image, of which the full level is read, a label in
 /// it (`volume.zarr/labels/mitochondria`), a bare array, which has no voxel size, or the only one of
 /// these in a group.
+/// A folder with levels in a file `info` is a precomputed volume of Neuroglancer. One with `attributes.json`, or
+/// within `*.n5`, is N5: a dataset, the full level of a group of levels, or the only one of these in a group.
 /// With the feature `remote`, the path may be an address, `https://`, `s3://` or `gs://`, of any of these but HDF5;
 /// [`crate::place`] has more about them.
 /// With the feature `hdf5`, an HDF5 file is the only dataset in it, or the one whose path follows
@@ -27,7 +31,7 @@ use std::path::Path;
 /// and [`Error::EmptyFolder`] for the path; [`Error::SeveralParts`] and [`Error::SeveralVolumes`] where
 /// one has to be picked; [`Error::Truncated`], [`Error::Damaged`], [`Error::Unsupported`], [`Error::NotAStack`],
 /// [`Error::SizeMismatch`], [`Error::TypeMismatch`], [`Error::TooLarge`] and
-/// [`Error::TooManySections`] for what it holds, and [`Error::Metadata`] for Zarr. Damage inside a page shows only when it is read, and a
+/// [`Error::TooManySections`] for what it holds, and [`Error::Metadata`] for what lies in chunks. Damage inside a page shows only when it is read, and a
 /// file that changes meanwhile is [`Error::Changed`].
 pub fn open(path: impl AsRef<Path>) -> Result<Volume> {
     open_with(path.as_ref(), OpenOptions::default())
@@ -40,6 +44,14 @@ pub(crate) fn open_with(path: &Path, options: OpenOptions) -> Result<Volume> {
         if zarr_paths::is_zarr(path) {
             check_parts(path, options, &[Part::Channel, Part::Time])?;
             return inverted_if_asked(zarr::open(path, options)?, options);
+        }
+        if precomputed::is_precomputed(path) {
+            check_parts(path, options, &[Part::Channel])?;
+            return inverted_if_asked(precomputed::open(path, options)?, options);
+        }
+        if n5::is_n5(path) {
+            check_parts(path, options, &[Part::Channel, Part::Time])?;
+            return inverted_if_asked(n5::open(path, options)?, options);
         }
         if let Some(foreign) = foreign::of_folder(path) {
             return Err(foreign.error(path));
@@ -56,10 +68,13 @@ pub(crate) fn open_with(path: &Path, options: OpenOptions) -> Result<Volume> {
 /// Opens the smaller levels that a file holds of a volume, largest first.
 pub(crate) fn open_levels(path: &Path, options: OpenOptions) -> Result<Vec<Volume>> {
     let path = &storage::resolve(path)?;
-    if !is_folder(path)? || !zarr_paths::is_zarr(path) {
-        return Ok(Vec::new());
-    }
-    let levels = zarr::open_levels(path, options)?;
+    let levels = match path {
+        path if !is_folder(path)? => Vec::new(),
+        path if zarr_paths::is_zarr(path) => zarr::open_levels(path, options)?,
+        path if precomputed::is_precomputed(path) => precomputed::open_levels(path, options)?,
+        path if n5::is_n5(path) => n5::open_levels(path, options)?,
+        _ => Vec::new(),
+    };
     levels.into_iter().map(|level| inverted_if_asked(level, options)).collect()
 }
 
@@ -76,7 +91,8 @@ fn is_folder(path: &Path) -> Result<bool> {
     if FILES.contains(&extension.as_str()) {
         return Ok(false);
     }
-    if zarr_paths::is_zarr(path) || foreign::of_folder(path).is_some() {
+    let is_known = zarr_paths::is_zarr(path) || precomputed::is_precomputed(path) || n5::is_n5(path);
+    if is_known || foreign::of_folder(path).is_some() {
         return Ok(true);
     }
     if storage::stat(path).map_err(Error::io("open", path))?.is_some() {

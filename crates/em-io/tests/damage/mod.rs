@@ -1,6 +1,8 @@
 //! Damage that is drawn from a seed, and what every reader owes to a damaged file.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod folders;
+
 use em_io::{Error, Roi, Volume};
 use peak_alloc::PeakAlloc;
 use std::path::Path;

@@ -11,8 +11,10 @@ import h5py
 import mrcfile
 import numpy as np
 import skimage.io
+import tensorstore as ts
 import tifffile
 import zarr
+from cloudvolume import CloudVolume
 from common import SHAPE, SIZE_NM, TYPES, Checks, near, same, voxels
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
@@ -108,6 +110,25 @@ def ome_zarr(path, kind, version):
         open_ome_zarr(group["labels/mito"])
 
 
+def precomputed(path, kind, is_label):
+    """Opened by tensorstore and by CloudVolume, whose axes are x, y, z, channel."""
+    expected = voxels(kind)
+    if is_label:
+        expected = expected.astype(np.uint64 if kind == "u64" else np.uint32)
+    opened = ts.open({"driver": "neuroglancer_precomputed", "kvstore": f"file://{path}/"}, read=True).result()
+    same(opened[ts.d["channel"][0]].read().result().T, expected)
+    volume = CloudVolume(f"file://{path}", progress=False, fill_missing=False)
+    same(np.asarray(volume[:])[..., 0].T, expected)
+    near(volume.resolution[::-1], SIZE_NM)
+    assert volume.layer_type == ("segmentation" if is_label else "image")
+    # Every level is there, and is as large as its resolution says.
+    for level, scale in enumerate(volume.info["scales"]):
+        factor = np.round(np.array(scale["resolution"][::-1]) / SIZE_NM).astype(int)
+        shape = tuple(-(-side // f) for side, f in zip(SHAPE, factor))
+        opened = ts.open({"driver": "neuroglancer_precomputed", "kvstore": f"file://{path}/", "scale_index": level}, read=True).result()
+        assert opened[ts.d["channel"][0]].read().result().T.shape == shape, (level, shape)
+
+
 def main(folder):
     checks = Checks()
     for kind in TYPES:
@@ -126,6 +147,9 @@ def main(folder):
             checks.run(f"h5py, HDF5, {kind}", lambda: hdf5(at(".h5"), kind))
         if kind in ("u8", "u16"):
             checks.run(f"Pillow, folder of PNG, {kind}", lambda: png(at("-png"), kind))
+        for name in ("image", "labels"):
+            if Path(at(f"-{name}.precomputed")).exists():
+                checks.run(f"tensorstore and CloudVolume, precomputed {name}, {kind}", lambda: precomputed(at(f"-{name}.precomputed"), kind, name == "labels"))
         for version in ("04", "05"):
             checks.run(f"zarr, ome-zarr, ome-zarr-models, OME-Zarr {version}, {kind}", lambda: ome_zarr(at(f"-{version}.zarr"), kind, version))
     print(f"{checks.done} checks of what em-io wrote, {checks.failed} failed")

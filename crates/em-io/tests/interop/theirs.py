@@ -14,8 +14,10 @@ import h5py
 import mrcfile
 import nibabel
 import numpy as np
+import tensorstore as ts
 import tifffile
 import zarr
+from cloudvolume import CloudVolume
 from common import SIZE_NM, TYPES, Checks, near, voxels
 from ome_zarr.format import FormatV04, FormatV05
 from ome_zarr.writer import write_image
@@ -126,6 +128,52 @@ def pngs(out):
             Image.fromarray(section).save(folder / f"section{z}.png")
 
 
+def sharding(hash, minishards, shards, packing):
+    return {"@type": "neuroglancer_uint64_sharded_v1", "preshift_bits": 1, "hash": hash, "minishard_bits": minishards,
+            "shard_bits": shards, "minishard_index_encoding": packing, "data_encoding": packing}
+
+
+def precomputed(out):
+    """Of tensorstore, whose axes are x, y, z, channel, and of CloudVolume."""
+    shards = [None, sharding("identity", 2, 1, "raw"), sharding("murmurhash3_x86_128", 1, 3, "gzip")]
+    for kind, (number, sharded), encoding in itertools.product(TYPES, enumerate(shards), ("raw", "compressed_segmentation", "png")):
+        array = voxels(kind)
+        kinds = {"raw": {*TYPES} - {"i64"}, "compressed_segmentation": {"u32", "u64"}, "png": {"u8", "u16"}}
+        if kind not in kinds[encoding]:
+            continue
+        path = out.add(f"precomputed-{kind}-{encoding}-{number}", array, SIZE_NM)
+        more = {"compressed_segmentation_block_size": [8, 8, 8]} if encoding == "compressed_segmentation" else {}
+        target = ts.open({
+            "driver": "neuroglancer_precomputed", "kvstore": f"file://{path}/",
+            "multiscale_metadata": {"type": "image" if encoding != "compressed_segmentation" else "segmentation", "data_type": array.dtype.name, "num_channels": 1},
+            "scale_metadata": {"size": array.shape[::-1], "resolution": SIZE_NM[::-1], "voxel_offset": [5, -3, 2], "chunk_size": [16, 8, 2],
+                               "encoding": encoding, **more, **({"sharding": sharded} if sharded else {})},
+        }, create=True).result()
+        target.write(array.T[..., None]).result()
+    for kind, encoding in (("u8", "raw"), ("f32", "raw"), ("u64", "compressed_segmentation"), ("u64", "raw")):
+        array = voxels(kind)
+        path = out.add(f"cloud-volume-{kind}-{encoding}", array, SIZE_NM)
+        layer = "segmentation" if kind == "u64" else "image"
+        info = CloudVolume.create_new_info(1, layer, array.dtype.name, encoding, SIZE_NM[::-1], [0, 0, 0], array.shape[::-1], chunk_size=[16, 16, 2])
+        volume = CloudVolume(f"file://{path}", info=info, progress=False)
+        volume.commit_info()
+        volume[:] = array.T
+
+
+def n5s(out):
+    packings = {"raw": {"type": "raw"}, "gzip": {"type": "gzip", "level": 5, "useZlib": False}, "zlib": {"type": "gzip", "level": 5, "useZlib": True},
+                "zstd": {"type": "zstd", "level": 3}, "blosc": {"type": "blosc", "cname": "zstd", "clevel": 5, "shuffle": 1}}
+    for kind, (name, packing) in itertools.product(TYPES, packings.items()):
+        array = voxels(kind)
+        path = out.add(f"{kind}-{name}.n5/volumes/raw", array, SIZE_NM)
+        target = ts.open({
+            "driver": "n5", "kvstore": f"file://{path}/",
+            "metadata": {"dimensions": array.shape[::-1], "blockSize": [16, 8, 2], "dataType": array.dtype.name, "compression": packing,
+                         "resolution": SIZE_NM[::-1], "units": ["nm"] * 3, "axes": ["x", "y", "z"]},
+        }, create=True).result()
+        target.write(array.T).result()
+
+
 def compare(found, array, size_nm):
     assert "error" not in found, found["error"]
     assert found["shape"] == list(array.shape), f"shape {found['shape']}"
@@ -138,7 +186,7 @@ def compare(found, array, size_nm):
 
 def main(folder, program, with_hdf5):
     out = Written(folder)
-    formats = [tiffs, described_tiffs, mrcs, niftis, zarrs, pngs]
+    formats = [tiffs, described_tiffs, mrcs, niftis, zarrs, precomputed, n5s, pngs]
     for write in formats + ([hdf5s] if with_hdf5 else []):
         write(out)
     paths = [str(folder / name) for name, _, _ in out.all]

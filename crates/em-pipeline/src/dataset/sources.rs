@@ -107,9 +107,29 @@ impl Sources {
 }
 
 /// Endings of files that `data.folder` is searched for; a folder without any holds images.
-const ENDINGS: [&str; 20] = [
-    "tif", "tiff", "ome.tif", "ome.tiff", "btf", "mrc", "mrcs", "rec", "st", "map", "mrc.gz", "map.gz",
-    "nii", "nii.gz", "npy", "zarr", "ome.zarr", "h5", "png", "jpg",
+const ENDINGS: [&str; 22] = [
+    "tif",
+    "tiff",
+    "ome.tif",
+    "ome.tiff",
+    "btf",
+    "mrc",
+    "mrcs",
+    "rec",
+    "st",
+    "map",
+    "mrc.gz",
+    "map.gz",
+    "nii",
+    "nii.gz",
+    "npy",
+    "zarr",
+    "ome.zarr",
+    "precomputed",
+    "n5",
+    "h5",
+    "png",
+    "jpg",
 ];
 
 /// The stack `{prefix}.tif` of a folder with all labels `{prefix}_{class}.tif`, in any format, if it is there.

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use em_io::precomputed::compress_labels;
 use em_io::{OpenOptions, Roi, Volume, Voxel, VoxelType, Voxels, match_voxels};
 use ndarray::Array3;
 
 use super::bricks::{Bricks, locked};
-use super::compressed_segmentation::compressed;
 use super::kind::Kind;
 use super::measuring::Measuring;
 use super::pyramid::{Level, Pyramid};
@@ -56,6 +56,17 @@ impl ServedType {
             Self::Uint32 => "uint32",
             Self::Uint64 => "uint64",
             Self::Float32 => "float32",
+        }
+    }
+
+    /// The type of the voxels as volumes name it.
+    pub fn voxel_type(self) -> VoxelType {
+        match self {
+            Self::Uint8 => VoxelType::U8,
+            Self::Uint16 => VoxelType::U16,
+            Self::Uint32 => VoxelType::U32,
+            Self::Uint64 => VoxelType::U64,
+            Self::Float32 => VoxelType::F32,
         }
     }
 }
@@ -126,10 +137,10 @@ impl Layer {
             (ServedType::Uint32, voxels) if self.kind == Kind::Mask => {
                 let is_set =
                     match_voxels!(&voxels, array => array.mapv(|value| u32::from(value.to_f64() != 0.0)));
-                compressed(is_set.view())
+                compress_labels(is_set.view())
             }
-            (ServedType::Uint64, voxels) => compressed(numbers::<u64>(voxels)?.view()),
-            (ServedType::Uint32, voxels) => compressed(numbers::<u32>(voxels)?.view()),
+            (ServedType::Uint64, voxels) => compress_labels(numbers::<u64>(voxels)?.view()),
+            (ServedType::Uint32, voxels) => compress_labels(numbers::<u32>(voxels)?.view()),
             (_, Voxels::U8(array)) => array.into_iter().collect(),
             (_, Voxels::U16(array)) => array.into_iter().flat_map(u16::to_le_bytes).collect(),
             (_, voxels) => voxels.to_f32().into_iter().flat_map(f32::to_le_bytes).collect(),

@@ -7,15 +7,13 @@
 //! | `view/kind.rs` | what a layer is, as its values tell |
 //! | `view/layer.rs` | how a layer's voxels are shown, and chunks of them |
 //! | `view/pyramid.rs`, `view/bricks.rs` | levels, made of the file when somebody looks, and kept for a while |
-//! | `view/compressed_segmentation.rs` | Neuroglancer's packing of labels |
 //! | `view/object_table.rs`, `view/measuring.rs` | the table of the objects: read, and measured in the background |
 //! | `view/correcting.rs` | edits of the objects of a layer |
 //! | `view/object_mesh.rs` | the surface of one object |
 //!
-//! It knows no HTTP: `em-serve` does.
+//! It knows no HTTP: `em-serve` does. Neuroglancer's packing of labels is that of `em_io::precomputed`.
 
 mod bricks;
-pub mod compressed_segmentation;
 mod correcting;
 mod kind;
 mod layer;

@@ -10,7 +10,7 @@ use crate::error::UserError;
 const NAMES: [(&str, Kind); 3] =
     [("labels", Kind::Objects), ("mask", Kind::Mask), ("probabilities", Kind::Probabilities)];
 /// Endings of volumes that `measure` and `predict` write.
-const ENDINGS: [&str; 7] = ["tif", "tiff", "zarr", "mrc", "rec", "map", "h5"];
+const ENDINGS: [&str; 8] = ["tif", "tiff", "zarr", "precomputed", "mrc", "rec", "map", "h5"];
 
 /// Returns the layers that are meant: the file itself, or those of a folder of `measure` or `predict`.
 ///

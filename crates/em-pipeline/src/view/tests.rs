@@ -9,7 +9,6 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::compressed_segmentation::tests::unpacked;
 use super::*;
 use crate::silent;
 
@@ -91,6 +90,28 @@ fn served(layer: &Layer, level: usize) -> Array3<f64> {
         }
     }
     whole
+}
+
+/// Unpacks labels by the words of Neuroglancer's specification, for each voxel by itself.
+fn unpacked(bytes: &[u8], shape: [usize; 3], words_of_label: usize) -> Array3<u64> {
+    let word = |at: usize| u64::from(u32::from_le_bytes(bytes[4 * at..4 * at + 4].try_into().unwrap()));
+    let channel = word(0) as usize;
+    let [_, down, across] = shape.map(|side| side.div_ceil(8));
+    Array3::from_shape_fn(shape, |(z, y, x)| {
+        let header = channel + 2 * ((z / 8 * down + y / 8) * across + x / 8);
+        let (table, bits) = ((word(header) & 0xff_ffff) as usize, word(header) >> 24);
+        let values = word(header + 1) as usize;
+        let voxel = (z % 8 * 64 + y % 8 * 8 + x % 8) as u64;
+        let index = match bits {
+            0 => 0,
+            bits => {
+                let bit = voxel * bits;
+                word(channel + values + (bit / 32) as usize) >> (bit % 32) & ((1 << bits) - 1)
+            }
+        };
+        let at = channel + table + index as usize * words_of_label;
+        (0..words_of_label).map(|part| word(at + part) << (32 * part)).sum()
+    })
 }
 
 fn decoded(served: ServedType, kind: Kind, bytes: &[u8], shape: [usize; 3]) -> Array3<f64> {

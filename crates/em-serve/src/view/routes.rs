@@ -172,7 +172,7 @@ async fn chunk(
 ) -> Answer<Response> {
     let layer = shown.revised(&name, revision)?;
     let missing = || Failure::not_found("there is no such chunk");
-    let roi = precomputed::chunk(&chunk).ok_or_else(missing)?;
+    let roi = em_io::precomputed::roi_of_chunk(&chunk).ok_or_else(missing)?;
     let bytes = shown.reading(layer, move |layer| layer.chunk(level, roi)).await?;
     bytes.map(|bytes| shown.answer(bytes)).ok_or_else(missing)
 }

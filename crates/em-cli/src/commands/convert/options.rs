@@ -1,4 +1,4 @@
-//! What the arguments of `convert` mean: a voxel type, choices of OME-Zarr.
+//! What the arguments of `convert` mean: a voxel type, choices of OME-Zarr and of folders for Neuroglancer.
 
 use std::path::Path;
 
@@ -9,19 +9,19 @@ use em_io::{Content, OmeZarrVersion, VoxelType, WriteOptions};
 use crate::arguments::chunk;
 use crate::error::UserError;
 
-/// Choices of how OME-Zarr is written.
+/// Choices of how volumes in chunks are written: OME-Zarr, and folders for Neuroglancer (.precomputed).
 #[derive(Debug, Default, Args)]
 pub struct ZarrArgs {
     /// OME-Zarr: the version; 0.4 for tools from before 2025 [default: 0.5].
     #[arg(long, value_name = "VERSION")]
     pub zarr_version: Option<ZarrVersion>,
-    /// OME-Zarr: the shape of a chunk in voxels [default: 16,256,256].
+    /// OME-Zarr and .precomputed: the shape of a chunk in voxels [default: 16,256,256].
     #[arg(long, value_name = "Z,Y,X", value_parser = chunk)]
     pub chunk: Option<[usize; 3]>,
-    /// OME-Zarr: the number of levels of the pyramid [default: until a section is one chunk].
+    /// OME-Zarr and .precomputed: the number of levels of the pyramid [default: until a section is one chunk].
     #[arg(long, value_name = "N")]
     pub levels: Option<usize>,
-    /// OME-Zarr: the volume is a label, so that smaller levels show no value that was not there.
+    /// OME-Zarr and .precomputed: the volume is a label, so that smaller levels show no value that was not there.
     #[arg(long)]
     pub labels: bool,
 }
@@ -38,16 +38,17 @@ pub enum ZarrVersion {
 }
 
 impl ZarrArgs {
-    /// Returns the options for a path, which has to be one of OME-Zarr where any was given.
+    /// Returns the options for a path, which has to be one of a format that has those which were given.
     pub fn options(&self, path: &Path) -> Result<WriteOptions> {
-        let given = [
-            ("--zarr-version", self.zarr_version.is_some()),
-            ("--chunk", self.chunk.is_some()),
-            ("--levels", self.levels.is_some()),
-            ("--labels", self.labels),
-        ];
         let is_zarr = path.ancestors().any(|part| part.extension().is_some_and(|end| end == "zarr"));
-        if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given && !is_zarr) {
+        let is_precomputed = path.extension().is_some_and(|end| end == "precomputed");
+        let given = [
+            ("--zarr-version", self.zarr_version.is_some(), is_zarr),
+            ("--chunk", self.chunk.is_some(), is_zarr || is_precomputed),
+            ("--levels", self.levels.is_some(), is_zarr || is_precomputed),
+            ("--labels", self.labels, is_zarr || is_precomputed),
+        ];
+        if let Some((flag, ..)) = given.into_iter().find(|(_, given, is_known)| *given && !is_known) {
             let message = format!("{flag} is about OME-Zarr, and `{}` is not", path.display());
             return Err(
                 UserError::new(message, "let the output end in .zarr, or leave the option out").into()
@@ -101,5 +102,8 @@ mod tests {
         let zarr = ZarrArgs { levels: Some(1), ..Default::default() };
         let error = zarr.options(Path::new("out.tif")).unwrap_err();
         assert!(error.to_string().starts_with("--levels is about OME-Zarr"), "{error}");
+        assert_eq!(zarr.options(Path::new("out.precomputed")).unwrap().levels, Some(1));
+        let zarr = ZarrArgs { zarr_version: Some(ZarrVersion::V0_5), ..Default::default() };
+        assert!(zarr.options(Path::new("out.precomputed")).is_err());
     }
 }

@@ -6,7 +6,8 @@
 use super::metadata;
 use crate::error::Result;
 use crate::formats::stored::Stored;
-use crate::limits::{MAX_PIECE_BYTES, MAX_SECTIONS};
+use crate::formats::unpack::Compression;
+use crate::limits::{MAX_PIECE_BYTES, MAX_SECTIONS, MAX_SMALL_CHUNKS, SMALL_CHUNK};
 use std::path::{Path, PathBuf};
 
 /// The most axes of an array: time, channel, z, y and x, and some of length 1.
@@ -14,13 +15,6 @@ const MAX_AXES: usize = 8;
 
 /// The most chunks in one shard; their index takes 16 bytes each.
 const MAX_CHUNKS_PER_SHARD: u64 = 1 << 22;
-
-/// The most chunks in an array whose chunks are smaller than [`SMALL_CHUNK`] voxels: reading such
-/// an array asks the disk for each of them, which takes hours for nothing but fill values.
-const MAX_SMALL_CHUNKS: u64 = 1 << 20;
-
-/// The fewest voxels of a chunk that is worth a file.
-const SMALL_CHUNK: u64 = 4096;
 
 /// One array, as its metadata describes it and the limits allow.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,11 +49,8 @@ pub(super) struct Shard {
 /// One step of packing bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Packing {
-    Blosc,
+    By(Compression),
     Crc32c,
-    Gzip,
-    Zlib,
-    Zstd,
 }
 
 /// How the files of chunks are named.

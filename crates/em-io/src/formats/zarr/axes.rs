@@ -4,7 +4,8 @@ use super::array::ArrayMeta;
 use super::metadata;
 use crate::error::Result;
 use crate::formats::axes::Axes;
-use crate::limits::{self, VOXEL_SIZE_NM};
+use crate::formats::json::check_size;
+use crate::limits::VOXEL_SIZE_NM;
 use crate::{OpenOptions, Part};
 use std::path::Path;
 
@@ -109,12 +110,6 @@ pub(super) fn place_by_length(path: &Path, meta: &ArrayMeta, options: OpenOption
     check_size(path, axes.shape())?;
     let notes = axes.note().into_iter().collect();
     Ok(Place { axes, voxel_size_nm: None, notes })
-}
-
-fn check_size(path: &Path, [depth, height, width]: [usize; 3]) -> Result<()> {
-    limits::check_sections(path, depth)?;
-    // Chunks that are missing take no place, so that no length of a file says anything.
-    limits::check_section(path, 0, [height, width], 0, u64::MAX)
 }
 
 /// Returns the axes that are z, y and x. There may be no z.

@@ -1,9 +1,10 @@
 //! The bytes of one chunk or shard on disk, and the chain of codecs that decodes them.
 
 use super::array::ArrayMeta;
-use super::unpack::{Unpacker, packed_limit};
+use super::unpack::Unpacker;
 use crate::VoxelType;
 use crate::formats::stored::Stored;
+use crate::formats::unpack::packed_limit;
 use crate::storage::{self, Object, Span};
 use std::borrow::Cow;
 use std::io::{self, ErrorKind};

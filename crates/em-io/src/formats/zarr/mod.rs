@@ -25,33 +25,14 @@ pub use shared::{SharedZarr, StoredObject, ZarrPart};
 pub use sparse::SparseLabels;
 pub(crate) use write::create;
 
+use super::json::{metadata, read_json};
 use super::zarr_paths::{LABELS, ZARR_JSON, ZARRAY, ZATTRS, ZGROUP, image_of_label};
 use crate::error::{Error, Result};
-use crate::storage::{self, is_irregular};
-use crate::{Content, OmeZarrVersion, WriteOptions};
+use crate::{Content, OmeZarrVersion, WriteOptions, storage};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::Path;
-
-/// The most bytes of a metadata file that are read; those of ten thousand labels fit.
-const METADATA_BYTES: u64 = 1 << 24;
-
-/// Reads a metadata file, `None` where there is none.
-fn read_json(file: &Path) -> Result<Option<Value>> {
-    let bytes = match storage::read(file, METADATA_BYTES) {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => return Ok(None),
-        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
-            return Err(metadata(file, "more bytes than metadata has", format!("at most {METADATA_BYTES}")));
-        }
-        Err(error) if is_irregular(&error) => return Err(metadata(file, "no regular file", "JSON")),
-        Err(error) => return Err(Error::io("read", file)(error)),
-    };
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|error| metadata(file, format!("no JSON ({error})"), "JSON"))
-}
 
 /// Reads the metadata of version 3 in a folder, `None` where there is none.
 ///
@@ -70,13 +51,5 @@ fn read_v3(folder: &Path) -> Result<Option<Value>> {
 
 /// Reads a part of the metadata into its type.
 fn parse<T: DeserializeOwned>(file: &Path, json: Value) -> Result<T> {
-    serde_json::from_value(json)
-        .map_err(|error| metadata(file, format!("unusual metadata ({error})"), "that of OME-Zarr 0.1 to 0.5"))
-}
-
-/// Says what is wrong with metadata.
-fn metadata(file: &Path, found: impl Into<String>, expected: impl Into<String>) -> Error {
-    // Values are quoted from the file: keep the message to one line of bearable length.
-    let found = found.into().chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    Error::Metadata { path: file.to_path_buf(), found, expected: expected.into() }
+    super::json::parse(file, json, "that of OME-Zarr 0.1 to 0.5")
 }

@@ -8,6 +8,7 @@ use super::layout::JsonFile;
 use super::{ZARR_JSON, ZARRAY, ZATTRS, metadata, read_json, read_v3, v2, v3};
 use crate::error::{Error, Result};
 use crate::formats::axes::Axes;
+use crate::formats::grid::split;
 use crate::formats::source::{Source, VolumeInfo};
 use crate::formats::stored::Stored;
 use crate::limits;
@@ -15,7 +16,7 @@ use crate::sample::{Endian, Voxel, match_voxel_type};
 use crate::storage;
 use crate::storage::failure::Failure;
 use crate::{OpenOptions, Roi, Volume, Voxels};
-use ndarray::{Array3, ArrayViewMut3, Axis as Side};
+use ndarray::{Array3, ArrayViewMut3};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -245,27 +246,6 @@ impl ZarrArray {
             .collect();
         (position, ArraySubset::new_with_ranges(&subset))
     }
-}
-
-/// Cuts a part of the volume that begins at `start` at the multiples of `cell` along one axis.
-fn split<T>(
-    part: ArrayViewMut3<'_, T>,
-    axis: usize,
-    start: usize,
-    cell: usize,
-) -> impl Iterator<Item = (usize, ArrayViewMut3<'_, T>)> {
-    let mut rest = Some((start, part));
-    std::iter::from_fn(move || {
-        let (start, part) = rest.take()?;
-        let len = part.len_of(Side(axis));
-        if len == 0 {
-            return None;
-        }
-        let first = (cell - start % cell).min(len);
-        let (head, tail) = part.split_at(Side(axis), first);
-        rest = Some((start + first, tail));
-        Some((start, head))
-    })
 }
 
 /// Sorts a decoder's failure: the disk refused, or the bytes are wrong.

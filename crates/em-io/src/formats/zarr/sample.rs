@@ -1,37 +1,11 @@
-//! What the metadata of Zarr says of voxels: their type and their fill value.
+//! What the metadata of Zarr says of voxels that are missing: their fill value.
 
 use super::metadata;
-use crate::VoxelType;
 use crate::error::Result;
 use crate::formats::stored::Stored;
 use crate::sample::{Sample, Voxel, match_voxel_type};
 use serde_json::Value;
 use std::path::Path;
-
-/// Returns what a voxel type is called in Zarr 3.
-pub(super) fn name(voxel_type: VoxelType) -> &'static str {
-    match voxel_type {
-        VoxelType::U8 => "uint8",
-        VoxelType::I8 => "int8",
-        VoxelType::U16 => "uint16",
-        VoxelType::I16 => "int16",
-        VoxelType::U32 => "uint32",
-        VoxelType::I32 => "int32",
-        VoxelType::U64 => "uint64",
-        VoxelType::I64 => "int64",
-        VoxelType::F32 => "float32",
-    }
-}
-
-/// Reads how voxels are stored, by the name of Zarr 3. Booleans are 0 and 1.
-pub(super) fn stored(name: &str) -> Option<Stored> {
-    match name {
-        "bool" => Some(Stored::As(VoxelType::U8)),
-        "float16" => Some(Stored::F16),
-        "float64" => Some(Stored::F64),
-        _ => VoxelType::ALL.into_iter().find(|&of| self::name(of) == name).map(Stored::As),
-    }
-}
 
 /// Reads a fill value, `null` being 0, into the machine's byte order.
 pub(super) fn fill_bytes(file: &Path, stored: Stored, json: &Value) -> Result<Vec<u8>> {
@@ -73,6 +47,7 @@ pub(super) fn fill_bytes(file: &Path, stored: Stored, json: &Value) -> Result<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::VoxelType;
     use serde_json::json;
 
     #[test]

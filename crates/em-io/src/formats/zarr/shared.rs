@@ -10,12 +10,13 @@
 //! No two parts write one file, each file appears whole, and the metadata, without which nothing can be opened, is
 //! written last.
 
-use super::layout::{self, Level};
-use super::level::{Pyramid, clipped};
+use super::layout;
+use super::level::Arrays;
 use super::read::open_unlisted;
-use super::write::{check_options, pretty};
+use super::write::pretty;
 use super::{Content, WriteOptions};
 use crate::error::{Error, Result};
+use crate::formats::pyramid::{self, Level, Pyramid, check_options, clipped};
 use crate::formats::sink::cannot_write;
 use crate::formats::zarr_paths;
 use crate::sample::{Voxel, match_voxel_type};
@@ -98,7 +99,7 @@ impl SharedZarr {
             let expected = format!("multiples of {chunk} from 0 on, and {depth}");
             return Err(cannot_write(path, format!("parts that begin at the sections {cuts:?}"), expected));
         }
-        let levels = layout::levels(spec.shape, spec.voxel_size_nm, options.chunk, options.levels);
+        let levels = pyramid::levels(spec.shape, spec.voxel_size_nm, options.chunk, options.levels);
         let fits = |level: &&Level| {
             let deep = level.factor[0] * clipped(options.chunk, level.shape)[0];
             cuts.iter().all(|&cut| cut == depth || cut.is_multiple_of(deep))
@@ -177,9 +178,10 @@ impl SharedZarr {
         Ok(())
     }
 
-    fn pyramid<T: Voxel>(&self) -> Pyramid<T> {
+    fn pyramid<T: Voxel>(&self) -> Pyramid<T, Arrays> {
         let WriteOptions { version, chunk, .. } = self.options;
-        Pyramid::new(&self.path, version, &self.levels, chunk, self.content, storage::write)
+        let arrays = Arrays::new(&self.path, version, &self.levels, chunk, storage::write);
+        Pyramid::new(&self.levels, chunk, self.content, arrays)
     }
 
     fn array(&self, level: usize) -> layout::JsonFile {
@@ -252,10 +254,10 @@ trait Levels: Send {
     fn finish(self: Box<Self>, image: &Path) -> Vec<StoredObject>;
 }
 
-impl<T: Voxel> Levels for Pyramid<T> {
+impl<T: Voxel> Levels for Pyramid<T, Arrays> {
     fn push(&mut self, sections: &Voxels) -> Result<()> {
         let sections = T::view(sections).expect("the part has checked the type");
-        sections.axis_iter(Axis(0)).try_for_each(|section| Pyramid::push(self, section))
+        Pyramid::push(self, sections)
     }
 
     fn finish(self: Box<Self>, image: &Path) -> Vec<StoredObject> {
@@ -263,7 +265,7 @@ impl<T: Voxel> Levels for Pyramid<T> {
             let within = path.strip_prefix(image).unwrap_or(&path);
             within.to_string_lossy().replace('\\', "/")
         };
-        let written = self.into_written().into_iter();
+        let written = self.into_sink().into_written().into_iter();
         written.map(|(path, bytes, crc32c)| StoredObject { name: name(path), bytes, crc32c }).collect()
     }
 }

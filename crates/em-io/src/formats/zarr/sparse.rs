@@ -8,10 +8,11 @@ use ndarray::{Array2, ArrayView2, s};
 
 use super::array::Keys;
 use super::layout;
-use super::level::{clipped, pack};
+use super::level::pack;
 use super::{OmeZarrVersion, WriteOptions};
 use crate::atomic::{AtomicFolder, write_atomically, write_new};
 use crate::error::{Error, Result};
+use crate::formats::pyramid::{clipped, levels};
 use crate::{Roi, Volume, VoxelType};
 
 /// A label volume of bytes in which single chunks are replaced, each whole or not at all.
@@ -51,7 +52,7 @@ impl SparseLabels {
         let folder = AtomicFolder::create(path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let version = OmeZarrVersion::V0_5;
-        let levels = layout::levels(shape, voxel_size_nm, WriteOptions::default().chunk, Some(1));
+        let levels = levels(shape, voxel_size_nm, WriteOptions::default().chunk, Some(1));
         let image = layout::image(version, &name, &levels, voxel_size_nm, false);
         let array = layout::array(version, shape, labels.chunk(), VoxelType::U8);
         let files = image.into_iter().map(|file| ("", file)).chain([("0", array)]);

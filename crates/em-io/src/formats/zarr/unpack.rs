@@ -1,17 +1,11 @@
-//! Decompression that never gives more bytes than a chunk has.
-//!
-//! The codecs of the `zarrs` crate make a buffer of the size that the compressed bytes claim, or
-//! one that grows for as long as they go on; from a hostile file that is an abort. These fill a
-//! buffer of the size that the (checked) metadata asks for.
+//! The decompressors of chunks in a chain of `zarrs` codecs, within bounds: see [`crate::formats::unpack`].
 
 use super::array::Packing;
-use crate::limits;
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use crate::formats::unpack::{invalid, packed_limit, unpack};
 use std::borrow::Cow;
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 use zarrs::array::codec::api::{PartialDecoderCapability, PartialEncoderCapability};
-use zarrs::array::codec::{blosc_decompress_bytes, blosc_validate};
 use zarrs::array::{
     ArrayBytesRaw, BytesRepresentation, BytesToBytesCodecTraits, CodecError, CodecMetadataOptions,
     CodecOptions, CodecTraits, RecommendedConcurrency,
@@ -19,45 +13,14 @@ use zarrs::array::{
 use zarrs::metadata::Configuration;
 use zarrs::plugin::{ExtensionName, ZarrVersion};
 
-/// The most bytes that one compressed byte may stand for.
-///
-/// Zstandard packs a block of 128 KB of one value into 4 bytes (RFC 8878, RLE blocks); blosc
-/// around it is no denser.
-const MAX_EXPANSION: u64 = 1 << 16;
-
-/// Returns the most bytes that an honest writer makes of `bytes` bytes: incompressible ones grow
-/// by far less than an eighth, and every format adds a header.
-pub(super) fn packed_limit(bytes: u64) -> u64 {
-    bytes.saturating_add(bytes / 8).saturating_add(4096)
-}
-
 /// A decompressor in a chain of `zarrs` codecs. It does not compress: see `pack`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unpacker(pub Packing);
 
 impl Unpacker {
     fn unpack(self, packed: &[u8], limit: u64) -> io::Result<Vec<u8>> {
-        let invalid = |reason: &str| io::Error::new(io::ErrorKind::InvalidData, reason);
-        if limit / MAX_EXPANSION > packed.len() as u64 {
-            return Err(invalid("too few bytes for a chunk of this size"));
-        }
-        let limit = usize::try_from(limit).map_err(|_| invalid("a chunk too large for this machine"))?;
         match self.0 {
-            Packing::Blosc => match blosc_validate(packed) {
-                Some(bytes) if bytes <= limit => {
-                    blosc_decompress_bytes(packed, bytes, 1).map_err(|error| invalid(&error.to_string()))
-                }
-                Some(_) => Err(invalid("more bytes than a chunk has")),
-                None => Err(invalid("no blosc header, or bytes are missing")),
-            },
-            Packing::Zstd => {
-                let mut bytes = buffer(limit)?;
-                let len = zstd::bulk::decompress_to_buffer(packed, &mut bytes)?;
-                bytes.truncate(len);
-                Ok(bytes)
-            }
-            Packing::Gzip => fill(MultiGzDecoder::new(packed), limit),
-            Packing::Zlib => fill(ZlibDecoder::new(packed), limit),
+            Packing::By(compression) => unpack(compression, packed, limit),
             Packing::Crc32c => checked(packed).map(<[u8]>::to_vec).map_err(invalid),
         }
     }
@@ -73,18 +36,6 @@ fn checked(packed: &[u8]) -> Result<&[u8], &'static str> {
     } else {
         Err("a checksum of other bytes")
     }
-}
-
-fn buffer(len: usize) -> io::Result<Vec<u8>> {
-    limits::zeroed(len).map_err(|_| io::ErrorKind::OutOfMemory.into())
-}
-
-/// Reads up to `limit` bytes, and is content with fewer.
-fn fill(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(limit).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    reader.take(limit as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 impl BytesToBytesCodecTraits for Unpacker {
@@ -150,6 +101,7 @@ impl CodecTraits for Unpacker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::unpack::Compression;
 
     fn decode(packing: Packing, packed: &[u8], bytes: u64) -> Result<Vec<u8>, CodecError> {
         let size = BytesRepresentation::FixedSize(bytes);
@@ -159,10 +111,10 @@ mod tests {
     #[test]
     fn a_frame_that_claims_another_size_is_refused() {
         let packed = zstd::bulk::compress(&[7; 4000], 1).unwrap();
-        assert_eq!(decode(Packing::Zstd, &packed, 4000).unwrap(), [7; 4000]);
-        assert!(decode(Packing::Zstd, &packed, 3999).is_err());
-        assert!(decode(Packing::Zstd, &packed, 4001).is_err());
-        assert!(decode(Packing::Zstd, &packed, 1 << 40).is_err());
+        assert_eq!(decode(Packing::By(Compression::Zstd), &packed, 4000).unwrap(), [7; 4000]);
+        assert!(decode(Packing::By(Compression::Zstd), &packed, 3999).is_err());
+        assert!(decode(Packing::By(Compression::Zstd), &packed, 4001).is_err());
+        assert!(decode(Packing::By(Compression::Zstd), &packed, 1 << 40).is_err());
     }
 
     #[test]
@@ -170,7 +122,7 @@ mod tests {
         // A frame of 2^62 bytes by its header, with one empty block: what a decoder that believes
         // the header would allocate.
         let packed = [0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x40, 1, 0, 0];
-        assert!(decode(Packing::Zstd, &packed, 4000).is_err());
+        assert!(decode(Packing::By(Compression::Zstd), &packed, 4000).is_err());
     }
 
     #[test]
@@ -178,8 +130,8 @@ mod tests {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut packed, &vec![0; 1 << 20]).unwrap();
         let packed = packed.finish().unwrap();
-        assert!(decode(Packing::Gzip, &packed, 1000).is_err());
-        assert_eq!(decode(Packing::Gzip, &packed, 1 << 20).unwrap().len(), 1 << 20);
+        assert!(decode(Packing::By(Compression::Gzip), &packed, 1000).is_err());
+        assert_eq!(decode(Packing::By(Compression::Gzip), &packed, 1 << 20).unwrap().len(), 1 << 20);
     }
 
     // google_crc32c.value(b"123456789") is 0xe3069283 (the check value of the CRC catalogue).
@@ -198,7 +150,7 @@ mod tests {
     #[test]
     fn blosc_with_missing_bytes_is_refused() {
         for len in 0..20 {
-            assert!(decode(Packing::Blosc, &vec![2; len], 64).is_err());
+            assert!(decode(Packing::By(Compression::Blosc), &vec![2; len], 64).is_err());
         }
     }
 }

@@ -6,6 +6,7 @@ use super::v3::separator;
 use super::{metadata, parse};
 use crate::error::Result;
 use crate::formats::stored::Stored;
+use crate::formats::unpack::Compression;
 use crate::sample::Endian;
 use serde::Deserialize;
 use serde_json::Value;
@@ -48,10 +49,10 @@ pub(super) fn array(file: &Path, json: Value) -> Result<ArrayMeta> {
     }
     let packing = match json.compressor.as_ref().map(|compressor| compressor.id.as_str()) {
         None => Vec::new(),
-        Some("blosc") => vec![Packing::Blosc],
-        Some("gzip") => vec![Packing::Gzip],
-        Some("zlib") => vec![Packing::Zlib],
-        Some("zstd") => vec![Packing::Zstd],
+        Some("blosc") => vec![Packing::By(Compression::Blosc)],
+        Some("gzip") => vec![Packing::By(Compression::Gzip)],
+        Some("zlib") => vec![Packing::By(Compression::Zlib)],
+        Some("zstd") => vec![Packing::By(Compression::Zstd)],
         Some(other) => {
             return Err(metadata(file, format!("compressor `{other}`"), "blosc, gzip, zlib or zstd"));
         }

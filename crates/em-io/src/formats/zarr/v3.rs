@@ -1,9 +1,11 @@
 //! The metadata of an array in Zarr version 3: `zarr.json`.
 
 use super::array::{ArrayMeta, Keys, Packing, Shard};
-use super::sample::{self, fill_bytes};
+use super::sample::fill_bytes;
 use super::{metadata, parse};
 use crate::error::Result;
+use crate::formats::stored::of_name;
+use crate::formats::unpack::Compression;
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;
@@ -58,7 +60,7 @@ impl Named {
 /// Reads the array that a `zarr.json` describes.
 pub(super) fn array(file: &Path, json: Value) -> Result<ArrayMeta> {
     let json: Json = parse(file, json)?;
-    let stored = json.data_type.as_str().and_then(sample::stored);
+    let stored = json.data_type.as_str().and_then(of_name);
     let stored = stored.ok_or_else(|| metadata(file, format!("data type {}", json.data_type), TYPES))?;
     if let Some(transformer) = json.storage_transformers.first() {
         return Err(metadata(file, format!("a storage transformer {transformer}"), "none"));
@@ -160,10 +162,10 @@ impl Pipeline {
                     has_bytes = true;
                     continue;
                 }
-                ("blosc", true) => Packing::Blosc,
-                ("gzip", true) => Packing::Gzip,
-                ("zlib" | "numcodecs.zlib", true) => Packing::Zlib,
-                ("zstd" | "numcodecs.zstd", true) => Packing::Zstd,
+                ("blosc", true) => Packing::By(Compression::Blosc),
+                ("gzip", true) => Packing::By(Compression::Gzip),
+                ("zlib" | "numcodecs.zlib", true) => Packing::By(Compression::Zlib),
+                ("zstd" | "numcodecs.zstd", true) => Packing::By(Compression::Zstd),
                 ("crc32c", true) => Packing::Crc32c,
                 (other, _) => {
                     return Err(metadata(file, format!("codec `{other}` at this place"), CODECS));

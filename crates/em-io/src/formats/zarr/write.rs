@@ -5,18 +5,17 @@
 
 use super::group::{self, Node};
 use super::layout::{self, JsonFile};
-use super::level::{Pyramid, clipped, write_new_chunk};
+use super::level::{Arrays, write_new_chunk};
 use super::{
     Content, LABELS, OmeZarrVersion, WriteOptions, ZARR_JSON, ZATTRS, ZGROUP, image_of_label, metadata,
     read_json,
 };
 use crate::error::{Error, Result};
+use crate::formats::pyramid::{self, Pyramid, check_options, clipped};
 use crate::formats::sink::{Sink, cannot_write};
-use crate::limits::MAX_PIECE_BYTES;
 use crate::sample::{Voxel, match_voxel_type};
 use crate::storage::{self, NewFolder};
 use crate::{OpenOptions, VolumeSpec, VoxelType, Voxels};
-use ndarray::Axis;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -35,20 +34,6 @@ pub(crate) fn create(path: &Path, mut spec: VolumeSpec, mut options: WriteOption
     match_voxel_type!(spec.voxel_type, T => start::<T>(path, spec, options, label))
 }
 
-pub(super) fn check_options(path: &Path, spec: VolumeSpec, options: WriteOptions) -> Result<()> {
-    let chunk = clipped(options.chunk, spec.shape);
-    let sides = chunk.iter().map(|&side| side as u64);
-    let bytes = sides.fold(spec.voxel_type.bytes() as u64, u64::saturating_mul);
-    if bytes == 0 || bytes > MAX_PIECE_BYTES as u64 {
-        let expected = format!("chunks of 1 to {MAX_PIECE_BYTES} bytes");
-        return Err(cannot_write(path, format!("chunks of {:?} voxels", options.chunk), expected));
-    }
-    if options.levels == Some(0) {
-        return Err(cannot_write(path, "0 levels".into(), "at least 1"));
-    }
-    Ok(())
-}
-
 fn start<T: Voxel>(
     path: &Path,
     spec: VolumeSpec,
@@ -58,7 +43,7 @@ fn start<T: Voxel>(
     let VolumeSpec { shape, voxel_type, voxel_size_nm } = spec;
     let WriteOptions { version, chunk, levels, content, .. } = options;
     let content = content.unwrap_or(if label.is_some() { Content::Label } else { Content::Intensity });
-    let levels = layout::levels(shape, voxel_size_nm, chunk, levels);
+    let levels = pyramid::levels(shape, voxel_size_nm, chunk, levels);
 
     let folder = NewFolder::create(path)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -68,7 +53,8 @@ fn start<T: Voxel>(
         let file = folder.root().join(index.to_string()).join(name);
         storage::write_new(&file, pretty(&json)).map_err(Error::io("write", &file))?;
     }
-    let pyramid = Pyramid::<T>::new(folder.root(), version, &levels, chunk, content, write_new_chunk);
+    let arrays = Arrays::new(folder.root(), version, &levels, chunk, write_new_chunk);
+    let pyramid = Pyramid::<T, _>::new(&levels, chunk, content, arrays);
     Ok(Box::new(ZarrSink { folder, image, pyramid, label }))
 }
 
@@ -80,14 +66,14 @@ struct ZarrSink<T> {
     folder: NewFolder,
     /// The metadata that makes the folder an image, which is written last.
     image: Vec<JsonFile>,
-    pyramid: Pyramid<T>,
+    pyramid: Pyramid<T, Arrays>,
     label: Option<Label>,
 }
 
 impl<T: Voxel> Sink for ZarrSink<T> {
     fn write(&mut self, sections: &Voxels) -> Result<()> {
         let sections = T::view(sections).expect("the writer has checked the type");
-        sections.axis_iter(Axis(0)).try_for_each(|section| self.pyramid.push(section))
+        self.pyramid.push(sections)
     }
 
     fn finish(self: Box<Self>) -> Result<()> {

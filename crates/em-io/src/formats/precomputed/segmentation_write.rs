@@ -9,12 +9,18 @@ use ndarray::ArrayView3;
 
 /// Edge of a block, in voxels.
 pub const BLOCK: usize = 8;
+
+/// The most blocks of a chunk. With its header, its indices and a table of 512 labels of two words a block
+/// has up to 1282 words, and an offset counts 2^24.
+pub const MOST_BLOCKS: usize = 13_000;
+
 /// Numbers of bits that an index may have.
 const BITS: [u32; 7] = [0, 1, 2, 4, 8, 16, 32];
+
 /// Words that describe a block.
 const HEADER: usize = 2;
 
-/// A number of an object, of one or two words.
+/// A number of an object, of one or two words of 32 bits.
 pub trait Label: Copy + Ord + std::hash::Hash {
     /// Appends its words, the lowest first.
     fn push(self, words: &mut Vec<u32>);
@@ -33,10 +39,21 @@ impl Label for u64 {
     }
 }
 
-/// Packs labels, `[z, y, x]`, as one channel. At the far borders, blocks are filled up.
-pub fn compressed<T: Label>(labels: ArrayView3<'_, T>) -> Vec<u8> {
+/// Packs a chunk of labels, `[z, y, x]`, as one channel. At the far borders, blocks are filled up.
+///
+/// ```
+/// let labels = ndarray::Array3::<u32>::from_elem((16, 16, 16), 9);
+/// // One word for the channel, two for each of eight blocks, and a table of one label.
+/// assert_eq!(em_io::precomputed::compress_labels(labels.view()).len(), 4 * (1 + 8 * 2 + 1));
+/// ```
+///
+/// # Panics
+///
+/// Where the chunk touches more than [`MOST_BLOCKS`] blocks: a table may lie beyond what an offset counts then.
+pub fn compress_labels<T: Label>(labels: ArrayView3<'_, T>) -> Vec<u8> {
     let (depth, height, width) = labels.dim();
     let [across, down, deep] = [width, height, depth].map(|side| side.div_ceil(BLOCK));
+    assert!(across * down * deep <= MOST_BLOCKS, "a chunk of {width}x{height}x{depth} labels is too large");
     let mut words = vec![0; across * down * deep * HEADER];
     let mut tables: HashMap<Vec<T>, u32> = HashMap::new();
     for number in 0..across * down * deep {
@@ -46,7 +63,7 @@ pub fn compressed<T: Label>(labels: ArrayView3<'_, T>) -> Vec<u8> {
         table.sort_unstable();
         table.dedup();
         let bits = BITS.into_iter().find(|&bits| table.len() as u64 <= 1 << bits).unwrap_or(32);
-        // A chunk has far fewer words than 2^24, which an offset may count.
+        // A chunk of so many blocks has fewer words than 2^24, which an offset may count.
         let at = words.len() as u32;
         push_indices(&values, &table, bits, &mut words);
         let table_at = *tables.entry(table).or_insert_with_key(|table| {
@@ -86,38 +103,20 @@ fn push_indices<T: Label>(values: &[T], table: &[T], bits: u32, words: &mut Vec<
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
+    use crate::formats::precomputed::segmentation::decoded;
     use ndarray::Array3;
     use proptest::prelude::*;
 
-    /// Unpacks by the words of the specification, for each voxel by itself.
-    pub fn unpacked(bytes: &[u8], shape: [usize; 3], words_of_label: usize) -> Array3<u64> {
-        let word = |at: usize| u64::from(u32::from_le_bytes(bytes[4 * at..4 * at + 4].try_into().unwrap()));
-        let channel = word(0) as usize;
-        let [_, down, across] = shape.map(|side| side.div_ceil(8));
-        Array3::from_shape_fn(shape, |(z, y, x)| {
-            let header = channel + 2 * ((z / 8 * down + y / 8) * across + x / 8);
-            let (table, bits) = ((word(header) & 0xff_ffff) as usize, word(header) >> 24);
-            let values = word(header + 1) as usize;
-            let voxel = (z % 8 * 64 + y % 8 * 8 + x % 8) as u64;
-            let index = match bits {
-                0 => 0,
-                bits => {
-                    let bit = voxel * bits;
-                    word(channel + values + (bit / 32) as usize) >> (bit % 32) & ((1 << bits) - 1)
-                }
-            };
-            let at = channel + table + index as usize * words_of_label;
-            (0..words_of_label).map(|part| word(at + part) << (32 * part)).sum()
-        })
-    }
-
     fn check(labels: &Array3<u64>) {
         let shape: [usize; 3] = labels.shape().try_into().unwrap();
-        assert_eq!(&unpacked(&compressed(labels.view()), shape, 2), labels);
+        let unpacked = |bytes: &[u8], size| decoded(bytes, (0, 1), shape, [BLOCK; 3], size).unwrap();
+        let expected: Vec<u8> = labels.iter().flat_map(|label| label.to_ne_bytes()).collect();
+        assert_eq!(unpacked(&compress_labels(labels.view()), 8), expected);
         let small = labels.mapv(|label| label as u32);
-        assert_eq!(unpacked(&compressed(small.view()), shape, 1), small.mapv(u64::from));
+        let expected: Vec<u8> = small.iter().flat_map(|label| label.to_ne_bytes()).collect();
+        assert_eq!(unpacked(&compress_labels(small.view()), 4), expected);
     }
 
     #[test]
@@ -130,7 +129,7 @@ pub(super) mod tests {
 
     #[test]
     fn even_blocks_take_two_words_and_tables_are_shared() {
-        let bytes = compressed(Array3::<u32>::from_elem((16, 16, 16), 9).view());
+        let bytes = compress_labels(Array3::<u32>::from_elem((16, 16, 16), 9).view());
         assert_eq!(bytes.len(), 4 * (1 + 8 * 2 + 1));
     }
 
@@ -143,7 +142,7 @@ pub(super) mod tests {
                 let number = (place.0 * 401 + place.1 * 29 + place.2) as u64;
                 (number ^ seed).wrapping_mul(6364136223846793005) >> 40
             };
-            check(&Array3::from_shape_fn(shape, |place| hash(place) % most * (seed | 1)));
+            check(&Array3::from_shape_fn(shape, |place| (hash(place) % most).wrapping_mul(seed | 1)));
         }
     }
 }
