@@ -14,6 +14,7 @@ mod measure;
 mod mistakes;
 mod pipeline;
 mod predict;
+mod ranks;
 mod readers;
 mod regions;
 mod resume;
