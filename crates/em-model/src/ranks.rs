@@ -41,7 +41,7 @@ const INTERFACE: &str = "GLOO_SOCKET_IFNAME";
 ///
 /// All ranks go through the same training: rank 0 with [`train`](crate::train()) or
 /// [`resume`](crate::resume), the others with [`follow`](crate::follow). Whoever ends early
-/// [leaves](Self::leave) with the reason, so that the others end, too.
+/// leaves with the reason ([`leave_failed`](Self::leave_failed), [`leave_stopped`](Self::leave_stopped)), so that the others end, too.
 #[derive(Debug)]
 pub struct Ranks {
     rank: usize,
@@ -80,8 +80,13 @@ impl Ranks {
         let group = Group::new(&store, (rank, size), &own, device.torch())
             .map_err(refused("connect its tensors with those of the others"))?;
         let group = Arc::new(group);
-        let ended = Arc::clone(&group);
-        control.when_parted(move || ended.abort());
+        // Not for longer than it is wanted: it ends with its owner, while the program is still whole.
+        let waits = Arc::downgrade(&group);
+        control.when_parted(move || {
+            if let Some(group) = waits.upgrade() {
+                group.abort();
+            }
+        });
         Ok(Self { rank, size, device, control, group, _store: store })
     }
 
@@ -105,12 +110,14 @@ impl Ranks {
         self.rank == 0
     }
 
-    /// Tells the other ranks that this one goes, and why: its observer ended the training, or an error.
-    pub fn leave(&self, stopped: bool, message: &str, hint: Option<&str>) {
-        self.control.leave(match stopped {
-            true => Why::Stopped,
-            false => Why::Failed { message: message.to_owned(), hint: hint.map(str::to_owned) },
-        });
+    /// Tells the other ranks that the observer of this one has ended the training, and leaves them.
+    pub fn leave_stopped(&self) {
+        self.control.leave(Why::Stopped);
+    }
+
+    /// Tells the other ranks which error has ended this one, and what can be done about it, and leaves them.
+    pub fn leave_failed(&self, message: &str, hint: Option<&str>) {
+        self.control.leave(Why::Failed { message: message.to_owned(), hint: hint.map(str::to_owned) });
     }
 
     /// Tells whether this rank is the one to tell of an error that ended the training, so that it is told once:

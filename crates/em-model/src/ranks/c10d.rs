@@ -16,6 +16,11 @@ pub(super) type Called<T> = std::result::Result<T, String>;
 #[derive(Debug)]
 pub(super) struct Store(*mut c_void);
 
+// SAFETY: a store of c10d locks itself for each call.
+unsafe impl Send for Store {}
+// SAFETY: as above.
+unsafe impl Sync for Store {}
+
 /// Where the store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StoreAddress {
@@ -145,8 +150,7 @@ impl Group {
     /// The gradients are computed while the group is alive.
     pub fn batch_norm(&self, norm: &Norm<'_>, counts: bool) -> Called<Tensor> {
         let mut output = null_mut();
-        let [gain, shift, mean, variance] =
-            [norm.gain, norm.shift, norm.mean, norm.variance].map(|tensor| pointer(tensor));
+        let [gain, shift, mean, variance] = [norm.gain, norm.shift, norm.mean, norm.variance].map(pointer);
         // SAFETY: group and tensors are alive; the call writes a new tensor where it succeeds.
         checked(unsafe {
             em_batch_norm(

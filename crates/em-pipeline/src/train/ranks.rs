@@ -1,12 +1,11 @@
 //! A training on several ranks: rank 0 does what one process would, and the others take part in its steps.
 
-use em_model::Ranks;
+use em_model::{Ranks, RunFolder};
 
 use super::{Shared, Start, Step, initial, lead};
 use crate::error::{Error, Result, UserError, hint_of, with_causes};
 use crate::report::Report;
 use crate::{Dataset, Observer, RunConfig, settings};
-use em_model::RunFolder;
 
 /// Trains as [`train`](super::train) does, together with other processes that call this with the same
 /// configuration. Rank 0 writes the run and returns its report; the others return `None`.
@@ -28,9 +27,10 @@ pub fn train_on_ranks(
     } else {
         follow(config, start, ranks, observer).map(|()| None)
     };
-    if let Err(error) = &result {
-        let stopped = matches!(error, Error::Stopped);
-        ranks.leave(stopped, &with_causes(error), hint_of(error).as_deref());
+    match &result {
+        Ok(_) => {}
+        Err(Error::Stopped) => ranks.leave_stopped(),
+        Err(error) => ranks.leave_failed(&with_causes(error), hint_of(error).as_deref()),
     }
     result
 }
