@@ -91,10 +91,11 @@ impl<'a> Share<'a> {
         if self.ranks.is_none() {
             return Ok(features.f_dropout(share, true)?);
         }
-        let mut size = features.size();
-        size[0] = self.of as i64;
-        let kept =
-            Tensor::f_empty(&size, (features.kind(), features.device()))?.f_bernoulli_float_(1.0 - share)?;
+        // In the order in which the numbers lie in memory, as they are drawn.
+        let (mut size, mut strides) = (features.size(), features.stride());
+        (size[0], strides[0]) = (self.of as i64, size[1..].iter().product());
+        let options = (features.kind(), features.device());
+        let kept = Tensor::f_empty_strided(&size, &strides, options)?.f_bernoulli_float_(1.0 - share)?;
         let own = kept.f_narrow(0, self.tiles.start as i64, self.tiles.len() as i64)?;
         Ok(features * own.f_div_scalar(1.0 - share)?)
     }
