@@ -82,8 +82,7 @@ impl Narrator {
 
     fn begin(&mut self, plan: &TrainingPlan) {
         self.epochs = plan.epochs;
-        let ranks =
-            if plan.ranks > 1 { format!(" and {} other ranks", plan.ranks - 1) } else { String::new() };
+        let ranks = if plan.ranks > 1 { format!(" ({} ranks)", plan.ranks) } else { String::new() };
         say!(
             "training {} on {}{ranks}:\n{} parameters, {} voxels [z, y, x]",
             plan.classes.join(" and "),

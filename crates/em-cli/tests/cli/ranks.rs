@@ -52,7 +52,7 @@ fn ranks_write_one_run_and_rank_0_tells_of_it() {
     for output in &outputs {
         assert!(output.status.success(), "{}", said(output));
     }
-    assert!(said(&outputs[0]).contains("on cpu and 1 other ranks"), "{}", said(&outputs[0]));
+    assert!(said(&outputs[0]).contains("on cpu (2 ranks)"), "{}", said(&outputs[0]));
     assert_eq!(said(&outputs[1]), "");
     assert!(lab.path("run/report.html").exists());
     // Any number of ranks goes on.
