@@ -1,4 +1,4 @@
-//! `cargo xtask interop`: em-io against the libraries that labs use, in both directions, and a training against TensorBoard.
+//! `cargo xtask interop`: em-io against the libraries that labs use, in both directions, a training against TensorBoard, and one on ranks that each launcher starts.
 //!
 //! What em-io writes is opened with each library, and what each library writes is read by em-io; voxels, voxel size and axes have to be the same.
 //! A prediction and a measurement shared out by SLURM and by daisy have to end with the bytes of one program.
@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::advice::Advised;
 use crate::libtorch;
@@ -18,7 +18,8 @@ use crate::workspace::{build_em_cli, cargo, em_cli, root, run as run_command, ta
 pub fn run() -> Result<()> {
     let volumes = volumes();
     let curves = curves();
-    volumes.and(curves).and(clusters())
+    let clusters = clusters();
+    volumes.and(curves).and(clusters).and(launchers())
 }
 
 /// Shares work out by the schedulers that are on this machine.
@@ -91,6 +92,45 @@ fn curves() -> Result<()> {
     run_there(&[&train[..], &["--set", "train.epochs=2", "--resume"]].concat())?;
     let script = root().join("crates/em-cli/tests/interop/curves.py");
     run_command(Command::new(&python).arg(script).arg(folder.path().join("run")))
+}
+
+/// What starts ranks, each as it starts two on one machine.
+const LAUNCHERS: [(&str, &[&str]); 2] =
+    [("torchrun", &["--no-python", "--standalone", "--nproc-per-node", "2"]), ("mpirun", &["-np", "2"])];
+
+/// Trains on two ranks of each launcher that is there.
+fn launchers() -> Result<()> {
+    build_em_cli()?;
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    std::fs::write(folder.path().join("run.toml"), TRAINING).context("no room for a configuration")?;
+    let phantom =
+        ["phantom", ".", "--train-sections", "8", "--val-sections", "3", "--size", "192", "--quiet"];
+    run_command(em_cli(phantom).current_dir(folder.path()))?;
+    for (name, arguments) in LAUNCHERS {
+        if Command::new(name).arg("--version").output().is_err() {
+            println!("skipped: ranks that {name} starts, since it is not installed");
+            continue;
+        }
+        let output = format!("output.folder={name}");
+        let train = ["train", "run.toml", "--device", "cpu", "--set", "data.folder=.", "--set", &output];
+        let mut command = Command::new(name);
+        command
+            .args(arguments)
+            .arg(em_cli([""; 0]).get_program())
+            .args(train)
+            .args(["--set", "train.epochs=1"]);
+        command.current_dir(folder.path()).env("OMP_NUM_THREADS", "1");
+        // Open MPI's: a container's user is root, and has few cores.
+        for variable in ["ALLOW_RUN_AS_ROOT", "ALLOW_RUN_AS_ROOT_CONFIRM", "MCA_rmaps_base_oversubscribe"] {
+            command.env(format!("OMPI_{variable}"), "1");
+        }
+        run_command(&mut command)?;
+        let history = std::fs::read_to_string(folder.path().join(name).join("history.csv"));
+        let rows =
+            history.with_context(|| format!("{name} started no ranks that wrote a run"))?.lines().count();
+        ensure!(rows == 2, "the ranks of {name} wrote {rows} lines of a history, expected 2");
+    }
+    Ok(())
 }
 
 /// Tells whether the system has the library of HDF5.

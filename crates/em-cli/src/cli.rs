@@ -94,6 +94,9 @@ impl Cli {
             Command::Extract(args) => args.events,
             Command::Convert(args) => args.events,
             Command::Tile(args) => args.events,
+            Command::Train(_) if commands::train::is_follower() => {
+                return Mode { quiet: true, events: false, answers: false };
+            }
             Command::Train(args) => args.events,
             Command::Adapt(args) => args.events,
             Command::Predict(args) => args.events,
@@ -163,6 +166,11 @@ impl DeviceArgs {
     /// Returns the device, which is known to be there.
     pub fn get(&self) -> em_model::Result<Device> {
         Device::parse(&self.device)
+    }
+
+    /// Returns the device of one of several ranks on this machine.
+    pub fn of_rank(&self, local_rank: usize) -> em_model::Result<Device> {
+        Device::of_rank(&self.device, local_rank)
     }
 }
 

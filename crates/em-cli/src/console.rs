@@ -191,3 +191,14 @@ pub fn observed_keeping<T>(
         error => error.into(),
     })
 }
+
+/// Does a work of which another process tells how it goes on; Ctrl-C ends it, too.
+pub fn observed_silently<T>(
+    kept: &'static str,
+    work: impl FnOnce(&mut Observer<'_>) -> em_pipeline::Result<T>,
+) -> Result<em_pipeline::Result<T>> {
+    interrupt::watch(kept)?;
+    let mut hear =
+        |_: Event<'_>| if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    Ok(work(&mut Observer::new(&mut hear)))
+}

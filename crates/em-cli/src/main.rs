@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         Command::Adapt(args) => commands::adapt::run(&args),
         Command::Annotate(args) => commands::annotate::run(&args),
         Command::View(args) => commands::view::run(&args),
-        Command::Train(args) => commands::train::run(&args),
+        Command::Train(args) => return exit(commands::train::run(&args)),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Compare(args) => commands::compare::run(&args),

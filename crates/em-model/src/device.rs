@@ -45,6 +45,23 @@ impl Device {
         }
     }
 
+    /// Reads the device of one of several ranks: for `auto` and `cuda` each rank of a machine takes a CUDA device
+    /// of its own, in turns where there are fewer of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn of_rank(text: &str, local_rank: usize) -> Result<Self> {
+        match (text, Self::parse(text)?) {
+            ("auto" | "cuda", Self::Cuda(_)) => {
+                // There is one at least, since it was found.
+                let count = usize::try_from(tch::Cuda::device_count()).unwrap_or(0).max(1);
+                Ok(Self::Cuda(local_rank % count))
+            }
+            (_, device) => Ok(device),
+        }
+    }
+
     pub(crate) fn torch(self) -> tch::Device {
         match self {
             Self::Cpu => tch::Device::Cpu,

@@ -110,6 +110,57 @@ pub enum Error {
     #[error("stopped before the end")]
     Stopped,
 
+    /// The environment says that there are several ranks, and not all that is needed.
+    #[error("this process is started as one of several ranks, but {problem}")]
+    Launch {
+        /// What is missing or wrong.
+        problem: String,
+    },
+
+    /// The ranks of a training do not come together.
+    #[error("{doing}: {reason}")]
+    Ranks {
+        /// Which rank cannot do what.
+        doing: String,
+        /// Why not.
+        reason: String,
+    },
+
+    /// The ranks of a training would not train the same.
+    #[error("rank {rank} of {of} {difference}")]
+    RanksDiffer {
+        /// A rank that differs from rank 0.
+        rank: usize,
+        /// The number of ranks.
+        of: usize,
+        /// How it differs.
+        difference: String,
+    },
+
+    /// A rank of a training is gone, without a word.
+    #[error("rank {rank} of {of} was lost, after {epochs} whole epochs")]
+    RankLost {
+        /// The rank, from 0.
+        rank: usize,
+        /// The number of ranks.
+        of: usize,
+        /// Epochs that are saved.
+        epochs: usize,
+    },
+
+    /// An error ended a rank of a training.
+    #[error("rank {rank} of {of} failed: {message}")]
+    RankFailed {
+        /// The rank, from 0.
+        rank: usize,
+        /// The number of ranks.
+        of: usize,
+        /// What it says.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+
     /// A prediction was asked of no run at all.
     #[error("no run to predict with, expected at least one")]
     NoRun,
@@ -183,6 +234,15 @@ impl Error {
                     .into()
             }
             Self::Locked { .. } => "wait until it is done, or train into another folder".into(),
+            Self::Launch { .. } => {
+                "start all ranks with torchrun, srun or mpirun; for one process alone, unset the variables".into()
+            }
+            Self::Ranks { .. } => {
+                "start all ranks at about the same time, with one MASTER_ADDR and MASTER_PORT that each can reach".into()
+            }
+            Self::RanksDiffer { .. } => "start all ranks with the same program, settings and data".into(),
+            Self::RankLost { .. } => "resume the training, with any number of ranks".into(),
+            Self::RankFailed { hint, .. } => return hint.clone(),
             Self::Torch(message) if message.contains("alloc") || message.contains("out of memory") => {
                 "take fewer tiles at a time, or smaller ones".into()
             }
@@ -210,6 +270,16 @@ impl From<tch::TchError> for Failure {
         let message = error.to_string();
         let reason = message.split("Exception raised from").next().unwrap_or_default();
         Self(Error::Torch(reason.trim().replace('\n', " ")))
+    }
+}
+
+impl Failure {
+    /// Says after how many epochs a rank was lost.
+    pub fn after(self, finished: usize) -> Self {
+        match self.0 {
+            Error::RankLost { rank, of, .. } => Self(Error::RankLost { rank, of, epochs: finished }),
+            error => Self(error),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use tch::{Kind, Tensor};
 
 use crate::augment::Targets;
 use crate::network::{Mode, UNet};
+use crate::ranks::Share;
 use crate::train::loss::{Loss, LossConfig, LossKind, Overlap};
 use crate::train::optimizer::{Optimizer, OptimizerConfig};
 use crate::{Architecture, Device, Preset};
@@ -136,7 +137,8 @@ fn gradients_of_each_norm_and_activation_equal_pytorch() {
             ..Preset::Unet.architecture()
         };
         let net = filled(&architecture);
-        let logits = net.forward(&inputs(&[2, 1, 24, 32]), Mode::Training(Kind::Float)).unwrap();
+        let logits =
+            net.forward(&inputs(&[2, 1, 24, 32]), Mode::Training(Kind::Float, &Share::whole(2))).unwrap();
         logits.square().mean(Kind::Float).backward();
         let flat: Vec<f32> = Vec::try_from(logits.detach().contiguous().view(-1)).unwrap();
         for (found, expected) in flat.iter().step_by(17).zip(&expected.logits) {
@@ -183,7 +185,8 @@ fn networks_of_volumes_equal_pytorch() {
         let counted = [architecture.parameter_count() as u64, architecture.multiply_adds(16, 32)];
         assert_eq!(counted, expected.cost, "{name}");
         let net = filled(&architecture);
-        let levels = net.levels(&inputs(&[2, 1, 16, 24, 32]), Mode::Training(Kind::Float)).unwrap();
+        let levels =
+            net.levels(&inputs(&[2, 1, 16, 24, 32]), Mode::Training(Kind::Float, &Share::whole(2))).unwrap();
         let shapes: Vec<Vec<i64>> = levels.iter().map(Tensor::size).collect();
         assert_eq!(shapes, expected.shapes, "{name}");
         levels.iter().map(|logits| logits.square().mean(Kind::Float)).sum::<Tensor>().backward();
@@ -291,7 +294,8 @@ fn training_steps_equal_pytorch() {
     let loss = Loss::new(&LossConfig::default(), &["a".to_owned()], false, tch::Device::Cpu).unwrap();
     let (x, y) = (inputs(&[2, 1, 32, 32]), all_of(masks(&[2, 1, 32, 32])));
     for (step, expected) in golden().training.iter().enumerate() {
-        let value = loss.of(&net.forward(&x, Mode::Training(Kind::Float)).unwrap(), &y).unwrap();
+        let value =
+            loss.of(&net.forward(&x, Mode::Training(Kind::Float, &Share::whole(2))).unwrap(), &y).unwrap();
         value.backward();
         optimizer.step(1e-3).unwrap();
         let found = value.double_value(&[]);

@@ -6,6 +6,7 @@
 //! | [`infer`] | whole sections and volumes from a trained model |
 //! | [`train`](mod@train) | the training loop, with its losses, optimisers and schedules |
 //! | [`run`] | the files of a run |
+//! | [`ranks`] | several processes that train one network |
 //! | [`device`] | CPU or CUDA |
 
 mod augment;
@@ -15,6 +16,7 @@ pub mod error;
 mod golden;
 pub mod infer;
 pub mod network;
+pub mod ranks;
 pub mod run;
 pub mod train;
 
@@ -25,13 +27,14 @@ pub use network::{
     Activation, Architecture, ModelConfig, Norm, Padding, Preset, Target, boundary_of, training_bytes,
     validation_bytes,
 };
+pub use ranks::{Launch, Launcher, Ranks};
 pub use run::{
     ClassTuning, EpochRecord, EpochScores, History, ModelCard, RunFolder, RunLock, TrainedOn, Tuning,
     TuningOnDisk, TuningStep,
 };
 pub use train::{
     BestBy, LossConfig, LossKind, OptimizerConfig, OptimizerKind, Progress, SampleTile, ScheduleConfig,
-    ScheduleKind, TakenWeights, TrainConfig, Training, TrainingSettings, count_saved_epochs, resume,
+    ScheduleKind, TakenWeights, TrainConfig, Training, TrainingSettings, count_saved_epochs, follow, resume,
     saved_epochs, train,
 };
 

@@ -12,6 +12,7 @@ use em_data::Sampler;
 use crate::augment::{BatchConfig, DeviceVolumes};
 use crate::error::Computed;
 use crate::network::Mode;
+use crate::ranks::Share;
 use crate::run::EventFile;
 use crate::{EpochRecord, Error, Result, RunFolder, RunLock};
 
@@ -27,6 +28,7 @@ pub(crate) mod optimizer;
 mod preview;
 mod schedule;
 mod state;
+mod together;
 mod training;
 mod validation;
 
@@ -106,7 +108,7 @@ pub fn train(
     let _alone = generator::kept();
     let learner = start(training, observe)?;
     let state = State::new(DataDigest::of(training));
-    Ok(run_epochs(training, lock.run(), learner, state, observe)?)
+    go_through(training, Some(lock.run()), learner, state, observe)
 }
 
 /// Goes on with a training after the last epoch that the folder holds, or from its start where it
@@ -125,13 +127,29 @@ pub fn resume(
     let data = DataDigest::of(training);
     if !lock.run().state().exists() {
         let learner = start(training, observe)?;
-        return Ok(run_epochs(training, lock.run(), learner, State::new(data), observe)?);
+        return go_through(training, Some(lock.run()), learner, State::new(data), observe);
     }
     let mut learner = Learner::new(training)?;
     let mut state = State::load(lock.run(), &mut learner)?;
     state.expect(lock.run(), &data)?;
     tell(observe, Progress::Resumed { epochs: state.records.len() })?;
-    Ok(run_epochs(training, lock.run(), learner, state, observe)?)
+    go_through(training, Some(lock.run()), learner, state, observe)
+}
+
+/// Takes part in a training that rank 0 of [its ranks](Training::ranks) starts or resumes, and writes nothing.
+///
+/// # Errors
+///
+/// As [`train`]; if the ranks would not train the same; and if another rank ends the training.
+pub fn follow(
+    training: &Training<'_>,
+    observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Result<()> {
+    training.check()?;
+    let _alone = generator::kept();
+    let learner = Learner::new(training)?;
+    let state = State::new(DataDigest::of(training));
+    go_through(training, None, learner, state, observe).map(drop)
 }
 
 /// A network as it starts: random, or with the weights of another.
@@ -175,62 +193,84 @@ pub fn count_saved_epochs(run: &RunFolder) -> Result<usize> {
     Ok(State::read(run)?.records.len())
 }
 
-/// The training loop.
-fn run_epochs(
+/// Brings all ranks to where the first one is, and trains.
+fn go_through(
     training: &Training<'_>,
-    run: &RunFolder,
+    run: Option<&RunFolder>,
     mut learner: Learner,
     mut state: State,
     observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
-) -> Computed<Vec<EpochRecord>> {
+) -> Result<Vec<EpochRecord>> {
+    let data = state.data();
+    together::begin(training, &data, &mut learner, &mut state)?;
+    run_epochs(training, run, learner, &mut state, observe)
+        .map_err(|failure| failure.after(state.records.len()))?;
+    Ok(state.records)
+}
+
+/// The training loop. Ranks but the first have no run's folder, and neither score nor write.
+fn run_epochs(
+    training: &Training<'_>,
+    run: Option<&RunFolder>,
+    mut learner: Learner,
+    state: &mut State,
+    observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Computed<()> {
     let TrainingSettings { tiling, augmentation, train: config, predict, .. } = &training.settings;
-    let (set, split, device) = (training.set, training.split, training.device);
+    let (set, split, device, ranks) = (training.set, training.split, training.device, training.ranks);
     let (architecture, normalization) = (&training.architecture, training.normalization);
     let sampler = Sampler::new(set, &split.train, tiling, augmentation, config.seed)?;
     let volumes = DeviceVolumes::upload(set, device.torch())?;
     let validation = ValidationSet::new(&split.validation, architecture, predict, normalization);
     let loss = training.loss(&set.foreground_shares(&split.train))?;
     let batch = BatchConfig::new(architecture, tiling, normalization);
-    let events = EventFile::of_epochs(run, &state.records, set.classes())?;
+    let events = run.map(|run| EventFile::of_epochs(run, &state.records, set.classes())).transpose()?;
     let total_steps = config.epochs * sampler.tiles_per_epoch().div_ceil(config.batch_size);
     while state.records.len() < config.epochs && !state.stops_early(config) {
         let (index, started) = (state.records.len(), Instant::now());
         let epoch = index + 1;
         // Dropout and noise of an epoch follow from its number alone.
         tch::manual_seed(state::epoch_seed(config.seed, index));
+        together::align(&learner, ranks)?;
         let samples = sampler.epoch(index);
         let mut meter = Meter::new(device);
         let mut learning_rate = config.learning_rate;
         for (step, chosen) in samples.chunks(config.batch_size).enumerate() {
-            let (inputs, targets) = volumes.batch(chosen, &batch)?;
-            let levels = learner.net.levels(&inputs, Mode::Training(config.precision.kind(device)))?;
-            let value = loss.of_levels(&levels, &targets)?;
+            let share = Share::of(ranks, chosen.len());
+            let (inputs, targets) = volumes.part_of_batch(chosen, &share, &batch)?;
+            let levels =
+                learner.net.levels(&inputs, Mode::Training(config.precision.kind(device), &share))?;
+            let value = loss.of_levels(&levels, &targets, &share)?;
             learning_rate =
                 config.learning_rate * config.schedule.factor(state.steps, total_steps, state.drops);
             state.steps += 1;
-            learner.step(&value, learning_rate, state.steps)?;
-            meter.add(&value, &loss.probabilities(&levels[0])?, &targets, chosen.len())?;
+            learner.step(&value, &share, learning_rate, state.steps)?;
+            meter.add(&value, &loss.probabilities(&levels[0])?, &targets, &share)?;
             let shown = meter.loss_now_and_then(step, epoch, state.steps)?;
             let (tiles, of) = (meter.tiles(), samples.len());
-            tell(observe, Progress::Step { epoch, tiles, of, loss: shown })?;
+            together::go_on(ranks, observe(Progress::Step { epoch, tiles, of, loss: shown }))?;
         }
-        let train = meter.scores(epoch, state.steps)?;
+        let train = meter.scores(epoch, state.steps, ranks)?;
         let tiles_per_second = samples.len() as f64 / started.elapsed().as_secs_f64();
-        // Scored as it will predict.
-        let folded = learner.kept().folded()?.with_features(predict.precision.kind(device));
-        let scores = validation.score(&folded, &loss, &volumes, || tell(observe, Progress::Validating))?;
-        let seconds = started.elapsed().as_secs_f64();
-        let record =
-            EpochRecord { epoch, learning_rate, train, validation: scores, seconds, tiles_per_second };
-        let best = state.add(record, config, set.classes())?;
-        state::save(training, run, &learner, &state, best)?;
-        events.add(&state.records[index])?;
-        tell(observe, Progress::Epoch { record: &state.records[index], best })?;
+        if let (Some(run), Some(events)) = (run, &events) {
+            // Scored as it will predict.
+            let folded = learner.kept().folded()?.with_features(predict.precision.kind(device));
+            let scores =
+                validation.score(&folded, &loss, &volumes, || tell(observe, Progress::Validating))?;
+            let seconds = started.elapsed().as_secs_f64();
+            let record =
+                EpochRecord { epoch, learning_rate, train, validation: scores, seconds, tiles_per_second };
+            let best = state.add(record, config, set.classes())?;
+            state::save(training, run, &learner, state, best)?;
+            events.add(&state.records[index])?;
+            tell(observe, Progress::Epoch { record: &state.records[index], best })?;
+        }
+        together::decide(ranks, state)?;
     }
     if state.records.len() < config.epochs {
         tell(observe, Progress::StoppedEarly)?;
     }
-    Ok(state.records)
+    Ok(())
 }
 
 /// Tells the observer, who may end the training.

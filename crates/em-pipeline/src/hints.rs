@@ -84,6 +84,19 @@ pub fn of_model(error: &em_model::Error) -> Option<String> {
         Error::Locked { .. } => {
             "wait until it is done, or take another folder with --set output.folder=DIR".into()
         }
+        Error::Launch { .. } => {
+            "start all ranks with torchrun --no-python, srun or mpirun; for one process alone, unset RANK and WORLD_SIZE"
+                .into()
+        }
+        Error::RanksDiffer { .. } => {
+            "start all ranks with the same em-cli, configuration and data files".into()
+        }
+        Error::RankLost { epochs: 0, .. } => {
+            "no epoch is saved yet: start anew with `em-cli train --overwrite`, on any number of ranks".into()
+        }
+        Error::RankLost { .. } => {
+            "`em-cli train --resume` goes on after them, with any number of ranks".into()
+        }
         Error::Torch(message) if message.contains("alloc") || message.contains("out of memory") => {
             "lower train.batch_size or predict.tile_size".into()
         }

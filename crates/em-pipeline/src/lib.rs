@@ -87,7 +87,7 @@ pub use predict::{PredictRequest, predict};
 pub use run_path::find_run;
 pub use scales::{Scale, ScalesRequest, make_scales};
 pub use tile::{TileRequest, tile};
-pub use train::{Start, train};
+pub use train::{Start, train, train_on_ranks};
 pub use tune::tune;
 pub use {em_io, em_model, em_models, em_objects};
 

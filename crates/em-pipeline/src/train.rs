@@ -1,13 +1,18 @@
 //! A training from its configuration to a run's folder: read, checked, trained, reported.
 
 use em_data::Split;
-use em_model::{Architecture, BestBy, Device, ModelCard, RunFolder, RunLock, Training, Tuning, TuningOnDisk};
+use em_model::{
+    Architecture, BestBy, Device, ModelCard, Ranks, RunFolder, RunLock, Training, Tuning, TuningOnDisk,
+};
 
 use crate::error::{Result, UserError};
 use crate::report::{self, Report};
 use crate::{Dataset, Event, Observer, RunConfig, find_run, settings, tune, voxel_size};
 
+mod ranks;
 mod resume;
+
+pub use ranks::train_on_ranks;
 
 /// What becomes of a run that is in the folder already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +39,8 @@ pub struct TrainingPlan {
     pub shape: [usize; 3],
     /// Epochs in all.
     pub epochs: usize,
+    /// Processes that train it together.
+    pub ranks: usize,
 }
 
 /// Trains the network that a configuration describes and writes its report.
@@ -51,6 +58,17 @@ pub fn train(
     device: Device,
     observer: &mut Observer<'_>,
 ) -> Result<Report> {
+    lead(config, start, device, None, observer)
+}
+
+/// Trains alone, or as rank 0 of several.
+fn lead(
+    config: &RunConfig,
+    start: Start,
+    device: Device,
+    ranks: Option<&Ranks>,
+    observer: &mut Observer<'_>,
+) -> Result<Report> {
     settings::check(config)?;
     let run = RunFolder::new(&config.output.folder);
     if start == Start::Resume {
@@ -60,9 +78,12 @@ pub fn train(
         voxel_size::warn_of_doubt("data.voxel_size_nm", size.nm(), observer)?;
     }
     let mut dataset = Dataset::read(config, observer)?;
+    if ranks.is_some() {
+        ranks::check(&dataset)?;
+    }
     let architecture = config.model.architecture(dataset.set.classes().len())?;
     let steps = Step::all(&run, &dataset);
-    let shared = Shared { config, architecture: &architecture, start, device };
+    let shared = Shared { config, architecture: &architecture, start, device, ranks };
     // What goes on has all that it took from another network.
     let goes_on = |step: &Step| start == Start::Resume && step.first(&dataset).state().exists();
     let init = match steps.iter().all(goes_on) && dataset.has_labels() {
@@ -82,6 +103,7 @@ pub fn train(
         parameters: architecture.parameter_count(),
         shape: dataset.shape(),
         epochs: config.train.epochs,
+        ranks: ranks.map_or(1, Ranks::size),
     }))?;
     dataset.warn(observer)?;
     if dataset.split.leaks {
@@ -135,11 +157,16 @@ struct Shared<'a> {
     architecture: &'a Architecture,
     start: Start,
     device: Device,
+    ranks: Option<&'a Ranks>,
 }
 
-impl Shared<'_> {
-    fn training<'a>(&self, dataset: &'a Dataset, split: &'a Split, is_fold: bool) -> Result<Training<'a>> {
+impl<'r> Shared<'r> {
+    fn training<'a>(&self, dataset: &'a Dataset, split: &'a Split, is_fold: bool) -> Result<Training<'a>>
+    where
+        'r: 'a,
+    {
         let mut training = dataset.training(self.config, split, self.architecture, self.device)?;
+        training.ranks = self.ranks;
         if is_fold {
             // It is not chosen by what it scores: it keeps its last epoch, as the run does.
             training.settings.train.best_by = BestBy::Last;

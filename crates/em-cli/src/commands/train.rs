@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 use clap::Args;
+use em_model::{Launch, Ranks};
 use em_objects::Extent;
 use em_pipeline::report::Report;
 use em_pipeline::{RunConfig, Start};
 
 use crate::cli::{ConfigFile, DeviceArgs, EventArgs};
 use crate::commands::report::{done, print_scores};
-use crate::console::{self, observed_keeping, say};
+use crate::console::{self, observed_keeping, observed_silently, say};
 
 /// Arguments of `train`.
 #[derive(Debug, Args)]
@@ -30,26 +31,63 @@ pub struct TrainArgs {
     pub events: EventArgs,
 }
 
-/// Runs the command.
-pub fn run(args: &TrainArgs) -> Result<()> {
+/// What is kept of a training that ends early, and how it goes on.
+const KEPT: &str = "whole epochs are kept";
+const HINT: &str = "go on after the last whole epoch with --resume";
+
+/// Runs the command. Returns whether it succeeded, where another rank tells why not.
+pub fn run(args: &TrainArgs) -> Result<bool> {
     let config = RunConfig::load(args.config.path(), &args.set)?;
-    let device = args.device.get()?;
     let start = match (args.resume, args.overwrite) {
         (true, _) => Start::Resume,
         (_, true) => Start::Overwrite,
         _ => Start::New,
     };
-    let hint = "go on after the last whole epoch with --resume";
-    let report = observed_keeping("whole epochs are kept", hint, |observer| {
-        em_pipeline::train(&config, start, device, observer)
-    })?;
-    if console::tells_events() {
-        return done(&report);
+    if let Some(launch) = Launch::from_environment()? {
+        let ranks = Ranks::connect(&launch, args.device.of_rank(launch.local_rank)?)?;
+        return if ranks.is_first() { lead(&config, start, &ranks) } else { follow(&config, start, &ranks) };
     }
-    print_scores(&report);
-    print_choice(&report);
+    let device = args.device.get()?;
+    let report =
+        observed_keeping(KEPT, HINT, |observer| em_pipeline::train(&config, start, device, observer))?;
+    show(&report)
+}
+
+/// Trains as rank 0 of several, which writes the run and tells how it goes on.
+fn lead(config: &RunConfig, start: Start, ranks: &Ranks) -> Result<bool> {
+    let report =
+        observed_keeping(KEPT, HINT, |observer| em_pipeline::train_on_ranks(config, start, ranks, observer))?;
+    report.as_ref().map_or(Ok(true), show)
+}
+
+/// Takes part as another rank. What ends the training is told once, by rank 0 unless that was lost.
+fn follow(config: &RunConfig, start: Start, ranks: &Ranks) -> Result<bool> {
+    let result =
+        observed_silently(KEPT, |observer| em_pipeline::train_on_ranks(config, start, ranks, observer))?;
+    let Err(error) = result else { return Ok(true) };
+    let of_model = match &error {
+        em_pipeline::Error::Model(error) => Some(error),
+        _ => None,
+    };
+    if ranks.is_teller(of_model) { Err(error.into()) } else { Ok(false) }
+}
+
+/// Prints what the training came to.
+fn show(report: &Report) -> Result<bool> {
+    if console::tells_events() {
+        done(report)?;
+        return Ok(true);
+    }
+    print_scores(report);
+    print_choice(report);
     say!("report: {}", report.page.display());
-    Ok(())
+    Ok(true)
+}
+
+/// Tells whether this process is one of several ranks and not the first, which alone tells how it goes on.
+pub fn is_follower() -> bool {
+    // What is wrong with the environment is told by the command.
+    Launch::from_environment().is_ok_and(|launch| launch.is_some_and(|launch| launch.rank > 0))
 }
 
 /// Prints what validation chose for the masks.

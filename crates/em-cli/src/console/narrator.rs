@@ -82,8 +82,9 @@ impl Narrator {
 
     fn begin(&mut self, plan: &TrainingPlan) {
         self.epochs = plan.epochs;
+        let ranks = if plan.ranks > 1 { format!(" ({} ranks)", plan.ranks) } else { String::new() };
         say!(
-            "training {} on {}:\n{} parameters, {} voxels [z, y, x]",
+            "training {} on {}{ranks}:\n{} parameters, {} voxels [z, y, x]",
             plan.classes.join(" and "),
             plan.device,
             plan.parameters,

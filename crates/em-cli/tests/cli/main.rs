@@ -15,6 +15,7 @@ mod measure;
 mod mistakes;
 mod pipeline;
 mod predict;
+mod ranks;
 mod readers;
 mod regions;
 mod resume;

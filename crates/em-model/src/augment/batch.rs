@@ -12,6 +12,7 @@ use super::volumes::DeviceVolumes;
 use crate::Architecture;
 use crate::error::Computed;
 use crate::network::{channels_last, normalized};
+use crate::ranks::Share;
 
 /// How a batch is cut.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +45,29 @@ impl DeviceVolumes {
     /// Returns inputs `[n, in_channels, tile, tile]` and masks `[n, class, tile - 2 margin, ...]`; of
     /// volumes `[n, in_channels, depth, tile, tile]` and `[n, class, depth, tile, tile]`.
     pub fn batch(&self, samples: &[TileSample], config: &BatchConfig) -> Computed<(Tensor, Targets)> {
+        self.part_of_batch(samples, &Share::whole(samples.len()), config)
+    }
+
+    /// As [`batch`](Self::batch), the tiles of a share alone.
+    pub fn part_of_batch(
+        &self,
+        samples: &[TileSample],
+        share: &Share<'_>,
+        config: &BatchConfig,
+    ) -> Computed<(Tensor, Targets)> {
         let _guard = tch::no_grad_guard();
-        let mut inputs = Vec::with_capacity(samples.len());
-        let mut labels = Vec::with_capacity(samples.len());
-        for sample in samples {
+        let mut inputs = Vec::with_capacity(share.tiles().len());
+        let mut labels = Vec::with_capacity(share.tiles().len());
+        for (number, sample) in samples.iter().enumerate() {
+            let is_own = share.tiles().contains(&number);
+            // Noise is drawn for the tiles of other ranks, too, so that each tile has that of one process.
+            if !is_own && sample.augmentation.noise == 0.0 {
+                continue;
+            }
             let (input, of_tile) = self.tile(sample, config)?;
+            if !is_own {
+                continue;
+            }
             inputs.push(input);
             labels.push(of_tile.map(|labels| centre(labels, config.margin))?);
         }

@@ -5,16 +5,18 @@ use tch::{Kind, Tensor};
 
 use super::Activation;
 use crate::error::Computed;
+use crate::ranks::{Norm, Share};
 
 /// PyTorch's default, which most published networks use.
 const NORM_EPSILON: f64 = 1e-5;
 const BATCH_NORM_MOMENTUM: f64 = 0.1;
 
 /// Whether dropout and batch statistics are active, and how precisely features are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Features of the given kind; weights, statistics and logits stay 32-bit floats.
-    Training(Kind),
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mode<'a> {
+    /// Features of the given kind; weights, statistics and logits stay 32-bit floats. Statistics are those of
+    /// the whole batch, of which the input is a share.
+    Training(Kind, &'a Share<'a>),
     Inference,
 }
 
@@ -32,10 +34,12 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    pub fn forward(&self, input: &Tensor, mode: Mode) -> Computed<Tensor> {
+    pub fn forward(&self, input: &Tensor, mode: Mode<'_>) -> Computed<Tensor> {
         let mut features = activated(self.activation, self.first.forward_norm(input, mode)?)?;
-        if self.dropout > 0.0 && mode != Mode::Inference {
-            features = features.f_dropout(self.dropout, true)?;
+        if let Mode::Training(_, share) = mode
+            && self.dropout > 0.0
+        {
+            features = share.dropout(&features, self.dropout)?;
         }
         features = self.second.forward_norm(&features, mode)?;
         if self.residual {
@@ -96,7 +100,7 @@ impl Convolution {
         Ok(padded.f_convolution(&weight, bias, &ones, &padding, &ones, false, &zeros, 1)?)
     }
 
-    pub fn forward_norm(&self, input: &Tensor, mode: Mode) -> Computed<Tensor> {
+    pub fn forward_norm(&self, input: &Tensor, mode: Mode<'_>) -> Computed<Tensor> {
         let features = self.forward(input)?;
         match &self.norm {
             None => Ok(features),
@@ -166,17 +170,28 @@ pub(crate) struct BatchNorm {
 }
 
 impl BatchNorm {
-    pub fn forward(&self, input: &Tensor, mode: Mode) -> Computed<Tensor> {
+    pub fn forward(&self, input: &Tensor, mode: Mode<'_>) -> Computed<Tensor> {
+        if let Mode::Training(_, share) = mode
+            && let Some(normed) = share.batch_norm(&self.of(input))
+        {
+            return normed;
+        }
         Ok(input.f_batch_norm(
             Some(&self.gain),
             Some(&self.shift),
             Some(&self.mean),
             Some(&self.variance),
-            mode != Mode::Inference,
+            matches!(mode, Mode::Training(..)),
             BATCH_NORM_MOMENTUM,
             NORM_EPSILON,
             true,
         )?)
+    }
+
+    fn of<'a>(&'a self, input: &'a Tensor) -> Norm<'a> {
+        let Self { gain, shift, mean, variance } = self;
+        let (momentum, epsilon) = (BATCH_NORM_MOMENTUM, NORM_EPSILON);
+        Norm { input, gain, shift, mean, variance, momentum, epsilon }
     }
 }
 

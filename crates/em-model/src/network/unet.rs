@@ -94,14 +94,14 @@ impl UNet {
 
     /// Maps `[n, in_channels, y, x]` to logits `[n, out_channels, y - 2 margin, x - 2 margin]`; in 3D
     /// `[n, in_channels, z, y, x]` to `[n, out_channels, z, y, x]`.
-    pub fn forward(&self, input: &Tensor, mode: Mode) -> Computed<Tensor> {
+    pub fn forward(&self, input: &Tensor, mode: Mode<'_>) -> Computed<Tensor> {
         Ok(self.levels(input, mode)?.swap_remove(0))
     }
 
     /// The logits of each level that has an output, the full resolution first.
-    pub fn levels(&self, input: &Tensor, mode: Mode) -> Computed<Vec<Tensor>> {
+    pub fn levels(&self, input: &Tensor, mode: Mode<'_>) -> Computed<Vec<Tensor>> {
         let input = match mode {
-            Mode::Training(kind) => &input.f_to_kind(kind)?,
+            Mode::Training(kind, _) => &input.f_to_kind(kind)?,
             Mode::Inference => input,
         };
         let mut skips: Vec<Tensor> = Vec::with_capacity(self.encoders.len());
@@ -280,6 +280,7 @@ impl Maker<'_> {
 mod tests {
     use super::*;
     use crate::Preset;
+    use crate::ranks::Share;
 
     fn network(preset: Preset) -> UNet {
         UNet::new(&preset.architecture(), Device::Cpu, 1).unwrap()
@@ -345,7 +346,7 @@ mod tests {
                 let net = UNet::new(&architecture, Device::Cpu, 1).unwrap();
                 let x = Tensor::randn([2, 1, 64, 64], (Kind::Float, tch::Device::Cpu));
                 for _ in 0..3 {
-                    let _ = net.forward(&x, Mode::Training(Kind::Float)).unwrap();
+                    let _ = net.forward(&x, Mode::Training(Kind::Float, &Share::whole(2))).unwrap();
                 }
                 let plain = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());
                 let folded = net.folded().unwrap().forward(&x).unwrap();

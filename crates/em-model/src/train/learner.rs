@@ -9,6 +9,7 @@ use super::optimizer::Optimizer;
 use crate::RunFolder;
 use crate::error::Computed;
 use crate::network::UNet;
+use crate::ranks::Share;
 
 /// What the names of the encoder's tensors begin with.
 const ENCODER: &str = "enc";
@@ -47,9 +48,19 @@ impl Learner {
         })
     }
 
-    /// Follows the gradient of a loss; it is step number `step`, from 1.
-    pub fn step(&mut self, loss: &Tensor, learning_rate: f64, step: usize) -> Computed<()> {
+    /// Follows the gradient of a batch's loss, of which this process has a share; it is step number `step`,
+    /// from 1.
+    pub fn step(
+        &mut self,
+        loss: &Tensor,
+        share: &Share<'_>,
+        learning_rate: f64,
+        step: usize,
+    ) -> Computed<()> {
         loss.f_backward()?;
+        if share.is_part() {
+            share.add_gradients(&self.optimizer.gradients())?;
+        }
         if self.clip_gradient_norm > 0.0 {
             self.optimizer.clip_gradients(self.clip_gradient_norm)?;
         }

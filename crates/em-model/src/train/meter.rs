@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 use super::validation::{counts_of, tally_of};
 use crate::augment::Targets;
 use crate::error::Computed;
+use crate::ranks::{Ranks, Share};
 use crate::{Device, EpochScores, Error};
 
 /// Steps between two looks at the loss, which make an accelerator wait.
@@ -15,6 +16,7 @@ pub(super) struct Meter {
     device: Device,
     /// Sum of the losses, each weighted by its number of tiles.
     loss: Option<Tensor>,
+    /// Of this process's tiles.
     tally: Option<Tensor>,
     tiles: usize,
 }
@@ -24,17 +26,21 @@ impl Meter {
         Self { device, loss: None, tally: None, tiles: 0 }
     }
 
+    /// Adds the loss of a batch, and what was predicted of this process's share of it.
     pub fn add(
         &mut self,
         loss: &Tensor,
         probabilities: &Tensor,
         targets: &Targets,
-        tiles: usize,
+        share: &Share<'_>,
     ) -> Computed<()> {
         let _guard = tch::no_grad_guard();
-        self.tiles += tiles;
-        let loss = loss.f_detach()?.f_to_kind(Kind::Double)? * tiles as f64;
-        let tally = tally_of(&probabilities.f_detach()?, targets)?;
+        self.tiles += share.of_tiles();
+        let loss = loss.f_detach()?.f_to_kind(Kind::Double)? * share.of_tiles() as f64;
+        let mut tally = tally_of(&probabilities.f_detach()?, targets)?;
+        if !share.counts() {
+            tally = tally.f_zeros_like()?;
+        }
         self.loss = Some(self.loss.take().map_or_else(|| loss.shallow_clone(), |sum| sum + &loss));
         self.tally = Some(self.tally.take().map_or_else(|| tally.shallow_clone(), |sum| sum + &tally));
         Ok(())
@@ -52,7 +58,11 @@ impl Meter {
         self.mean_loss(epoch, steps).map(Some)
     }
 
-    pub fn scores(&self, epoch: usize, steps: usize) -> Computed<EpochScores> {
+    /// The scores of all ranks' tiles.
+    pub fn scores(&self, epoch: usize, steps: usize, ranks: Option<&Ranks>) -> Computed<EpochScores> {
+        if let (Some(ranks), Some(tally)) = (ranks, &self.tally) {
+            ranks.add_up(&[tally.shallow_clone()])?;
+        }
         let counts = self.tally.as_ref().map(counts_of).transpose()?.unwrap_or_default();
         Ok(EpochScores { loss: self.mean_loss(epoch, steps)?, counts })
     }

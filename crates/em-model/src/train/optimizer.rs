@@ -111,6 +111,17 @@ impl Optimizer {
         Ok(Self { config: config.clone(), moments: moments.collect::<Computed<_>>()?, steps: 0 })
     }
 
+    /// The gradients of all weights that train.
+    pub fn gradients(&self) -> Vec<Tensor> {
+        self.moments.iter().map(|m| m.weight.grad()).collect()
+    }
+
+    /// The moments of all weights, and the steps that they are of.
+    pub fn moments(&mut self) -> (Vec<Tensor>, &mut i32) {
+        let both = self.moments.iter().flat_map(|m| [Some(&m.first), m.second.as_ref()]);
+        (both.flatten().map(Tensor::shallow_clone).collect(), &mut self.steps)
+    }
+
     /// Scales all gradients so that their joint L2 norm is at most `limit`.
     pub fn clip_gradients(&self, limit: f64) -> Computed<()> {
         let _guard = tch::no_grad_guard();

@@ -42,6 +42,11 @@ impl State {
         Self { data: Some(data), ..Self::default() }
     }
 
+    /// The data that are trained on.
+    pub fn data(&self) -> DataDigest {
+        self.data.clone().expect("a training knows its data when it starts")
+    }
+
     /// Reads the state of a run, but for its tensors.
     pub fn read(run: &RunFolder) -> Result<Self> {
         Self::parse(run, &checkpoint::read_state_text(run)?)

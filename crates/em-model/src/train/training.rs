@@ -9,7 +9,7 @@ use em_data::{
 use super::loss::Loss;
 use super::{LossConfig, TrainConfig};
 use crate::error::Computed;
-use crate::{Architecture, Device, Error, PredictConfig, Result, RunFolder, TrainedOn};
+use crate::{Architecture, Device, Error, PredictConfig, Ranks, Result, RunFolder, TrainedOn};
 
 /// All that a training needs but the folder that it writes to.
 ///
@@ -33,6 +33,8 @@ pub struct Training<'a> {
     pub voxel_size_nm: Option<[f64; 3]>,
     /// Where to compute.
     pub device: Device,
+    /// The other processes that train the same network, where there are any.
+    pub ranks: Option<&'a Ranks>,
 }
 
 /// What may be chosen of a training.
@@ -99,8 +101,17 @@ impl<'a> Training<'a> {
         architecture: Architecture,
         normalization: Normalization,
     ) -> Self {
-        let (settings, device) = (TrainingSettings::default(), Device::auto());
-        Self { set, split, architecture, normalization, settings, init: None, voxel_size_nm: None, device }
+        Self {
+            set,
+            split,
+            architecture,
+            normalization,
+            settings: TrainingSettings::default(),
+            init: None,
+            voxel_size_nm: None,
+            device: Device::auto(),
+            ranks: None,
+        }
     }
 
     /// Returns what the training voxels are like.

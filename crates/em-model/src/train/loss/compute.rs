@@ -6,6 +6,7 @@ use super::{LossConfig, LossKind, Overlap};
 use crate::augment::Targets;
 use crate::error::Computed;
 use crate::network::class_probabilities;
+use crate::ranks::Share;
 
 /// The class number that libtorch's cross-entropy leaves out.
 const IGNORED_INDEX: i64 = -100;
@@ -39,30 +40,34 @@ impl Loss {
 
     /// Computes the loss of logits `[n, channel, ..., y, x]`.
     pub fn of(&self, logits: &Tensor, targets: &Targets) -> Computed<Tensor> {
-        let (masks, counted) = (&targets.masks, targets.counted.as_ref());
+        self.of_share(logits, targets, &Share::whole(targets.masks.size()[0] as usize))
+    }
+
+    /// The loss of a whole batch, from the logits of a share of it.
+    fn of_share(&self, logits: &Tensor, targets: &Targets, share: &Share<'_>) -> Computed<Tensor> {
         match self.config.kind {
-            LossKind::Bce => self.bce(logits, masks, counted),
+            LossKind::Bce => self.bce(logits, targets, share),
             LossKind::BcePlusDice => {
-                Ok(self.bce(logits, masks, counted)? + self.overlap(logits, masks, counted)?)
+                Ok(self.bce(logits, targets, share)? + self.overlap(logits, targets, share)?)
             }
-            LossKind::Focal => self.focal(logits, masks, counted),
-            LossKind::CrossEntropy => self.cross_entropy(logits, masks, counted),
+            LossKind::Focal => self.focal(logits, targets, share),
+            LossKind::CrossEntropy => self.cross_entropy(logits, targets, share),
             LossKind::SoftDice | LossKind::Jaccard | LossKind::Tversky | LossKind::FocalTversky => {
-                self.overlap(logits, masks, counted)
+                self.overlap(logits, targets, share)
             }
         }
     }
 
-    /// The loss of logits at several resolutions, the full one first, each against the masks at its
-    /// own (every second voxel, as of Isensee et al. 2021) and weighing half of the one before; the
-    /// weights sum to 1.
-    pub fn of_levels(&self, levels: &[Tensor], targets: &Targets) -> Computed<Tensor> {
-        let full = self.of(&levels[0], targets)?;
+    /// The loss of a whole batch, from the logits of a share of it at several resolutions, the full one first,
+    /// each against the masks at its own (every second voxel, as of Isensee et al. 2021) and weighing half of
+    /// the one before; the weights sum to 1.
+    pub fn of_levels(&self, levels: &[Tensor], targets: &Targets, share: &Share<'_>) -> Computed<Tensor> {
+        let full = self.of_share(&levels[0], targets, share)?;
         let (mut sum, mut weight, mut weights) = (full, 1.0, 1.0);
         for logits in &levels[1..] {
             weight /= 2.0;
             weights += weight;
-            sum += self.of(logits, &targets.coarser(logits)?)? * weight;
+            sum += self.of_share(logits, &targets.coarser(logits)?, share)? * weight;
         }
         Ok(sum / weights)
     }
@@ -72,19 +77,21 @@ impl Loss {
         class_probabilities(logits, self.classes, self.exclusive)
     }
 
-    fn bce(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
+    fn bce(&self, logits: &Tensor, targets: &Targets, share: &Share<'_>) -> Computed<Tensor> {
+        let masks = &targets.masks;
         let z = logits.f_narrow(1, 0, self.classes)?;
         let weights = Some(self.foreground_weights(masks)?);
-        if counted.is_none() && self.config.boundary_weight == 0.0 {
+        if targets.counted.is_none() && self.config.boundary_weight == 0.0 && !share.is_part() {
             let mean = tch::Reduction::Mean;
             return Ok(z.f_binary_cross_entropy_with_logits(masks, None::<Tensor>, weights, mean)?);
         }
         let each =
             z.f_binary_cross_entropy_with_logits(masks, None::<Tensor>, weights, tch::Reduction::None)?;
-        self.mean(&each, masks, counted)
+        self.mean(&each, targets, share)
     }
 
-    fn focal(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
+    fn focal(&self, logits: &Tensor, targets: &Targets, share: &Share<'_>) -> Computed<Tensor> {
+        let masks = &targets.masks;
         let z = logits.f_narrow(1, 0, self.classes)?;
         // log p and log (1 - p) of a sigmoid without overflow.
         let (log_p, log_q) = (z.f_log_sigmoid()?, (-&z).f_log_sigmoid()?);
@@ -93,85 +100,93 @@ impl Loss {
         let foreground = weighted * log_q.f_exp()?.f_pow_tensor_scalar(gamma)? * &log_p;
         let background = (1.0 - masks) * log_p.f_exp()?.f_pow_tensor_scalar(gamma)? * log_q;
         let sum: Tensor = foreground + background;
-        self.mean(&-sum, masks, counted)
+        self.mean(&-sum, targets, share)
     }
 
-    /// The mean over voxels and classes, with more weight near outlines.
-    fn mean(&self, each: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
+    /// The mean over voxels and classes of the whole batch, with more weight near outlines.
+    fn mean(&self, each: &Tensor, targets: &Targets, share: &Share<'_>) -> Computed<Tensor> {
         let each = if self.config.boundary_weight > 0.0 {
-            let near = near_outlines(masks, self.config.boundary_width)?;
+            let near = near_outlines(&targets.masks, self.config.boundary_width)?;
             each * (near * self.config.boundary_weight + 1.0)
         } else {
             each.shallow_clone()
         };
-        Ok(match counted {
+        Ok(match &targets.counted {
+            None if share.is_part() => share.sum(each.f_sum(Kind::Float)?)? / share.numbers(&each),
             None => each.f_mean(Kind::Float)?,
             Some(counted) => {
                 // Once for all classes, or of each.
                 let classes = self.classes as f64 / counted.size()[1] as f64;
-                let voxels = counted.f_sum(Kind::Float)?.f_clamp_min(1.0)? * classes;
-                (each * counted).f_sum(Kind::Float)? / voxels
+                let voxels = share.sum(counted.f_sum(Kind::Float)?)?.f_clamp_min(1.0)? * classes;
+                share.sum((each * counted).f_sum(Kind::Float)?)? / voxels
             }
         })
     }
 
-    fn cross_entropy(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
-        let background = Tensor::f_ones([1], (Kind::Float, logits.device()))?;
-        let spare = logits.size()[1] - self.classes - 1;
-        let unused = Tensor::f_ones([spare], (Kind::Float, logits.device()))?;
-        let weights = Tensor::f_cat(&[background, self.weights.shallow_clone(), unused], 0)?;
-        let mut index = match counted {
-            None => class_index(masks)?,
-            Some(counted) => class_index(&(masks * counted))?,
-        };
-        if let Some(counted) = counted {
-            // One class excludes the others, so that a voxel which is known for one is known for all,
-            // unless it is background.
-            let known = (masks * counted).f_amax([1], false)?;
-            let known = known.f_maximum(&counted.f_amin([1], false)?)?;
-            index = index.f_masked_fill(&known.f_lt(0.5)?, IGNORED_INDEX)?;
+    fn cross_entropy(&self, logits: &Tensor, targets: &Targets, share: &Share<'_>) -> Computed<Tensor> {
+        let weights = self.weights_of_channels(logits)?;
+        let index = known_class(targets)?;
+        if !share.is_part() {
+            let mean = tch::Reduction::Mean;
+            return Ok(logits.f_cross_entropy_loss(&index, Some(weights), mean, IGNORED_INDEX, 0.0)?);
         }
-        let mean = tch::Reduction::Mean;
-        Ok(logits.f_cross_entropy_loss(&index, Some(weights), mean, IGNORED_INDEX, 0.0)?)
+        // The mean, weighted as the voxels are.
+        let sum = tch::Reduction::Sum;
+        let own = logits.f_cross_entropy_loss(&index, Some(&weights), sum, IGNORED_INDEX, 0.0)?;
+        let known = index.f_ne(IGNORED_INDEX)?;
+        let of_voxels = weights.f_take(&index.f_clamp_min(0)?)? * known;
+        Ok(share.sum(own)? / share.sum(of_voxels.f_sum(Kind::Float)?)?)
+    }
+
+    /// The weights of background, classes and channels that are neither.
+    fn weights_of_channels(&self, logits: &Tensor) -> Computed<Tensor> {
+        let ones = |count: i64| Tensor::f_ones([count], (Kind::Float, logits.device()));
+        let spare = logits.size()[1] - self.classes - 1;
+        Ok(Tensor::f_cat(&[ones(1)?, self.weights.shallow_clone(), ones(spare)?], 0)?)
     }
 
     /// The losses that compare sums over voxels.
-    fn overlap(&self, logits: &Tensor, masks: &Tensor, counted: Option<&Tensor>) -> Computed<Tensor> {
+    fn overlap(&self, logits: &Tensor, targets: &Targets, share: &Share<'_>) -> Computed<Tensor> {
         let mut p = self.probabilities(logits)?;
-        let mut y = masks.shallow_clone();
-        if let Some(counted) = counted {
+        let mut y = targets.masks.shallow_clone();
+        if let Some(counted) = &targets.counted {
             (p, y) = (p * counted, y * counted);
         }
         let s = self.config.smoothing;
-        let shared = self.sum(&(&p * &y))?;
+        let sum = |values: &Tensor| self.sum(values, share);
+        let shared = sum(&(&p * &y))?;
         let (numerator, denominator) = match self.config.kind {
             LossKind::Jaccard => {
-                let either = self.sum(&p)? + self.sum(&y)? - &shared;
+                let either = sum(&p)? + sum(&y)? - &shared;
                 (shared, either)
             }
             LossKind::Tversky | LossKind::FocalTversky => {
-                let false_positives = (self.sum(&p)? - &shared) * self.config.tversky_alpha;
-                let false_negatives = (self.sum(&y)? - &shared) * self.config.tversky_beta;
+                let false_positives = (sum(&p)? - &shared) * self.config.tversky_alpha;
+                let false_negatives = (sum(&y)? - &shared) * self.config.tversky_beta;
                 let all = &shared + false_positives + false_negatives;
                 (shared, all)
             }
-            _ => (shared * 2.0, self.sum(&(&p * &p))? + self.sum(&y)?),
+            _ => (shared * 2.0, sum(&(&p * &p))? + sum(&y)?),
         };
         let mut loss: Tensor = 1.0 - (numerator + s) / (denominator + s);
         if self.config.kind == LossKind::FocalTversky {
             // At 0 an exponent below 1 has no gradient.
             loss = loss.f_clamp_min(1e-6)?.f_pow_tensor_scalar(self.config.focal_tversky_exponent)?;
         }
+        if share.is_part() && self.config.overlap == Overlap::Tile {
+            return Ok(share.sum(loss.f_sum(Kind::Float)?)? / share.numbers(&loss));
+        }
         Ok(loss.f_mean(Kind::Float)?)
     }
 
-    /// Sums over voxels, and over the batch if so configured: `[class]` or `[n, class]`.
-    fn sum(&self, values: &Tensor) -> Computed<Tensor> {
+    /// Sums over voxels: `[n, class]`, or over the whole batch if so configured, `[class]`.
+    fn sum(&self, values: &Tensor, share: &Share<'_>) -> Computed<Tensor> {
         let mut axes: Vec<i64> = (2..values.dim() as i64).collect();
-        if self.config.overlap == Overlap::Batch {
-            axes.push(0);
+        if self.config.overlap == Overlap::Tile {
+            return Ok(values.f_sum_dim_intlist(axes.as_slice(), false, Kind::Float)?);
         }
-        Ok(values.f_sum_dim_intlist(axes.as_slice(), false, Kind::Float)?)
+        axes.push(0);
+        share.sum(values.f_sum_dim_intlist(axes.as_slice(), false, Kind::Float)?)
     }
 
     /// The foreground weights, in the shape of `masks` but for edges of 1.
@@ -180,6 +195,16 @@ impl Loss {
         shape[1] = self.classes;
         Ok(self.weights.f_reshape(shape)?)
     }
+}
+
+/// The class of each voxel, or the number that is left out where it is not known.
+fn known_class(Targets { masks, counted }: &Targets) -> Computed<Tensor> {
+    let Some(counted) = counted else { return class_index(masks) };
+    // One class excludes the others, so that a voxel which is known for one is known for all, unless it is
+    // background.
+    let of_known = masks * counted;
+    let known = of_known.f_amax([1], false)?.f_maximum(&counted.f_amin([1], false)?)?;
+    Ok(class_index(&of_known)?.f_masked_fill(&known.f_lt(0.5)?, IGNORED_INDEX)?)
 }
 
 /// The class of each voxel, 0 for background; where masks overlap, the last class wins.
@@ -230,14 +255,17 @@ mod tests {
         let flat = Tensor::randn([2, 1, 4, 4, 6], (Kind::Float, tch::Device::Cpu));
         let deep = Tensor::randn([2, 1, 2, 2, 3], (Kind::Float, tch::Device::Cpu));
         let alone = loss.of(&full, &all_of(masks.copy())).unwrap().double_value(&[]);
-        let of_one =
-            loss.of_levels(&[full.shallow_clone()], &all_of(masks.copy())).unwrap().double_value(&[]);
+        let of_one = loss
+            .of_levels(&[full.shallow_clone()], &all_of(masks.copy()), &Share::whole(2))
+            .unwrap()
+            .double_value(&[]);
         assert!((of_one - alone).abs() < 1e-7);
         let coarse = masks.slice(3, None, None, 2).slice(4, None, None, 2);
         let second = loss.of(&flat, &all_of(coarse.copy())).unwrap().double_value(&[]);
         let coarser = coarse.slice(2, None, None, 2).slice(3, None, None, 2).slice(4, None, None, 2);
         let third = loss.of(&deep, &all_of(coarser)).unwrap().double_value(&[]);
-        let all = loss.of_levels(&[full, flat, deep], &all_of(masks)).unwrap().double_value(&[]);
+        let all =
+            loss.of_levels(&[full, flat, deep], &all_of(masks), &Share::whole(2)).unwrap().double_value(&[]);
         assert!((all - (alone + second / 2.0 + third / 4.0) / 1.75).abs() < 1e-6, "{all}");
     }
 
