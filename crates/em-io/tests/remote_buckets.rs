@@ -148,6 +148,7 @@ fn buckets_of_google_are_read_and_written() {
 mod within {
     use em_io::{
         Error, OmeZarrVersion, RemoteOptions, VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions,
+        place,
     };
     use ndarray::Array3;
 
@@ -220,6 +221,13 @@ mod within {
         assert!(matches!(error, Error::FolderNotEmpty { .. }), "{error}");
         let error = write("s3://data/a.zarr/0/c/b.zarr", OmeZarrVersion::V0_4);
         assert!(error.is_ok(), "an empty place within is free: {error:?}");
+        let at = std::path::Path::new;
+        assert!(place::exists(at("s3://data/a.zarr")).unwrap());
+        assert!(!place::exists(at("s3://data/none.zarr")).unwrap());
+        assert!(place::bytes(at("s3://data/a.zarr")).unwrap() > 1000);
+        let [one, other] = ["s3://data/a.zarr", "s3://data/a.zarr/0/c/b.zarr"];
+        let version = |address| place::version(at(address)).unwrap();
+        assert!(version(one) == version(one) && version(one) != version(other));
         // Two that write to the same place: the second to finish is told.
         let mut first = VolumeWriter::create("s3://data/race.zarr", SPEC).unwrap();
         first.write(&voxels()).unwrap();

@@ -115,7 +115,8 @@ fn what_is_refused_says_so_and_makes_no_folder() {
     assert!(!message.contains("hunter2") && message.contains("a query"), "{message}");
     let message = lab.mistake("measure m=data/mask.tif -o s3://data/objects");
     assert!(message.contains("a path of this machine"), "{message}");
-    let message = lab.mistake("convert data/raw.tif s3://data/new.tif");
+    let message =
+        lab.message(signed(&lab, &server, "convert data/raw.tif s3://data/new.tif").output().unwrap());
     assert!(message.contains("an address that ends in .zarr"), "{message}");
     let message = lab.mistake(&format!("convert data/raw.tif {}/new.zarr", server.url));
     assert!(message.contains("a web server is read only"), "{message}");
