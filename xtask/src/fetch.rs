@@ -7,7 +7,9 @@ mod catalogue;
 mod http;
 mod pieces;
 mod place;
+pub mod server;
 mod stacks;
+pub mod synthetic;
 #[cfg(test)]
 mod tests;
 

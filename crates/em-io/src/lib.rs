@@ -47,6 +47,7 @@ mod formats;
 mod hex;
 mod hint;
 pub mod limits;
+mod lock;
 mod mask;
 mod mask_values;
 mod open_options;
@@ -71,6 +72,7 @@ pub use formats::source::{Source, VolumeInfo};
 #[cfg(feature = "zarr")]
 pub use formats::zarr::SparseLabels;
 pub use hex::hex;
+pub use lock::FileLock;
 pub use mask::Mask;
 pub use mask_values::MaskValues;
 pub use ndarray;

@@ -2,7 +2,6 @@
 
 mod archives;
 mod downloads;
-mod server;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use sha1::{Digest, Sha1};
 use super::catalogue::{Contents, Source, StackFile, Stacks};
 use super::http::{Client, Retry};
 use super::pieces::PieceTable;
+use super::server;
 use super::{Origin, fetch};
 use crate::advice::render;
 use crate::checksum::to_hex;

@@ -131,9 +131,6 @@ impl PredictPlan {
     /// finished blocks then stay, and nothing else.
     pub fn run(self, observer: &mut Observer<'_>) -> Result<PredictedFiles> {
         let fingerprint = self.fingerprint()?;
-        if self.resume {
-            self.outputs.iter().try_for_each(|output| em_io::remove_unfinished_of(&output.path))?;
-        }
         let targets = self.targets()?;
         let mut writers = Writers::create(&self.outputs, &targets, self.spec())?;
         let store = self.store(&fingerprint)?;
