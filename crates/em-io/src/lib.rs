@@ -54,6 +54,7 @@ mod open_options;
 mod read_compute_write;
 mod roi;
 mod sample;
+mod scratch;
 mod shrink;
 #[expect(dead_code, reason = "the formats move to it one by one")]
 mod storage;
@@ -80,6 +81,7 @@ pub use open_options::{OpenOptions, Part};
 pub use read_compute_write::read_compute_write;
 pub use roi::Roi;
 pub use sample::Voxel;
+pub use scratch::ScratchFolder;
 pub use shrink::shrink;
 pub use volume::Volume;
 pub use voxel_size::VoxelSize;

@@ -6,17 +6,22 @@
 //! | `faults/trial.rs` | one start of a program, until it ends or is killed |
 //! | `faults/kill.rs` | kills at random moments, and the table of what came of them |
 //! | `faults/victims.rs` | the programs that are killed: one entry each |
+//! | `faults/full.rs`, `faults/disk.rs` | disks that are full at one write after the other |
+//! | `faults/writers.rs` | the commands that write: one entry each |
 //! | `faults/annotator.rs` | a person at `em-cli annotate`, over HTTP |
 //! | `faults/fetching.rs` | `fetch-data` against a slow server of our own |
 //! | `faults/tree.rs` | the files of a folder, and whether they are those of another one |
 
 mod annotator;
+mod disk;
 mod fetching;
+mod full;
 mod kill;
 mod lab;
 mod tree;
 mod trial;
 mod victims;
+mod writers;
 
 use std::path::PathBuf;
 
@@ -35,6 +40,12 @@ pub struct Args {
     /// Only the programs whose name holds this
     #[arg(long, value_name = "NAME", default_value = "")]
     only: String,
+    /// Let disks be full instead; needs the right to mount a tmpfs
+    #[arg(long)]
+    disk_full: bool,
+    /// Sizes of the disk from none to what is needed
+    #[arg(long, default_value_t = 24, value_name = "N")]
+    steps: u64,
     /// Draws the moments of the kills
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -56,5 +67,8 @@ pub fn run(args: &Args) -> Result<()> {
         build_em_cli()?;
     }
     let lab = Lab::new()?;
+    if args.disk_full {
+        return full::run(args, &lab);
+    }
     kill::run(args, &lab)
 }

@@ -15,6 +15,9 @@ use crate::advice::Advised;
 use crate::checksum::{sha256, to_hex};
 use crate::workspace::create_folder;
 
+/// How the name of the folder begins that is unpacked into.
+const SCRATCH: &str = ".unpacking-";
+
 /// More than any of the sources unpacks to; a damaged or hostile zip could claim anything.
 const UNPACKED_LIMIT: u64 = 16 << 30;
 
@@ -25,7 +28,8 @@ const UNPACKED_LIMIT: u64 = 16 << 30;
 /// What is wrong with the archive; a downloaded one that is wrong is removed, since no part of it can be trusted.
 pub fn fetch(archive: &Archive, folder: &Path, origin: &Origin<'_>) -> Result<()> {
     let home = folder.join(&archive.name);
-    let scratch = tempfile::Builder::new().prefix(".unpacking-").tempdir_in(folder);
+    remove_left(folder)?;
+    let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(folder);
     let scratch = scratch.with_context(|| format!("cannot write into `{}`", folder.display()))?;
     match origin {
         Origin::Folder(from) => {
@@ -48,6 +52,18 @@ pub fn fetch(archive: &Archive, folder: &Path, origin: &Origin<'_>) -> Result<()
         }
     }
     move_into(scratch.path(), folder)
+}
+
+/// Removes what a killed fetch has unpacked; whoever calls this holds the folder.
+fn remove_left(folder: &Path) -> Result<()> {
+    let failed = || format!("cannot clear `{}`", folder.display());
+    for entry in fs::read_dir(folder).with_context(failed)? {
+        let path = entry.with_context(failed)?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SCRATCH)) {
+            fs::remove_dir_all(&path).with_context(failed)?;
+        }
+    }
+    Ok(())
 }
 
 fn check_and_unpack(archive: &Archive, zip: &Path, into: &Path) -> Result<()> {

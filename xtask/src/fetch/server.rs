@@ -31,7 +31,13 @@ impl Reply {
     /// A refusal.
     #[cfg(test)]
     pub fn status(status: &'static str) -> Self {
-        Self { status, headers: "Content-Length: 0\r\n".into(), body: Vec::new(), cut_after: None, is_slow: false }
+        Self {
+            status,
+            headers: "Content-Length: 0\r\n".into(),
+            body: Vec::new(),
+            cut_after: None,
+            is_slow: false,
+        }
     }
 
     /// The whole file, whatever was asked for.

@@ -6,14 +6,16 @@ use crate::formats::damaged;
 use crate::formats::raw::RawVoxels;
 use crate::formats::source::Source;
 use crate::limits::{self, MAX_EXPANSION};
-use crate::{Roi, Voxels};
+use crate::{Roi, ScratchFolder, Voxels};
 use flate2::bufread::GzDecoder;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use tempfile::{NamedTempFile, TempPath};
+
+/// The name of the uncompressed copy.
+const COPY: &str = "unpacked";
 
 /// The bytes that are unpacked at a time.
 const PIECE_BYTES: usize = 1 << 16;
@@ -46,7 +48,7 @@ pub(crate) fn look_inside(path: &Path, bytes: u64) -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct Compressed {
     voxels: RawVoxels,
-    copy: Mutex<Option<TempPath>>,
+    copy: Mutex<Option<ScratchFolder>>,
 }
 
 impl Compressed {
@@ -69,18 +71,19 @@ impl Compressed {
     fn copy(&self) -> Result<PathBuf> {
         // A thread that panicked has left it as it was.
         let mut copy = self.copy.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = match copy.take() {
-            Some(path) => path,
+        let folder = match copy.take() {
+            Some(folder) => folder,
             None => self.unpack()?,
         };
-        Ok(copy.insert(path).to_path_buf())
+        Ok(copy.insert(folder).path().join(COPY))
     }
 
     /// Unpacks what the voxels need, and goes on to the end, where the checksum is.
-    fn unpack(&self) -> Result<TempPath> {
+    fn unpack(&self) -> Result<ScratchFolder> {
         let path = &self.voxels.path;
         let mut packed = BufReader::new(File::open(path).map_err(Error::io("open", path))?);
-        let mut copy = NamedTempFile::new().map_err(Error::io("unpack", path))?;
+        let folder = ScratchFolder::new()?;
+        let mut copy = File::create_new(folder.path().join(COPY)).map_err(Error::io("unpack", path))?;
         let mut buffer = limits::zeroed::<u8>(PIECE_BYTES)?;
         let (mut unpacked, end) = (0, self.voxels.end());
         let failed = |unpacked| {
@@ -104,7 +107,7 @@ impl Compressed {
             }
         }
         self.voxels.check(Some(unpacked))?;
-        Ok(copy.into_temp_path())
+        Ok(folder)
     }
 }
 

@@ -3,10 +3,10 @@
 use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::lab::{Lab, raw};
@@ -20,6 +20,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Serves the project and does what is not done yet; then asks the program to end.
 pub fn start(lab: &Lab, folder: &Path, _: Start, limit: Option<Duration>) -> Result<Ended> {
+    serve(lab, folder, limit, |answer| bail!("refused: {answer}"))
+}
+
+/// The same without a limit; what is refused is sent again after `refused`.
+pub fn paint(lab: &Lab, folder: &Path, refused: impl FnMut(&str) -> Result<()>) -> Result<Ended> {
+    serve(lab, folder, None, refused)
+}
+
+fn serve(
+    lab: &Lab,
+    folder: &Path,
+    limit: Option<Duration>,
+    refused: impl FnMut(&str) -> Result<()>,
+) -> Result<Ended> {
     let project = folder.join("project");
     let mut command = lab.em_cli(["annotate", "--no-browser", "--device", "cpu"]);
     if project.join("project.json").is_file() {
@@ -28,11 +42,11 @@ pub fn start(lab: &Lab, folder: &Path, _: Start, limit: Option<Duration>) -> Res
         command.arg(raw()).arg("-o").arg(&project).args(["--classes", "nuclei,axons"]);
     }
     let trial = Trial::start(&mut command, limit)?;
-    let worked = work(&trial);
-    if worked.is_ok() {
-        let mut interrupt = Command::new("kill");
-        interrupt.args(["-INT", &trial.id().to_string()]).status().context("cannot start `kill`")?;
-    }
+    let worked = work(&trial, refused);
+    // One that is killed, or has ended by itself, is no longer there to be asked.
+    let mut interrupt = Command::new("kill");
+    interrupt.args(["-INT", &trial.id().to_string()]).stderr(Stdio::null());
+    interrupt.status().context("cannot start `kill`")?;
     let ended = trial.wait()?;
     // A killed program breaks the connection; any other refusal is an error.
     if ended.killed || !ended.status.success() {
@@ -59,7 +73,7 @@ pub fn same(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
 }
 
 /// Sends all actions, those that were acknowledged before too: an action of a known name is done once.
-fn work(trial: &Trial) -> Result<()> {
+fn work(trial: &Trial, mut refused: impl FnMut(&str) -> Result<()>) -> Result<()> {
     let mut lines = trial.output()?.lines();
     let address = loop {
         match lines.next().transpose()? {
@@ -70,8 +84,13 @@ fn work(trial: &Trial) -> Result<()> {
     };
     for (number, action) in (0..ACTIONS).map(|number| (number, action(number))) {
         let body = json!({ "client": "bench", "id": format!("a{number}"), "action": action });
-        let answer = post(&address, "api/actions", &body.to_string())?;
-        ensure!(answer.starts_with("HTTP/1.1 200"), "action {number}: {answer}");
+        loop {
+            let answer = post(&address, "api/actions", &body.to_string())?;
+            if answer.starts_with("HTTP/1.1 200") {
+                break;
+            }
+            refused(&answer).with_context(|| format!("action {number}"))?;
+        }
     }
     Ok(())
 }

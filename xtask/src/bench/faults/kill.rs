@@ -46,7 +46,9 @@ pub fn run(args: &Args, lab: &Lab) -> Result<()> {
         rows.push(row(victim, &tally, outcome.is_ok()));
         failures.extend(outcome.err().map(|error| format!("{}: {error:#}", victim.name)));
     }
-    println!("\n| program | undisturbed | kills | ends | begun anew | files | bytes |\n|---|---|---|---|---|---|---|");
+    println!(
+        "\n| program | undisturbed | kills | ends | begun anew | files | bytes |\n|---|---|---|---|---|---|---|"
+    );
     println!("{}", rows.join("\n"));
     if failures.is_empty() { Ok(()) } else { bail!("{}", failures.join("\n")) }
 }
@@ -78,13 +80,7 @@ fn kill(victim: &Victim, args: &Args, lab: &Lab, tally: &mut Tally) -> Result<()
 }
 
 /// Starts a program and kills it at each of the moments, in seconds after its start, and then no more.
-fn to_the_end(
-    victim: &Victim,
-    lab: &Lab,
-    folder: &Path,
-    moments: &[f64],
-    tally: &mut Tally,
-) -> Result<()> {
+fn to_the_end(victim: &Victim, lab: &Lab, folder: &Path, moments: &[f64], tally: &mut Tally) -> Result<()> {
     let limits = moments.iter().map(|&seconds| Some(Duration::from_secs_f64(seconds))).chain([None]);
     let mut start = Start::First;
     for limit in limits {

@@ -6,19 +6,19 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::workspace::{create_folder, em_cli, run as run_command, target_folder};
+use crate::workspace::{create_folder, em_cli, named, run as run_command, target_folder};
 
 /// Trains for a few seconds; everything that a state has to hold is in use.
 const CONFIG: &str = "\
 [tiling]
 tile_size = 32
-tiles_per_epoch = 32
+tiles_per_epoch = 16
 [model]
 norm = \"batch\"
 filters = [4, 8, 8]
 dropout = [0.1, 0.1, 0.1]
 [train]
-epochs = 12
+epochs = 8
 batch_size = 4
 average_decay = 0.9
 [augmentation]
@@ -27,6 +27,12 @@ rotation = 30
 elastic = 2
 noise = 0.1
 ";
+
+/// The network that is part of the program.
+pub const BUILT_IN: &str = "mitochondria";
+
+/// Corrections of the first objects.
+const EDITS: &str = "{\"kind\": \"delete\", \"object\": 1}\n{\"kind\": \"delete\", \"object\": 2}\n";
 
 /// Folders with all inputs; gone when the bench ends.
 pub struct Lab {
@@ -45,10 +51,17 @@ impl Lab {
         run_command(phantom.args(["--val-sections", "2"]).arg(lab.path("data")))?;
         std::fs::write(lab.path("run.toml"), CONFIG).context("cannot write `run.toml`")?;
         run_command(&mut lab.train(&lab.path("run")))?;
-        let mut predict = lab.em_cli(["predict", "--model"]);
-        predict.arg(lab.path("run")).arg(raw()).arg("-o").arg(lab.mask()).args(["--threshold", "0.5"]);
-        run_command(&mut predict)?;
+        let mut predict = lab.em_cli(["predict", "--model", BUILT_IN]);
+        run_command(predict.arg(raw()).arg("-o").arg(lab.mask()))?;
+        let mut measure = lab.em_cli(["measure"]);
+        run_command(measure.arg(named(BUILT_IN, &lab.mask())).arg("-o").arg(lab.path("objects")))?;
+        std::fs::write(lab.path("edits.jsonl"), EDITS).context("cannot write `edits.jsonl`")?;
         Ok(lab)
+    }
+
+    /// Returns its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Names a file or folder of the lab.
@@ -56,7 +69,7 @@ impl Lab {
         self.folder.path().join(name)
     }
 
-    /// A mask of real tissue, with whatever the small network finds there.
+    /// The mitochondria of real tissue, as the built-in network sees them.
     pub fn mask(&self) -> PathBuf {
         self.path("mask.tif")
     }
@@ -84,4 +97,20 @@ impl Lab {
 /// Real tissue, `[z, y, x]`, which tells its voxel size.
 pub fn raw() -> PathBuf {
     crate::tissue::raw()
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    create_folder(to)?;
+    let failed = || format!("cannot copy `{}`", from.display());
+    for entry in std::fs::read_dir(from).with_context(failed)? {
+        let path = entry.with_context(failed)?.path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_folder(&path, &target)?;
+        } else {
+            std::fs::copy(&path, &target).with_context(failed)?;
+        }
+    }
+    Ok(())
 }

@@ -43,7 +43,8 @@ pub fn read(folder: &Path, same: Same) -> Result<Tree> {
 
 /// Fails where files are missing, left behind, or of other bytes.
 pub fn check_same(found: &Tree, expected: &Tree) -> Result<()> {
-    let missing: Vec<&str> = expected.keys().filter(|name| !found.contains_key(*name)).map(|n| &**n).collect();
+    let missing: Vec<&str> =
+        expected.keys().filter(|name| !found.contains_key(*name)).map(|n| &**n).collect();
     ensure!(missing.is_empty(), "missing: {}", missing.join(", "));
     let more: Vec<&str> = found.keys().filter(|name| !expected.contains_key(*name)).map(|n| &**n).collect();
     ensure!(more.is_empty(), "left behind: {}", more.join(", "));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::lab::{Lab, raw};
+use super::lab::{BUILT_IN, Lab, raw};
 use super::tree::{Same, every_byte};
 use super::trial::{Ended, Trial};
 use super::{annotator, fetching};
@@ -53,8 +53,8 @@ pub const ALL: [Victim; 5] = [
     Victim {
         name: "predict",
         start: |lab, folder, start, limit| {
-            let mut command = lab.em_cli(["predict", "--device", "cpu", "--model"]);
-            command.arg(lab.path("run")).arg(raw()).arg("-o").arg(folder.join("mask.zarr"));
+            let mut command = lab.em_cli(["predict", "--device", "cpu", "--model", BUILT_IN]);
+            command.arg(raw()).arg("-o").arg(folder.join("mask.zarr"));
             command.arg("--probabilities").arg(folder.join("probabilities.tif"));
             // Blocks of one section, so that there are many.
             command.args(["--set", "predict.block_voxels=100000"]);
@@ -100,7 +100,7 @@ fn once(mut command: Command, limit: Option<Duration>) -> Result<Ended> {
 }
 
 /// Of a run's folder: all but the seconds that epochs took, and the command lines that made it.
-fn same_run(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
+pub fn same_run(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
     match name.rsplit('/').next().unwrap_or(name) {
         // Its last two columns are seconds and tiles per second.
         "history.csv" => Ok(lines(&bytes, |line| line.rsplitn(3, ',').last().map(str::to_owned))),
