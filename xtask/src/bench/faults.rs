@@ -7,6 +7,8 @@
 //! | `faults/kill.rs` | kills at random moments, and the table of what came of them |
 //! | `faults/victims.rs` | the programs that are killed: one entry each |
 //! | `faults/full.rs`, `faults/disk.rs` | disks that are full at one write after the other |
+//! | `faults/memory.rs` | predictions within the memory that they state |
+//! | `faults/soak.rs` | a prediction of minutes or hours under load |
 //! | `faults/writers.rs` | the commands that write: one entry each |
 //! | `faults/annotator.rs` | a person at `em-cli annotate`, over HTTP |
 //! | `faults/fetching.rs` | `fetch-data` against a slow server of our own |
@@ -18,6 +20,8 @@ mod fetching;
 mod full;
 mod kill;
 mod lab;
+mod memory;
+mod soak;
 mod tree;
 mod trial;
 mod victims;
@@ -43,6 +47,12 @@ pub struct Args {
     /// Let disks be full instead; needs the right to mount a tmpfs
     #[arg(long)]
     disk_full: bool,
+    /// Limit the memory of predictions to what they state instead; needs the right to make control groups
+    #[arg(long)]
+    memory: bool,
+    /// Predict for so many minutes under load instead
+    #[arg(long, value_name = "MINUTES")]
+    soak: Option<f64>,
     /// Sizes of the disk from none to what is needed
     #[arg(long, default_value_t = 24, value_name = "N")]
     steps: u64,
@@ -67,6 +77,12 @@ pub fn run(args: &Args) -> Result<()> {
         build_em_cli()?;
     }
     let lab = Lab::new()?;
+    if let Some(minutes) = args.soak {
+        return soak::run(minutes, &lab);
+    }
+    if args.memory {
+        return memory::run(&lab);
+    }
     if args.disk_full {
         return full::run(args, &lab);
     }

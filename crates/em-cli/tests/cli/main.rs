@@ -19,6 +19,7 @@ mod regions;
 mod resume;
 mod sources;
 mod suitability;
+mod together;
 mod tutorial;
 mod view;
 mod volumes;

@@ -1,9 +1,13 @@
 //! What the programs work on: a phantom of 64 voxels a side, real tissue, a network of a second's training, and its masks.
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 
 use crate::workspace::{create_folder, em_cli, named, run as run_command, target_folder};
@@ -80,6 +84,27 @@ impl Lab {
         // No device: it would be another program, and the same bytes are promised on the CPU alone.
         command.env("TMPDIR", self.path("tmp")).env("CUDA_VISIBLE_DEVICES", "-1");
         command
+    }
+
+    /// Writes a stack of noise of 512 x 512 voxels a section, the same noise in each, as NumPy does.
+    pub fn tall_stack(&self, name: &str, depth: usize) -> Result<PathBuf> {
+        const EDGE: usize = 512;
+        let path = self.path(name);
+        let failed = || format!("cannot write `{}`", path.display());
+        let mut file = BufWriter::new(File::create(&path).with_context(failed)?);
+        let told =
+            format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({depth}, {EDGE}, {EDGE}), }}");
+        // The magic of version 1, the length of the header, and the header, which ends on a multiple of 64 bytes.
+        let header = format!("{told:<117}\n");
+        file.write_all(b"\x93NUMPY\x01\x00\x76\x00").with_context(failed)?;
+        file.write_all(header.as_bytes()).with_context(failed)?;
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let section: Vec<u8> = (0..EDGE * EDGE).map(|_| rng.random_range(60..200)).collect();
+        (0..depth)
+            .try_for_each(|_| file.write_all(&section))
+            .and_then(|()| file.flush())
+            .with_context(failed)?;
+        Ok(path)
     }
 
     /// A training into a folder.

@@ -105,6 +105,7 @@ pub fn same_run(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
         // Its last two columns are seconds and tiles per second.
         "history.csv" => Ok(lines(&bytes, |line| line.rsplitn(3, ',').last().map(str::to_owned))),
         "config.toml" => Ok(lines(&bytes, |line| (!line.starts_with('#')).then(|| line.to_owned()))),
+        "report.html" => Ok(lines(&bytes, |line| (!line.contains("em-cli train")).then(|| line.to_owned()))),
         "state.safetensors" => tensors(&bytes),
         name if name.starts_with("events.out.tfevents") => lengths(&bytes),
         _ => Ok(bytes),
