@@ -13,6 +13,7 @@ mod libtorch;
 mod picture;
 mod pretrain;
 mod progress;
+mod sbom;
 mod test;
 mod tissue;
 mod workspace;
@@ -50,6 +51,8 @@ enum Task {
     Picture,
     /// Compare em-io with the libraries that labs use, in both directions
     Interop,
+    /// List what the program is made of, as CycloneDX
+    Sbom(sbom::Args),
 }
 
 fn main() -> ExitCode {
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Fixtures(args) => fixtures::run(&args),
         Task::Picture => picture::run(),
         Task::Interop => interop::run(),
+        Task::Sbom(args) => sbom::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

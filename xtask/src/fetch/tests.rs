@@ -2,6 +2,7 @@
 
 mod archives;
 mod downloads;
+mod hostile;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

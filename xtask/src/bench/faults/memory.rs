@@ -42,7 +42,7 @@ type Made<'a> = Box<dyn Fn() -> Command + 'a>;
 
 /// Predictions of several kinds, each made anew as often as it is asked for.
 fn predictions(lab: &Lab) -> Result<Vec<(&'static str, Made<'_>)>> {
-    let stack = lab.tall_stack("memory.npy", 600)?;
+    let stack = lab.tall_stack("memory.npy", 96)?;
     let predict = move |model: PathBuf, input: PathBuf, options: &'static [&'static str]| {
         let mut command = lab.em_cli(["predict", "--device", "cpu", "--overwrite", "--model"]);
         command.arg(model).arg(input).arg("-o").arg(lab.path("limited/mask.zarr")).args(options);
@@ -52,7 +52,7 @@ fn predictions(lab: &Lab) -> Result<Vec<(&'static str, Made<'_>)>> {
     Ok(vec![
         ("built-in, 16 x 300 x 352", Box::new(move || predict(BUILT_IN.into(), raw(), &[])) as Made<'_>),
         ("built-in, 8 views", Box::new(move || predict(BUILT_IN.into(), raw(), &["--views", "8"]))),
-        ("small, 600 x 512 x 512", {
+        ("small, 96 x 512 x 512", {
             let (run, deep) = (run.clone(), deep.clone());
             Box::new(move || predict(run.clone(), deep.clone(), &[]))
         }),

@@ -13,7 +13,7 @@ use crate::checksum::to_hex;
 
 const TEXT: &[u8] = b"section 0 section 0 section 0";
 
-fn zip_of(names: &[&str]) -> Vec<u8> {
+pub fn zip_of(names: &[&str]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for name in names {
         writer.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -22,7 +22,7 @@ fn zip_of(names: &[&str]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-fn archive(url: &str, sha256: Option<&[u8]>) -> Source {
+pub fn archive(url: &str, sha256: Option<&[u8]>) -> Source {
     source(Contents::Archive(Archive {
         name: "set.zip".into(),
         url: format!("{url}/set.zip"),
