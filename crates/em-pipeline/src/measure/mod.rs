@@ -29,6 +29,7 @@ use crate::drawing::{Histogram, histograms, png};
 use crate::error::{Result, UserError};
 use crate::inputs::Input;
 use crate::staged::Staged;
+use crate::unchanged::Unchanged;
 use crate::{Observer, Stage, display, grey_values, open, voxel_size, write};
 
 mod class;
@@ -161,6 +162,7 @@ pub struct MeasuredClass {
 pub fn measure(request: &MeasureRequest, observer: &mut Observer<'_>) -> Result<Measurement> {
     let place = ResultsFolder::free(request)?;
     let (classes, voxel_size_nm) = open_classes(request, observer)?;
+    let unchanged: Vec<Unchanged> = classes.iter().map(|class| Unchanged::of(&class.mask)).collect();
     place.fill(|staged, targets| {
         let mut found = Vec::new();
         for class in &classes {
@@ -171,6 +173,7 @@ pub fn measure(request: &MeasureRequest, observer: &mut Observer<'_>) -> Result<
             write_labels(&class.objects, &target.place, observer)?;
         }
         let labelled: Vec<Labelled<'_>> = found.iter().map(Found::labelled).collect();
+        unchanged.iter().try_for_each(Unchanged::check)?;
         write_results(request, staged, &labelled, &nearest, None, observer.command())
     })
 }
