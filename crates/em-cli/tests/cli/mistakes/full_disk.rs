@@ -36,7 +36,7 @@ fn a_disk_that_is_too_small_is_one_message_and_leaves_nothing() {
         ("convert train.tif disk/copy.zarr", 16),
         ("extract train.tif disk/sections", 12),
         ("tile train.tif disk/tiles --size 32", 16),
-        ("measure mask.tif -o disk/objects", 60),
+        ("measure mask.tif --voxel-size 5,5,5 -o disk/objects", 60),
         ("compare run run --page disk/page.html", 8),
     ] {
         // The kernel gives pages of 4 kB.
@@ -68,8 +68,7 @@ fn what_cannot_be_replaced_stays_and_a_prediction_goes_on() {
     let earlier = lab.bytes("earlier.tif");
     let kilobytes = earlier.len().div_ceil(4096) * 4 + 4;
     let copy = "cp earlier.tif disk/copy.tif";
-    let arguments =
-        "convert val.tif disk/copy.tif --overwrite --type f32; cmp disk/copy.tif earlier.tif";
+    let arguments = "convert val.tif disk/copy.tif --overwrite --type f32; cmp disk/copy.tif earlier.tif";
     let Some((output, left)) = on_a_disk(&lab, kilobytes, copy, arguments) else {
         println!("skipped: full disks, since this user may not mount a tmpfs");
         return;
