@@ -13,7 +13,7 @@ const TRAIN: &str = "train --config run.toml --device cpu";
 fn what_another_program_writes_is_left_to_it() {
     let lab = Lab::with_stacks();
     lab.ok(TRAIN);
-    lab.ok("measure train_mitochondria.tif -o objects");
+    lab.ok("measure train_mitochondria.tif --voxel-size 5,5,5 -o objects");
     lab.write("edits.jsonl", "{\"kind\": \"delete\", \"object\": 1}\n");
     let holder = format!("is in use by process {}", std::process::id());
     for (output, command) in [
@@ -23,7 +23,7 @@ fn what_another_program_writes_is_left_to_it() {
         ("copy.tif", "convert train.tif copy.tif"),
         ("sections", "extract train.tif sections"),
         ("tiles", "tile train.tif tiles"),
-        ("labels.zarr", "measure train_mitochondria.tif -o more --labels labels.zarr"),
+        ("labels.zarr", "measure train_mitochondria.tif --voxel-size 5,5,5 -o more --labels labels.zarr"),
         ("page.html", "compare run run --page page.html"),
     ] {
         let held = FileLock::beside(&lab.path(output)).unwrap();
@@ -34,8 +34,8 @@ fn what_another_program_writes_is_left_to_it() {
         lab.ok(command);
     }
     for (folder, command) in [
-        ("results", "measure train_mitochondria.tif -o results"),
-        ("corrected", "correct objects/labels.tif --edits edits.jsonl -o corrected"),
+        ("results", "measure train_mitochondria.tif --voxel-size 5,5,5 -o results"),
+        ("corrected", "correct objects/labels.tif --voxel-size 5,5,5 --edits edits.jsonl -o corrected"),
     ] {
         std::fs::create_dir(lab.path(folder)).unwrap();
         let held = FileLock::hold(&lab.path(folder).join(".results.lock"), &lab.path(folder)).unwrap();
