@@ -3,6 +3,7 @@
 //! The Python programs lie outside this workspace; `docs/benchmarks.md` says what they do.
 //! Timings are printed and decide nothing.
 
+mod faults;
 mod measure;
 mod predict;
 mod program;
@@ -14,17 +15,33 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::libtorch;
 use crate::workspace::{build_em_cli, capture, cargo, em_cli, root, run as run_command, target_folder};
 
-/// Arguments of `cargo xtask bench`.
+/// What `cargo xtask bench` measures.
+#[derive(clap::Subcommand)]
+pub enum What {
+    /// Objects of a mask of 200 x 1536 x 2048 voxels, against cc3d and scikit-image
+    Measure(Args),
+    /// The masks of the training stack with `--model`, against `monai_window.py`
+    Predict(Args),
+    /// Pages and tiles as PNG, normalisation and split, against `seed_prepare.py`
+    Prepare(Args),
+    /// A stack of 3.35 GB block by block, against tifffile; needs 7 GB of disk in the target folder
+    Read(Args),
+    /// The training stack with `--model` in shards, against one program; and many workers, by simulation
+    Shards(Args),
+    /// `configs/epfl-ca1.toml` against `torch_unet.py` with its strong options
+    Train(Args),
+    /// Kills, full disks and limits of memory, each with the bytes of an undisturbed run; needs no Python
+    Faults(faults::Args),
+}
+
+/// Arguments of a comparison with Python.
 #[derive(clap::Args)]
 pub struct Args {
-    /// What to measure
-    what: What,
     /// A folder with `train.tif`, `train_mitochondria.tif`, `val.tif`, `val_mitochondria.tif`
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
@@ -45,51 +62,38 @@ pub struct Args {
     runs: usize,
 }
 
-/// What is measured.
-#[derive(Clone, Copy, ValueEnum)]
-enum What {
-    /// Objects of a mask of 200 x 1536 x 2048 voxels, against cc3d and scikit-image
-    Measure,
-    /// The masks of the training stack with `--model`, against `monai_window.py`
-    Predict,
-    /// Pages and tiles as PNG, normalisation and split, against `seed_prepare.py`
-    Prepare,
-    /// A stack of 3.35 GB block by block, against tifffile; needs 7 GB of disk in the target folder
-    Read,
-    /// The training stack with `--model` in shards, against one program; and many workers, by simulation
-    Shards,
-    /// `configs/epfl-ca1.toml` against `torch_unet.py` with its strong options
-    Train,
-}
-
 /// Seconds of one run, and the validation IoU where there is one.
 struct Outcome {
     seconds: f64,
     iou: Option<f64>,
 }
 
-/// Runs both sides in turn and prints the medians and their ratio.
-pub fn run(args: &Args) -> Result<()> {
-    match args.what {
-        What::Measure => return measure::run(args),
-        What::Predict => return predict::run(args),
-        What::Read => return read::run(args),
-        What::Shards => return shards::run(args),
-        What::Prepare | What::Train => {}
+/// Measures what is asked for.
+pub fn run(what: &What) -> Result<()> {
+    match what {
+        What::Measure(args) => measure::run(args),
+        What::Predict(args) => predict::run(args),
+        What::Read(args) => read::run(args),
+        What::Prepare(args) => in_turn(args, prepare, peer_prepare),
+        What::Shards(args) => shards::run(args),
+        What::Train(args) => in_turn(args, train, peer_train),
+        What::Faults(args) => faults::run(args),
     }
+}
+
+/// One side of a comparison, with a folder to work in.
+type Side = fn(&Args, &Path) -> Result<Outcome>;
+
+/// Runs both sides in turn and prints the medians and their ratio.
+fn in_turn(args: &Args, our_side: Side, their_side: Side) -> Result<()> {
     libtorch::ensure()?;
     build_em_cli()?;
     run_command(&mut cargo(["build", "--release", "--package", "em-data", "--example", "prepare"]))?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..args.runs {
         let scratch = tempfile::tempdir().context("no temporary folder")?;
-        let (our_folder, their_folder) = (scratch.path().join("ours"), scratch.path().join("theirs"));
-        ours.push(match args.what {
-            What::Prepare => prepare(args, &our_folder)?,
-            What::Train => train(args, &our_folder)?,
-            _ => unreachable!("they have functions of their own"),
-        });
-        theirs.push(peer(args, &their_folder)?);
+        ours.push(our_side(args, &scratch.path().join("ours"))?);
+        theirs.push(their_side(args, &scratch.path().join("theirs"))?);
     }
     let (a, b) = (median(&ours), median(&theirs));
     println!("\n{:<8}{:>12}{:>12}", "", "seconds", "val IoU");
@@ -137,25 +141,23 @@ fn train(args: &Args, folder: &Path) -> Result<Outcome> {
     Ok(Outcome { seconds, iou })
 }
 
-/// Runs the Python program and reads its last line, which is JSON.
-fn peer(args: &Args, folder: &Path) -> Result<Outcome> {
+fn peer_prepare(args: &Args, folder: &Path) -> Result<Outcome> {
     let mut command = Command::new(&args.python);
-    match args.what {
-        What::Prepare => {
-            command.arg(args.peers.join("seed_prepare.py"));
-            command.args([
-                args.data.join("train.tif"),
-                args.data.join("train_mitochondria.tif"),
-                folder.into(),
-            ]);
-        }
-        What::Train => {
-            let options = "--norm --augment --dice --cosine --lr 3e-3 --epochs 12 --channels-last";
-            command.arg(args.peers.join("torch_unet.py")).arg("train").arg("--data").arg(&args.data);
-            command.args(options.split(' '));
-        }
-        _ => unreachable!("they have functions of their own"),
-    }
+    command.arg(args.peers.join("seed_prepare.py"));
+    command.args([args.data.join("train.tif"), args.data.join("train_mitochondria.tif"), folder.into()]);
+    peer(command)
+}
+
+fn peer_train(args: &Args, _folder: &Path) -> Result<Outcome> {
+    let mut command = Command::new(&args.python);
+    let options = "--norm --augment --dice --cosine --lr 3e-3 --epochs 12 --channels-last";
+    command.arg(args.peers.join("torch_unet.py")).arg("train").arg("--data").arg(&args.data);
+    command.args(options.split(' '));
+    peer(command)
+}
+
+/// Runs a Python program and reads its last line, which is JSON.
+fn peer(mut command: Command) -> Result<Outcome> {
     let printed = capture(&mut command)?;
     let last = printed.lines().last().context("the Python program printed nothing")?;
     let line: Value = serde_json::from_str(last).with_context(|| format!("`{last}` is no JSON"))?;

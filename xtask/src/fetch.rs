@@ -7,16 +7,20 @@ mod catalogue;
 mod http;
 mod pieces;
 mod place;
+pub mod server;
 mod stacks;
+pub mod synthetic;
 #[cfg(test)]
 mod tests;
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use self::catalogue::{Contents, Name, Source};
 use self::http::Client;
+use crate::advice::Advised;
 use crate::workspace::{self, create_folder};
 
 /// Arguments of `cargo xtask fetch-data`.
@@ -58,11 +62,27 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Keeps another fetch out of a folder, until what is returned is dropped or the process ends.
+fn hold(folder: &Path) -> Result<File> {
+    let failed = || format!("cannot write into `{}`", folder.display());
+    // The folder itself is held, so that no file has to stay.
+    let held = File::open(folder).with_context(failed)?;
+    match held.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("another fetch is at work in `{}`", folder.display());
+            Err(Advised::new(message, "wait until it is done, or choose another folder with --to DIR").into())
+        }
+        // Where a file system knows no locks, nobody is kept out; a wrong byte is found all the same.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(held),
+    }
+}
+
 fn fetch(source: &Source, names: &[String], folder: &Path, origin: &Origin<'_>) -> Result<()> {
     if let Origin::Folder(from) = origin {
         ensure!(from.is_dir(), "`{}` is no folder", from.display());
     }
     create_folder(folder)?;
+    let _held = hold(folder)?;
     match &source.contents {
         Contents::Stacks(stacks) => stacks::fetch(stacks, &stacks.select(names)?, folder, origin),
         Contents::Archive(_) if !names.is_empty() => {

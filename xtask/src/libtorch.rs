@@ -22,7 +22,7 @@ use crate::advice::Advised;
 use crate::workspace;
 
 /// The release that tch 0.24.0 is made for.
-const VERSION: &str = "2.11.0";
+pub const VERSION: &str = "2.11.0";
 
 /// The link in the workspace root that `.cargo/config.toml` names.
 const LINK: &str = ".libtorch";

@@ -13,6 +13,7 @@ mod libtorch;
 mod picture;
 mod pretrain;
 mod progress;
+mod sbom;
 mod test;
 mod tissue;
 mod workspace;
@@ -39,8 +40,9 @@ enum Task {
     Libtorch(libtorch::Args),
     /// Download a public data set, resumable and verified
     FetchData(fetch::Args),
-    /// Measure em-cli against Python programs, in turn
-    Bench(bench::Args),
+    /// Measure em-cli against Python programs in turn, and against kills and full disks
+    #[command(subcommand)]
+    Bench(bench::What),
     /// Train the built-in networks anew, from generated volumes alone, and put them into `models/`
     Pretrain(pretrain::Args),
     /// Regenerate the committed fixtures, or check them against their list
@@ -49,6 +51,8 @@ enum Task {
     Picture,
     /// Compare em-io with the libraries that labs use, in both directions
     Interop,
+    /// List what the program is made of, as CycloneDX
+    Sbom(sbom::Args),
 }
 
 fn main() -> ExitCode {
@@ -57,11 +61,12 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Libtorch(args) => libtorch::run(&args),
         Task::FetchData(args) => fetch::run(&args),
-        Task::Bench(args) => bench::run(&args),
+        Task::Bench(what) => bench::run(&what),
         Task::Pretrain(args) => pretrain::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
         Task::Picture => picture::run(),
         Task::Interop => interop::run(),
+        Task::Sbom(args) => sbom::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -137,7 +137,7 @@ impl ReviewedRegion {
                 writer.into_inner().map_err(|error| failed(&error))?
             }
         };
-        em_io::write_atomically(path, |file| file.write_all(&bytes)).map_err(|error| failed(&error))
+        Ok(em_io::write_atomically(path, |file| file.write_all(&bytes))?)
     }
 
     /// Checks that the region lies in a volume of this shape.

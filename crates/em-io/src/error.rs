@@ -36,6 +36,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// Another writer is at a file or folder.
+    #[error("`{}` is in use by {holder}", path.display())]
+    InUse {
+        /// The file or folder.
+        path: PathBuf,
+        /// The process, as it wrote itself down.
+        holder: String,
+    },
+
     /// The file's first bytes belong to no format that is read.
     #[error("`{}` is {found}, expected a TIFF, MRC, NIfTI, NumPy, HDF5, PNG or JPEG file", path.display())]
     UnknownFormat {

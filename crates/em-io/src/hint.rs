@@ -13,6 +13,7 @@ impl Error {
                 similar.as_ref().map(|similar| format!("did you mean `{}`?", similar.display()))
             }
             Self::Io { source, path, .. } => io_hint(source.kind(), path),
+            Self::InUse { .. } => Some("wait until it is done, or write to another path".into()),
             Self::UnknownFormat { hint, .. } => Some((*hint).into()),
             Self::Address { .. } => Some("download it, and name the file or folder".into()),
             Self::Remote { hint, .. } => hint.clone(),

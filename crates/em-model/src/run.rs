@@ -6,6 +6,7 @@ mod events;
 mod folder;
 mod history;
 mod lock;
+mod strangers;
 mod trained_on;
 mod tuning;
 

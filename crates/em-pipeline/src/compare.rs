@@ -11,7 +11,7 @@ use crate::error::{Context, Result, UserError};
 use crate::report::RunScores;
 use crate::scores::{self, ClassScores, MEASURES, intervals};
 use crate::target::Target;
-use crate::{RunConfig, display, find_run, write};
+use crate::{RunConfig, display, find_run};
 
 mod page;
 
@@ -118,7 +118,9 @@ impl Comparison {
     /// As [`Comparison::to_page`]; and if the file is there already, or cannot be written.
     pub fn write_page(&self, path: &Path, overwrite: bool) -> Result<()> {
         let target = Target::new(self.runs.iter().map(|run| &run.path), path, overwrite)?;
-        write::bytes(&target.place(), self.to_page()?.as_bytes())?;
+        let page = self.to_page()?;
+        // The target is held already, so that nothing waits for it.
+        em_io::write_atomically(&target.place(), |file| file.write_all(page.as_bytes()))?;
         target.finish()
     }
 

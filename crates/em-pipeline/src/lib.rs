@@ -67,6 +67,7 @@ pub mod tile;
 mod timeline;
 pub mod train;
 pub mod tune;
+mod unchanged;
 pub mod view;
 pub mod voxel_size;
 mod write;

@@ -46,6 +46,11 @@ pub fn find_run(path: &Path) -> Result<RunFolder> {
             format!("the run `{shown}` has no weights: its training has saved no epoch"),
             "go on with `em-cli train --resume`",
         )
+    } else if is_of_another_program(path) {
+        UserError::new(
+            format!("`{shown}` is a model of another program, expected the folder of a run"),
+            "such a file may hold a program and is never loaded: name a folder that `em-cli train` wrote",
+        )
     } else {
         let found = if path.is_dir() { "has no model.json" } else { "is a file" };
         UserError::new(
@@ -60,6 +65,14 @@ pub fn find_run(path: &Path) -> Result<RunFolder> {
 fn is_run(folder: &Path) -> bool {
     let run = RunFolder::new(folder);
     run.card().is_file() || run.is_started()
+}
+
+/// Tells whether a file is named as other programs name their models.
+fn is_of_another_program(path: &Path) -> bool {
+    const ENDINGS: [&str; 11] =
+        ["bin", "ckpt", "joblib", "keras", "onnx", "pickle", "pkl", "pt", "pt2", "pth", "torchscript"];
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    path.is_file() && ENDINGS.contains(&ending.as_str())
 }
 
 /// The runs right below a folder, in the order of their names.

@@ -2,11 +2,12 @@
 //!
 //! em-io replaces a file when the new one is complete, but no folder with anything in it. Where the
 //! user asks for that, the new folder is made within a temporary neighbour and then put in place.
+//! Nobody else writes there meanwhile, so that what a killed command left beside it can go.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use em_io::place;
+use em_io::{FileLock, place};
 use tempfile::TempDir;
 
 use crate::error::{Context, Result, UserError};
@@ -17,10 +18,13 @@ pub struct Target {
     path: PathBuf,
     /// Where a folder is made that replaces another.
     neighbour: Option<TempDir>,
+    /// Behind an address there is none to hold.
+    _lock: Option<FileLock>,
 }
 
 impl Target {
-    /// Checks that the output is none of the inputs, and that it is free or may be replaced.
+    /// Checks that the output is none of the inputs, that nobody else writes it, and that it is free or may be
+    /// replaced.
     pub fn new<'a>(
         inputs: impl IntoIterator<Item = &'a PathBuf>,
         output: &Path,
@@ -28,8 +32,10 @@ impl Target {
     ) -> Result<Self> {
         let output = &place::resolve(output)?;
         inputs.into_iter().try_for_each(|input| refuse_the_input(input, output))?;
+        let lock = if place::is_address(output) { None } else { Some(FileLock::beside(output)?) };
+        em_io::remove_unfinished_of(output)?;
         if is_free(output)? {
-            return Ok(Self { path: output.into(), neighbour: None });
+            return Ok(Self { path: output.into(), neighbour: None, _lock: lock });
         }
         let taken = format!("`{}` exists already", output.display());
         if !overwrite {
@@ -40,7 +46,7 @@ impl Target {
             return Err(UserError::new(taken, hint).into());
         }
         if !output.is_dir() {
-            return Ok(Self { path: output.into(), neighbour: None });
+            return Ok(Self { path: output.into(), neighbour: None, _lock: lock });
         }
         if !is_made_of_a_volume(output)? {
             let hint =
@@ -53,7 +59,18 @@ impl Target {
             .suffix(".part")
             .tempdir_in(parent.unwrap_or(Path::new(".")))
             .with_context(|| format!("cannot write beside `{}`", output.display()))?;
-        Ok(Self { path: output.into(), neighbour: Some(neighbour) })
+        Ok(Self { path: output.into(), neighbour: Some(neighbour), _lock: lock })
+    }
+
+    /// Checks that an output which several programs write together is none of the inputs, and free.
+    pub fn refuse_taken<'a>(inputs: impl IntoIterator<Item = &'a PathBuf>, output: &Path) -> Result<()> {
+        let output = &place::resolve(output)?;
+        inputs.into_iter().try_for_each(|input| refuse_the_input(input, output))?;
+        if is_free(output)? {
+            return Ok(());
+        }
+        let taken = format!("`{}` exists already", output.display());
+        Err(UserError::new(taken, "take another path, or remove it first").into())
     }
 
     /// Returns the output path.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use em_io::{Volume, Voxels};
+use em_io::{FileLock, Volume, Voxels};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use ndarray::{Array2, ArrayView2, Axis, s};
@@ -81,8 +81,12 @@ pub fn tile(request: &TileRequest, observer: &mut Observer<'_>) -> Result<usize>
     let parent = std::path::absolute(folder).map_err(cannot("find folder", folder))?;
     let parent = parent.parent().map(Path::to_owned).unwrap_or_default();
     std::fs::create_dir_all(&parent).map_err(cannot("create folder", &parent))?;
+    let _lock = FileLock::beside(folder)?;
+    refuse_to_mix(folder)?;
+    em_io::remove_unfinished_of(folder)?;
     // Tiles appear all or not at all: they are written beside the folder, which is then renamed.
-    let unfinished = tempfile::Builder::new().prefix(".tiles-").tempdir_in(&parent);
+    let prefix = format!(".{}.", folder.file_name().unwrap_or_default().to_string_lossy());
+    let unfinished = tempfile::Builder::new().prefix(&prefix).suffix(".part").tempdir_in(&parent);
     let unfinished = unfinished.map_err(cannot("create folder", folder))?;
 
     let cut = Cut { size, stride, border: request.border };

@@ -10,10 +10,12 @@ use crate::error::{Context, Result};
 pub(crate) fn json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .with_context(|| format!("`{}` cannot be written as JSON", path.display()))?;
-    Ok(em_io::write_atomically(path, |file| writeln!(file, "{text}"))?)
+    bytes(path, format!("{text}\n").as_bytes())
 }
 
-/// Writes bytes.
+/// Writes bytes, and removes what a killed writer left beside them.
 pub(crate) fn bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    let _lock = em_io::FileLock::wait_beside(path)?;
+    em_io::remove_unfinished_of(path)?;
     Ok(em_io::write_atomically(path, |file| file.write_all(bytes))?)
 }

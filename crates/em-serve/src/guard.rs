@@ -50,9 +50,11 @@ impl Guard {
         };
         let is_site = |value: &HeaderValue| [b"same-origin".as_slice(), b"none"].contains(&value.as_bytes());
         known.is_some_and(|(secret, _)| is_same(secret, &self.secret))
-            && headers.get(header::HOST).is_some_and(is_host)
-            && headers.get(header::ORIGIN).is_none_or(is_origin)
-            && headers.get("sec-fetch-site").is_none_or(is_site)
+            && headers.contains_key(header::HOST)
+            // Of several, each has to be right: who stands between may look at another one.
+            && headers.get_all(header::HOST).iter().all(is_host)
+            && headers.get_all(header::ORIGIN).iter().all(is_origin)
+            && headers.get_all("sec-fetch-site").iter().all(is_site)
     }
 }
 

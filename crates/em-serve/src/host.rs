@@ -15,6 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::address::Address;
 use crate::answer;
 use crate::guard::{self, Guard};
+use crate::listener::Patient;
 
 /// The largest body of a request: a stroke of many points.
 const MOST_BODY_BYTES: usize = 8 << 20;
@@ -73,6 +74,7 @@ impl Host {
             .map_err(|error| unheard(&error))?;
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| unheard(&error))?;
+            let listener = Patient::new(listener);
             ready(&address.url());
             let serving = axum::serve(listener, router).into_future();
             let ending = async {

@@ -2,7 +2,7 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | `host`, `address` | listening on the loopback address until somebody ends it |
+//! | `host`, `address`, `listener` | listening on the loopback address until somebody ends it |
 //! | `guard` | who may ask: this machine, with the secret, from the page itself |
 //! | `view` | the page of `em-cli view`: chunks, tables and surfaces for Neuroglancer |
 //! | `app` | what the routes of `annotate` share, and the jobs that they start |
@@ -21,6 +21,7 @@ mod app;
 mod guard;
 mod host;
 mod jobs;
+mod listener;
 mod locks;
 mod page;
 mod result;

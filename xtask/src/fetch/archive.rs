@@ -15,6 +15,12 @@ use crate::advice::Advised;
 use crate::checksum::{sha256, to_hex};
 use crate::workspace::create_folder;
 
+/// Far more than any of the sources has; each takes a place on the disk, though it be empty.
+const MOST_ENTRIES: usize = 200_000;
+
+/// How the name of the folder begins that is unpacked into.
+const SCRATCH: &str = ".unpacking-";
+
 /// More than any of the sources unpacks to; a damaged or hostile zip could claim anything.
 const UNPACKED_LIMIT: u64 = 16 << 30;
 
@@ -25,7 +31,8 @@ const UNPACKED_LIMIT: u64 = 16 << 30;
 /// What is wrong with the archive; a downloaded one that is wrong is removed, since no part of it can be trusted.
 pub fn fetch(archive: &Archive, folder: &Path, origin: &Origin<'_>) -> Result<()> {
     let home = folder.join(&archive.name);
-    let scratch = tempfile::Builder::new().prefix(".unpacking-").tempdir_in(folder);
+    remove_left(folder)?;
+    let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(folder);
     let scratch = scratch.with_context(|| format!("cannot write into `{}`", folder.display()))?;
     match origin {
         Origin::Folder(from) => {
@@ -48,6 +55,18 @@ pub fn fetch(archive: &Archive, folder: &Path, origin: &Origin<'_>) -> Result<()
         }
     }
     move_into(scratch.path(), folder)
+}
+
+/// Removes what a killed fetch has unpacked; whoever calls this holds the folder.
+fn remove_left(folder: &Path) -> Result<()> {
+    let failed = || format!("cannot clear `{}`", folder.display());
+    for entry in fs::read_dir(folder).with_context(failed)? {
+        let path = entry.with_context(failed)?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SCRATCH)) {
+            fs::remove_dir_all(&path).with_context(failed)?;
+        }
+    }
+    Ok(())
 }
 
 fn check_and_unpack(archive: &Archive, zip: &Path, into: &Path) -> Result<()> {
@@ -74,12 +93,19 @@ fn check_and_unpack(archive: &Archive, zip: &Path, into: &Path) -> Result<()> {
 /// Unpacks every file of a zip below `into`, and returns their paths in the zip.
 fn unpack(zip: &Path, into: &Path) -> Result<Vec<String>> {
     let mut archive = ZipArchive::new(BufReader::new(File::open(zip)?))?;
+    ensure!(
+        archive.len() <= MOST_ENTRIES,
+        "it holds {} entries, expected at most {MOST_ENTRIES}",
+        archive.len()
+    );
     let mut files = Vec::new();
     let mut room = UNPACKED_LIMIT;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index)?;
         let name = entry.name()?.into_owned();
-        let Some(inside) = entry.enclosed_name() else { bail!("its entry `{name}` leads out of the folder") };
+        check_kind(&name, entry.unix_mode())?;
+        let inside = entry.enclosed_name().filter(|_| is_relative(&name));
+        let Some(inside) = inside else { bail!("its entry `{name}` leads out of the folder") };
         let path = into.join(inside);
         if entry.is_dir() {
             create_folder(&path)?;
@@ -91,7 +117,9 @@ fn unpack(zip: &Path, into: &Path) -> Result<Vec<String>> {
         };
         room = left;
         create_folder(path.parent().unwrap_or(into))?;
-        let mut file = File::create(&path).with_context(|| format!("cannot create `{}`", path.display()))?;
+        let file = File::create_new(&path);
+        let mut file =
+            file.with_context(|| format!("its entry `{name}` cannot be created, or is there twice"))?;
         // Reading past the last byte makes the decoder compare the CRC.
         let written = io::copy(&mut entry.by_ref().take(bytes + 1), &mut file)
             .with_context(|| format!("its entry `{name}` is damaged"))?;
@@ -99,6 +127,22 @@ fn unpack(zip: &Path, into: &Path) -> Result<Vec<String>> {
         files.push(name);
     }
     Ok(files)
+}
+
+/// Refuses links, devices and pipes: data are files and folders.
+fn check_kind(name: &str, mode: Option<u32>) -> Result<()> {
+    const KIND: u32 = 0o170_000;
+    match mode.map_or(0, |mode| mode & KIND) {
+        // None is told, a file, a folder.
+        0 | 0o100_000 | 0o040_000 => Ok(()),
+        0o120_000 => bail!("its entry `{name}` is a link, expected files and folders"),
+        _ => bail!("its entry `{name}` is a device or a pipe, expected files and folders"),
+    }
+}
+
+/// Tells whether a name begins at no root, of Unix or of Windows.
+fn is_relative(name: &str) -> bool {
+    !name.starts_with(['/', '\\']) && !name.contains(':')
 }
 
 /// Moves what was unpacked to its place; folders that are there already stay as they are.

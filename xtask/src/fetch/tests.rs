@@ -2,7 +2,7 @@
 
 mod archives;
 mod downloads;
-mod server;
+mod hostile;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use sha1::{Digest, Sha1};
 use super::catalogue::{Contents, Source, StackFile, Stacks};
 use super::http::{Client, Retry};
 use super::pieces::PieceTable;
+use super::server;
 use super::{Origin, fetch};
 use crate::advice::render;
 use crate::checksum::to_hex;

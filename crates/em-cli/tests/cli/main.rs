@@ -24,6 +24,7 @@ mod server;
 mod shards;
 mod sources;
 mod suitability;
+mod together;
 mod tutorial;
 mod view;
 mod volumes;

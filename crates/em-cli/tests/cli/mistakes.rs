@@ -4,8 +4,11 @@
 
 mod configuration;
 mod converting;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod runs;
 mod stacks;
+mod strangers;
 mod writing;
 
 use crate::lab::{CONFIG, Lab};

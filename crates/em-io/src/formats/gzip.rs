@@ -7,13 +7,16 @@ use crate::formats::raw::RawVoxels;
 use crate::formats::source::Source;
 use crate::limits::{self, MAX_EXPANSION};
 use crate::storage::{Object, Reader};
-use crate::{Roi, Voxels};
+use crate::{Roi, ScratchFolder, Voxels};
 use flate2::bufread::GzDecoder;
 use flate2::read::MultiGzDecoder;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use tempfile::{NamedTempFile, TempPath};
+
+/// The name of the uncompressed copy.
+const COPY: &str = "unpacked";
 
 /// The bytes that are unpacked at a time.
 const PIECE_BYTES: usize = 1 << 16;
@@ -58,7 +61,7 @@ pub(crate) struct Compressed {
 #[derive(Debug)]
 struct Copy {
     file: Object,
-    _path: TempPath,
+    _folder: ScratchFolder,
 }
 
 impl Compressed {
@@ -93,7 +96,9 @@ impl Compressed {
     fn unpack(&self) -> Result<Copy> {
         let path = &self.voxels.path;
         let mut packed = BufReader::new(self.file.reader().map_err(Error::io("open", path))?);
-        let mut copy = NamedTempFile::new().map_err(Error::io("unpack", path))?;
+        let folder = ScratchFolder::new()?;
+        let place = folder.path().join(COPY);
+        let mut copy = File::create_new(&place).map_err(Error::io("unpack", path))?;
         let mut buffer = limits::zeroed::<u8>(PIECE_BYTES)?;
         let (mut unpacked, end) = (0, self.voxels.end());
         let failed = |unpacked| {
@@ -118,9 +123,9 @@ impl Compressed {
         }
         self.voxels.check(Some(unpacked))?;
         packed.get_ref().check().map_err(Error::io("read", path))?;
-        let copy = copy.into_temp_path();
-        let file = Object::existing(&copy).map_err(Error::io("unpack", path))?;
-        Ok(Copy { file, _path: copy })
+        drop(copy);
+        let file = Object::existing(&place).map_err(Error::io("unpack", path))?;
+        Ok(Copy { file, _folder: folder })
     }
 }
 

@@ -2,11 +2,17 @@
 
 use em_data::SettingError;
 use em_data::settings::{self, Checks};
+use em_io::limits::MAX_SIDE;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Precision;
 use crate::Result;
+
+/// Wider than any network of the presets sees; what is mirrored beyond is memory for nothing.
+const MOST_BORDER: usize = 1 << 12;
+/// More than any machine holds at a time.
+const MOST_VOXELS: usize = 1_000_000_000_000;
 
 /// Section `[predict]` of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,12 +52,18 @@ impl PredictConfig {
     /// Returns all settings that are out of range.
     pub fn problems(&self) -> Vec<SettingError> {
         let mut checks = Checks::of("PredictConfig");
-        checks.at_least_1("tile_size", self.tile_size).at_least_1("block_voxels", self.block_voxels).require(
-            "views",
-            self.views,
-            [1, 4, 8].contains(&self.views),
-            "1, 4 or 8",
-        );
+        let most = format!("1 to {MAX_SIDE}");
+        checks
+            .require("tile_size", self.tile_size, (1..=MAX_SIDE).contains(&self.tile_size), most)
+            .require("border", self.border, self.border <= MOST_BORDER, format!("0 to {MOST_BORDER}"))
+            .at_least_1("block_voxels", self.block_voxels)
+            .require(
+                "block_voxels",
+                self.block_voxels,
+                self.block_voxels <= MOST_VOXELS,
+                "at most a million million",
+            )
+            .require("views", self.views, [1, 4, 8].contains(&self.views), "1, 4 or 8");
         checks.finish()
     }
 

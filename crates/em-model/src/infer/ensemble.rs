@@ -17,8 +17,8 @@ pub(super) fn load_net(
     if let Some(problem) = difference(card, &member) {
         return Err(Error::RunFile { path: run.card(), problem }.into());
     }
-    let mut net = UNet::unfilled(&member.architecture, device)?;
     let weights = checkpoint::read_weights(run, &member, device.torch())?;
+    let mut net = UNet::unfilled(&member.architecture, device)?;
     if let Some(difference) = net.parameters_mut().load(&weights)? {
         return Err(Error::OtherArchitecture { path: run.weights(), difference }.into());
     }

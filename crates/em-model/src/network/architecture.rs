@@ -125,14 +125,21 @@ fn is_one(value: &usize) -> bool {
     *value == 1
 }
 
+/// A section of 32,768 voxels a side is one voxel at the bottom of so many.
+const MOST_LEVELS: usize = 16;
+/// Far more than networks have; with it, numbers of parameters fit 64 bits.
+const MOST_CHANNELS: usize = 1 << 16;
+
 impl Architecture {
     /// Returns what keeps the network from being built, or from holding a number of classes.
     pub fn problems(&self, classes: usize) -> Vec<SettingError> {
         let mut checks = Checks::of("ModelConfig");
         self.check_channels(classes, &mut checks);
         let filters = format!("{:?}", self.filters);
-        let has_levels = self.filters.len() >= 2 && !self.filters.contains(&0);
-        checks.require("filters", filters, has_levels, "at least two numbers above 0");
+        let has_levels = (2..=MOST_LEVELS).contains(&self.filters.len())
+            && self.filters.iter().all(|filters| (1..=MOST_CHANNELS).contains(filters));
+        let expected = format!("2 to {MOST_LEVELS} numbers from 1 to {MOST_CHANNELS}");
+        checks.require("filters", filters, has_levels, expected);
         if self.padding == Padding::Valid {
             const VALID: &str = "with valid convolutions, as in `ronneberger`";
             checks
@@ -167,6 +174,9 @@ impl Architecture {
 
     fn check_channels(&self, classes: usize, checks: &mut Checks) {
         checks.at_least_1("in_channels", self.in_channels);
+        for (field, channels) in [("in_channels", self.in_channels), ("out_channels", self.out_channels)] {
+            checks.require(field, channels, channels <= MOST_CHANNELS, format!("at most {MOST_CHANNELS}"));
+        }
         let context = self.context_sections;
         checks.require(
             "context_sections",

@@ -6,6 +6,7 @@ use em_data::Normalization;
 use em_metrics::ConfusionCounts;
 use serde::{Deserialize, Serialize};
 
+use super::strangers::read_text;
 use super::{RunFolder, TrainedOn};
 use crate::{Architecture, Error, PredictConfig, Result};
 
@@ -60,12 +61,12 @@ impl ModelCard {
     ///
     /// # Errors
     ///
-    /// Fails if it is missing, damaged, or of a later version.
+    /// Fails if it is missing, damaged, or of a later version; and if it describes no network, or names classes
+    /// that could not be written as files.
     pub fn read(run: &RunFolder) -> Result<Self> {
         let path = run.card();
         let problem = |problem: String| Error::RunFile { path: path.clone(), problem };
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| problem(format!("cannot be read: {error}")))?;
+        let text = read_text(&path)?;
         let version: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| problem(format!("is not valid JSON: {error}")))?;
         match version["format_version"].as_u64() {
@@ -75,7 +76,10 @@ impl ModelCard {
                 return Err(problem(format!("has format_version {found}, expected {FORMAT_VERSION} or 1")));
             }
         }
-        serde_json::from_str(&text).map_err(|error| problem(format!("is not a model card: {error}")))
+        let card: Self =
+            serde_json::from_str(&text).map_err(|error| problem(format!("is not a model card: {error}")))?;
+        card.check(&path)?;
+        Ok(card)
     }
 
     /// Writes the card of a run, in place of the one that is there.

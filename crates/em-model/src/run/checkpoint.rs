@@ -9,6 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
+use super::strangers::{check_numbers, read_file, read_weights_of};
 use super::{ModelCard, RunFolder};
 use crate::error::Computed;
 use crate::{Error, Result};
@@ -29,14 +30,34 @@ pub(crate) fn write_weights(run: &RunFolder, tensors: &Tensors) -> Computed<Stri
     Ok(hex(&Sha256::digest(&bytes)))
 }
 
-/// Reads the weights of a run onto a device, if they are those that its card was written for.
+/// Reads the weights of a run onto a device, if they are those that its card was written for, and numbers.
+///
+/// It goes before the network is made, so that no card asks for more memory than its weights take.
 pub(crate) fn read_weights(run: &RunFolder, card: &ModelCard, device: tch::Device) -> Computed<Tensors> {
     let path = run.weights();
-    let bytes = read_bytes(&path)?;
+    let bytes = read_weights_of(&path, card)?;
     // A file that was cut off is told from one that was changed.
     let (tensors, _) = deserialized(&path, &bytes, device)?;
     let is_changed = card.weights_sha256.as_ref().is_some_and(|known| *known != hex(&Sha256::digest(&bytes)));
-    if is_changed { Err(Error::Checksum { path, place: "model.json" }.into()) } else { Ok(tensors) }
+    if is_changed {
+        return Err(Error::Checksum { path, place: "model.json" }.into());
+    }
+    check_numbers(&path, &bytes, card)?;
+    refuse_no_numbers(&path, &bytes)?;
+    Ok(tensors)
+}
+
+/// Refuses NaN and infinities: a network that has one predicts nothing, and says so nowhere.
+fn refuse_no_numbers(path: &Path, bytes: &[u8]) -> Result<()> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(path, &error))?;
+    let is_number = |four: &[u8; 4]| f32::from_le_bytes(*four).is_finite();
+    match file.iter().find(|(_, view)| !view.data().as_chunks().0.iter().all(is_number)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let problem = format!("holds NaN or an infinity in `{name}`, expected numbers");
+            Err(Error::RunFile { path: path.into(), problem })
+        }
+    }
 }
 
 /// Writes a training state: tensors, and the text of the rest.
@@ -113,8 +134,7 @@ fn serialized(path: &Path, tensors: &[Flat], texts: HashMap<String, String>) -> 
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path)
-        .map_err(|error| Error::RunFile { path: path.into(), problem: format!("cannot be read: {error}") })
+    read_file(path, u64::MAX)
 }
 
 /// Puts the tensors of a file onto a device, and returns its texts.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tempfile::TempDir;
+use em_io::ScratchFolder;
 
 use crate::{Error, Result};
 
@@ -27,7 +27,7 @@ use crate::{Error, Result};
 pub struct RunFolder {
     path: PathBuf,
     /// The folder of a network that came from memory, which is gone with its last user.
-    _unpacked: Option<Arc<TempDir>>,
+    _unpacked: Option<Arc<ScratchFolder>>,
 }
 
 impl PartialEq for RunFolder {
@@ -51,11 +51,7 @@ impl RunFolder {
     ///
     /// Fails if there is no place for temporary files.
     pub fn unpacked(card: &str, weights: &[u8], tuning: &str) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("em-model-").tempdir();
-        let folder = folder.map_err(|error| {
-            let problem = format!("has no place for the files of a network: {error}");
-            Error::RunFile { path: std::env::temp_dir(), problem }
-        })?;
+        let folder = ScratchFolder::new()?;
         let run = Self { path: folder.path().to_owned(), _unpacked: Some(Arc::new(folder)) };
         let files =
             [(run.card(), card.as_bytes()), (run.weights(), weights), (run.tuning(), tuning.as_bytes())];

@@ -1,9 +1,9 @@
 //! One training at a time in a run's folder: a lock that the process holds and its death releases.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
+
+use em_io::FileLock;
 
 use super::RunFolder;
 use crate::{Error, Result};
@@ -12,9 +12,7 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct RunLock {
     run: RunFolder,
-    path: PathBuf,
-    /// The operating system's lock lives as long as this.
-    _file: File,
+    _lock: FileLock,
 }
 
 impl RunLock {
@@ -87,13 +85,6 @@ fn remove(paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
     Ok(())
 }
 
-impl Drop for RunLock {
-    fn drop(&mut self) {
-        // The name goes while the lock is held; what stays behind after a kill locks no one out.
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
 impl RunFolder {
     /// Makes the folder where it is missing, and keeps other trainings out of it.
     ///
@@ -102,63 +93,13 @@ impl RunFolder {
     /// # Errors
     ///
     /// [`Error::Locked`] where another lock, of this process or another one, is held on the folder,
-    /// and [`Error::Io`] or [`Error::RunFile`] where the folder cannot be written.
+    /// and [`Error::Io`] where the folder cannot be written.
     pub fn lock(&self) -> Result<RunLock> {
-        let path = self.lock_file();
-        let problem = |error: io::Error| Error::RunFile {
-            path: path.clone(),
-            problem: format!("cannot be made: {error}"),
-        };
-        std::fs::create_dir_all(self.path()).map_err(|source| em_io::Error::Io {
-            action: "create folder",
-            path: self.path().to_owned(),
-            source,
+        let lock = FileLock::hold(&self.lock_file(), self.path()).map_err(|error| match error {
+            em_io::Error::InUse { path, holder } => Error::Locked { path, holder },
+            error => error.into(),
         })?;
-        loop {
-            let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-            let mut file = options.map_err(problem)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    return Err(Error::Locked { path: self.path().to_owned(), holder: holder(&mut file) });
-                }
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
-                Err(TryLockError::Error(error)) => return Err(problem(error)),
-            }
-            // Who held the lock before may have removed the file in between: a lock on a file
-            // without a name keeps no one out.
-            if !is_still_there(&file, &path) {
-                continue;
-            }
-            write_holder(&mut file).map_err(problem)?;
-            return Ok(RunLock { run: self.clone(), path, _file: file });
-        }
-    }
-}
-
-fn is_still_there(file: &File, path: &Path) -> bool {
-    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
-    let [held, named] = [file.metadata(), std::fs::metadata(path)].map(|found| found.map(identity).ok());
-    held.is_some() && held == named
-}
-
-/// Tells other processes who holds the lock.
-fn write_holder(file: &mut File) -> io::Result<()> {
-    // Linux only; elsewhere the process alone is named.
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let on = if host.trim().is_empty() { String::new() } else { format!(" on {}", host.trim()) };
-    file.set_len(0)?;
-    file.write_all(format!("process {}{on}\n", std::process::id()).as_bytes())?;
-    file.flush()
-}
-
-/// Returns who holds the lock, as it wrote it.
-fn holder(file: &mut File) -> String {
-    let mut text = String::new();
-    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
-    match text.lines().next() {
-        Some(line) if read.is_ok() && !line.is_empty() => line.to_owned(),
-        _ => "another process".into(),
+        Ok(RunLock { run: self.clone(), _lock: lock })
     }
 }
 

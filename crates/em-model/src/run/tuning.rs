@@ -9,6 +9,7 @@ use em_metrics::Interval;
 use em_objects::Postprocess;
 use serde::{Deserialize, Serialize};
 
+use super::strangers::read_text;
 use super::{ModelCard, RunFolder};
 use crate::{Error, Result};
 
@@ -100,8 +101,7 @@ impl Tuning {
             return Ok(TuningOnDisk::Missing);
         }
         let problem = |problem: String| Error::RunFile { path: path.clone(), problem };
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| problem(format!("cannot be read: {error}")))?;
+        let text = read_text(&path)?;
         let value: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| problem(format!("is not valid JSON: {error}")))?;
         match value["format_version"].as_u64() {

@@ -107,6 +107,10 @@ impl Project {
             .into(),
             error => crate::Error::from(error),
         })?;
+        // Nobody else writes here: what a killed program left unfinished can go.
+        for within in [&folder, &folder.join("labels")] {
+            em_io::remove_unfinished(within)?;
+        }
         if !place::is_address(&description.stack) && !description.stack.exists() {
             let message = format!("`{}` is not there", description.stack.display());
             let hint = "where it was moved, write its new place into project.json, as `stack`";

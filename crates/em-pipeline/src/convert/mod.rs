@@ -13,6 +13,7 @@ pub use self::values::ValueRule;
 use crate::error::{Error, Result, UserError};
 use crate::grey_values::Missing;
 use crate::target::{self, Target};
+use crate::unchanged::Unchanged;
 use crate::{Observer, Stage, open_with, voxel_size};
 
 mod part;
@@ -82,10 +83,11 @@ pub struct Converted {
 /// # Errors
 ///
 /// Fails if the input cannot be read or the output not be written, if the output is the input or
-/// exists and is not to be replaced, if a value does not fit its new type; and with
+/// exists and is not to be replaced, if a value does not fit its new type, if the input changes meanwhile; and with
 /// [`Error::Stopped`], which the observer may ask for at each block. Then nothing is written.
 pub fn convert(request: &ConvertRequest, observer: &mut Observer<'_>) -> Result<Converted> {
     let volume = open_with(&request.input, request.reading, observer)?;
+    let unchanged = Unchanged::of(&volume);
     let target = Target::new([&request.input], &request.output, request.overwrite)?;
     if let Some(nm) = request.voxel_size_nm {
         voxel_size::warn_of_doubt("--voxel-size", nm, observer)?;
@@ -106,6 +108,7 @@ pub fn convert(request: &ConvertRequest, observer: &mut Observer<'_>) -> Result<
     // Whole chunks where they fit, so that none is decoded twice.
     let blocks = Blocks::of_voxels(part, BLOCK_BYTES / voxel_bytes).in_chunks_of(request.options.chunk[0]);
     let missing = copy(&volume, blocks, &change, &mut writer, observer)?;
+    unchanged.check()?;
     writer.finish()?;
     target.finish()?;
 

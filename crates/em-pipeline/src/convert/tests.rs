@@ -140,3 +140,20 @@ fn an_observer_that_breaks_leaves_nothing_behind() {
         assert_eq!(folder.path().read_dir().unwrap().count(), 1, "after {at} events");
     }
 }
+
+#[test]
+fn an_input_that_changes_while_it_is_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.mrc"), folder.path().join("out.tif"));
+    em_io::write_volume(&input, &Voxels::from(Array3::<u16>::ones((4, 8, 8))), None).unwrap();
+    let mut change = |event: crate::Event<'_>| {
+        if matches!(event, crate::Event::Started(_)) {
+            let mut file = std::fs::OpenOptions::new().append(true).open(&input).unwrap();
+            std::io::Write::write_all(&mut file, b"more").unwrap();
+        }
+        std::ops::ControlFlow::Continue(())
+    };
+    let error = convert(&request(&input, &output), &mut Observer::new(&mut change)).unwrap_err();
+    assert!(error.to_string().ends_with("in.mrc` has changed while it was read"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is written");
+}

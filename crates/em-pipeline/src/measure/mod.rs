@@ -31,6 +31,7 @@ use crate::drawing::{Histogram, histograms, png};
 use crate::error::{Result, UserError};
 use crate::inputs::Input;
 use crate::staged::Staged;
+use crate::unchanged::Unchanged;
 use crate::{Observer, Stage, display, grey_values, open, voxel_size, write};
 
 mod class;
@@ -175,6 +176,7 @@ fn results_of(
     voxel_size_nm: Option<[f64; 3]>,
     observer: &mut Observer<'_>,
 ) -> Result<Measurement> {
+    let unchanged: Vec<Unchanged> = classes.iter().map(|class| Unchanged::of(&class.mask)).collect();
     ResultsFolder::free(request)?.fill(|staged, targets| {
         let mut found = Vec::new();
         for class in classes {
@@ -185,6 +187,7 @@ fn results_of(
             write_labels(&class.objects, &target.place, observer)?;
         }
         let labelled: Vec<Labelled<'_>> = found.iter().map(Found::labelled).collect();
+        unchanged.iter().try_for_each(Unchanged::check)?;
         write_results(request, staged, &labelled, &nearest, None, observer.command())
     })
 }

@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 
+use em_io::FileLock;
+
 use super::{MeasureRequest, Measurement, results};
 use crate::error::{Result, UserError};
 use crate::staged::Staged;
 use crate::target::Target;
 
+/// What is held in the folder while results are made there.
+const LOCK: &str = ".results.lock";
+
 /// A folder that results can go to.
 pub struct ResultsFolder<'a> {
     request: &'a MeasureRequest,
     folder: PathBuf,
-    /// The files that an earlier measurement has left.
-    earlier: Vec<PathBuf>,
 }
 
 impl<'a> ResultsFolder<'a> {
@@ -25,14 +28,8 @@ impl<'a> ResultsFolder<'a> {
         }
         // Tables and pages are no volumes, which are all that is written behind an address.
         let folder = em_io::place::local(&request.folder)?;
-        let earlier = results::earlier(&folder);
-        if let Some(there) = earlier.iter().find(|path| path.exists()).filter(|_| !request.overwrite) {
-            let message = format!("`{}` holds results already: `{}`", folder.display(), there.display());
-            return Err(
-                UserError::new(message, "take another folder, or replace them with --overwrite").into()
-            );
-        }
-        Ok(Self { request, folder, earlier })
+        refuse_to_replace(request, &results::earlier(&folder))?;
+        Ok(Self { request, folder })
     }
 
     /// Lets the files of all results be written, label volumes at their targets; they appear together, or
@@ -41,16 +38,18 @@ impl<'a> ResultsFolder<'a> {
         self,
         work: impl FnOnce(&Staged, &[LabelTarget]) -> Result<Measurement>,
     ) -> Result<Measurement> {
-        let Self { request, folder, earlier } = self;
+        let Self { request, folder } = self;
         let folder = &folder;
         for class in &request.classes {
-            results::refuse_input(&class.mask, &earlier)?;
+            results::refuse_input(&class.mask, &results::earlier(folder))?;
         }
         let is_new = !folder.exists();
-        if folder.is_dir() {
-            em_io::remove_unfinished(folder)?;
-        }
-        let result = Staged::new(folder).and_then(|staged| {
+        let lock = FileLock::hold(&folder.join(LOCK), folder)?;
+        let result = em_io::remove_unfinished(folder).map_err(Into::into).and_then(|()| {
+            // Another measurement may have ended here since they were looked for.
+            let earlier = results::earlier(folder);
+            refuse_to_replace(request, &earlier)?;
+            let staged = Staged::new(folder)?;
             let names = request.classes.iter().map(|class| &class.name);
             let targets =
                 names.map(|name| LabelTarget::new(request, name, &staged)).collect::<Result<Vec<_>>>()?;
@@ -59,12 +58,21 @@ impl<'a> ResultsFolder<'a> {
             staged.commit(earlier)?;
             Ok(measurement)
         });
+        drop(lock);
         if result.is_err() && is_new {
             // An empty folder goes; one that holds results stays.
             let _ = std::fs::remove_dir(folder);
         }
         result
     }
+}
+
+fn refuse_to_replace(request: &MeasureRequest, earlier: &[PathBuf]) -> Result<()> {
+    let Some(there) = earlier.iter().find(|path| path.exists()).filter(|_| !request.overwrite) else {
+        return Ok(());
+    };
+    let message = format!("`{}` holds results already: `{}`", request.folder.display(), there.display());
+    Err(UserError::new(message, "take another folder, or replace them with --overwrite").into())
 }
 
 /// Where the label volume of a class is written.

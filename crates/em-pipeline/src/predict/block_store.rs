@@ -145,7 +145,11 @@ impl BlockStore {
     pub fn remove(self) -> Result<()> {
         let Self { folder, list, .. } = self;
         drop(list);
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove `{}`", folder.display()))
+        // Under a name that the next prediction to the same output removes: a kill must leave no half of it.
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let gone = folder.with_file_name(format!(".{name}.part"));
+        let removed = fs::rename(&folder, &gone).and_then(|()| fs::remove_dir_all(&gone));
+        removed.with_context(|| format!("cannot remove `{}`", folder.display()))
     }
 
     fn block(&self, index: usize) -> PathBuf {

@@ -28,6 +28,7 @@ use crate::config::overrides;
 use crate::error::{Context, Result};
 use crate::fingerprint::Fingerprint;
 use crate::target::Target;
+use crate::unchanged::Unchanged;
 use crate::{Observer, RunConfig, Stage, find_run, open_with, voxel_size};
 
 mod block_store;
@@ -64,6 +65,7 @@ pub struct PredictPlan {
     resume: bool,
     overwrite: bool,
     volume: Volume,
+    unchanged: Unchanged,
     voxel_size: Option<VoxelSize>,
     predictor: Predictor,
     normalization: Normalization,
@@ -86,6 +88,7 @@ impl PredictPlan {
         request.check()?;
         let runs = request.runs.iter().map(|path| find_run(path)).collect::<Result<Vec<_>>>()?;
         let volume = open_with(&request.input, request.reading, observer)?;
+        let unchanged = Unchanged::of(&volume);
         let mut config = predict_config(&runs[0], &request.settings)?;
         config.views = request.views.unwrap_or(config.views);
         let predictor = Predictor::ensemble(&runs, request.device, config)?;
@@ -111,6 +114,7 @@ impl PredictPlan {
             runs,
             resume,
             overwrite,
+            unchanged,
             volume,
             voxel_size,
             predictor,
@@ -132,14 +136,11 @@ impl PredictPlan {
     /// # Errors
     ///
     /// Fails if an output exists and is not to be replaced, if finished blocks of another prediction
-    /// are in the way, if the input cannot be read or a file not be written; and with
+    /// are in the way, if the input cannot be read or changes meanwhile, or a file cannot be written; and with
     /// [`Error::Stopped`](crate::Error::Stopped), which the observer may ask for at each section. The
     /// finished blocks then stay, and nothing else.
     pub fn run(self, observer: &mut Observer<'_>) -> Result<PredictedFiles> {
         let fingerprint = self.fingerprint()?;
-        if self.resume {
-            self.outputs.iter().try_for_each(|output| em_io::remove_unfinished_of(&output.path))?;
-        }
         let targets = self.targets()?;
         let mut writers = Writers::create(&self.outputs, &targets, self.spec())?;
         let store = self.store(&fingerprint)?;
@@ -149,6 +150,11 @@ impl PredictPlan {
             self.predict_blocks(&mut store, &mut writers, observer)?;
             Ok(store)
         })?;
+        if let Err(error) = self.unchanged.check() {
+            // Of its blocks, nobody knows which are of the old voxels.
+            store.remove()?;
+            return Err(error);
+        }
         let files = writers.finish(shape, observer)?;
         targets.into_iter().try_for_each(Target::finish)?;
         store.remove()?;

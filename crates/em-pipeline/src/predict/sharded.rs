@@ -103,8 +103,15 @@ impl PredictPlan {
             let written = image.part.finish()?;
             marker.files.extend(written.into_iter().map(|object| ShardFile::of_image(&path, object)));
         }
+        self.unchanged.check()?;
         store.mark(shard.index, &marker)?;
         Ok(true)
+    }
+
+    /// Refuses outputs that were there before the first shard.
+    fn refuse_taken(&self) -> Result<()> {
+        let input = self.volume.path().map(Path::to_owned);
+        self.outputs.iter().try_for_each(|output| Target::refuse_taken(&input, &output.path))
     }
 
     /// Joins the other shards, or begins the work.
@@ -120,7 +127,7 @@ impl PredictPlan {
             SharedZarr::new(&output.path, spec, outputs::write_options(output.kind()), &cuts)?;
         }
         let job = Job::Predict { outputs, shape, voxel_size_nm: spec.voxel_size_nm };
-        ShardStore::join(&self.output, cuts, job, fingerprint, || self.targets().map(drop))
+        ShardStore::join(&self.output, cuts, job, fingerprint, || self.refuse_taken())
     }
 }
 

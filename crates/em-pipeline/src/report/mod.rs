@@ -34,7 +34,7 @@ use self::sections::SourceLayers;
 use self::side::ScoredSide;
 use crate::error::{Context, Result, UserError};
 use em_data::{LabelledVolume, Region, TrainingSet};
-use em_io::Roi;
+use em_io::{FileLock, Roi};
 use em_model::run::{HistoryRow, HistoryScores};
 use em_model::{Device, History, MaskRule, ModelCard, Predictor, RunFolder, Training, TuningOnDisk};
 use em_objects::Postprocess;
@@ -166,7 +166,8 @@ pub fn write(run: &RunFolder, config: &RunConfig, dataset: &Dataset, device: Dev
         config: &configuration(run, config)?,
     })?;
     write::bytes(&staged.path("report.html"), text.as_bytes())?;
-    // All is made, so that no old panel stays beside new scores.
+    // All is made, so that no old panel stays beside new scores; nor one of another report that is written now.
+    let _lock = FileLock::wait_beside(&run.report())?;
     run.clear_report()?;
     staged.commit([])?;
     let page = run.report();

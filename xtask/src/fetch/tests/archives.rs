@@ -13,7 +13,7 @@ use crate::checksum::to_hex;
 
 const TEXT: &[u8] = b"section 0 section 0 section 0";
 
-fn zip_of(names: &[&str]) -> Vec<u8> {
+pub fn zip_of(names: &[&str]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for name in names {
         writer.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -22,7 +22,7 @@ fn zip_of(names: &[&str]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-fn archive(url: &str, sha256: Option<&[u8]>) -> Source {
+pub fn archive(url: &str, sha256: Option<&[u8]>) -> Source {
     source(Contents::Archive(Archive {
         name: "set.zip".into(),
         url: format!("{url}/set.zip"),
@@ -103,4 +103,21 @@ fn a_damaged_copy_is_refused_and_left_alone() {
     assert!(error.contains("has the SHA-256"), "{error}");
     assert_eq!(names_in(from.path()), ["set.zip"]);
     assert!(names_in(folder.path()).is_empty());
+}
+
+#[test]
+fn what_a_killed_fetch_has_unpacked_goes_and_a_second_fetch_is_refused() {
+    let zip = zip_of(&["set/raw/0.png"]);
+    let served = zip.clone();
+    let server = Server::start(move |request, _| Reply::ranged(request, &served));
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join(".unpacking-x1")).unwrap();
+    fs::write(folder.path().join(".unpacking-x1/0.png"), TEXT).unwrap();
+    let source = archive(&server.url, Some(&zip));
+    let held = super::super::hold(folder.path()).unwrap();
+    let error = fetch_into(folder.path(), &source, &[]).unwrap_err();
+    assert!(error.contains("another fetch is at work in"), "{error}");
+    drop(held);
+    fetch_into(folder.path(), &source, &[]).unwrap();
+    assert_eq!(names_in(folder.path()), ["set", "set.zip"]);
 }

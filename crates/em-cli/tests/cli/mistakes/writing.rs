@@ -87,8 +87,8 @@ fn a_place_that_cannot_be_written() {
     let lab = with_run();
     // Whoever may do anything, as in many containers, still cannot write below a file.
     assert_snapshot!(lab.mistake("extract train.tif run.toml/sections"), @"
-    error: cannot create folder `run.toml/sections`
-      because: Not a directory (os error 20)
+    error: cannot create folder `run.toml`
+      because: File exists (os error 17)
     hint: a file has the name of a folder that is needed: choose another path
     ");
     assert_snapshot!(lab.mistake("tile train.tif run.toml/tiles"), @"

@@ -1,0 +1,93 @@
+//! Inputs that change while they are read, of which the result would be that of neither file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use em_io::Volume;
+
+use crate::error::{Result, UserError};
+
+/// The files of a volume, as they were when it was opened; compared by sizes and times, not by voxels.
+#[derive(Debug)]
+pub struct Unchanged {
+    path: PathBuf,
+    seen: Seen,
+}
+
+/// What is looked at.
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    count: u64,
+    bytes: u64,
+    newest: Option<SystemTime>,
+}
+
+impl Unchanged {
+    /// Looks at the files of a volume; one in memory, or elsewhere than on a disk, has none.
+    pub fn of(volume: &Volume) -> Self {
+        let path = volume.path().unwrap_or(Path::new("")).to_owned();
+        let seen = Seen::of(&path);
+        Self { path, seen }
+    }
+
+    /// Looks again.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a file has changed, is new or is gone.
+    pub fn check(&self) -> Result<()> {
+        if Seen::of(&self.path) == self.seen {
+            return Ok(());
+        }
+        let message = format!("`{}` has changed while it was read", self.path.display());
+        Err(UserError::new(message, "start again when nobody writes it").into())
+    }
+}
+
+impl Seen {
+    fn of(path: &Path) -> Self {
+        let mut seen = Self::default();
+        let mut open = vec![path.to_owned()];
+        while let Some(path) = open.pop() {
+            let Ok(found) = fs::metadata(&path) else { continue };
+            if !found.is_dir() {
+                seen.count += 1;
+                seen.bytes += found.len();
+                seen.newest = seen.newest.max(found.modified().ok());
+                continue;
+            }
+            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+            open.extend(entries.filter(|entry| is_of_the_image(entry)).map(|entry| entry.path()));
+        }
+        seen
+    }
+}
+
+/// Labels go into the image that they are of, and so does what is hidden until it is whole.
+fn is_of_the_image(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    name != "labels" && !name.to_string_lossy().starts_with('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use em_io::Voxels;
+    use ndarray::Array3;
+
+    #[test]
+    fn a_changed_and_a_new_file_are_noticed_and_labels_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("raw.zarr");
+        em_io::write_volume(&path, &Voxels::from(Array3::<u8>::ones((2, 8, 8))), None).unwrap();
+        let unchanged = Unchanged::of(&em_io::open(&path).unwrap());
+        em_io::write_volume(path.join("labels/cells"), &Voxels::from(Array3::<u8>::ones((2, 8, 8))), None)
+            .unwrap();
+        unchanged.check().unwrap();
+        fs::write(path.join("0/more"), "x").unwrap();
+        let error = unchanged.check().unwrap_err().to_string();
+        assert_eq!(error, format!("`{}` has changed while it was read", path.display()));
+        Unchanged::of(&em_io::open(&path).unwrap()).check().unwrap();
+    }
+}
