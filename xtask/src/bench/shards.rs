@@ -53,7 +53,9 @@ pub fn run(args: &Args) -> Result<()> {
         let predict = |name: &str, shard: Option<String>| {
             let mut command = em_cli(["predict", "--model"]);
             command.arg(model).arg(&stack).arg("-o").arg(scratch.path().join(name));
-            shard.iter().for_each(|shard| drop(command.arg("--shard").arg(shard)));
+            if let Some(shard) = shard {
+                command.arg("--shard").arg(shard);
+            }
             measured(&mut command).map(|(seconds, _)| seconds)
         };
         let finish = |name: &str| {

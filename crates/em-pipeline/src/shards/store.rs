@@ -289,8 +289,7 @@ fn gone(file: &Path) -> crate::Error {
 }
 
 fn read_json<T: DeserializeOwned>(file: &Path) -> Result<Option<T>> {
-    let bytes =
-        storage::read(file, MOST_BYTES).with_context(|| format!("cannot read `{}`", file.display()))?;
+    let bytes = objects::read(file, MOST_BYTES)?;
     let parsed = bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose();
     parsed.with_context(|| format!("`{}` is damaged", file.display()))
 }
