@@ -22,13 +22,17 @@ pub fn run() -> Result<()> {
     volumes.and(curves).and(clusters).and(launchers())
 }
 
-/// Shares work out by the schedulers that are on this machine.
+/// Shares work out by the schedulers that are on this machine, and by way of a server of S3 that fails.
 fn clusters() -> Result<()> {
     libtorch::ensure()?;
     build_em_cli()?;
     let python = environment(&root().join("crates/em-io/tests/interop/requirements.txt"))?;
-    let script = root().join("crates/em-cli/tests/interop/cluster.py");
-    run_command(Command::new(&python).arg(script).arg(target_folder().join("release/em-cli")))
+    let script = |name: &str| {
+        let path = root().join("crates/em-cli/tests/interop").join(name);
+        run_command(Command::new(&python).arg(path).arg(target_folder().join("release/em-cli")))
+    };
+    let bucket = script("bucket.py");
+    bucket.and(script("cluster.py"))
 }
 
 /// Writes volumes that the libraries read, and reads those that they write.

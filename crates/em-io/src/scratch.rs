@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 const PREFIX: &str = "em-scratch-";
 /// What is held in a folder that is in use.
 const LOCK: &str = "lock";
+/// How often a folder is made before something else than other processes must be in the way.
+const ATTEMPTS: usize = 20;
 
 /// A folder among the temporary files of the machine, closed to other users; dropped, it is gone.
 ///
@@ -43,11 +45,20 @@ impl ScratchFolder {
     }
 
     fn new_in(place: &Path) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(place);
-        let folder = folder.map_err(Error::io("create a folder in", place))?;
-        let lock = FileLock::hold(&folder.path().join(LOCK), folder.path())?;
-        remove_left(place, folder.path());
-        Ok(Self { _lock: lock, folder })
+        let mut attempt = 1;
+        loop {
+            let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(place);
+            let folder = folder.map_err(Error::io("create a folder in", place))?;
+            match FileLock::hold(&folder.path().join(LOCK), folder.path()) {
+                Ok(lock) => {
+                    remove_left(place, folder.path());
+                    return Ok(Self { _lock: lock, folder });
+                }
+                // Between the file of the lock and the lock itself, another process took it for one that was left.
+                Err(_) if attempt < ATTEMPTS => attempt += 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Returns the folder.
@@ -109,6 +120,23 @@ mod tests {
         assert!(at("em-scratch-young").exists() && at("theirs/lock").exists());
         drop((living, next));
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn many_at_the_same_time_do_not_remove_each_other() {
+        let place = tempfile::tempdir().unwrap();
+        let make = || {
+            for _ in 0..300 {
+                let scratch = ScratchFolder::new_in(place.path()).unwrap();
+                fs::write(scratch.path().join("volume"), "voxels").unwrap();
+                assert!(scratch.path().join("volume").exists());
+            }
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }
 
     #[cfg(unix)]

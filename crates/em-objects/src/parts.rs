@@ -337,7 +337,7 @@ mod tests {
         let voxels = Array3::from_shape_fn([9, 7, 8], |(z, y, x)| {
             let place = (z * 56 + y * 8 + x) as u32;
             let value = place.wrapping_add(seed).wrapping_mul(2_654_435_761) >> 24;
-            if instances { value % modulus } else { 255 * u32::from(value % modulus == 0) }
+            if instances { value % modulus } else { 255 * u32::from(value.is_multiple_of(modulus)) }
         });
         Volume::from_voxels(voxels.into(), Some([30.0, 5.0, 5.0]))
     }

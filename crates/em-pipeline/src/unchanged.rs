@@ -1,4 +1,7 @@
 //! Inputs that change while they are read, of which the result would be that of neither file.
+//!
+//! em-io refuses a file that is no longer what it was when it reads on; what changes behind the place that was read, or
+//! among the many files of a folder, is found here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +9,7 @@ use std::time::SystemTime;
 
 use em_io::Volume;
 
-use crate::error::{Result, UserError};
+use crate::error::Result;
 
 /// The files of a volume, as they were when it was opened; compared by sizes and times, not by voxels.
 #[derive(Debug)]
@@ -40,8 +43,7 @@ impl Unchanged {
         if Seen::of(&self.path) == self.seen {
             return Ok(());
         }
-        let message = format!("`{}` has changed while it was read", self.path.display());
-        Err(UserError::new(message, "start again when nobody writes it").into())
+        Err(em_io::Error::Changed { path: self.path.clone() }.into())
     }
 }
 
@@ -58,7 +60,7 @@ impl Seen {
                 continue;
             }
             let entries = fs::read_dir(&path).into_iter().flatten().flatten();
-            open.extend(entries.filter(|entry| is_of_the_image(entry)).map(|entry| entry.path()));
+            open.extend(entries.filter(is_of_the_image).map(|entry| entry.path()));
         }
         seen
     }

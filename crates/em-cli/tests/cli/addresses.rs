@@ -61,7 +61,8 @@ fn volumes_are_inspected_converted_measured_and_evaluated() {
 
     let options = "--labels s3://data/objects.zarr --voxel-size 50,5,5 -o objects";
     ok(&mut signed(&lab, &server, &format!("measure mito=s3://data/mask.zarr {options}")));
-    assert_eq!(lab.volume("data/objects.zarr").iter().filter(|&&voxel| voxel == 1).count(), {
+    let labels = em_io::open(lab.path("data/objects.zarr")).unwrap().read_all().unwrap().to_f32();
+    assert_eq!(labels.iter().filter(|&&voxel| voxel == 1.0).count(), {
         lab.volume("data/mask.tif").iter().filter(|&&voxel| voxel > 0).count()
     });
     assert!(lab.read("objects/summary.json").contains("s3://data/mask.zarr"));

@@ -244,6 +244,7 @@ fn mistakes() {
     assert_snapshot!(lab.mistake("measure mito.tif -o mito.tif"), @"
     error: cannot create folder `mito.tif`
       because: File exists (os error 17)
+    hint: a file has the name of a folder that is needed: choose another path
     ");
     assert!(!lab.path("out/objects.csv").exists());
 }

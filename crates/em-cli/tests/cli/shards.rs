@@ -247,8 +247,41 @@ options = [\"--partition=gpu\"]
 ";
     lab.write("cluster.toml", config);
     lab.ok("cluster slurm --config cluster.toml -o jobs");
-    assert_snapshot!(lab.read("jobs/predict.sbatch"));
-    assert_snapshot!(lab.read("jobs/submit.sh"));
+    assert_snapshot!(lab.read("jobs/predict.sbatch"), @r##"
+    #!/bin/sh
+    # Each job of the array does one shard. A shard may be killed and begun again at any time.
+    # Those that are missing, once more: sbatch --array="$(em-cli shards mask.zarr --missing)" predict.sbatch
+    #SBATCH --job-name=em-predict
+    #SBATCH --array=0-11%4
+    #SBATCH --chdir='/data/my volumes'
+    #SBATCH --output=em-predict-%a.log
+    #SBATCH --requeue
+    #SBATCH --cpus-per-task=4
+    #SBATCH --mem=16G
+    #SBATCH --gpus=1
+    #SBATCH --partition=gpu
+    set -eu
+    export RAYON_NUM_THREADS=4 OMP_NUM_THREADS=4
+    tries=0
+    until em-cli predict raw.zarr -o mask.zarr --model 'built-in mito' --threshold 0.4 --shard auto/12; do
+        tries=$((tries + 1))
+        [ "$tries" -le 3 ] || exit 1
+    done
+    "##);
+    assert_snapshot!(lab.read("jobs/submit.sh"), @r##"
+    #!/bin/sh
+    # Submits all jobs, each after the one that it needs.
+    set -eu
+    cd "$(dirname "$0")"
+    predict=$(sbatch --parsable predict.sbatch)
+    echo "predict: job $predict"
+    finish=$(sbatch --parsable --dependency="afterok:$predict" --kill-on-invalid-dep=yes finish.sbatch)
+    echo "finish: job $finish"
+    measure=$(sbatch --parsable --dependency="afterok:$finish" --kill-on-invalid-dep=yes measure.sbatch)
+    echo "measure: job $measure"
+    merge=$(sbatch --parsable --dependency="afterok:$measure" --kill-on-invalid-dep=yes merge.sbatch)
+    echo "merge: job $merge"
+    "##);
     assert!(lab.read("jobs/merge.sbatch").ends_with("em-cli measure m=mask.zarr -o results --merge\n"));
     for script in ["predict.sbatch", "finish.sbatch", "measure.sbatch", "merge.sbatch", "submit.sh"] {
         assert!(lab.command("sh", &["-n", &format!("jobs/{script}")]).output().unwrap().status.success());
@@ -256,13 +289,28 @@ options = [\"--partition=gpu\"]
     let message = lab.mistake("cluster slurm --config cluster.toml -o jobs");
     assert!(message.starts_with("error: `jobs/predict.sbatch` exists already"), "{message}");
     lab.ok("cluster kubernetes --config cluster.toml -o pods");
-    assert_snapshot!(lab.read("pods/predict.yaml"));
+    let pods = lab.read("pods/predict.yaml");
+    for line in [
+        "  name: em-predict",
+        "  completionMode: Indexed",
+        "  completions: 12",
+        "  parallelism: 4",
+        "              nvidia.com/gpu: \"1\"",
+    ] {
+        assert!(pods.lines().any(|found| found == line), "{line} is not in\n{pods}");
+    }
+    let words = r#"["em-cli","predict","raw.zarr","-o","mask.zarr","--model","built-in mito","--threshold","0.4","--shard","auto/12"]"#;
+    assert!(pods.contains(&format!("          command: {words}\n")), "{pods}");
     lab.ok("cluster daisy --config cluster.toml -o jobs");
     let compiled = lab.command("python3", &["-m", "py_compile", "jobs/run_daisy.py"]).output().unwrap();
     assert!(compiled.status.success(), "{compiled:?}");
 
     lab.write("cluster.toml", &config.replace("[measure]", "[mesure]"));
-    assert_snapshot!(lab.mistake("cluster daisy --config cluster.toml -o other"));
+    let message = lab.mistake("cluster daisy --config cluster.toml -o other");
+    assert!(message.ends_with("hint: did you mean `measure`?\n"), "{message}");
     lab.write("cluster.toml", "shards = 3");
-    assert_snapshot!(lab.mistake("cluster daisy --config cluster.toml -o other"));
+    assert_snapshot!(lab.mistake("cluster daisy --config cluster.toml -o other"), @"
+    error: there is neither [predict] nor [measure]
+    hint: say in a section what is to be done
+    ");
 }

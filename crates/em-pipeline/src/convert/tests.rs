@@ -154,6 +154,6 @@ fn an_input_that_changes_while_it_is_read_is_refused() {
         std::ops::ControlFlow::Continue(())
     };
     let error = convert(&request(&input, &output), &mut Observer::new(&mut change)).unwrap_err();
-    assert!(error.to_string().ends_with("in.mrc` has changed while it was read"), "{error}");
+    assert!(error.to_string().ends_with("in.mrc` changed while it was read"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is written");
 }

@@ -306,11 +306,15 @@ fn an_edit_that_cannot_be_written_or_measured_changes_nothing() {
     std::fs::remove_dir(&journal).unwrap();
     let probabilities = lab.files.probabilities.clone().unwrap();
     let kept = std::fs::read(&probabilities).unwrap();
+    let written = std::fs::metadata(&probabilities).unwrap().modified().unwrap();
     std::fs::write(&probabilities, &kept[..8]).unwrap();
     let refused = corrections.edit("a", Edit::Delete { object });
     assert!(matches!(refused, Err(Refusal::Unwritten(_))), "{refused:?}");
     assert_eq!((corrections.objects(), labels_of(&corrections)), (&objects, base));
     std::fs::write(&probabilities, kept).unwrap();
+    // A file of another time would be another file.
+    let file = std::fs::File::options().write(true).open(&probabilities).unwrap();
+    file.set_modified(written).unwrap();
     let done = corrections.edit("a", Edit::Delete { object }).unwrap();
     assert!(done.removed.contains(&object) && !corrections.objects().contains_key(&object));
     assert_eq!(std::fs::read_to_string(&journal).unwrap().lines().count(), 2);

@@ -227,7 +227,7 @@ fn the_secret_is_in_no_file_but_the_owners_own() {
         }
     }
     let address = served.folder.path().join("project/address.json");
-    assert_eq!(holders, [address.clone()]);
+    assert_eq!(holders, std::slice::from_ref(&address));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

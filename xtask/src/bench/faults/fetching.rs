@@ -19,7 +19,7 @@ const THINKS: Duration = Duration::from_millis(150);
 pub fn start(_: &Lab, folder: &Path, _: Start, limit: Option<Duration>) -> Result<Ended> {
     let server = server::Server::start(|request, _| {
         sleep(THINKS);
-        server::Reply::ranged(request, &fetch::synthetic::file(&request.path)).slowly()
+        server::Reply::ranged(request, fetch::synthetic::file(&request.path)).slowly()
     });
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["bench", "faults", "--fetch", &server.url]).arg(folder.join("data"));

@@ -139,7 +139,7 @@ fn a_folder_without_permission() {
 #[test]
 fn an_output_that_cannot_hold_the_volume() {
     let lab = Lab::with_stacks();
-    assert_snapshot!(lab.mistake("extract train.tif copy.jpg"), @"error: cannot write format `.jpg` to `copy.jpg`, expected a path that ends in .tif, .tiff, .ome.tif, .mrc, .zarr or .png, or no ending for a folder of PNG");
+    assert_snapshot!(lab.mistake("extract train.tif copy.jpg"), @"error: cannot write format `.jpg` to `copy.jpg`, expected a path that ends in .tif, .tiff, .ome.tif, .mrc, .zarr, .precomputed or .png, or no ending for a folder of PNG");
     assert_snapshot!(lab.mistake("extract train.tif copy.png"), @"error: cannot write 3 sections to `copy.png`, expected one section, or a path without an extension for a folder of PNG");
     fs::create_dir(lab.path("taken")).unwrap();
     lab.write("taken/notes.txt", "");
