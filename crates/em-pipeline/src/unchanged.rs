@@ -89,7 +89,7 @@ mod tests {
         unchanged.check().unwrap();
         fs::write(path.join("0/more"), "x").unwrap();
         let error = unchanged.check().unwrap_err().to_string();
-        assert_eq!(error, format!("`{}` has changed while it was read", path.display()));
+        assert_eq!(error, format!("`{}` changed while it was read", path.display()));
         Unchanged::of(&em_io::open(&path).unwrap()).check().unwrap();
     }
 }
