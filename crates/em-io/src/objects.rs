@@ -61,7 +61,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Those of [`write`].
+/// Those of [`write`](fn@write).
 pub fn write_first(path: &Path, bytes: &[u8]) -> Result<bool> {
     storage::write_first(path, bytes)
 }

@@ -13,7 +13,7 @@ use crate::console::say;
 pub struct ClusterArgs {
     /// What runs the jobs.
     scheduler: SchedulerArg,
-    /// What is to be done, in TOML: shards, [predict], [measure], [resources].
+    /// What is to be done, as TOML with `shards` and the sections `predict`, `measure` and `resources`.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The folder to write the job files to.
