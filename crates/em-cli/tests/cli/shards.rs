@@ -299,7 +299,7 @@ options = [\"--partition=gpu\"]
     ] {
         assert!(pods.lines().any(|found| found == line), "{line} is not in\n{pods}");
     }
-    let words = r#"["em-cli","predict","raw.zarr","-o","mask.zarr","--model","built-in mito","--threshold","0.4","--shard","auto/12"]"#;
+    let words = r#"["em-cli", "predict", "raw.zarr", "-o", "mask.zarr", "--model", "built-in mito", "--threshold", "0.4", "--shard", "auto/12"]"#;
     assert!(pods.contains(&format!("          command: {words}\n")), "{pods}");
     lab.ok("cluster daisy --config cluster.toml -o jobs");
     let compiled = lab.command("python3", &["-m", "py_compile", "jobs/run_daisy.py"]).output().unwrap();
