@@ -147,6 +147,35 @@ fn shards_of_another_request_are_refused() {
     ");
 }
 
+#[test]
+fn shards_are_ended_from_any_folder_and_lie_in_any() {
+    let lab = lab_with_run(true);
+    for folder in ["out", "elsewhere", "away"] {
+        fs::create_dir(lab.path(folder)).unwrap();
+    }
+    let predict = |place: &str| {
+        format!(
+            "predict --model run stack.tif -o {place}m.zarr --probabilities elsewhere/{place}p.zarr --device cpu"
+        )
+    };
+    fs::create_dir(lab.path("elsewhere/out")).unwrap();
+    lab.ok(&predict(""));
+    for shard in 0..2 {
+        lab.ok(&format!("{} --shard {shard}/2", predict("out/")));
+    }
+    assert_eq!(
+        lab.ok("shards out/m.zarr --verify"),
+        "2 of 2 shards are done\nend the prediction with --finish\n"
+    );
+    let before = lab.files();
+    let finish = lab.em_cli("shards ../out/m.zarr --finish").current_dir(lab.path("away")).output().unwrap();
+    assert!(finish.status.success(), "{finish:?}");
+    assert_eq!(fs::read_dir(lab.path("away")).unwrap().count(), 0, "nothing is written where it is started");
+    assert_same_images(&lab, "out/m.zarr", "m.zarr");
+    assert_same_images(&lab, "elsewhere/out/p.zarr", "elsewhere/p.zarr");
+    assert!(before.contains_key("out/m.zarr.shards") && !lab.path("out/m.zarr.shards").exists());
+}
+
 /// Two classes: blobs that go through sections, in 50 sections.
 fn lab_with_masks() -> Lab {
     let lab = Lab::new();

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::misspelling;
 use crate::error::{Context, Result, UserError};
+use crate::shards::MOST;
 use crate::write;
 
 /// The files of each scheduler: a name, and its template.
@@ -213,9 +214,9 @@ impl ClusterConfig {
 
     fn check(&self) -> Result<()> {
         let refused = |message: String, hint: &str| Err(UserError::new(message, hint).into());
-        if self.shards == 0 {
+        if !(1..=MOST).contains(&self.shards) {
             return refused(
-                "`shards` is 0, expected at least 1".into(),
+                format!("`shards` is {}, expected 1 to {MOST}", self.shards),
                 "take about as many as there are jobs at once",
             );
         }

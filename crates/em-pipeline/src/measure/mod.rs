@@ -176,7 +176,11 @@ fn results_of(
     voxel_size_nm: Option<[f64; 3]>,
     observer: &mut Observer<'_>,
 ) -> Result<Measurement> {
-    let unchanged: Vec<Unchanged> = classes.iter().map(|class| Unchanged::of(&class.mask)).collect();
+    let files = |class: &OpenClass<'_>| {
+        let volumes = [Some(&class.mask), class.probabilities.as_ref(), class.boundary.as_ref()];
+        volumes.into_iter().flatten().map(Unchanged::of).collect::<Vec<_>>()
+    };
+    let unchanged: Vec<Unchanged> = classes.iter().flat_map(files).collect();
     ResultsFolder::free(request)?.fill(|staged, targets| {
         let mut found = Vec::new();
         for class in classes {

@@ -10,7 +10,7 @@ use super::{MeasureRequest, Measurement, ResultsFolder, open_classes, pass, resu
 use crate::Observer;
 use crate::error::Result;
 use crate::fingerprint::Fingerprint;
-use crate::shards::{Job, Marker, Shard, ShardStore, common_multiple, cuts, noted};
+use crate::shards::{Job, Marker, Shard, ShardStore, common_multiple, cuts, named, noted};
 
 /// The files in which the parts of a class are, in order of z.
 pub struct ClassParts {
@@ -51,7 +51,7 @@ pub fn measure_shard(request: &MeasureRequest, shard: Shard, observer: &mut Obse
             pass([sections.len(), height, width], observer, |advance| {
                 find_part(volume, request.find, sections.clone(), &file, advance)
             })?;
-            marker.files.push(noted(&file, store.relative(&file))?);
+            marker.files.push(noted(&file, named(&request.folder, &file)?)?);
         }
     }
     store.mark(shard.index, &marker)?;

@@ -15,7 +15,7 @@ use super::outputs::{self, Output, OutputKind, PredictedFile, Writer};
 use super::{PredictPlan, PredictedFiles, with_halo};
 use crate::error::{Result, UserError};
 use crate::fingerprint::Fingerprint;
-use crate::shards::{Job, Marker, Shard, ShardFile, ShardStore, common_multiple, cuts};
+use crate::shards::{Job, Marker, Shard, ShardFile, ShardStore, common_multiple, cuts, named};
 use crate::target::Target;
 use crate::{Observer, Stage};
 
@@ -26,17 +26,18 @@ pub(crate) struct SharedOutput {
     /// Of a mask, the probability above which a voxel is foreground; `None` for probabilities.
     threshold: Option<f32>,
     cleaning: Postprocess,
+    /// Where it goes, as the store names it.
     path: PathBuf,
 }
 
 impl SharedOutput {
-    fn of(output: &Output) -> Self {
+    fn new(output: &Output, of_store: &Path) -> Result<Self> {
         let (threshold, cleaning) = match output.kind {
             OutputKind::Mask(rule) => (Some(rule.threshold), rule.cleaning),
             OutputKind::Probabilities => (None, Postprocess::default()),
         };
-        let Output { class, path, .. } = output.clone();
-        Self { class, threshold, cleaning, path }
+        let path = named(of_store, &output.path)?;
+        Ok(Self { class: output.class.clone(), threshold, cleaning, path })
     }
 
     fn kind(&self) -> OutputKind {
@@ -50,7 +51,7 @@ impl SharedOutput {
         let options = outputs::write_options(self.kind());
         let (path, options) = match self.kind().volume_cleaning() {
             Some(_) => (store.folder().join(format!("uncleaned{index}.zarr")), options.with_levels(1)),
-            None => (self.path.clone(), options),
+            None => (store.resolved(&self.path), options),
         };
         Ok(SharedZarr::new(&path, spec, options, store.cuts())?)
     }
@@ -98,7 +99,7 @@ impl PredictPlan {
         })?;
         let mut marker = Marker::default();
         for image in images {
-            let path = store.relative(image.whole.path());
+            let path = named(&self.output, image.whole.path())?;
             marker.foreground.push(image.foreground);
             let written = image.part.finish()?;
             marker.files.extend(written.into_iter().map(|object| ShardFile::of_image(&path, object)));
@@ -121,11 +122,12 @@ impl PredictPlan {
         let chunk = WriteOptions::default().chunk[0].min(shape[0]);
         let unit = common_multiple(chunk, self.predictor.sections_at_once());
         let cuts = cuts(shape[0], unit, shard.count);
-        let outputs: Vec<SharedOutput> = self.outputs.iter().map(SharedOutput::of).collect();
-        for output in &outputs {
+        for output in &self.outputs {
             // What cannot be written is told before anything is.
-            SharedZarr::new(&output.path, spec, outputs::write_options(output.kind()), &cuts)?;
+            SharedZarr::new(&output.path, spec, outputs::write_options(output.kind), &cuts)?;
         }
+        let outputs = self.outputs.iter().map(|output| SharedOutput::new(output, &self.output));
+        let outputs = outputs.collect::<Result<Vec<_>>>()?;
         let job = Job::Predict { outputs, shape, voxel_size_nm: spec.voxel_size_nm };
         ShardStore::join(&self.output, cuts, job, fingerprint, || self.refuse_taken())
     }
@@ -164,9 +166,10 @@ pub fn finish_shards(output: &Path, observer: &mut Observer<'_>) -> Result<Predi
     let spec = outputs::spec(shape, voxel_size_nm);
     let voxels: f64 = shape.iter().map(|&side| side as f64).product();
     let mut files = Vec::new();
-    for (index, shared) in outputs.into_iter().enumerate() {
+    for (index, mut shared) in outputs.into_iter().enumerate() {
         let image = shared.image(index, spec, &store)?;
         image.finish()?;
+        shared.path = store.resolved(&shared.path);
         let foreground = match shared.kind().volume_cleaning() {
             Some(_) => clean(&shared, image.path(), spec, observer)?,
             None => markers.iter().filter_map(|marker| marker.foreground.get(index)).sum(),

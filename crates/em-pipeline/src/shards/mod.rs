@@ -11,7 +11,7 @@
 
 mod store;
 
-pub(crate) use self::store::{Job, Marker, noted};
+pub(crate) use self::store::{Job, Marker, named, noted};
 pub use self::store::{ShardFile, ShardState, ShardStore};
 
 use std::fmt;
@@ -23,6 +23,9 @@ use crate::error::{Result, UserError};
 /// Kubernetes are what their job says, from 0 in ours; those of LSF and SGE count from 1.
 const TASK_VARIABLES: [(&str, usize); 4] =
     [("SLURM_ARRAY_TASK_ID", 0), ("JOB_COMPLETION_INDEX", 0), ("LSB_JOBINDEX", 1), ("SGE_TASK_ID", 1)];
+
+/// More shards than any scheduler starts; where all are cut is kept in memory.
+pub(crate) const MOST: usize = 1 << 20;
 
 /// One of `count` shards of a work, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +65,7 @@ impl Shard {
         let hint = "give the number of a shard, from 0, and how many there are, as in 3/16, or auto/16 in an array of jobs";
         let wrong = || UserError::new(format!("`{text}` is no shard"), hint);
         let (index, count) = text.split_once('/').ok_or_else(wrong)?;
-        let count: usize = count.parse().ok().filter(|&count| count > 0).ok_or_else(wrong)?;
+        let count: usize = count.parse().ok().filter(|count| (1..=MOST).contains(count)).ok_or_else(wrong)?;
         if index == "auto" {
             return Self::of_task(count, environment);
         }
@@ -162,7 +165,7 @@ mod tests {
             "SGE_TASK_ID is `10`, expected 1 to 9"
         );
         assert!(of("auto/9", &[("SLURM_ARRAY_TASK_ID", "x")]).is_err());
-        for wrong in ["", "3", "1/0", "-1/3", "a/3", "1/3/4", "auto/", "3/3"] {
+        for wrong in ["", "3", "1/0", "0/18446744073709551615", "-1/3", "a/3", "1/3/4", "auto/", "3/3"] {
             assert!(of(wrong, &[]).is_err(), "{wrong}");
         }
     }

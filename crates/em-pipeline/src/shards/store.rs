@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use em_io::{StoredObject, objects};
+use em_io::{StoredObject, objects, place};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,9 @@ impl Job {
 /// That a shard is done.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Marker {
+    /// The CRC-32C of the request that it is of: what a doubled shard leaves after the end counts for no other work.
+    #[serde(default)]
+    pub request: u32,
     pub files: Vec<ShardFile>,
     /// Of a prediction, the voxels above 0 in each output.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -127,7 +130,7 @@ impl ShardStore {
         // It is this request, or that of another shard which was faster.
         let begun: Request = read_json(&file)?.ok_or_else(|| gone(&file))?;
         refuse_another(output, &folder, &begun, &request)?;
-        Ok(Self { folder, request })
+        Ok(Self { folder, request: begun })
     }
 
     /// Opens the store of an output.
@@ -137,11 +140,17 @@ impl ShardStore {
     /// Fails if there is none, or if it is damaged.
     pub fn open(output: &Path) -> Result<Self> {
         let folder = folder_of(output);
-        let request = read_json(&folder.join(REQUEST))?.ok_or_else(|| {
+        let request: Request = read_json(&folder.join(REQUEST))?.ok_or_else(|| {
             let message = format!("`{}` has no shards", output.display());
             let hint = "name the output as it was given to `predict --shard` or `measure --shard`; where shards are finished, nothing is left of them";
             UserError::new(message, hint)
         })?;
+        if request.cuts.len() < 2 {
+            let message = format!("`{}` names no shards", folder.join(REQUEST).display());
+            return Err(
+                UserError::new(message, "the file is damaged: remove the folder, and begin again").into()
+            );
+        }
         Ok(Self { folder, request })
     }
 
@@ -180,10 +189,10 @@ impl ShardStore {
         self.folder.join(format!("{index:05}.{name}"))
     }
 
-    /// Returns the path of a file in the store's folder from the folder that the store lies in.
-    pub(crate) fn relative(&self, path: &Path) -> PathBuf {
-        let base = self.base();
-        path.strip_prefix(&base).unwrap_or(path).to_path_buf()
+    /// Returns the place of a path that the store names: see [`named`].
+    pub(crate) fn resolved(&self, path: &Path) -> PathBuf {
+        // To `join`, an address is a relative path.
+        if place::is_address(path) { path.to_path_buf() } else { self.base().join(path) }
     }
 
     /// The folder that the store lies in.
@@ -193,13 +202,19 @@ impl ShardStore {
 
     /// Notes that a shard is done.
     pub(crate) fn mark(&self, index: usize, marker: &Marker) -> Result<()> {
-        let text = serde_json::to_vec(marker).context("a marker cannot be written as JSON")?;
+        let marker = Marker { request: self.request_crc32c()?, ..marker.clone() };
+        let text = serde_json::to_vec(&marker).context("a marker cannot be written as JSON")?;
         Ok(objects::write(&self.marker(index), &text)?)
     }
 
     /// Returns the marker of a shard, `None` where it is not done.
     pub(crate) fn marker_of(&self, index: usize) -> Result<Option<Marker>> {
         read_json(&self.marker(index))
+    }
+
+    fn request_crc32c(&self) -> Result<u32> {
+        let text = serde_json::to_vec(&self.request).context("a request cannot be written as JSON")?;
+        Ok(crc32c::crc32c(&text))
     }
 
     fn marker(&self, index: usize) -> PathBuf {
@@ -220,13 +235,12 @@ impl ShardStore {
     pub(crate) fn state(&self, index: usize, verify: bool) -> Result<ShardState> {
         let broken = |reason: String| Ok(ShardState::Broken { reason });
         let marker = match self.marker_of(index) {
-            Ok(Some(marker)) => marker,
-            Ok(None) => return Ok(ShardState::Missing),
+            Ok(Some(marker)) if marker.request == self.request_crc32c()? => marker,
+            Ok(_) => return Ok(ShardState::Missing),
             Err(_) => return broken(format!("`{}` is damaged", self.marker(index).display())),
         };
-        let base = self.base();
         for file in &marker.files {
-            let path = base.join(&file.path);
+            let path = self.resolved(&file.path);
             match objects::length(&path)? {
                 None => return broken(format!("`{}` is missing", path.display())),
                 Some(found) if found != file.bytes => {
@@ -270,6 +284,15 @@ impl ShardStore {
     pub(crate) fn is_done(&self, shard: Shard) -> Result<bool> {
         Ok(self.state(shard.index, true)? == ShardState::Done)
     }
+}
+
+/// Names a path as the store of an output does, so that the end of all shards may run in any folder: from the folder that
+/// the store lies in where it is in there; else as a whole.
+pub(crate) fn named(output: &Path, path: &Path) -> Result<PathBuf> {
+    let [base, path] = [output, path].map(place::absolute);
+    let (base, path) = (base?, path?);
+    let within = base.parent().and_then(|base| path.strip_prefix(base).ok()).map(Path::to_path_buf);
+    Ok(within.unwrap_or(path))
 }
 
 /// The folder beside an output that its shards are noted in.
