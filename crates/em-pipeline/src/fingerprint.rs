@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use em_io::{Volume, hex, place};
 use serde::{Deserialize, Serialize};
@@ -12,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Context, Result};
 use crate::sections_digest::sections_digest;
+use crate::unchanged::Seen;
 
 /// Named facts, each as text: the input, the model, and the settings that the result depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,13 +36,14 @@ impl Fingerprint {
         let known = if place::is_address(path) {
             known.with(&format!("version of the {role}"), place::version(path)?)
         } else {
-            let files = Files::of(path).with_context(|| format!("cannot look at `{}`", path.display()))?;
+            let files = Seen::of(path);
+            let newest = files.newest.and_then(|newest| newest.duration_since(UNIX_EPOCH).ok());
             known
                 .with(
                     &format!("size of the {role}"),
                     format!("{} bytes in {} files", files.bytes, files.count),
                 )
-                .with(&format!("time of the {role}"), format!("{:?}", files.newest))
+                .with(&format!("time of the {role}"), format!("{:?}", newest.unwrap_or_default()))
         };
         Ok(known.with(&format!("sections of the {role}"), sections_digest(volume)?))
     }
@@ -60,36 +61,6 @@ impl Fingerprint {
             let value = |fingerprint: &Self| fingerprint.0.get(name).unwrap_or(&none).clone();
             (value(self) != value(other)).then(|| (name.clone(), value(self), value(other)))
         })
-    }
-}
-
-/// The files of a volume: one, or all in a folder.
-#[derive(Default)]
-struct Files {
-    count: u64,
-    bytes: u64,
-    /// The last change, from 1970 on.
-    newest: Duration,
-}
-
-impl Files {
-    fn of(path: &Path) -> io::Result<Self> {
-        let mut files = Self::default();
-        let mut folders = vec![path.to_path_buf()];
-        while let Some(path) = folders.pop() {
-            let metadata = fs::metadata(&path)?;
-            if metadata.is_dir() {
-                for entry in fs::read_dir(&path)? {
-                    folders.push(entry?.path());
-                }
-                continue;
-            }
-            files.count += 1;
-            files.bytes += metadata.len();
-            let changed = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-            files.newest = files.newest.max(changed);
-        }
-        Ok(files)
     }
 }
 

@@ -18,12 +18,13 @@ pub struct Unchanged {
     seen: Seen,
 }
 
-/// What is looked at.
+/// What is looked at: the files of a volume, one or all in a folder, less the labels in an image.
 #[derive(Debug, Default, PartialEq)]
-struct Seen {
-    count: u64,
-    bytes: u64,
-    newest: Option<SystemTime>,
+pub struct Seen {
+    pub count: u64,
+    pub bytes: u64,
+    /// When the last one was written.
+    pub newest: Option<SystemTime>,
 }
 
 impl Unchanged {
@@ -48,7 +49,7 @@ impl Unchanged {
 }
 
 impl Seen {
-    fn of(path: &Path) -> Self {
+    pub fn of(path: &Path) -> Self {
         let mut seen = Self::default();
         let mut open = vec![path.to_owned()];
         while let Some(path) = open.pop() {
