@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::formats::sink::cannot_write;
-use crate::formats::zarr_paths;
+use crate::formats::{n5, precomputed, zarr_paths};
 use crate::storage;
 use std::path::{Path, PathBuf};
 
@@ -95,7 +95,7 @@ pub fn exists(path: &Path) -> Result<bool> {
         true if !storage::list(&path).map_err(Error::io("read", &path))?.is_empty() => return Ok(true),
         _ => storage::stat(&path).map_err(Error::io("read", &path))?,
     };
-    Ok(found.is_some() || zarr_paths::metadata_of(&path).is_some())
+    Ok(found.is_some() || metadata_of(&path).is_some())
 }
 
 /// Returns the bytes of an object behind an address, or of all objects below it.
@@ -108,15 +108,22 @@ pub fn bytes(address: &Path) -> Result<u64> {
 }
 
 /// Returns what tells a version of an object behind an address from another one: its length, its date and the
-/// name that its server has for it. Of an OME-Zarr it is that of its metadata.
+/// name that its server has for it. Of a volume in chunks it is that of its metadata; a folder of sections has none.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] and [`Error::Remote`].
+/// [`Error::Remote`].
 pub fn version(address: &Path) -> Result<String> {
-    let object = zarr_paths::metadata_of(address).unwrap_or_else(|| address.to_path_buf());
-    let stat = storage::stat(&object).map_err(Error::io("read", &object))?;
-    let stat = stat.ok_or_else(|| Error::NotFound { path: address.to_path_buf(), similar: None })?;
+    let object = metadata_of(address).unwrap_or_else(|| address.to_path_buf());
+    let Some(stat) = storage::stat(&object).map_err(Error::io("read", &object))? else {
+        return Ok("none".into());
+    };
     let tag = stat.tag.unwrap_or_else(|| "none".into());
     Ok(format!("{} bytes, date {:?}, version {tag}", stat.bytes, stat.modified))
+}
+
+/// Returns the object with the metadata of a volume in chunks, `None` where there is none.
+fn metadata_of(address: &Path) -> Option<PathBuf> {
+    let others = [precomputed::INFO, n5::ATTRIBUTES].map(|name| address.join(name));
+    zarr_paths::metadata_of(address).or_else(|| others.into_iter().find(|file| storage::is_file(file)))
 }

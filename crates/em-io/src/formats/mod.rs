@@ -18,7 +18,7 @@ pub(crate) mod jpeg;
 mod json;
 mod lz4_block;
 pub(crate) mod mrc;
-mod n5;
+pub(crate) mod n5;
 pub(crate) mod nifti;
 mod npy;
 mod open;

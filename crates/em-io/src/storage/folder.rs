@@ -6,12 +6,16 @@ use crate::error::{Error, Result};
 use crate::storage::{self, Address, Location, locate, remote};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The object that tells that a folder behind an address is not finished.
 const MARKER: &str = ".em-io.part";
 
 /// What the marker says to whoever finds it.
 const MARKER_TEXT: &[u8] = b"This folder is being written, or was not finished: it holds no volume yet.\n";
+
+/// More bytes than a marker has.
+const MARKER_BYTES: u64 = 4096;
 
 /// A folder that is being written; dropped, it is gone with all that is in it.
 #[derive(Debug)]
@@ -85,6 +89,8 @@ pub(crate) fn remove_unfinished(path: &Path) -> Result<()> {
 pub(crate) struct RemoteFolder {
     path: PathBuf,
     address: Address,
+    /// The text of its marker, which is this writer's alone.
+    marker: Vec<u8>,
     is_finished: bool,
 }
 
@@ -98,11 +104,23 @@ impl RemoteFolder {
             return Err(Error::FolderNotEmpty { path: path.to_path_buf() });
         }
         // What cannot be written is better found now than after the work.
-        storage::write(&path.join(MARKER), MARKER_TEXT)?;
-        Ok(Self { path: path.to_path_buf(), address, is_finished: false })
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let marker = [MARKER_TEXT, format!("{} {now}\n", std::process::id()).as_bytes()].concat();
+        storage::write(&path.join(MARKER), &marker)?;
+        Ok(Self { path: path.to_path_buf(), address, marker, is_finished: false })
+    }
+
+    /// Tells whether what is there is still of this writer: another one may have taken it for a killed one's.
+    fn is_ours(&self) -> Result<bool> {
+        let file = self.path.join(MARKER);
+        let found = storage::read(&file, MARKER_BYTES).map_err(Error::io("read", &file))?;
+        Ok(found.as_ref() == Some(&self.marker))
     }
 
     fn finish(mut self, last: &[(&str, Vec<u8>)]) -> Result<()> {
+        if !self.is_ours()? {
+            return Err(Error::Changed { path: self.path.clone() });
+        }
         // Somebody else may have written to the same place meanwhile.
         for (name, _) in last {
             let file = self.path.join(name);
@@ -120,7 +138,7 @@ impl RemoteFolder {
 
 impl Drop for RemoteFolder {
     fn drop(&mut self) {
-        if !self.is_finished {
+        if !self.is_finished && self.is_ours().unwrap_or(false) {
             // There is nobody to tell; what stays has the marker, and is no image.
             let _ = remote::remove_all(&self.address);
         }

@@ -72,7 +72,8 @@ fn names(attributes: &Value, shape: &[usize]) -> Option<Vec<String>> {
         Some(["x", "y"].into_iter().chain(others).map(str::to_owned).collect::<Vec<_>>())
     };
     let mut names = listed.or_else(of_imagej).filter(|names| names.len() == shape.len())?;
-    if names.first().is_some_and(|name| name.eq_ignore_ascii_case("x")) {
+    let place = |of: &str| names.iter().position(|name| name.eq_ignore_ascii_case(of));
+    if place("x").zip(place("y")).is_some_and(|(x, y)| x < y) {
         names.reverse();
     }
     Some(names)
@@ -102,6 +103,15 @@ mod tests {
             find(&[3, 7, 2, 8, 9], &json!({"axes": ["x", "y", "c", "z", "t"]}), OpenOptions::default());
         assert!(matches!(error, Err(Error::SeveralParts { part: Part::Channel, count: 2, .. })));
         assert!(find(&[3, 7, 2, 8, 9], &json!({}), second).is_err());
+    }
+
+    #[test]
+    fn channels_may_be_the_fastest_axis() {
+        let second = OpenOptions { channel: Some(1), ..OpenOptions::default() };
+        for axes in [json!(["c", "x", "y", "z"]), json!(["z", "y", "x", "c"])] {
+            let found = find(&[7, 8, 9, 2], &json!({"axes": axes}), second).unwrap();
+            assert_eq!((found.shape(), found.place()), ([7, 8, 9], [0, 0, 0, 1].as_slice()), "{axes}");
+        }
     }
 
     #[test]

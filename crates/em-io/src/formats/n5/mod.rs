@@ -18,7 +18,7 @@ use crate::storage;
 use std::path::Path;
 
 /// The metadata of a dataset or a group.
-const ATTRIBUTES: &str = "attributes.json";
+pub(crate) const ATTRIBUTES: &str = "attributes.json";
 
 /// What metadata are, for error messages.
 const EXPECTED: &str = "that of an N5 dataset";

@@ -28,7 +28,7 @@ use super::json::read_json;
 use std::path::Path;
 
 /// The file that makes a folder one.
-const INFO: &str = "info";
+pub(crate) const INFO: &str = "info";
 
 /// The name of the format, for users.
 const FORMAT: &str = "Neuroglancer precomputed";
