@@ -76,9 +76,20 @@ impl Ranks {
         } else {
             call_first(&store, (rank, size), &address.host).map_err(refused("reach rank 0"))?
         };
+        // Tensors of the one kind would wait for those of the other.
+        let kinds = control
+            .exchange(vec![u8::from(matches!(device, Device::Cuda(_)))])
+            .map_err(|_| refused("wait for the others")("another rank is gone".into()))?;
+        if let Some(other) = kinds.iter().position(|kind| *kind != kinds[0]) {
+            let difference = "another kind of device (a processor and a CUDA device)".into();
+            return Err(Error::RanksDiffer { rank: other, of: size, difference });
+        }
         let own = if std::env::var_os(INTERFACE).is_some() { String::new() } else { own.to_string() };
-        let group = Group::new(&store, (rank, size), &own, device.torch())
-            .map_err(refused("connect its tensors with those of the others"))?;
+        let group = Group::new(&store, (rank, size), &own, device.torch()).map_err(|reason| {
+            let error = refused("connect its tensors with those of the others")(reason);
+            control.leave(Why::Failed { message: error.to_string(), hint: None });
+            error
+        })?;
         let group = Arc::new(group);
         // Not for longer than it is wanted: it ends with its owner, while the program is still whole.
         let waits = Arc::downgrade(&group);

@@ -10,7 +10,7 @@ use std::time::Instant;
 use em_data::Sampler;
 
 use crate::augment::{BatchConfig, DeviceVolumes};
-use crate::error::Computed;
+use crate::error::{Computed, Failure};
 use crate::network::Mode;
 use crate::ranks::Share;
 use crate::run::EventFile;
@@ -201,8 +201,9 @@ fn go_through(
     mut state: State,
     observe: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Vec<EpochRecord>> {
-    let data = state.data();
-    together::begin(training, &data, &mut learner, &mut state)?;
+    let (data, saved) = (state.data(), state.records.len());
+    together::begin(training, &data, &mut learner, &mut state)
+        .map_err(|error| Failure::from(error).after(saved))?;
     run_epochs(training, run, learner, &mut state, observe)
         .map_err(|failure| failure.after(state.records.len()))?;
     Ok(state.records)
@@ -251,6 +252,8 @@ fn run_epochs(
             together::go_on(ranks, observe(Progress::Step { epoch, tiles, of, loss: shown }))?;
         }
         let train = meter.scores(epoch, state.steps, ranks)?;
+        // Kernels that the loss of a rank has ended say nothing of it: all have come here, or nothing is kept.
+        together::go_on(ranks, ControlFlow::Continue(()))?;
         let tiles_per_second = samples.len() as f64 / started.elapsed().as_secs_f64();
         if let (Some(run), Some(events)) = (run, &events) {
             // Scored as it will predict.

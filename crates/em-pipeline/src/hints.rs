@@ -91,9 +91,6 @@ pub fn of_model(error: &em_model::Error) -> Option<String> {
         Error::RanksDiffer { .. } => {
             "start all ranks with the same em-cli, configuration and data files".into()
         }
-        Error::RankLost { epochs: 0, .. } => {
-            "no epoch is saved yet: start anew with `em-cli train --overwrite`, on any number of ranks".into()
-        }
         Error::RankLost { .. } => {
             "`em-cli train --resume` goes on after them, with any number of ranks".into()
         }

@@ -88,7 +88,13 @@ impl Control {
     pub fn serve(listener: &TcpListener, size: usize, deadline: Instant) -> io::Result<(Self, IpAddr)> {
         listener.set_nonblocking(true)?;
         let mut streams = BTreeMap::new();
+        let mut beaten = Instant::now();
         while streams.len() + 1 < size {
+            // Those that came first wait, and would take silence for a loss.
+            if beaten.elapsed() >= BEAT {
+                streams.values().for_each(|stream| drop(Message::Beat.write(stream)));
+                beaten = Instant::now();
+            }
             if Instant::now() >= deadline {
                 let came = streams.len() + 1;
                 return Err(io::Error::other(format!("{came} of {size} ranks came")));
@@ -229,7 +235,8 @@ impl Control {
 
 impl Drop for Control {
     fn drop(&mut self) {
-        self.leave(Why::Done);
+        // A rank that panics has done nothing that others could go on with.
+        self.leave(if thread::panicking() { Why::Lost } else { Why::Done });
     }
 }
 

@@ -109,7 +109,8 @@ struct Place {
 
 impl Place {
     fn find(variable: Lookup<'_>) -> Result<Option<Self>> {
-        for find in [Self::of_torchrun, Self::of_srun, Self::of_mpirun] {
+        // `mpirun` may itself be started by Slurm, within a step or to reach other machines: what is innermost counts.
+        for find in [Self::of_torchrun, Self::of_mpirun, Self::of_srun] {
             if let Some(found) = find(variable)? {
                 return Ok(Some(found));
             }
@@ -156,6 +157,10 @@ impl Place {
             ["PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"],
         ];
         for [rank, size, local_rank, local_size] in names {
+            // `srun` sets PMI_RANK, too, but not this one.
+            if rank == "PMI_RANK" && variable(local_rank).is_none() {
+                continue;
+            }
             let (Some(rank), Some(size)) = (number(variable, rank)?, number(variable, size)?) else {
                 continue;
             };
@@ -269,6 +274,18 @@ mod tests {
         let mpich =
             [("PMI_RANK", "0"), ("PMI_SIZE", "2"), ("MPI_LOCALRANKID", "0"), ("MPI_LOCALNRANKS", "2")];
         assert_eq!(place(&launch(&mpich).unwrap().unwrap()), (0, 2, 0, "127.0.0.1", PORT, true));
+    }
+
+    #[test]
+    fn of_mpirun_within_slurm_mpirun_counts() {
+        let slurm = [("SLURM_PROCID", "0"), ("SLURM_STEP_NUM_TASKS", "1"), ("SLURM_STEP_NODELIST", "a")];
+        let mpich =
+            [("PMI_RANK", "1"), ("PMI_SIZE", "4"), ("MPI_LOCALRANKID", "1"), ("MPI_LOCALNRANKS", "4")];
+        let found = launch(&[&slurm[..], &mpich[..]].concat()).unwrap().unwrap();
+        assert_eq!(place(&found), (1, 4, 1, "127.0.0.1", PORT, false));
+        let srun = [("SLURM_PROCID", "2"), ("SLURM_STEP_NUM_TASKS", "4"), ("SLURM_STEP_NODELIST", "a")];
+        let pmi2 = [("PMI_RANK", "2"), ("PMI_SIZE", "4")];
+        assert_eq!(launch(&[&srun[..], &pmi2[..]].concat()).unwrap().unwrap().launcher, Launcher::Srun);
     }
 
     #[test]

@@ -79,6 +79,14 @@ impl<'a> Share<'a> {
         }
     }
 
+    /// Computes the gradients of a loss, for which ranks wait for each other where batch norm has part in it.
+    pub fn backward(&self, loss: &Tensor) -> Computed<()> {
+        match self.ranks {
+            None => Ok(loss.f_backward()?),
+            Some(ranks) => ranks.computed(loss.f_backward().map_err(|error| error.to_string())),
+        }
+    }
+
     /// Batch norm with the statistics of the whole batch; `None` where those of this process are these.
     pub fn batch_norm(&self, norm: &Norm<'_>) -> Option<Computed<Tensor>> {
         let ranks = self.ranks?;

@@ -57,7 +57,7 @@ impl Learner {
         learning_rate: f64,
         step: usize,
     ) -> Computed<()> {
-        loss.f_backward()?;
+        share.backward(loss)?;
         if share.is_part() {
             share.add_gradients(&self.optimizer.gradients())?;
         }

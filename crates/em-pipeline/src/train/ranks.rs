@@ -2,7 +2,7 @@
 
 use em_model::{Ranks, RunFolder};
 
-use super::{Shared, Start, Step, initial, lead};
+use super::{Shared, Start, Step, lead};
 use crate::error::{Error, Result, UserError, hint_of, with_causes};
 use crate::report::Report;
 use crate::{Dataset, Observer, RunConfig, settings};
@@ -44,7 +44,8 @@ fn follow(config: &RunConfig, start: Start, ranks: &Ranks, observer: &mut Observ
     let architecture = config.model.architecture(dataset.set.classes().len())?;
     let device = ranks.device();
     let shared = Shared { config, architecture: &architecture, start, device, ranks: Some(ranks) };
-    let init = initial(config, &run)?;
+    // Rank 0 reads it; here it only counts that there is one.
+    let init = config.train.init.as_ref().map(RunFolder::new);
     for step in Step::all(&run, &dataset) {
         let mut training = shared.training(&dataset, &step.split, step.is_fold)?;
         training.init = init.clone();
