@@ -17,11 +17,13 @@
 //! | `correct/plan.rs` | whether an edit makes sense, and what it paints |
 //! | `correct/parts.rs` | the voxels of a split or a filling |
 //! | `correct/corrections.rs` | a label volume with its edits and the table of its objects |
+//! | `correct/of_others.rs` | edits of other labels than a file holds now |
 //! | `correct/save.rs` | corrected labels, tables and summary as files |
 
 mod corrections;
 mod edit;
 mod edits;
+mod of_others;
 mod parts;
 mod plan;
 mod save;
@@ -29,7 +31,8 @@ mod save;
 mod tests;
 
 pub use crate::journal::Refusal;
-pub use corrections::{Change, Corrections, bounds_of, set_aside_edits_of_others};
+pub use corrections::{Change, Corrections, bounds_of};
 pub use edit::{Edit, EditFile, EditLine, Part, read_edits};
 pub use edits::Effective;
+pub use of_others::set_aside_edits_of_others;
 pub use save::{SaveRequest, corrected_folder, journal_of, save};
