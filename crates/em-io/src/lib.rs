@@ -21,7 +21,7 @@
 //! | Neuroglancer precomputed | full level; a channel; raw, compressed segmentation, JPEG, PNG; gzip, shards; voxel size | `.precomputed`: with a pyramid; an image (raw) or a segmentation (labels) |
 //! | N5 | a dataset by its path, full level; a channel and time; gzip, zlib, lz4, zstd, and with the feature `zarr` blosc; voxel size of BigDataViewer, Paintera, COSEM | no |
 //! | OME-Zarr 0.1 to 0.5, with the feature `zarr` | full level; any order of axes; one channel and time point; arrays of a group by name; blosc, zstd, gzip, shards | `.zarr`: with a pyramid; labels |
-//! | any of these but HDF5 behind an address, with the feature `remote` | `https://`, `s3://`, `gs://`; a folder of images of a bucket | OME-Zarr, to `s3://` and `gs://` |
+//! | any of these but HDF5 behind an address, with the feature `remote` | `https://`, `s3://`, `gs://`; a folder of images of a bucket | OME-Zarr and precomputed, to `s3://` and `gs://` |
 //!
 //! The features `images`, `remote` and `zarr` are on by default. [`Volume::blocks`] and [`read_compute_write`]
 //! walk volumes larger than memory, [`Volume::from_source`] brings in other sources.

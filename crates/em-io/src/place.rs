@@ -54,7 +54,8 @@ pub fn identity(path: &Path) -> Option<PathBuf> {
 pub fn local(path: &Path) -> Result<PathBuf> {
     let path = resolve(path)?;
     if is_address(&path) {
-        let expected = "a path of this machine: behind an address, OME-Zarr alone is written";
+        let expected =
+            "a path of this machine: behind an address, only OME-Zarr and precomputed volumes are written";
         return Err(cannot_write(&path, "files".into(), expected));
     }
     Ok(path)

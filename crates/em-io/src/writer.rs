@@ -105,13 +105,14 @@ impl VolumeWriter {
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let sink = match extension.as_str() {
             _ if zarr_paths::is_destination(path) => zarr::create(path, spec, options)?,
+            "precomputed" => precomputed::create(path, spec, options)?,
             _ if storage::is_address(path) => {
-                return Err(cannot_write(path, "this format".into(), "an address that ends in .zarr"));
+                let expected = "an address that ends in .zarr or .precomputed";
+                return Err(cannot_write(path, "this format".into(), expected));
             }
             "tif" | "tiff" => tiff::create(path, spec, tiff_flavour(path), options.tiff_compression)?,
             "mrc" | "rec" | "map" | "st" => mrc::create(path, spec)?,
             "h5" | "hdf5" => hdf5::create(path, spec, options)?,
-            "precomputed" => precomputed::create(path, spec, options)?,
             "png" => png::create_file(path, spec)?,
             "" => png::create_folder(path, spec)?,
             other => {

@@ -240,6 +240,19 @@ mod within {
         write("s3://data/race.zarr", OmeZarrVersion::V0_5).unwrap();
         em_io::remove_unfinished_of("s3://data/race.zarr".as_ref()).unwrap();
         assert_eq!(em_io::open("s3://data/race.zarr").unwrap().read_all().unwrap(), voxels());
+        // One that was taken for killed is told at its end, and takes nothing of the other's away.
+        let mut slow = VolumeWriter::create("s3://data/slow.zarr", SPEC).unwrap();
+        slow.write(&voxels()).unwrap();
+        em_io::remove_unfinished_of("s3://data/slow.zarr".as_ref()).unwrap();
+        let mut other = VolumeWriter::create("s3://data/slow.zarr", SPEC).unwrap();
+        assert!(matches!(slow.finish(), Err(Error::Changed { .. })));
+        other.write(&voxels()).unwrap();
+        other.finish().unwrap();
+        assert_eq!(em_io::open("s3://data/slow.zarr").unwrap().read_all().unwrap(), voxels());
+        // Volumes in chunks of other formats have versions, too.
+        em_io::write_volume("s3://data/a.precomputed", &voxels(), None).unwrap();
+        assert_eq!(em_io::open("s3://data/a.precomputed").unwrap().read_all().unwrap(), voxels());
+        assert!(version("s3://data/a.precomputed").contains("bytes") && version("s3://data/none") == "none");
         let error = em_io::write_volume("s3://data/a.tif", &voxels(), None).unwrap_err();
         assert!(matches!(error, Error::CannotWrite { .. }), "{error}");
     }

@@ -22,7 +22,7 @@ use crate::console::{self, complain, observed, say, shown_path};
 pub struct ConvertArgs {
     /// Any volume that is read: TIFF, MRC, NIfTI, OME-Zarr, an image, or a folder of images.
     input: PathBuf,
-    /// The volume to write; the ending decides: .tif, .ome.tif, .mrc, .zarr, .png, or none for a folder of PNG. An address (s3://, gs://) ends in .zarr.
+    /// The volume to write; the ending decides: .tif, .ome.tif, .mrc, .zarr, .png, or none for a folder of PNG. An address (s3://, gs://) ends in .zarr or .precomputed.
     output: PathBuf,
     #[command(flatten)]
     reading: ReadingArgs,

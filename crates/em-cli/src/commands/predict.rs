@@ -27,7 +27,7 @@ pub struct PredictArgs {
     /// Voxel size in nm, where the input tells none or a wrong one.
     #[arg(long, value_name = "Z,Y,X", value_parser = voxel_size)]
     voxel_size: Option<[f64; 3]>,
-    /// Where to write the mask (0 and 255): .tif, .ome.tif, .mrc, .zarr, or a folder of PNG. Several classes are written as {name}_{class}. An address (s3://, gs://) ends in .zarr; finished blocks then lie in the working folder.
+    /// Where to write the mask (0 and 255): .tif, .ome.tif, .mrc, .zarr, or a folder of PNG. Several classes are written as {name}_{class}. An address (s3://, gs://) ends in .zarr or .precomputed; finished blocks then lie in the working folder.
     #[arg(short, long, value_name = "OUT", required_unless_present = "probabilities")]
     output: Option<PathBuf>,
     /// Where to write the probabilities as 8 bit, 255 being 1.

@@ -343,3 +343,16 @@ options = [\"--partition=gpu\"]
     hint: say in a section what is to be done
     ");
 }
+
+#[test]
+fn what_a_doubled_shard_left_counts_for_no_other_work() {
+    let lab = lab_with_masks();
+    lab.ok("measure m=mito.tif -o out --shard 0/1");
+    // As after an end that was killed on its way, or a shard that was done twice and came behind the end.
+    fs::remove_file(lab.path("out.shards/request.json")).unwrap();
+    fs::copy(lab.path("syn.tif"), lab.path("mito.tif")).unwrap();
+    assert!(!lab.ok("measure m=mito.tif -o out --shard 0/1").contains("before"));
+    lab.ok("measure m=mito.tif -o out --merge");
+    lab.ok("measure m=mito.tif -o whole");
+    assert_eq!(lab.bytes("out/objects.csv"), lab.bytes("whole/objects.csv"));
+}

@@ -364,3 +364,6 @@ pub(crate) fn noted(path: &Path, relative: PathBuf) -> Result<ShardFile> {
     let bytes = objects::length(path)?.ok_or_else(|| gone(path))?;
     Ok(ShardFile { path: relative, bytes, crc32c: crc32c_of(path, bytes)? })
 }
+
+#[cfg(test)]
+mod tests;
