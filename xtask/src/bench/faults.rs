@@ -10,6 +10,7 @@
 //! | `faults/memory.rs` | predictions within the memory that they state |
 //! | `faults/soak.rs` | a prediction of minutes or hours under load |
 //! | `faults/writers.rs` | the commands that write: one entry each |
+//! | `faults/shared.rs` | predictions and measurements in shards, and their end |
 //! | `faults/annotator.rs` | a person at `em-cli annotate`, over HTTP |
 //! | `faults/fetching.rs` | `fetch-data` against a slow server of our own |
 //! | `faults/tree.rs` | the files of a folder, and whether they are those of another one |
@@ -21,6 +22,7 @@ mod full;
 mod kill;
 mod lab;
 mod memory;
+mod shared;
 mod soak;
 mod tree;
 mod trial;

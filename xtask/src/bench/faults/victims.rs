@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::lab::{BUILT_IN, Lab, raw};
 use super::tree::{Same, every_byte};
 use super::trial::{Ended, Trial};
-use super::{annotator, fetching};
+use super::{annotator, fetching, shared};
 use crate::workspace::named;
 
 /// Whether a program is started for the first time, or after a kill.
@@ -36,7 +36,7 @@ pub struct Victim {
 }
 
 /// All of them.
-pub const ALL: [Victim; 5] = [
+pub const ALL: [Victim; 7] = [
     Victim {
         name: "train",
         start: |lab, folder, start, limit| {
@@ -77,6 +77,20 @@ pub const ALL: [Victim; 5] = [
         },
         holds_nothing: |_| false,
         is_done: |_| false,
+        same: every_byte,
+    },
+    Victim {
+        name: "shards",
+        start: |lab, folder, _, limit| shared::predict(lab, folder, limit),
+        holds_nothing: |_| false,
+        is_done: shared::is_done,
+        same: every_byte,
+    },
+    Victim {
+        name: "merge",
+        start: |lab, folder, _, limit| shared::measure(lab, folder, limit),
+        holds_nothing: |_| false,
+        is_done: shared::is_done,
         same: every_byte,
     },
     Victim {

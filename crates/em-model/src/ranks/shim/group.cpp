@@ -9,7 +9,7 @@ namespace em {
 
 namespace {
 
-// How long Gloo itself waits: longer than any step. Lost ranks are found by heartbeats before.
+// How long Gloo itself waits for a tensor: longer than any step. Lost ranks are found by heartbeats before.
 constexpr std::chrono::hours GLOO_TIMEOUT{24};
 
 // How often a rank that waits looks whether another one is lost.
@@ -27,13 +27,16 @@ Group::Group(
     nccl_ = std::make_unique<Nccl>(*store, rank, size, device);
     return;
   }
-  auto options = address.empty() ? c10d::ProcessGroupGloo::Options::create_default(GLOO_TIMEOUT)
-                                 : c10d::ProcessGroupGloo::Options::create(GLOO_TIMEOUT);
+  // A rank that is lost before all are connected is waited for as long as the store waits.
+  auto patience = store->getTimeout();
+  auto options = address.empty() ? c10d::ProcessGroupGloo::Options::create_default(patience)
+                                 : c10d::ProcessGroupGloo::Options::create(patience);
   if (!address.empty()) {
     options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
   }
   auto names = c10::make_intrusive<c10d::PrefixStore>("em/gloo", store);
   gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(names, rank, size, options);
+  gloo_->setTimeout(GLOO_TIMEOUT);
 }
 
 Group::~Group() {
