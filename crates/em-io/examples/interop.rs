@@ -51,7 +51,10 @@ fn write(folder: &Path) -> em_io::Result<()> {
         write_precomputed(folder, kind, &voxels)?;
         write_zarrs(folder, kind, &voxels)?;
     }
-    Ok(())
+    let mut few = Array3::<u16>::zeros(SHAPE);
+    few[SHAPE.map(|side| side - 1)] = 7;
+    let options = WriteOptions::default().with_chunk([2, 16, 16]).with_shard(Some([4, 32, 32]));
+    write_with(&folder.join("few-05-shards.zarr"), &few.into(), options)
 }
 
 /// OME-Zarr of both versions, and of the later one in shards; of bytes, with a label.
