@@ -49,19 +49,38 @@ fn write(folder: &Path) -> em_io::Result<()> {
             em_io::write_volume(folder.join(format!("{kind}{ending}")), &voxels, SIZE_NM)?;
         }
         write_precomputed(folder, kind, &voxels)?;
-        for (name, version) in [("04", OmeZarrVersion::V0_4), ("05", OmeZarrVersion::V0_5)] {
-            let path = folder.join(format!("{kind}-{name}.zarr"));
-            let spec = VolumeSpec { shape: SHAPE, voxel_type: voxels.voxel_type(), voxel_size_nm: SIZE_NM };
-            let options = WriteOptions::default().with_version(version).with_chunk([2, 16, 16]);
-            let mut writer = VolumeWriter::with_options(&path, spec, options)?;
-            writer.write(&voxels)?;
-            writer.finish()?;
-            if let Voxels::U8(grey) = &voxels {
-                em_io::write_mask(path.join("labels/mito"), &Mask::new(grey.mapv(|v| v > 127), None))?;
-            }
+        write_zarrs(folder, kind, &voxels)?;
+    }
+    let mut few = Array3::<u16>::zeros(SHAPE);
+    few[SHAPE.map(|side| side - 1)] = 7;
+    let options = WriteOptions::default().with_chunk([2, 16, 16]).with_shard(Some([4, 32, 32]));
+    write_with(&folder.join("few-05-shards.zarr"), &few.into(), options)
+}
+
+/// OME-Zarr of both versions, and of the later one in shards; of bytes, with a label.
+fn write_zarrs(folder: &Path, kind: &str, voxels: &Voxels) -> em_io::Result<()> {
+    let [old, new] = [OmeZarrVersion::V0_4, OmeZarrVersion::V0_5];
+    for (name, version, shard) in
+        [("04", old, None), ("05", new, None), ("05-shards", new, Some([4, 32, 32]))]
+    {
+        let path = folder.join(format!("{kind}-{name}.zarr"));
+        let options = WriteOptions::default().with_version(version).with_chunk([2, 16, 16]).with_shard(shard);
+        write_with(&path, voxels, options)?;
+        let Voxels::U8(grey) = voxels else { continue };
+        let (label, mask) = (path.join("labels/mito"), Mask::new(grey.mapv(|v| v > 127), None));
+        match shard {
+            None => em_io::write_mask(label, &mask)?,
+            Some(_) => write_with(&label, &mask.view().mapv(|v| if v { 255_u8 } else { 0 }).into(), options)?,
         }
     }
     Ok(())
+}
+
+fn write_with(path: &Path, voxels: &Voxels, options: WriteOptions) -> em_io::Result<()> {
+    let spec = VolumeSpec { shape: SHAPE, voxel_type: voxels.voxel_type(), voxel_size_nm: SIZE_NM };
+    let mut writer = VolumeWriter::with_options(path, spec, options)?;
+    writer.write(voxels)?;
+    writer.finish()
 }
 
 /// Folders for Neuroglancer: an image, and of whole numbers without a sign a segmentation.
@@ -70,11 +89,8 @@ fn write_precomputed(folder: &Path, kind: &str, voxels: &Voxels) -> em_io::Resul
         [("image", Content::Intensity, kind != "i64"), ("labels", Content::Label, kind.starts_with('u'))];
     for (name, content, _) in contents.into_iter().filter(|(_, _, is_written)| *is_written) {
         let path = folder.join(format!("{kind}-{name}.precomputed"));
-        let spec = VolumeSpec { shape: SHAPE, voxel_type: voxels.voxel_type(), voxel_size_nm: SIZE_NM };
         let options = WriteOptions::default().with_content(content).with_chunk([2, 16, 16]);
-        let mut writer = VolumeWriter::with_options(&path, spec, options)?;
-        writer.write(voxels)?;
-        writer.finish()?;
+        write_with(&path, voxels, options)?;
     }
     Ok(())
 }

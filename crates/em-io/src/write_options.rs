@@ -35,8 +35,8 @@ pub enum TiffCompression {
 
 /// How a volume is written, beyond what [`crate::VolumeSpec`] says of it.
 ///
-/// All but the last is about OME-Zarr, and of that all but the version about precomputed folders, too; what does
-/// not concern a format, it ignores.
+/// All but the last is about OME-Zarr, and of that all but the version and the shard about precomputed folders, too;
+/// what does not concern a format, it ignores.
 ///
 /// ```
 /// use em_io::{TiffCompression, VolumeSpec, VolumeWriter, VoxelType, WriteOptions};
@@ -57,6 +57,11 @@ pub struct WriteOptions {
     pub version: OmeZarrVersion,
     /// The shape of a chunk, `[z, y, x]`. As many sections as a chunk is deep are held in memory.
     pub chunk: [usize; 3],
+    /// The shape of a shard, `[z, y, x]`: an object of many chunks, for servers and stores to which many small
+    /// objects are dear. It is whole chunks along every axis, and OME-Zarr 0.5 alone has it. `None` makes each
+    /// chunk an object. All levels have it, clipped to their size; a label has that of its own options, as with
+    /// chunks. The packed chunks of as many sections as a shard is deep are held in memory, too.
+    pub shard: Option<[usize; 3]>,
     /// The number of levels, with the full one. `None` goes on until a section is one chunk.
     /// A label has as many as its image.
     pub levels: Option<usize>,
@@ -73,6 +78,7 @@ impl Default for WriteOptions {
         Self {
             version: OmeZarrVersion::default(),
             chunk: [16, 256, 256],
+            shard: None,
             levels: None,
             content: None,
             tiff_compression: TiffCompression::default(),
@@ -90,6 +96,12 @@ impl WriteOptions {
     /// Chooses the shape of a chunk, `[z, y, x]`.
     pub fn with_chunk(mut self, chunk: [usize; 3]) -> Self {
         self.chunk = chunk;
+        self
+    }
+
+    /// Chooses the shape of a shard, `[z, y, x]`, in whole chunks; `None` makes each chunk an object.
+    pub fn with_shard(mut self, shard: Option<[usize; 3]>) -> Self {
+        self.shard = shard;
         self
     }
 

@@ -71,6 +71,19 @@ fn images_and_labels_are_written_and_read() {
 }
 
 #[test]
+fn a_shard_is_written_as_one_object() {
+    let (folder, server) = run("a_shard_is_written_as_one_object", |_, _| Mood::Well);
+    let puts = server.requests().into_iter().filter(|request| request.method == "PUT");
+    let of_level = |level: &str| {
+        let folder = format!("data/s.zarr/{level}/c/");
+        puts.clone().filter(|request| request.path.starts_with(&folder)).count()
+    };
+    // [5, 40, 50] in shards of [4, 32, 64], and [5, 20, 25].
+    assert_eq!([of_level("0"), of_level("1")], [4, 2]);
+    assert_eq!(em_io::open(folder.path().join("data/s.zarr")).unwrap().shape(), [5, 40, 50]);
+}
+
+#[test]
 fn a_write_that_fails_leaves_nothing() {
     let (folder, _) = run("a_write_that_fails_leaves_nothing", |request, _| {
         let is_chunk = request.method == "PUT" && request.path.contains("refused.zarr/0/c");
@@ -191,6 +204,18 @@ mod within {
                 assert_eq!(label.voxel_size_nm(), SPEC.voxel_size_nm);
             }
         }
+    }
+
+    #[test]
+    #[ignore = "run by the test of the same name"]
+    fn a_shard_is_written_as_one_object() {
+        let mut options = options(OmeZarrVersion::V0_5);
+        options.shard = Some([4, 32, 64]);
+        let mut writer = VolumeWriter::with_options("s3://data/s.zarr", SPEC, options).unwrap();
+        writer.write(&voxels()).unwrap();
+        assert!(em_io::open("s3://data/s.zarr").is_err(), "it is no image before it is whole");
+        writer.finish().unwrap();
+        assert_eq!(em_io::open("s3://data/s.zarr").unwrap().read_all().unwrap(), voxels());
     }
 
     #[test]

@@ -132,6 +132,29 @@ fn a_chunk_does_not_bring_the_shard() {
     assert_eq!(server.sent("a.zarr/c/0/0/0").0, 2, "what was read is kept");
 }
 
+#[test]
+fn a_section_of_what_is_written_in_shards_does_not_bring_them() {
+    let folder = tempdir().unwrap();
+    let spec = VolumeSpec { shape: [32, 128, 128], voxel_type: VoxelType::U8, voxel_size_nm: None };
+    let mut options = WriteOptions::default();
+    (options.chunk, options.shard, options.levels) = ([2, 32, 32], Some([32, 128, 64]), Some(1));
+    let mut writer = VolumeWriter::with_options(folder.path().join("a.zarr"), spec, options).unwrap();
+    writer.write(&noise(spec.shape)).unwrap();
+    writer.finish().unwrap();
+    let server = Server::start(folder.path(), |_, _| Mood::Well);
+    let volume = em_io::open(format!("{}/a.zarr", server.url)).unwrap();
+    let roi = Roi::sections(spec.shape, 20..22);
+    assert_eq!(volume.read(roi).unwrap(), noise(spec.shape).cut(roi));
+    for shard in ["a.zarr/0/c/0/0/0", "a.zarr/0/c/0/0/1"] {
+        let index = 16 * 4 * 2 * 16 + 4;
+        let whole = fs::metadata(folder.path().join(shard)).unwrap().len() as usize;
+        let (asked, sent) = server.sent(shard);
+        // Of 16 layers of eight chunks one is sent; its four rows are read at a time, and each may ask for the index.
+        assert!(sent <= 4 * index + whole / 16 + 100 && sent < whole / 8, "{sent} bytes of {whole}");
+        assert!(asked <= 4 + 8, "{asked} requests");
+    }
+}
+
 /// Writes an array of one shard, whose chunks lie one behind the other, and returns the length of the shard.
 fn sharded(folder: &Path, shape: [usize; 3], chunk: [usize; 3]) -> usize {
     let root = folder.join("a.zarr");

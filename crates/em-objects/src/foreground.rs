@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use em_io::{MaskValues, Roi, Volume, Voxel, Voxels, match_voxels};
+use em_io::{MaskValues, Roi, Volume, Voxel, VoxelType, Voxels, match_voxels};
 use ndarray::{Array3, ArrayView2, Axis};
 
 use crate::runs::SectionRuns;
@@ -66,7 +66,7 @@ impl Foreground {
                 SectionRuns::of_labels(section.view())
             }),
             _ => {
-                let one = one_of(voxels);
+                let one = one_of(voxels.voxel_type());
                 match_voxels!(voxels, array => self.runs_of_numbers(array.index_axis(Axis(0), z), one))
             }
         }
@@ -133,7 +133,7 @@ pub fn read_probabilities(volume: &Volume, roi: Roi) -> Result<Array3<f32>> {
     let block = volume.read(roi)?;
     (0..roi.shape[0]).try_for_each(|z| check_probabilities(volume, &block, z, roi.start[0] + z))?;
     // Shares need no more digits than a 32-bit float has.
-    let one = one_of(&block) as f32;
+    let one = one_of(block.voxel_type()) as f32;
     Ok(block.to_f32().mapv_into(|value| value / one))
 }
 
@@ -148,8 +148,8 @@ pub(crate) fn check_probabilities(volume: &Volume, block: &Voxels, z: usize, pag
 }
 
 /// Returns the value that stands for a probability of 1.
-pub(crate) fn one_of(voxels: &Voxels) -> f64 {
-    voxels.voxel_type().range().1
+pub(crate) fn one_of(stored: VoxelType) -> f64 {
+    stored.range().1
 }
 
 #[cfg(test)]

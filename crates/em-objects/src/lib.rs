@@ -51,7 +51,7 @@ pub use measure::{Object, Physical, Space, measure};
 pub use mesh::{Mesh, surface};
 pub use nearest::{Nearest, nearest};
 pub use objects::{BATCH_BYTES, FindConfig, Objects};
-pub use parts::{find_part, join_parts};
+pub use parts::{PartInput, find_part, join_parts};
 pub use postprocess::Postprocess;
 pub use remeasure::{Remeasured, remeasure};
 pub use split_by_hand::{split_at_points, split_from_parts};

@@ -1,6 +1,6 @@
 //! Measurements of objects: sizes, places, shapes.
 
-use em_io::{Volume, Voxel, Voxels, match_voxels};
+use em_io::{Volume, Voxel, VoxelType, Voxels, match_voxels};
 use ndarray::Axis;
 use rayon::prelude::*;
 use std::f64::consts::PI;
@@ -80,7 +80,8 @@ pub struct Physical {
 /// Measures all objects in one pass, sections on all cores; the objects come in order of their numbers.
 ///
 /// `probabilities` is a volume of the same shape; 8- and 16-bit unsigned integers count their largest
-/// value as 1. `progress` is told the sections done, and ends the work where it breaks.
+/// value as 1. Where the objects bring sums of them, as those of [`join_parts`](crate::join_parts) may, the volume is
+/// not read. `progress` is told the sections done, and ends the work where it breaks.
 ///
 /// Memory: 350 bytes per object, and a batch of sections of the probabilities.
 ///
@@ -94,11 +95,10 @@ pub fn measure(
     mut progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Vec<Object>> {
     let shape = objects.shape();
-    if let Some(volume) = probabilities.filter(|volume| volume.shape() != shape) {
-        let path = volume.path().map(std::path::Path::to_path_buf);
-        let reference = "the objects".to_owned();
-        return Err(Error::ShapeMismatch { path, found: volume.shape(), expected: shape, reference });
-    }
+    probabilities.map_or(Ok(()), |volume| check_shape(volume, shape))?;
+    let stored = probabilities.map(Volume::voxel_type);
+    let known = stored.and_then(|stored| objects.probability_sums(stored));
+    let probabilities = probabilities.filter(|_| known.is_none());
     let mut sums = vec![Moments::default(); objects.count()];
     let mut contact_faces = vec![0; objects.count()];
     for place in
@@ -131,19 +131,32 @@ pub fn measure(
         }
         told(progress(place.shape[0] as u64))?;
     }
-    let measures = Measures::of(objects.space(), probabilities.is_some());
+    for (sums, known) in sums.iter_mut().zip(known.into_iter().flatten()) {
+        sums.probability = *known as f64;
+    }
+    let measures = Measures::of(objects.space(), stored);
     let all = objects.names().iter().zip(&sums).zip(contact_faces);
     Ok(all.map(|((&id, sums), faces)| measures.object(id, sums, faces)).collect())
 }
 
-/// The sum of the probabilities of a run.
+/// Checks that probabilities have the shape of the objects.
+pub(crate) fn check_shape(volume: &Volume, expected: [usize; 3]) -> Result<()> {
+    if volume.shape() == expected {
+        return Ok(());
+    }
+    let path = volume.path().map(std::path::Path::to_path_buf);
+    let reference = "the objects".to_owned();
+    Err(Error::ShapeMismatch { path, found: volume.shape(), expected, reference })
+}
+
+/// The sum of the probabilities of a run, as they are stored: what stands for 1 is divided by at the end, so that
+/// sums of integers are exact in any order, below 2^53.
 pub(crate) fn sum_of(block: &Voxels, z: usize, y: usize, run: Run) -> f64 {
     let range = run.start as usize..run.end as usize;
-    let sum: f64 = match_voxels!(block, array => {
+    match_voxels!(block, array => {
         let section = array.index_axis(Axis(0), z);
         range.map(|x| section[[y, x]].to_f64()).sum()
-    });
-    sum / one_of(block)
+    })
 }
 
 /// The volume that objects lie in.
@@ -162,14 +175,16 @@ pub(crate) struct Measures {
     shape: [usize; 3],
     extent: Extent,
     spacing: Option<([f64; 3], PairAreas)>,
-    has_probabilities: bool,
+    /// What stands for a probability of 1, where there are probabilities.
+    one: Option<f64>,
 }
 
 impl Measures {
-    pub fn of(space: Space, has_probabilities: bool) -> Self {
+    /// `probabilities` is the type that they are stored as.
+    pub fn of(space: Space, probabilities: Option<VoxelType>) -> Self {
         let Space { shape, extent, voxel_size_nm } = space;
         let spacing = voxel_size_nm.map(|size| (size, PairAreas::of(size)));
-        Self { shape, extent, spacing, has_probabilities }
+        Self { shape, extent, spacing, one: probabilities.map(one_of) }
     }
 
     pub fn object(&self, id: u32, sums: &Moments, contact_faces: u64) -> Object {
@@ -183,7 +198,7 @@ impl Measures {
             start,
             end,
             touches_border: borders.into_iter().any(|axis| start[axis] == 0 || end[axis] == self.shape[axis]),
-            mean_probability: self.has_probabilities.then(|| sums.probability / n),
+            mean_probability: self.one.map(|one| sums.probability / (one * n)),
             section_change: sums.section_change().filter(|_| self.extent == Extent::Volume),
             contact_faces,
             physical: self

@@ -22,7 +22,7 @@ pub(crate) struct Moments {
     pub ends: [u64; 2],
     /// Pairs of neighbours in each direction of [`DIRECTIONS`].
     pub pairs: [u64; 13],
-    /// Of the probabilities.
+    /// Of the probabilities, as they are stored.
     pub probability: f64,
 }
 

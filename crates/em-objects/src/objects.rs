@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use em_io::{Blocks, MaskValues, Roi, Volume, Voxels};
+use em_io::{Blocks, MaskValues, Roi, Volume, VoxelType, Voxels};
 use ndarray::{Array3, Axis};
 use rayon::prelude::*;
 
@@ -68,6 +68,8 @@ pub struct Objects {
     numbers: Vec<u32>,
     /// The name of each object: its value among instances, else its number.
     names: Vec<u32>,
+    /// The sums of their probabilities, as those are stored, where they were found with the objects.
+    probability_sums: Option<(VoxelType, Vec<u64>)>,
 }
 
 impl Objects {
@@ -133,7 +135,17 @@ impl Objects {
         names: Vec<u32>,
     ) -> Self {
         let Space { shape, extent, voxel_size_nm } = space;
-        Self { shape, extent, voxel_size_nm, runs_on_disk, numbers, names }
+        Self { shape, extent, voxel_size_nm, runs_on_disk, numbers, names, probability_sums: None }
+    }
+
+    /// Keeps the sums of the stored probabilities of each object.
+    pub(crate) fn set_probability_sums(&mut self, sums: Option<(VoxelType, Vec<u64>)>) {
+        self.probability_sums = sums;
+    }
+
+    /// Returns the sums of the probabilities of each object, where those that are known are stored so.
+    pub(crate) fn probability_sums(&self, stored: VoxelType) -> Option<&[u64]> {
+        self.probability_sums.as_ref().filter(|known| known.0 == stored).map(|known| known.1.as_slice())
     }
 
     /// Returns the number of voxels along `[z, y, x]`.
@@ -215,6 +227,10 @@ impl Objects {
         }
         self.numbers.iter_mut().for_each(|number| *number = anew[*number as usize]);
         self.names = names;
+        if let Some((_, sums)) = &mut self.probability_sums {
+            let mut kept = anew[1..].iter().map(|&number| number > 0);
+            sums.retain(|_| kept.next().unwrap_or(false));
+        }
     }
 
     /// The same volume with other objects: `count` of them, each of one label on disk, from 0.

@@ -1,7 +1,7 @@
 //! Objects that several programs find, each in some of the sections, and that are then joined.
 //!
 //! ```text
-//! file of a part:   runs of each section │ names, 4 bytes each │ footer (JSON) │ its length, 8 bytes │ mark
+//! file of a part:   runs of each section │ names, 4 bytes each │ sums, 8 bytes each │ footer (JSON) │ its length, 8 bytes │ mark
 //! ```
 //!
 //! The runs of a part are labelled by its own objects. To join parts, their labels follow each other, and only the
@@ -18,14 +18,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::labelling::for_each_touch;
-use crate::measure::Space;
+use crate::measure::{Space, check_shape};
 use crate::objects::{FindConfig, Objects, told};
 use crate::runs::SectionRuns;
 use crate::runs_on_disk::{RunsOnDisk, decode, encode};
 use crate::{Connectivity, Extent, Foreground};
 
+mod sums;
+#[cfg(test)]
+mod tests;
+
+use sums::{Summed, sums_of};
+
 /// What a file of a part ends with.
-const MARK: &[u8; 8] = b"EMPART01";
+const MARK: &[u8; 8] = b"EMPART02";
 
 /// The most bytes of a footer: lengths of sections, in digits.
 const MOST_FOOTER: u64 = 1 << 28;
@@ -46,8 +52,22 @@ struct Footer {
     mask: bool,
     values: Vec<f64>,
     objects: u32,
+    /// The type of the probabilities whose sums are here.
+    sums_of: Option<Summed>,
     /// The bytes of the runs of each section.
     bytes: Vec<u64>,
+}
+
+/// What a part is found in.
+#[derive(Clone, Debug)]
+pub struct PartInput<'a> {
+    /// The volume with the objects.
+    pub volume: &'a Volume,
+    /// Probabilities of the same shape. Of 8- and 16-bit unsigned ones the sums are kept, so that
+    /// [`measure`](crate::measure()) need not read them; others are left to it.
+    pub probabilities: Option<&'a Volume>,
+    /// The sections of the part.
+    pub sections: Range<usize>,
 }
 
 /// Finds the objects of some sections of a volume, and writes them to a file for [`join_parts`].
@@ -57,25 +77,29 @@ struct Footer {
 ///
 /// # Errors
 ///
-/// Those of [`Objects::find`], and of writing the file.
+/// Those of [`Objects::find`], of reading the probabilities ([`Error::ShapeMismatch`] where they have another shape),
+/// and of writing the file.
 ///
 /// # Panics
 ///
 /// If the sections reach out of the volume.
 pub fn find_part(
-    volume: &Volume,
+    input: &PartInput<'_>,
     config: FindConfig,
-    sections: Range<usize>,
     file: &Path,
     mut progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<()> {
+    let PartInput { volume, probabilities, sections } = input.clone();
     let shape = volume.shape();
+    probabilities.map_or(Ok(()), |volume| check_shape(volume, shape))?;
     assert!(sections.start <= sections.end && sections.end <= shape[0], "a part lies within its volume");
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let part = Roi::sections(shape, sections.clone());
     let (objects, values) = Objects::find_within(volume, part, config, folder, &mut progress)?;
+    let summed = probabilities.and_then(|volume| Some((volume, Summed::of(volume.voxel_type())?)));
+    let sums = summed.map_or(Ok(Vec::new()), |(volume, _)| sums_of(&objects, volume, part, &mut progress))?;
     let instances = config.foreground == Foreground::Instances;
-    let mut footer = Footer {
+    let footer = Footer {
         shape,
         voxel_size_nm: volume.voxel_size_nm(),
         sections,
@@ -86,12 +110,18 @@ pub fn find_part(
         values: values.values().collect(),
         // There are fewer than 2^32 of them.
         objects: objects.count() as u32,
+        sums_of: summed.map(|(_, of)| of),
         bytes: Vec::new(),
     };
+    write_part(file, &objects, footer, &sums)
+}
+
+/// Writes the file of a part, whose footer does not know yet how long the runs are.
+fn write_part(file: &Path, objects: &Objects, mut footer: Footer, sums: &[u64]) -> Result<()> {
     let mut failure = None;
     let written = em_io::write_atomically(file, |out| {
         let mut out = BufWriter::new(out);
-        for z in 0..part.shape[0] {
+        for z in 0..footer.sections.len() {
             let runs = match objects.section(z) {
                 Ok(section) => encode(&section.relabelled(|number| Some(number - 1))),
                 Err(error) => {
@@ -102,9 +132,10 @@ pub fn find_part(
             footer.bytes.push(runs.len() as u64);
             out.write_all(&runs)?;
         }
-        if instances {
+        if footer.instances {
             objects.names().iter().try_for_each(|name| out.write_all(&name.to_le_bytes()))?;
         }
+        sums.iter().try_for_each(|sum| out.write_all(&sum.to_le_bytes()))?;
         let footer = serde_json::to_vec(&footer)?;
         out.write_all(&footer)?;
         out.write_all(&(footer.len() as u64).to_le_bytes())?;
@@ -169,7 +200,8 @@ impl<'a> PartFile<'a> {
         file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(&mut footer)).map_err(failed)?;
         let footer: Footer = serde_json::from_slice(&footer).map_err(|_| damaged("an unknown footer"))?;
         let names = if footer.instances { 4 * u64::from(footer.objects) } else { 0 };
-        let bytes = footer.bytes.iter().try_fold(names, |sum, &bytes| sum.checked_add(bytes));
+        let sums = if footer.sums_of.is_some() { 8 * u64::from(footer.objects) } else { 0 };
+        let bytes = footer.bytes.iter().try_fold(names + sums, |sum, &bytes| sum.checked_add(bytes));
         let is_whole = bytes == Some(start)
             && footer.bytes.len() == footer.sections.len()
             && footer.sections.end <= footer.shape[0];
@@ -201,11 +233,20 @@ impl<'a> PartFile<'a> {
 
     /// Reads the names of instances, which are behind the last section.
     fn names(&mut self) -> Result<Vec<u32>> {
+        Ok(self.numbers()?.into_iter().map(u32::from_le_bytes).collect())
+    }
+
+    /// Reads the sums of probabilities, which are behind the names.
+    fn sums(&mut self) -> Result<Vec<u64>> {
+        Ok(self.numbers()?.into_iter().map(u64::from_le_bytes).collect())
+    }
+
+    /// Reads as many bytes for each object.
+    fn numbers<const BYTES: usize>(&mut self) -> Result<Vec<[u8; BYTES]>> {
         let failed = |source| Error::PartFile { path: self.path.to_owned(), source };
-        let mut names = vec![0; 4 * self.footer.objects as usize];
-        self.file.read_exact(&mut names).map_err(failed)?;
-        let (names, _) = names.as_chunks();
-        Ok(names.iter().map(|&bytes| u32::from_le_bytes(bytes)).collect())
+        let mut numbers = vec![[0; BYTES]; self.footer.objects as usize];
+        self.file.read_exact(numbers.as_flattened_mut()).map_err(failed)?;
+        Ok(numbers)
     }
 }
 
@@ -216,6 +257,10 @@ struct Joined {
     sets: DisjointSets,
     /// The names of instances, one for each label.
     names: Vec<u32>,
+    /// The type whose sums all parts have, if any: they may have been found by programs of other settings.
+    sums_of: Option<Summed>,
+    /// The sums of the probabilities, one for each label.
+    sums: Vec<u64>,
     values: MaskValues,
     /// The section before, with labels of the whole volume.
     before: Option<SectionRuns>,
@@ -228,6 +273,8 @@ impl Joined {
             runs_on_disk: RunsOnDisk::create(folder)?,
             sets: DisjointSets::default(),
             names: Vec::new(),
+            sums_of: None,
+            sums: Vec::new(),
             values: MaskValues::default(),
             before: None,
         })
@@ -262,6 +309,11 @@ impl Joined {
         }
         if footer.instances {
             self.names.extend(part.names()?);
+        }
+        let is_first = footer.sections.start == 0;
+        self.sums_of = footer.sums_of.filter(|_| is_first || self.sums_of == footer.sums_of);
+        if self.sums_of.is_some() {
+            self.sums.extend(part.sums()?);
         }
         Ok(())
     }
@@ -299,7 +351,17 @@ impl Joined {
         }
         let (numbers, names) = if instances { by_name(&self.names) } else { by_set(self.sets) };
         let space = Space { shape, extent, voxel_size_nm };
-        Ok(Objects::of_runs(space, self.runs_on_disk, numbers, names))
+        let sums = self.sums_of.map(|of| {
+            let mut sums = vec![0; names.len()];
+            numbers.iter().zip(self.sums).for_each(|(&number, sum)| {
+                let whole: &mut u64 = &mut sums[number as usize - 1];
+                *whole = whole.saturating_add(sum);
+            });
+            (of.stored(), sums)
+        });
+        let mut objects = Objects::of_runs(space, self.runs_on_disk, numbers, names);
+        objects.set_probability_sums(sums);
+        Ok(objects)
     }
 }
 
@@ -323,6 +385,3 @@ fn by_name(names: &[u32]) -> (Vec<u32>, Vec<u32>) {
 fn bad(path: &Path, found: impl Into<String>, expected: impl Into<String>) -> Error {
     Error::BadPart { path: path.to_owned(), found: found.into(), expected: expected.into() }
 }
-
-#[cfg(test)]
-mod tests;

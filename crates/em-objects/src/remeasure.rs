@@ -79,7 +79,7 @@ pub fn remeasure(
             before = Some(here);
         }
     }
-    let measures = Measures::of(space, probabilities.is_some());
+    let measures = Measures::of(space, probabilities.map(Volume::voxel_type));
     let found = sums.into_iter().filter(|(_, (moments, _))| moments.voxels > 0);
     let objects = found.map(|(id, (moments, faces))| measures.object(id, &moments, faces));
     Ok(Remeasured { objects: objects.collect(), contacts })

@@ -190,6 +190,10 @@ fn lab_with_masks() -> Lab {
         let mask = em_io::Mask::new(mask, Some([30.0, 8.0, 8.0]));
         em_io::write_mask(lab.path(&format!("{name}.tif")), &mask).unwrap();
     }
+    let bytes = ndarray::Array3::from_shape_fn([50, 60, 70], |(z, y, x)| (z * 31 + y * 17 + x * x) as u8);
+    let floats = bytes.mapv(|byte| f32::from(byte) / 256.0);
+    em_io::write_volume(lab.path("bytes.tif"), &bytes.into(), None).unwrap();
+    em_io::write_volume(lab.path("floats.tif"), &floats.into(), None).unwrap();
     lab
 }
 
@@ -198,7 +202,8 @@ fn merged_measurements_are_those_of_one_program() {
     let lab = lab_with_masks();
     let options = [
         "m=mito.tif s=syn.tif",
-        "m=mito.tif --split 20 --min-voxels 30",
+        "m=mito.tif --split 20 --min-voxels 30 --probabilities m=bytes.tif",
+        "m=mito.tif s=syn.tif --min-voxels 30 --probabilities m=bytes.tif --probabilities s=floats.tif",
         "m=mito.tif s=syn.tif --boundary m=syn.tif --flat --fill-holes --connectivity 6",
     ];
     for (number, options) in options.iter().enumerate() {
@@ -248,6 +253,8 @@ fn merging_refuses_what_does_not_belong_together() {
     assert!(message.contains("what an object is was"), "{message}");
     let message = lab.mistake("measure m=syn.tif -o out --merge");
     assert!(message.contains("mask of `m` was mito.tif, found syn.tif"), "{message}");
+    let message = lab.mistake("measure m=mito.tif -o out --merge --probabilities m=bytes.tif");
+    assert!(message.contains("probabilities of `m`"), "{message}");
     let message = lab.mistake("measure m=mito.tif -o other --merge");
     assert!(message.starts_with("error: `other` has no shards"), "{message}");
     let message = lab.mistake("shards out --finish");

@@ -80,7 +80,7 @@ def png(folder, kind):
 
 def multiscale(group, version, expected):
     attributes = group.attrs.asdict()
-    attributes = attributes["ome"] if version == "05" else attributes
+    attributes = attributes if version == "04" else attributes["ome"]
     described = attributes["multiscales"][0]
     assert [axis["name"] for axis in described["axes"]] == ["z", "y", "x"]
     assert {axis["unit"] for axis in described["axes"]} == {"nanometer"}
@@ -103,11 +103,38 @@ def ome_zarr(path, kind, version):
     same(nodes[0].data[0].compute(), voxels(kind))
     if kind == "u8":
         labels = group["labels"].attrs.asdict()
-        assert (labels["ome"] if version == "05" else labels)["labels"] == ["mito"]
+        assert (labels if version == "04" else labels["ome"])["labels"] == ["mito"]
         mask = ((voxels("u8") > 127) * 255).astype(np.uint8)
         attributes = multiscale(group["labels/mito"], version, mask)
         assert attributes["image-label"]["source"] == {"image": "../../"}
         open_ome_zarr(group["labels/mito"])
+
+
+def shards(path, chunks):
+    """All levels of an image or a label in shards, by zarr-python and tensorstore, against the same in chunks."""
+    group, expected = zarr.open_group(path, mode="r"), zarr.open_group(chunks, mode="r")
+    assert sorted(group.array_keys()) == sorted(expected.array_keys())
+    for level in expected.array_keys():
+        array = group[level]
+        assert array.chunks == tuple(np.minimum((2, 16, 16), array.shape)), (level, array.chunks)
+        count = [min(2, -(-side // chunk)) for side, chunk in zip(array.shape, array.chunks)]
+        assert array.shards == tuple(np.multiply(array.chunks, count)), (level, array.shards)
+        same(array[...], expected[level][...])
+        opened = ts.open({"driver": "zarr3", "kvstore": f"file://{path}/{level}/"}, read=True).result()
+        same(opened.read().result(), expected[level][...])
+        same(opened[1:5, 3:9, 2:9].read().result(), expected[level][1:5, 3:9, 2:9])
+        files = [file for file in (Path(path) / level / "c").rglob("*") if file.is_file()]
+        most = np.prod([-(-side // shard) for side, shard in zip(array.shape, array.shards)])
+        assert 0 < len(files) <= most, f"{len(files)} objects, at most {most} shards"
+
+
+def few(path):
+    """One voxel that is not background: one chunk of one shard."""
+    expected = np.zeros(SHAPE, np.uint16)
+    expected[-1, -1, -1] = 7
+    same(zarr.open_array(f"{path}/0", mode="r")[...], expected)
+    same(ts.open({"driver": "zarr3", "kvstore": f"file://{path}/0/"}, read=True).result().read().result(), expected)
+    assert [file.relative_to(path).as_posix() for file in Path(path, "0/c").rglob("*") if file.is_file()] == ["0/c/1/1/1"]
 
 
 def precomputed(path, kind, is_label):
@@ -150,8 +177,11 @@ def main(folder):
         for name in ("image", "labels"):
             if Path(at(f"-{name}.precomputed")).exists():
                 checks.run(f"tensorstore and CloudVolume, precomputed {name}, {kind}", lambda: precomputed(at(f"-{name}.precomputed"), kind, name == "labels"))
-        for version in ("04", "05"):
+        for version in ("04", "05", "05-shards"):
             checks.run(f"zarr, ome-zarr, ome-zarr-models, OME-Zarr {version}, {kind}", lambda: ome_zarr(at(f"-{version}.zarr"), kind, version))
+        for label in [""] + (["/labels/mito"] if kind == "u8" else []):
+            checks.run(f"zarr and tensorstore, shards, {kind}{label}", lambda: shards(at("-05-shards.zarr") + label, at("-05.zarr") + label))
+    checks.run("zarr and tensorstore, shards of background", lambda: few(folder / "few-05-shards.zarr"))
     print(f"{checks.done} checks of what em-io wrote, {checks.failed} failed")
     return checks.failed
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{Object, measure, unwatched};
-use em_io::Voxels;
+use em_io::{VoxelType, Voxels};
 use ndarray::Array3;
 use proptest::prelude::*;
 use std::fs;
@@ -15,9 +15,22 @@ fn volume(seed: u32, modulus: u32, instances: bool) -> Volume {
 }
 
 fn parts(volume: &Volume, config: FindConfig, cuts: &[usize], folder: &Path) -> Vec<PathBuf> {
+    parts_with(volume, [None; 2], config, cuts, folder)
+}
+
+/// Parts of a volume, of which the first and the others have these probabilities.
+fn parts_with(
+    volume: &Volume,
+    probabilities: [Option<&Volume>; 2],
+    config: FindConfig,
+    cuts: &[usize],
+    folder: &Path,
+) -> Vec<PathBuf> {
     let find = |(index, pair): (usize, &[usize])| {
         let file = folder.join(format!("{index}.part"));
-        find_part(volume, config, pair[0]..pair[1], &file, unwatched).unwrap();
+        let input =
+            PartInput { volume, probabilities: probabilities[index.min(1)], sections: pair[0]..pair[1] };
+        find_part(&input, config, &file, unwatched).unwrap();
         file
     };
     cuts.windows(2).enumerate().map(find).collect()
@@ -52,6 +65,64 @@ proptest! {
         prop_assert_eq!(joined.names(), whole.names());
         prop_assert_eq!(all(&joined), all(&whole));
         prop_assert_eq!(fs::read_dir(folder.path()).unwrap().count(), files.len(), "nothing else is left");
+    }
+}
+
+/// Probabilities of three types, by number.
+fn probabilities(kind: usize) -> Volume {
+    let value = |(z, y, x): (usize, usize, usize)| (z * 56 + y * 8 + x) * 2_654_435_761 >> 8;
+    let shape = (9, 7, 8);
+    let voxels: Voxels = match kind {
+        0 => Array3::from_shape_fn(shape, |at| value(at) as u8).into(),
+        1 => Array3::from_shape_fn(shape, |at| value(at) as u16).into(),
+        _ => Array3::from_shape_fn(shape, |at| (value(at) % 1000) as f32 / 1000.0).into(),
+    };
+    Volume::from_voxels(voxels, None)
+}
+
+#[test]
+fn sums_of_parts_are_those_of_one_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let nothing = Volume::from_voxels(Array3::<u8>::zeros((9, 7, 8)).into(), None);
+    for (kind, instances) in [(0, false), (0, true), (1, false), (1, true), (2, false)] {
+        let (volume, probabilities) = (volume(3, 7, instances), probabilities(kind));
+        let foreground = if instances { Foreground::Instances } else { Foreground::Mask };
+        let config = FindConfig { foreground, ..Default::default() };
+        let mut whole = Objects::find(&volume, config, at, unwatched).unwrap();
+        let files = parts_with(&volume, [Some(&probabilities); 2], config, &[0, 0, 4, 5, 9], at);
+        let mut joined = join_parts(&files, at, unwatched).unwrap();
+        assert_eq!(joined.probability_sums(probabilities.voxel_type()).is_some(), kind < 2);
+        let measured = |objects: &Objects, of: &Volume| measure(objects, Some(of), unwatched).unwrap();
+        assert_eq!(measured(&joined, &probabilities), measured(&whole, &probabilities));
+        // Where objects go, the sums of the others stay with them.
+        let before = whole.count();
+        for objects in [&mut joined, &mut whole] {
+            objects.retain(|number| number % 3 != 2);
+        }
+        assert!(whole.count() > 3 && whole.count() < before);
+        assert_eq!(measured(&joined, &probabilities), measured(&whole, &probabilities));
+        if kind == 0 {
+            let unread = measured(&joined, &nothing);
+            assert_eq!(unread, measured(&whole, &probabilities), "the volume is not read");
+        }
+        // Parts of objects have sums of their own.
+        let [joined, whole] = [joined, whole].map(|objects| objects.split(20.0, at, unwatched).unwrap().0);
+        assert_eq!(measured(&joined, &probabilities), measured(&whole, &probabilities));
+    }
+}
+
+#[test]
+fn sums_that_some_parts_lack_are_left_to_one_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let (volume, bytes, words) = (volume(3, 4, false), probabilities(0), probabilities(1));
+    let whole = Objects::find(&volume, FindConfig::default(), folder.path(), unwatched).unwrap();
+    for pair in [[Some(&bytes), None], [None, Some(&bytes)], [Some(&words), Some(&bytes)]] {
+        let files = parts_with(&volume, pair, FindConfig::default(), &[0, 4, 5, 9], folder.path());
+        let joined = join_parts(&files, folder.path(), unwatched).unwrap();
+        assert!(joined.probability_sums(VoxelType::U8).is_none());
+        let measured = |objects: &Objects| measure(objects, Some(&bytes), unwatched).unwrap();
+        assert_eq!(measured(&joined), measured(&whole));
     }
 }
 
@@ -93,12 +164,9 @@ fn the_values_of_all_parts_make_a_mask_or_none() {
 #[test]
 fn damaged_files_are_refused_and_none_makes_a_panic() {
     let folder = tempfile::tempdir().unwrap();
-    let files = parts(
-        &volume(5, 3, true),
-        FindConfig { foreground: Foreground::Instances, ..Default::default() },
-        &[0, 9],
-        folder.path(),
-    );
+    let config = FindConfig { foreground: Foreground::Instances, ..Default::default() };
+    let probabilities = probabilities(1);
+    let files = parts_with(&volume(5, 3, true), [Some(&probabilities); 2], config, &[0, 9], folder.path());
     let whole = fs::read(&files[0]).unwrap();
     for cut in [0, 7, 15, 16, whole.len() / 2, whole.len() - 1] {
         fs::write(&files[0], &whole[..cut]).unwrap();
@@ -109,6 +177,7 @@ fn damaged_files_are_refused_and_none_makes_a_panic() {
         damaged[place] ^= 0x81;
         fs::write(&files[0], damaged).unwrap();
         // A name or a run may be another one that makes sense.
-        let _ = join_parts(&files, folder.path(), unwatched).map(|objects| all(&objects));
+        let _ = join_parts(&files, folder.path(), unwatched)
+            .map(|objects| (all(&objects), measure(&objects, Some(&probabilities), unwatched).unwrap()));
     }
 }

@@ -78,7 +78,8 @@ pub struct Converted {
     pub losses: Vec<String>,
 }
 
-/// Converts a volume block by block. Memory: about 200 MB, or six sections where they are larger.
+/// Converts a volume block by block. Memory: about 200 MB, or six sections where they are larger; of OME-Zarr also
+/// the sections of a chunk's depth, and in shards the packed chunks of a shard's depth.
 ///
 /// # Errors
 ///

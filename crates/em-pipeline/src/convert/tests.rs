@@ -122,6 +122,13 @@ fn ome_zarr_is_written_as_chosen() {
 
     let label = converted(&request(&input, output.join("labels/mitochondria"))).unwrap();
     assert_eq!(label.volume.shape(), [4, 40, 40]);
+
+    let output = folder.path().join("shards.zarr");
+    let options =
+        WriteOptions::default().with_chunk([2, 16, 16]).with_shard(Some([4, 48, 48])).with_levels(1);
+    let written = converted(&ConvertRequest { options, ..request(&input, &output) }).unwrap();
+    assert_eq!(written.volume.read_all().unwrap(), em_io::open(&input).unwrap().read_all().unwrap());
+    assert!(output.join("0/c/0/0/0").is_file() && !output.join("0/c/0/0/1").exists());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use em_objects::find_part;
+use em_objects::{PartInput, find_part};
 
 use super::class::OpenClass;
 use super::{MeasureRequest, Measurement, ResultsFolder, open_classes, pass, results_of};
@@ -43,13 +43,18 @@ pub fn measure_shard(request: &MeasureRequest, shard: Shard, observer: &mut Obse
     let sections = shard.sections(store.cuts());
     let mut marker = Marker::default();
     for (number, class) in classes.iter().enumerate() {
-        let volumes = [("mask", Some(&class.mask)), ("boundary", class.boundary.as_ref())];
-        for (role, volume) in volumes {
+        // Of objects that are split, sums of the whole ones are of no use.
+        let is_split = request.split_nm.is_some() || class.boundary.is_some();
+        let probabilities = class.probabilities.as_ref().filter(|_| !is_split);
+        let volumes =
+            [("mask", Some(&class.mask), probabilities), ("boundary", class.boundary.as_ref(), None)];
+        for (role, volume, probabilities) in volumes {
             let Some(volume) = volume else { continue };
             let file = store.file(shard.index, &name(number, role));
             let [_, height, width] = volume.shape();
             pass([sections.len(), height, width], observer, |advance| {
-                find_part(volume, request.find, sections.clone(), &file, advance)
+                let input = PartInput { volume, probabilities, sections: sections.clone() };
+                find_part(&input, request.find, &file, advance)
             })?;
             marker.files.push(noted(&file, named(&request.folder, &file)?)?);
         }
@@ -92,6 +97,10 @@ fn fingerprint_of(request: &MeasureRequest, classes: &[OpenClass<'_>]) -> Result
         .with("what an object is", format!("{:?}", request.find));
     for class in classes {
         fingerprint = fingerprint.with_input(&format!("mask of `{}`", class.name), &class.mask)?;
+        if let Some(probabilities) = &class.probabilities {
+            let role = format!("probabilities of `{}`", class.name);
+            fingerprint = fingerprint.with_input(&role, probabilities)?;
+        }
         if let Some(boundary) = &class.boundary {
             fingerprint = fingerprint.with_input(&format!("boundary of `{}`", class.name), boundary)?;
         }

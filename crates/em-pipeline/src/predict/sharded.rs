@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use em_io::{Blocks, Roi, SharedZarr, VolumeSpec, WriteOptions, ZarrPart, read_compute_write};
+use em_io::{Blocks, Roi, SharedZarr, VolumeSpec, ZarrPart, read_compute_write};
 use em_model::MaskRule;
 use em_objects::Postprocess;
 use ndarray::{Array4, Axis};
@@ -118,9 +118,10 @@ impl PredictPlan {
     /// Joins the other shards, or begins the work.
     fn join(&self, shard: Shard, fingerprint: Fingerprint) -> Result<ShardStore> {
         let (spec, shape) = (self.spec(), self.volume.shape());
-        // No two shards write one chunk, and what is computed at once lies in one shard.
-        let chunk = WriteOptions::default().chunk[0].min(shape[0]);
-        let unit = common_multiple(chunk, self.predictor.sections_at_once());
+        // No two shards write one object, and what is computed at once lies in one shard.
+        let units =
+            self.outputs.iter().map(|output| SharedZarr::unit(shape, outputs::write_options(output.kind)));
+        let unit = units.fold(self.predictor.sections_at_once(), common_multiple);
         let cuts = cuts(shape[0], unit, shard.count);
         for output in &self.outputs {
             // What cannot be written is told before anything is.

@@ -18,6 +18,10 @@ pub struct ZarrArgs {
     /// OME-Zarr and .precomputed: the shape of a chunk in voxels [default: 16,256,256].
     #[arg(long, value_name = "Z,Y,X", value_parser = chunk)]
     pub chunk: Option<[usize; 3]>,
+    /// OME-Zarr 0.5: the shape of a shard, an object of many chunks, in voxels; whole chunks along every axis [default:
+    /// each chunk is an object].
+    #[arg(long, value_name = "Z,Y,X", value_parser = chunk)]
+    pub shard: Option<[usize; 3]>,
     /// OME-Zarr and .precomputed: the number of levels of the pyramid [default: until a section is one chunk].
     #[arg(long, value_name = "N")]
     pub levels: Option<usize>,
@@ -45,6 +49,7 @@ impl ZarrArgs {
         let given = [
             ("--zarr-version", self.zarr_version.is_some(), is_zarr),
             ("--chunk", self.chunk.is_some(), is_zarr || is_precomputed),
+            ("--shard", self.shard.is_some(), is_zarr),
             ("--levels", self.levels.is_some(), is_zarr || is_precomputed),
             ("--labels", self.labels, is_zarr || is_precomputed),
         ];
@@ -57,7 +62,8 @@ impl ZarrArgs {
         let default = WriteOptions::default();
         let mut options = default
             .with_version(self.zarr_version.map_or(default.version, ZarrVersion::meant))
-            .with_chunk(self.chunk.unwrap_or(default.chunk));
+            .with_chunk(self.chunk.unwrap_or(default.chunk))
+            .with_shard(self.shard);
         options.levels = self.levels.or(default.levels);
         options.content = if self.labels { Some(Content::Label) } else { default.content };
         Ok(options)
@@ -93,17 +99,23 @@ mod tests {
         let zarr = ZarrArgs {
             zarr_version: Some(ZarrVersion::V0_4),
             chunk: Some([2, 16, 16]),
+            shard: Some([4, 32, 64]),
             levels: Some(2),
             labels: true,
         };
         let options = zarr.options(Path::new("out.zarr/labels/mitochondria")).unwrap();
         assert_eq!((options.version, options.chunk), (OmeZarrVersion::V0_4, [2, 16, 16]));
         assert_eq!((options.levels, options.content), (Some(2), Some(Content::Label)));
+        assert_eq!(options.shard, Some([4, 32, 64]));
         let zarr = ZarrArgs { levels: Some(1), ..Default::default() };
         let error = zarr.options(Path::new("out.tif")).unwrap_err();
         assert!(error.to_string().starts_with("--levels is about OME-Zarr"), "{error}");
         assert_eq!(zarr.options(Path::new("out.precomputed")).unwrap().levels, Some(1));
-        let zarr = ZarrArgs { zarr_version: Some(ZarrVersion::V0_5), ..Default::default() };
-        assert!(zarr.options(Path::new("out.precomputed")).is_err());
+        for zarr in [
+            ZarrArgs { zarr_version: Some(ZarrVersion::V0_5), ..Default::default() },
+            ZarrArgs { shard: Some([16, 512, 512]), ..Default::default() },
+        ] {
+            assert!(zarr.options(Path::new("out.precomputed")).is_err());
+        }
     }
 }

@@ -82,6 +82,8 @@ fn parts_and_options_that_are_not_there() {
     hint: let the output end in .zarr, or leave the option out
     ");
     assert_snapshot!(lab.mistake("convert train.tif image.zarr --levels 0"), @"error: cannot write 0 levels to `image.zarr`, expected at least 1");
+    assert_snapshot!(lab.mistake("convert train.tif image.zarr --shard 16,256,300"), @"error: cannot write shards of [16, 256, 300] voxels to `image.zarr`, expected multiples of the chunk [16, 256, 256] along every axis");
+    assert_snapshot!(lab.mistake("convert train.tif image.zarr --zarr-version 0.4 --shard 16,256,256"), @"error: cannot write shards in OME-Zarr 0.4 to `image.zarr`, expected OME-Zarr 0.5, or no shards");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const MAX_AXES: usize = 8;
 
 /// The most chunks in one shard; their index takes 16 bytes each.
-const MAX_CHUNKS_PER_SHARD: u64 = 1 << 22;
+pub(super) const MAX_CHUNKS_PER_SHARD: u64 = 1 << 22;
 
 /// One array, as its metadata describes it and the limits allow.
 #[derive(Clone, Debug, PartialEq)]

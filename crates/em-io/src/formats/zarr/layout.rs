@@ -1,5 +1,6 @@
 //! What is written beside the chunks: the metadata of both versions.
 
+use super::shards::ChunkGrid;
 use super::{OmeZarrVersion, ZARR_JSON, ZARRAY, ZATTRS, ZGROUP};
 use crate::VoxelType;
 use crate::formats::pyramid::Level;
@@ -13,7 +14,7 @@ pub(super) type JsonFile = (&'static str, Value);
 pub(super) fn array(
     version: OmeZarrVersion,
     shape: [usize; 3],
-    chunk: [usize; 3],
+    grid: ChunkGrid,
     voxel_type: VoxelType,
 ) -> JsonFile {
     match version {
@@ -21,27 +22,39 @@ pub(super) fn array(
             let order = if voxel_type.bytes() == 1 { '|' } else { '<' };
             let dtype = format!("{order}{}", numpy_code(voxel_type));
             let json = json!({
-                "zarr_format": 2, "shape": shape, "chunks": chunk, "dtype": dtype, "fill_value": 0,
+                "zarr_format": 2, "shape": shape, "chunks": grid.chunk, "dtype": dtype, "fill_value": 0,
                 "order": "C", "filters": null, "dimension_separator": "/",
                 "compressor": {"id": "blosc", "cname": "zstd", "clevel": 3, "shuffle": 1, "blocksize": 0},
             });
             (ZARRAY, json)
         }
         OmeZarrVersion::V0_5 => {
+            let packing = json!([
+                {"name": "bytes", "configuration": {"endian": "little"}},
+                {"name": "zstd", "configuration": {"level": 1, "checksum": false}},
+            ]);
+            let codecs = if grid.has_shards() { sharding(grid.chunk, packing) } else { packing };
             let json = json!({
                 "zarr_format": 3, "node_type": "array", "shape": shape, "data_type": long_name(voxel_type),
-                "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
+                "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": grid.object()}},
                 "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
                 "fill_value": 0,
-                "codecs": [
-                    {"name": "bytes", "configuration": {"endian": "little"}},
-                    {"name": "zstd", "configuration": {"level": 1, "checksum": false}},
-                ],
+                "codecs": codecs,
                 "attributes": {}, "dimension_names": ["z", "y", "x"],
             });
             (ZARR_JSON, json)
         }
     }
+}
+
+/// Describes shards of chunks that are packed so, as `shards` writes them.
+fn sharding(chunk: [usize; 3], packing: Value) -> Value {
+    json!([{"name": "sharding_indexed", "configuration": {
+        "chunk_shape": chunk,
+        "codecs": packing,
+        "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+        "index_location": "end",
+    }}])
 }
 
 /// Describes an image or a label with its levels, which are the arrays `0`, `1`, and so on.

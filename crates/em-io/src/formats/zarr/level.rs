@@ -1,10 +1,11 @@
-//! The chunks of an image that is being written: their bytes, packed, in files.
+//! The chunks of an image that is being written: their bytes, packed, in objects of one chunk or of many.
 
-use super::OmeZarrVersion;
 use super::array::Keys;
+use super::shards::{ChunkGrid, OpenShards};
+use super::{OmeZarrVersion, WriteOptions};
 use crate::Voxel;
 use crate::error::{Error, Result};
-use crate::formats::pyramid::{ChunkSink, Level, clipped};
+use crate::formats::pyramid::{ChunkSink, Level};
 use crate::storage;
 use ndarray::{ArrayView3, Axis};
 use std::io;
@@ -18,62 +19,65 @@ const ZSTD_LEVEL: i32 = 1;
 /// The level of Zstandard in blosc; it is the one in the metadata.
 const BLOSC_LEVEL: u8 = 3;
 
-/// How the bytes of a chunk get to their file.
-pub(super) type WriteChunk = fn(&Path, &[u8]) -> Result<()>;
+/// How the bytes of an object get to their file.
+pub(super) type WriteObject = fn(&Path, Vec<u8>) -> Result<()>;
 
-/// The file of a chunk, with the length and the CRC-32C of its bytes.
-pub(super) type WrittenChunk = (PathBuf, u64, u32);
+/// The file of an object, with the length and the CRC-32C of its bytes.
+pub(super) type WrittenObject = (PathBuf, u64, u32);
 
-/// Writes a chunk into a folder that is not finished.
-pub(super) fn write_new_chunk(path: &Path, bytes: &[u8]) -> Result<()> {
-    storage::write_new(path, bytes.to_vec()).map_err(Error::io("write", path))
+/// Writes an object into a folder that is not finished.
+pub(super) fn write_new_object(path: &Path, bytes: Vec<u8>) -> Result<()> {
+    storage::write_new(path, bytes).map_err(Error::io("write", path))
 }
 
 /// The arrays of an image, each a folder named by the number of its level.
 pub(super) struct Arrays {
     folder: PathBuf,
     version: OmeZarrVersion,
-    write: WriteChunk,
-    written: Mutex<Vec<WrittenChunk>>,
-    /// The folder of each level, and the shape of its chunks.
-    levels: Vec<(PathBuf, [usize; 3])>,
+    write: WriteObject,
+    written: Mutex<Vec<WrittenObject>>,
+    /// The folder of each level, and how it is cut.
+    levels: Vec<(PathBuf, ChunkGrid)>,
+    shards: OpenShards,
 }
 
 impl Arrays {
-    pub(super) fn new(
-        folder: &Path,
-        version: OmeZarrVersion,
-        levels: &[Level],
-        chunk: [usize; 3],
-        write: WriteChunk,
-    ) -> Self {
+    pub(super) fn new(folder: &Path, options: WriteOptions, levels: &[Level], write: WriteObject) -> Self {
         let levels = levels.iter().enumerate();
-        let levels =
-            levels.map(|(index, level)| (folder.join(index.to_string()), clipped(chunk, level.shape)));
-        let (folder, written) = (folder.to_path_buf(), Mutex::new(Vec::new()));
-        Self { folder, version, write, written, levels: levels.collect() }
+        let levels = levels
+            .map(|(index, level)| (folder.join(index.to_string()), ChunkGrid::new(options, level.shape)));
+        Self {
+            folder: folder.to_path_buf(),
+            version: options.version,
+            write,
+            written: Mutex::new(Vec::new()),
+            levels: levels.collect(),
+            shards: OpenShards::default(),
+        }
     }
 
-    /// Returns the chunks that were written, in no order.
-    pub(super) fn into_written(self) -> Vec<WrittenChunk> {
+    /// Returns the objects that were written, in no order.
+    pub(super) fn into_written(self) -> Vec<WrittenObject> {
         self.written.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T: Voxel> ChunkSink<T> for Arrays {
     fn write(&self, level: usize, place: [usize; 3], voxels: ArrayView3<'_, T>) -> Result<()> {
-        let (folder, chunk) = &self.levels[level];
-        let bytes = chunk_bytes(voxels, *chunk)?;
-        // A chunk of fill values is not stored: most of a mask is background.
-        if bytes.iter().all(|&byte| byte == 0) {
-            return Ok(());
-        }
+        let (folder, grid) = &self.levels[level];
+        let bytes = chunk_bytes(voxels, grid.chunk)?;
         let keys = Keys { prefix: self.version == OmeZarrVersion::V0_5, separator: '/' };
-        let path = keys.path(folder, &place.map(|number| number as u64));
-        let packed = pack(self.version, size_of::<T>(), &bytes).map_err(Error::io("write", &path))?;
-        (self.write)(&path, &packed)?;
-        let written = (path, packed.len() as u64, crc32c::crc32c(&packed));
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).push(written);
+        let path = keys.path(folder, &grid.object_of(place).map(|number| number as u64));
+        // A chunk of fill values is not stored: most of a mask is background.
+        let packed = match bytes.iter().all(|&byte| byte == 0) {
+            true => None,
+            false => Some(pack(self.version, size_of::<T>(), &bytes).map_err(Error::io("write", &path))?),
+        };
+        let object = if grid.has_shards() { self.shards.take((level, grid), place, packed)? } else { packed };
+        let Some(object) = object else { return Ok(()) };
+        let (bytes, checksum) = (object.len() as u64, crc32c::crc32c(&object));
+        (self.write)(&path, object)?;
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).push((path, bytes, checksum));
         Ok(())
     }
 

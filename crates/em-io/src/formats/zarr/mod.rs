@@ -2,7 +2,8 @@
 //!
 //! `group` reads the metadata of images, `axes` finds z, y and x among their axes, `array` with `v2` and `v3` that of arrays; `read` brings
 //! blocks into memory through `chunk` and `unpack`, and `write` makes images and labels with a
-//! pyramid of levels, laid out by `layout`. Chunks in shards are decoded by the `zarrs` crate.
+//! pyramid of levels, laid out by `layout`, in objects that `shards` makes of chunks. Chunks in shards are decoded by
+//! the `zarrs` crate.
 
 mod array;
 mod axes;
@@ -13,6 +14,7 @@ mod layout;
 mod level;
 mod read;
 mod sample;
+mod shards;
 mod shared;
 mod sparse;
 mod unpack;

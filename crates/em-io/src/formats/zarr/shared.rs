@@ -1,8 +1,8 @@
 //! An OME-Zarr that several programs write at the same time, each some of its sections.
 //!
 //! ```text
-//! sections  0        32        64        90        cuts lie between chunks of the full level, and of as many
-//! level 0   ├── 0 ───┼── 1 ────┼── 2 ────┤         smaller levels as their depth divides: parts write these
+//! sections  0        32        64        90        cuts lie between objects (chunks, or shards of them) of the full
+//! level 0   ├── 0 ───┼── 1 ────┼── 2 ────┤         level, and of as many smaller ones as divide: parts write these
 //! level 1   ├── 0 ───┼── 1 ────┼── 2 ────┤
 //! level 2   ├────────── finish ──────────┤         the others are made of the smallest of these, at the end
 //! ```
@@ -13,10 +13,11 @@
 use super::layout;
 use super::level::Arrays;
 use super::read::open_unlisted;
+use super::shards::{ChunkGrid, check_shard};
 use super::write::pretty;
 use super::{Content, WriteOptions};
 use crate::error::{Error, Result};
-use crate::formats::pyramid::{self, Level, Pyramid, check_options, clipped};
+use crate::formats::pyramid::{self, Level, Pyramid, check_options};
 use crate::formats::sink::cannot_write;
 use crate::formats::zarr_paths;
 use crate::sample::{Voxel, match_voxel_type};
@@ -76,7 +77,7 @@ impl SharedZarr {
     /// Plans an image; nothing is written, and nothing asked of the disk.
     ///
     /// `cuts` are the first sections of the parts, from 0 on, and the depth of the volume. They rise, but parts may
-    /// be empty; they lie between chunks, at multiples of the depth of [`WriteOptions::chunk`].
+    /// be empty; they lie at multiples of [`SharedZarr::unit`].
     ///
     /// # Errors
     ///
@@ -85,6 +86,7 @@ impl SharedZarr {
     pub fn new(path: &Path, spec: VolumeSpec, options: WriteOptions, cuts: &[usize]) -> Result<Self> {
         check_spec(path, spec)?;
         check_options(path, spec, options)?;
+        check_shard(path, spec, options)?;
         let refused = |what: String, expected: &str| Err(cannot_write(path, what, expected));
         if !zarr_paths::is_destination(path) {
             return refused("parts".into(), "a path that ends in .zarr");
@@ -92,21 +94,27 @@ impl SharedZarr {
         if zarr_paths::image_of_label(path).is_some() {
             return refused("parts of a label within an image".into(), "an image of its own");
         }
-        let (chunk, depth) = (clipped(options.chunk, spec.shape)[0], spec.shape[0]);
-        let is_between = |cut: &usize| *cut == depth || cut.is_multiple_of(chunk);
+        let (unit, depth) = (Self::unit(spec.shape, options), spec.shape[0]);
+        let is_between = |cut: &usize| *cut == depth || cut.is_multiple_of(unit);
         let ends = [cuts.first(), cuts.last()] == [Some(&0), Some(&depth)];
         if !ends || !cuts.is_sorted() || !cuts.iter().all(is_between) {
-            let expected = format!("multiples of {chunk} from 0 on, and {depth}");
+            let expected = format!("multiples of {unit} from 0 on, and {depth}");
             return Err(cannot_write(path, format!("parts that begin at the sections {cuts:?}"), expected));
         }
         let levels = pyramid::levels(spec.shape, spec.voxel_size_nm, options.chunk, options.levels);
         let fits = |level: &&Level| {
-            let deep = level.factor[0] * clipped(options.chunk, level.shape)[0];
+            let deep = level.factor[0] * Self::unit(level.shape, options);
             cuts.iter().all(|&cut| cut == depth || cut.is_multiple_of(deep))
         };
         let in_parts = levels.iter().take_while(fits).count();
         let content = options.content.unwrap_or(Content::Intensity);
         Ok(Self { path: path.to_path_buf(), spec, options, content, levels, cuts: cuts.to_vec(), in_parts })
+    }
+
+    /// Returns the sections that parts of a volume of `shape`, `[z, y, x]`, are cut in multiples of: as many as a
+    /// chunk is deep, or a shard, so that no two parts write one object.
+    pub fn unit(shape: [usize; 3], options: WriteOptions) -> usize {
+        ChunkGrid::new(options, shape).object()[0]
     }
 
     /// Returns where it is written.
@@ -167,7 +175,7 @@ impl SharedZarr {
         }
         let mut pyramid = self.pyramid::<T>();
         let level = open_unlisted(&self.path.join(last.to_string()), self.array(last))?;
-        let (shape, chunk) = (level.shape(), clipped(self.options.chunk, level.shape()));
+        let (shape, chunk) = (level.shape(), ChunkGrid::new(self.options, level.shape()).chunk);
         for block in level.blocks(crate::Blocks::of_sections(Roi::whole(shape), chunk[0])) {
             let (place, voxels) = block?;
             let sections = T::view(&voxels).expect("the level is of the type that was written");
@@ -179,14 +187,14 @@ impl SharedZarr {
     }
 
     fn pyramid<T: Voxel>(&self) -> Pyramid<T, Arrays> {
-        let WriteOptions { version, chunk, .. } = self.options;
-        let arrays = Arrays::new(&self.path, version, &self.levels, chunk, storage::write);
-        Pyramid::new(&self.levels, chunk, self.content, arrays)
+        let arrays =
+            Arrays::new(&self.path, self.options, &self.levels, |path, bytes| storage::write(path, &bytes));
+        Pyramid::new(&self.levels, self.options.chunk, self.content, arrays)
     }
 
     fn array(&self, level: usize) -> layout::JsonFile {
         let shape = self.levels[level].shape;
-        layout::array(self.options.version, shape, clipped(self.options.chunk, shape), self.spec.voxel_type)
+        layout::array(self.options.version, shape, ChunkGrid::new(self.options, shape), self.spec.voxel_type)
     }
 }
 
@@ -271,118 +279,4 @@ impl<T: Voxel> Levels for Pyramid<T, Arrays> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{OmeZarrVersion, VolumeWriter, VoxelType};
-    use ndarray::{Array3, s};
-    use std::collections::BTreeMap;
-
-    /// All files of a folder, by their paths within it.
-    fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-        let mut found = BTreeMap::new();
-        let mut folders = vec![folder.to_path_buf()];
-        while let Some(next) = folders.pop() {
-            for entry in std::fs::read_dir(next).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
-                    found.insert(name, std::fs::read(&path).unwrap());
-                }
-            }
-        }
-        found
-    }
-
-    fn check(
-        depth: usize,
-        cuts: &[usize],
-        size: Option<[f64; 3]>,
-        version: OmeZarrVersion,
-        content: Content,
-    ) {
-        let folder = tempfile::tempdir().unwrap();
-        let voxels =
-            Array3::from_shape_fn((depth, 50, 70), |(z, y, x)| ((z * 31 + y * 7 + x * x) % 251) as u16);
-        let spec = VolumeSpec { shape: [depth, 50, 70], voxel_type: VoxelType::U16, voxel_size_nm: size };
-        let options =
-            WriteOptions::default().with_chunk([4, 16, 16]).with_version(version).with_content(content);
-        let (whole, parted) = (folder.path().join("whole/a.zarr"), folder.path().join("parted/a.zarr"));
-        let mut writer = VolumeWriter::with_options(&whole, spec, options).unwrap();
-        writer.write(&voxels.clone().into()).unwrap();
-        writer.finish().unwrap();
-
-        let shared = SharedZarr::new(&parted, spec, options, cuts).unwrap();
-        let mut listed = BTreeMap::new();
-        for index in (0..shared.parts()).rev() {
-            // A part that was killed is begun again.
-            let mut killed = shared.part(index).unwrap();
-            let sections = killed.sections();
-            if sections.len() > 5 {
-                let half = s![sections.start..sections.start + 5, .., ..];
-                killed.write(&voxels.slice(half).to_owned().into()).unwrap();
-            }
-            drop(killed);
-            let mut part = shared.part(index).unwrap();
-            for z in sections {
-                part.write(&voxels.slice(s![z..=z, .., ..]).to_owned().into()).unwrap();
-            }
-            for object in part.finish().unwrap() {
-                assert!(listed.insert(object.name.clone(), object).is_none(), "two parts write one file");
-            }
-        }
-        assert!(crate::open(&parted).is_err());
-        shared.finish().unwrap();
-        let (whole, parted) = (files(&whole), files(&parted));
-        assert!(whole == parted, "{:?} and {:?}", whole.keys(), parted.keys());
-        for (name, object) in listed {
-            let bytes = &parted[&name];
-            assert_eq!((object.bytes, object.crc32c), (bytes.len() as u64, crc32c::crc32c(bytes)));
-        }
-    }
-
-    #[test]
-    fn parts_make_the_bytes_of_one_writer() {
-        let (v4, v5) = (OmeZarrVersion::V0_4, OmeZarrVersion::V0_5);
-        // Levels that all parts write, that only the end can make, and a mixture.
-        check(33, &[0, 16, 32, 33], None, v5, Content::Intensity);
-        check(33, &[0, 4, 12, 12, 33], None, v5, Content::Label);
-        check(30, &[0, 8, 24, 30], Some([40.0, 5.0, 5.0]), v4, Content::Intensity);
-        check(3, &[0, 3], None, v4, Content::Label);
-        check(3, &[0, 0, 3, 3], None, v5, Content::Label);
-    }
-
-    #[test]
-    fn parts_lie_between_chunks_and_in_images_of_their_own() {
-        let spec = VolumeSpec { shape: [40, 8, 8], voxel_type: VoxelType::U8, voxel_size_nm: None };
-        let error = |path: &str, cuts: &[usize]| {
-            SharedZarr::new(Path::new(path), spec, WriteOptions::default(), cuts).unwrap_err().to_string()
-        };
-        for cuts in [&[][..], &[0], &[0, 8, 40], &[0, 32, 16, 40], &[16, 40], &[0, 16]] {
-            assert!(
-                error("a.zarr", cuts).ends_with("expected multiples of 16 from 0 on, and 40"),
-                "{cuts:?}"
-            );
-        }
-        assert!(error("a.tif", &[0, 40]).ends_with("a path that ends in .zarr"));
-        assert!(error("a.zarr/labels/m", &[0, 40]).ends_with("an image of its own"));
-        let shared = SharedZarr::new(Path::new("a.zarr"), spec, WriteOptions::default(), &[0, 40]).unwrap();
-        assert!(matches!(shared.part(1), Err(Error::OutsideVolume { .. })));
-    }
-
-    #[test]
-    fn sections_that_do_not_fit_a_part_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.zarr");
-        let spec = VolumeSpec { shape: [40, 8, 8], voxel_type: VoxelType::U8, voxel_size_nm: None };
-        let shared = SharedZarr::new(&path, spec, WriteOptions::default(), &[0, 16, 40]).unwrap();
-        let mut part = shared.part(0).unwrap();
-        for wrong in [Array3::<u8>::ones((17, 8, 8)), Array3::ones((1, 8, 9)), Array3::ones((1, 7, 8))] {
-            assert!(matches!(part.write(&wrong.into()), Err(Error::UnexpectedSections { .. })));
-        }
-        assert!(part.write(&Array3::<u16>::ones((1, 8, 8)).into()).is_err());
-        part.write(&Array3::<u8>::ones((15, 8, 8)).into()).unwrap();
-        assert!(matches!(part.finish(), Err(Error::UnexpectedSections { .. })));
-    }
-}
+mod tests;

@@ -9,10 +9,11 @@ use ndarray::{Array2, ArrayView2, s};
 use super::array::Keys;
 use super::layout;
 use super::level::pack;
+use super::shards::ChunkGrid;
 use super::{OmeZarrVersion, WriteOptions};
 use crate::atomic::{AtomicFolder, write_atomically, write_new};
 use crate::error::{Error, Result};
-use crate::formats::pyramid::{clipped, levels};
+use crate::formats::pyramid::levels;
 use crate::{Roi, Volume, VoxelType};
 
 /// A label volume of bytes in which single chunks are replaced, each whole or not at all.
@@ -54,7 +55,7 @@ impl SparseLabels {
         let version = OmeZarrVersion::V0_5;
         let levels = levels(shape, voxel_size_nm, WriteOptions::default().chunk, Some(1));
         let image = layout::image(version, &name, &levels, voxel_size_nm, false);
-        let array = layout::array(version, shape, labels.chunk(), VoxelType::U8);
+        let array = layout::array(version, shape, labels.grid(), VoxelType::U8);
         let files = image.into_iter().map(|file| ("", file)).chain([("0", array)]);
         for (within, (file, json)) in files {
             let file = folder.temporary().join(within).join(file);
@@ -119,7 +120,7 @@ impl SparseLabels {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             packed => packed.map_err(Error::io("read", &path))?,
         };
-        let [_, height, width] = self.chunk();
+        let [_, height, width] = self.grid().chunk;
         let unpacked = zstd::bulk::decompress(&packed, height * width).map_err(Error::io("unpack", &path))?;
         let damaged = || super::metadata(&path, "fewer voxels", format!("{height} x {width}"));
         let whole = Array2::from_shape_vec((height, width), unpacked).map_err(|_| damaged())?;
@@ -148,7 +149,7 @@ impl SparseLabels {
                 _ => Ok(()),
             };
         }
-        let [_, rows, columns] = self.chunk();
+        let [_, rows, columns] = self.grid().chunk;
         let mut whole = Array2::zeros((rows, columns));
         whole.slice_mut(s![..height, ..width]).assign(&voxels);
         let packed = pack(OmeZarrVersion::V0_5, 1, whole.as_slice().unwrap_or_default())
@@ -186,8 +187,8 @@ impl SparseLabels {
         Ok(rows)
     }
 
-    fn chunk(&self) -> [usize; 3] {
-        clipped([1, Self::CHUNK, Self::CHUNK], self.shape)
+    fn grid(&self) -> ChunkGrid {
+        ChunkGrid::new(WriteOptions::default().with_chunk([1, Self::CHUNK, Self::CHUNK]), self.shape)
     }
 
     fn file(&self, chunk: [usize; 3]) -> PathBuf {

@@ -5,13 +5,14 @@
 
 use super::group::{self, Node};
 use super::layout::{self, JsonFile};
-use super::level::{Arrays, write_new_chunk};
+use super::level::{Arrays, write_new_object};
+use super::shards::{ChunkGrid, check_shard};
 use super::{
     Content, LABELS, OmeZarrVersion, WriteOptions, ZARR_JSON, ZATTRS, ZGROUP, image_of_label, metadata,
     read_json,
 };
 use crate::error::{Error, Result};
-use crate::formats::pyramid::{self, Pyramid, check_options, clipped};
+use crate::formats::pyramid::{self, Pyramid, check_options};
 use crate::formats::sink::{Sink, cannot_write};
 use crate::sample::{Voxel, match_voxel_type};
 use crate::storage::{self, NewFolder};
@@ -31,6 +32,7 @@ pub(crate) fn create(path: &Path, mut spec: VolumeSpec, mut options: WriteOption
         options.levels = Some(label.levels);
     }
     check_options(path, spec, options)?;
+    check_shard(path, spec, options)?;
     match_voxel_type!(spec.voxel_type, T => start::<T>(path, spec, options, label))
 }
 
@@ -49,11 +51,12 @@ fn start<T: Voxel>(
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let image = layout::image(version, &name, &levels, voxel_size_nm, label.is_some());
     for (index, level) in levels.iter().enumerate() {
-        let (name, json) = layout::array(version, level.shape, clipped(chunk, level.shape), voxel_type);
+        let (name, json) =
+            layout::array(version, level.shape, ChunkGrid::new(options, level.shape), voxel_type);
         let file = folder.root().join(index.to_string()).join(name);
         storage::write_new(&file, pretty(&json)).map_err(Error::io("write", &file))?;
     }
-    let arrays = Arrays::new(folder.root(), version, &levels, chunk, write_new_chunk);
+    let arrays = Arrays::new(folder.root(), options, &levels, write_new_object);
     let pyramid = Pyramid::<T, _>::new(&levels, chunk, content, arrays);
     Ok(Box::new(ZarrSink { folder, image, pyramid, label }))
 }
