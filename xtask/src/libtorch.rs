@@ -122,12 +122,12 @@ fn link(root: &Path, target: &Path) -> Result<()> {
 }
 
 #[cfg(unix)]
-fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+pub fn symlink(target: &Path, link: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(target, link)
 }
 
 #[cfg(not(unix))]
-fn symlink(_target: &Path, _link: &Path) -> io::Result<()> {
+pub fn symlink(_target: &Path, _link: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this command makes links on Unix only"))
 }
 
