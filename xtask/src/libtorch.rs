@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
 pub fn folder(cuda: bool) -> Result<PathBuf> {
     let library = find_or_install(&workspace::root(), if cuda { Build::Cuda } else { Build::Cpu })?;
     link(&workspace::root(), library.path())?;
-    Ok(library.path().to_owned())
+    library.path().canonicalize().with_context(|| format!("cannot find `{}`", library.path().display()))
 }
 
 /// Makes sure that a build will find libtorch: a link that works stays as it is.
@@ -127,12 +127,12 @@ fn link(root: &Path, target: &Path) -> Result<()> {
 }
 
 #[cfg(unix)]
-fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+pub fn symlink(target: &Path, link: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(target, link)
 }
 
 #[cfg(not(unix))]
-fn symlink(_target: &Path, _link: &Path) -> io::Result<()> {
+pub fn symlink(_target: &Path, _link: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this command makes links on Unix only"))
 }
 

@@ -14,6 +14,7 @@ mod libtorch;
 mod picture;
 mod pretrain;
 mod progress;
+mod python;
 mod sbom;
 mod test;
 mod tissue;
@@ -52,7 +53,7 @@ enum Task {
     Picture,
     /// Compare em-io with the libraries that labs use, in both directions
     Interop,
-    /// Make what is installed without Rust: a tarball with libtorch
+    /// Make what users install without Rust: a tarball with libtorch, or a wheel for pip
     Dist(dist::Args),
     /// List what the program is made of, as CycloneDX
     Sbom(sbom::Args),

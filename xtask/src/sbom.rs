@@ -3,7 +3,7 @@
 //! It has neither a time nor a random number, so that one tree gives one file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -24,74 +24,46 @@ pub struct Args {
 
 /// Writes the list.
 pub fn run(args: &Args) -> Result<()> {
-    let count = write(&args.output)?;
-    println!("`{}`: {count} components", args.output.display());
+    let (text, count) = text()?;
+    let path = &args.output;
+    std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
+    println!("`{}`: {count} components", path.display());
     Ok(())
 }
 
-/// Writes the list into a file, and returns how many components it has.
-pub fn write(path: &Path) -> Result<usize> {
+/// Returns the list, and the number of its components.
+pub fn text() -> Result<(String, usize)> {
+    let metadata = metadata()?;
     let lock = root().join("web/package-lock.json");
     let failed = || format!("cannot read `{}`", lock.display());
     let pages = serde_json::from_slice(&std::fs::read(&lock).with_context(failed)?).with_context(failed)?;
-    let list = document(&metadata()?, &pages)?;
-    let text = serde_json::to_string_pretty(&list)?;
-    std::fs::write(path, text + "\n").with_context(|| format!("cannot write `{}`", path.display()))?;
-    Ok(list["components"].as_array().map_or(0, Vec::len))
+    let list = document(&metadata, &pages)?;
+    let count = list["components"].as_array().map_or(0, Vec::len);
+    Ok((serde_json::to_string_pretty(&list)? + "\n", count))
 }
 
-/// A crate that the program links, and where its sources lie.
-pub struct Linked {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// Its licence, as SPDX.
-    pub licence: String,
-    /// The folder of its manifest.
-    pub folder: PathBuf,
-}
-
-/// Returns the crates that the program links, itself among them.
-pub fn linked_crates() -> Result<Vec<Linked>> {
-    let metadata = metadata()?;
-    let (packages, program) = packages(&metadata)?;
-    let text = |package: &Value, key: &str| package[key].as_str().unwrap_or_default().to_owned();
-    let mut crates: Vec<Linked> = linked(&metadata, program)
-        .keys()
-        .map(|id| {
-            let package = packages[id];
-            let manifest = PathBuf::from(text(package, "manifest_path"));
-            Linked {
-                name: text(package, "name"),
-                version: text(package, "version"),
-                licence: text(package, "license").replace('/', " OR "),
-                folder: manifest.parent().unwrap_or(&manifest).to_owned(),
-            }
-        })
-        .collect();
-    crates.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
-    Ok(crates)
-}
-
-fn metadata() -> Result<Value> {
+/// Returns what cargo knows of all packages.
+pub fn metadata() -> Result<Value> {
     let metadata = capture(&mut cargo(["metadata", "--locked", "--format-version", "1"]))?;
     serde_json::from_str(&metadata).context("`cargo metadata` printed no JSON")
 }
 
-/// All packages by their ids, and the id of the program.
-fn packages(metadata: &Value) -> Result<(BTreeMap<&str, &Value>, &str)> {
-    let packages: BTreeMap<&str, &Value> =
-        each(&metadata["packages"]).filter_map(|package| Some((package["id"].as_str()?, package))).collect();
-    let program = packages.values().find(|package| package["name"] == PROGRAM);
-    let program = program.context("the workspace has no package em-cli")?;
-    let id = program["id"].as_str().context("a package without an id")?;
-    Ok((packages, id))
+/// Returns the packages that a package of the workspace links, itself among them.
+pub fn linked_by<'a>(metadata: &'a Value, name: &str) -> Result<Vec<&'a Value>> {
+    let packages: Vec<&Value> = each(&metadata["packages"]).collect();
+    let program = packages.iter().find(|package| package["name"] == name && package["source"].is_null());
+    let id = program.and_then(|package| package["id"].as_str());
+    let linked = linked(metadata, id.with_context(|| format!("the workspace has no package {name}"))?);
+    Ok(packages.into_iter().filter(|p| p["id"].as_str().is_some_and(|id| linked.contains_key(id))).collect())
 }
 
 /// The document of what the program links and shows.
 fn document(metadata: &Value, pages: &Value) -> Result<Value> {
-    let (packages, root_id) = packages(metadata)?;
+    let packages: BTreeMap<&str, &Value> =
+        each(&metadata["packages"]).filter_map(|package| Some((package["id"].as_str()?, package))).collect();
+    let program = packages.values().find(|package| package["name"] == PROGRAM);
+    let program = program.context("the workspace has no package em-cli")?;
+    let root_id = program["id"].as_str().context("a package without an id")?;
     let linked = linked(metadata, root_id);
     let mut components: Vec<Value> =
         linked.keys().filter(|id| **id != root_id).map(|id| of_crate(packages[id])).collect();
@@ -105,7 +77,7 @@ fn document(metadata: &Value, pages: &Value) -> Result<Value> {
         })
         .collect();
     dependencies.push(json!({ "ref": of_libtorch()["bom-ref"], "dependsOn": [] }));
-    let mut application = of_crate(packages[root_id]);
+    let mut application = of_crate(program);
     application["type"] = "application".into();
     Ok(json!({
         "bomFormat": "CycloneDX",

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::tarball::files;
+use super::{set_readable, tarball::files};
 
 /// Packs what lies in a folder: whole or not at all.
 pub fn pack(folder: &Path, packed: &Path) -> Result<()> {
@@ -26,7 +26,7 @@ pub fn pack(folder: &Path, packed: &Path) -> Result<()> {
         rest.flush().with_context(failed)?;
     }
     file.as_file().sync_all().with_context(failed)?;
-    open_to_all(file.path()).with_context(failed)?;
+    set_readable(file.path())?;
     file.persist(packed).with_context(failed)?;
     Ok(())
 }
@@ -54,18 +54,6 @@ fn is_executable(metadata: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_executable(_: &fs::Metadata) -> bool {
     false
-}
-
-/// Temporary files are their owner's alone.
-#[cfg(unix)]
-fn open_to_all(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn open_to_all(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

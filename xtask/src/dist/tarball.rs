@@ -6,25 +6,26 @@
 //!   lib/torch/lib/        libtorch, as its own package lays it
 //!   lib/nvidia/           what libtorch links of NVIDIA's
 //!   share/man/man1/       and completions, where shells look for them under a prefix
-//!   share/doc/em-cli/     README, licences of all parts, em-cli.cdx.json
+//!   share/doc/em-cli/     README, licences of all parts, em-cli.cdx.json (CycloneDX)
 //!   SHA256SUMS
 //! ```
 
+use std::env::consts;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::archive::pack;
-use super::licences;
+use super::{VERSION, archive, binary, licences, symbols};
 use crate::checksum::{sha256, to_hex};
-use crate::sbom;
-use crate::workspace::{capture, create_folder, root, run};
+use crate::workspace::{build_em_cli, capture, create_folder, root, run, target_folder};
+use crate::{libtorch, sbom};
 
 /// Where the program finds libtorch, from where it lies itself.
-pub const RUN_PATH: &str = "$ORIGIN/../lib/torch/lib";
+const RUN_PATH: &str = "$ORIGIN/../lib/torch/lib";
 
 /// The script of each shell, and where it is looked for under a prefix.
 const COMPLETIONS: [(&str, &str); 3] = [
@@ -33,35 +34,40 @@ const COMPLETIONS: [(&str, &str); 3] = [
     ("fish", "share/fish/vendor_completions.d/em-cli.fish"),
 ];
 
-/// The libtorch that is packed, and what it is called in the name of the tarball.
-pub struct Library<'a> {
-    /// The folder with `lib`.
-    pub torch: &'a Path,
-    /// `cpu` or `cuda`.
-    pub device: &'a str,
-}
-
-/// Packs a stripped program that was linked with [`RUN_PATH`], and returns the tarball.
-pub fn make(program: &Path, version: &str, library: &Library<'_>, out: &Path) -> Result<PathBuf> {
-    let name = format!("em-cli-{version}-linux-x86_64-{}", library.device);
+/// Builds the program and packs it, and returns the tarball.
+pub fn make(cuda: bool, out: &Path) -> Result<PathBuf> {
+    let started = Instant::now();
+    let torch = libtorch::folder(cuda)?;
+    build_em_cli()?;
     create_folder(out)?;
+    let name = format!("em-cli-{VERSION}-linux-{}-{}", consts::ARCH, if cuda { "cuda" } else { "cpu" });
     let scratch = tempfile::Builder::new().prefix(".em-cli-").tempdir_in(out);
     let scratch = scratch.with_context(|| format!("cannot write into `{}`", out.display()))?;
     let tree = scratch.path().join(&name);
-    let placed = tree.join("bin/em-cli");
+    let program = tree.join("bin/em-cli");
     create_folder(&tree.join("bin"))?;
-    copy(program, &placed)?;
-    take_libraries(library.torch, &tree.join("lib"))?;
-    document(&placed, library.torch, &tree)?;
+    binary::copy(&target_folder().join("release/em-cli"), &program, Some(RUN_PATH))?;
+    take_libraries(&torch, &tree.join("lib"))?;
+    document(&program, &torch, &tree)?;
     sum(&tree)?;
-    let packed = out.join(name + ".tar.gz");
-    pack(scratch.path(), &packed)?;
+    let packed = out.join(format!("{name}.tar.gz"));
+    archive::pack(scratch.path(), &packed)?;
+    let digest = to_hex(&sha256(&packed)?);
+    let beside = out.join(format!("{name}.tar.gz.sha256"));
+    fs::write(&beside, format!("{digest}  {name}.tar.gz\n"))
+        .with_context(|| format!("cannot write `{}`", beside.display()))?;
+    println!(
+        "`{}`: {:.1} MB, for glibc 2.{} or newer, {:.0} s",
+        packed.display(),
+        fs::metadata(&packed)?.len() as f64 / 1e6,
+        symbols::manylinux(&[&program, &tree.join("lib/torch/lib/libtorch_cpu.so")])?,
+        started.elapsed().as_secs_f64()
+    );
     Ok(packed)
 }
 
 /// Takes the libraries of libtorch, and of NVIDIA's packages beside it.
 fn take_libraries(torch: &Path, lib: &Path) -> Result<()> {
-    let torch = torch.canonicalize().with_context(|| format!("cannot find `{}`", torch.display()))?;
     take_shared_objects(&torch.join("lib"), &lib.join("torch/lib"))?;
     let packages = torch.with_file_name("nvidia");
     for folder in folders(&packages)? {
@@ -115,8 +121,13 @@ fn document(program: &Path, torch: &Path, tree: &Path) -> Result<()> {
     for name in ["README.md", "LICENSE-APACHE", "LICENSE-MIT", "SECURITY.md"] {
         copy(&root().join(name), &documents.join(name))?;
     }
-    sbom::write(&documents.join("em-cli.cdx.json"))?;
-    licences::collect(torch, &documents.join("licences"))
+    let write = |name: &str, text: String| {
+        let path = documents.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
+    };
+    write("em-cli.cdx.json", sbom::text()?.0)?;
+    write("THIRD-PARTY.txt", licences::third_party()?)?;
+    licences::of_libtorch(torch, &documents.join("libtorch"))
 }
 
 /// Writes the checksum of each file, as `sha256sum --check` reads them.
@@ -163,7 +174,7 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Copies a file with its permissions.
-pub fn copy(from: &Path, to: &Path) -> Result<()> {
+fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to)
         .map(drop)
         .with_context(|| format!("cannot copy `{}` to `{}`", from.display(), to.display()))
