@@ -3,6 +3,7 @@
 //! What em-io writes is opened with each library, and what each library writes is read by em-io; voxels, voxel size and axes have to be the same.
 //! A prediction and a measurement shared out by SLURM and by daisy have to end with the bytes of one program.
 //! What TensorBoard reads of a run that was resumed has to be its `history.csv`.
+//! The wheel, installed by pip, has to predict the bytes of the program.
 //! The scripts lie in `tests/interop` of em-io and em-cli; their Python environment is made in the target folder and kept.
 
 use std::path::Path;
@@ -10,8 +11,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::advice::Advised;
+use crate::dist;
 use crate::libtorch;
+use crate::python;
 use crate::workspace::{build_em_cli, cargo, em_cli, root, run as run_command, target_folder};
 
 /// Runs all of it.
@@ -19,7 +21,7 @@ pub fn run() -> Result<()> {
     let volumes = volumes();
     let curves = curves();
     let clusters = clusters();
-    volumes.and(curves).and(clusters).and(launchers())
+    volumes.and(curves).and(clusters).and(launchers()).and(dist::wheel_runs())
 }
 
 /// Shares work out by the schedulers that are on this machine, and by way of a server of S3 that fails.
@@ -143,25 +145,7 @@ pub fn has_hdf5() -> bool {
     found.is_ok_and(|status| status.success())
 }
 
-/// Makes the Python environment, or takes the one that was made for these requirements.
+/// The environment of the libraries that volumes are compared with.
 fn environment(requirements: &Path) -> Result<std::path::PathBuf> {
-    let folder = target_folder().join("interop-python");
-    let (python, record) = (folder.join("bin/python3"), folder.join("requirements.txt"));
-    let wanted = std::fs::read_to_string(requirements)
-        .with_context(|| format!("cannot read `{}`", requirements.display()))?;
-    if python.exists() && std::fs::read_to_string(&record).is_ok_and(|made_for| made_for == wanted) {
-        return Ok(python);
-    }
-    let made = run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder)).and_then(|()| {
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
-        run_command(Command::new(&python).args(install).arg(requirements))
-    });
-    made.map_err(|error| {
-        Advised::new(
-            format!("the Python environment could not be made: {error}"),
-            "it needs python3 with venv and pip, and the Python package registry once",
-        )
-    })?;
-    std::fs::write(&record, wanted).with_context(|| format!("cannot write `{}`", record.display()))?;
-    Ok(python)
+    python::environment("interop-python", requirements)
 }

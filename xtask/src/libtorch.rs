@@ -38,11 +38,16 @@ pub struct Args {
 /// Finds or installs libtorch and points the link to it.
 pub fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
-    let build = if args.cuda { Build::Cuda } else { Build::Cpu };
-    let library = find_or_install(&workspace::root(), build)?;
-    link(&workspace::root(), library.path())?;
-    println!("{LINK} -> {} ({:.1} s)", library.path().display(), started.elapsed().as_secs_f64());
+    let library = folder(args.cuda)?;
+    println!("{LINK} -> {} ({:.1} s)", library.display(), started.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Returns the folder of a libtorch, which is found or installed, and links it.
+pub fn folder(cuda: bool) -> Result<PathBuf> {
+    let library = find_or_install(&workspace::root(), if cuda { Build::Cuda } else { Build::Cpu })?;
+    link(&workspace::root(), library.path())?;
+    library.path().canonicalize().with_context(|| format!("cannot find `{}`", library.path().display()))
 }
 
 /// Makes sure that a build will find libtorch: a link that works stays as it is.
@@ -122,12 +127,12 @@ fn link(root: &Path, target: &Path) -> Result<()> {
 }
 
 #[cfg(unix)]
-fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+pub fn symlink(target: &Path, link: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(target, link)
 }
 
 #[cfg(not(unix))]
-fn symlink(_target: &Path, _link: &Path) -> io::Result<()> {
+pub fn symlink(_target: &Path, _link: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this command makes links on Unix only"))
 }
 

@@ -6,6 +6,7 @@ mod advice;
 mod bench;
 mod checksum;
 mod demo;
+mod dist;
 mod fetch;
 mod fixtures;
 mod interop;
@@ -13,6 +14,7 @@ mod libtorch;
 mod picture;
 mod pretrain;
 mod progress;
+mod python;
 mod sbom;
 mod test;
 mod tissue;
@@ -51,6 +53,8 @@ enum Task {
     Picture,
     /// Compare em-io with the libraries that labs use, in both directions
     Interop,
+    /// Make what users install without Rust: a tarball with libtorch, or a wheel for pip
+    Dist(dist::Args),
     /// List what the program is made of, as CycloneDX
     Sbom(sbom::Args),
 }
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Task::Fixtures(args) => fixtures::run(&args),
         Task::Picture => picture::run(),
         Task::Interop => interop::run(),
+        Task::Dist(args) => dist::run(&args),
         Task::Sbom(args) => sbom::run(&args),
     };
     match outcome {

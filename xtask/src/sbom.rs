@@ -24,18 +24,37 @@ pub struct Args {
 
 /// Writes the list.
 pub fn run(args: &Args) -> Result<()> {
-    let metadata = capture(&mut cargo(["metadata", "--locked", "--format-version", "1"]))?;
-    let metadata: Value = serde_json::from_str(&metadata).context("`cargo metadata` printed no JSON")?;
+    let (text, count) = text()?;
+    let path = &args.output;
+    std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
+    println!("`{}`: {count} components", path.display());
+    Ok(())
+}
+
+/// Returns the list, and the number of its components.
+pub fn text() -> Result<(String, usize)> {
+    let metadata = metadata()?;
     let lock = root().join("web/package-lock.json");
     let failed = || format!("cannot read `{}`", lock.display());
     let pages = serde_json::from_slice(&std::fs::read(&lock).with_context(failed)?).with_context(failed)?;
     let list = document(&metadata, &pages)?;
-    let text = serde_json::to_string_pretty(&list)?;
-    let path = &args.output;
-    std::fs::write(path, text + "\n").with_context(|| format!("cannot write `{}`", path.display()))?;
     let count = list["components"].as_array().map_or(0, Vec::len);
-    println!("`{}`: {count} components", path.display());
-    Ok(())
+    Ok((serde_json::to_string_pretty(&list)? + "\n", count))
+}
+
+/// Returns what cargo knows of all packages.
+pub fn metadata() -> Result<Value> {
+    let metadata = capture(&mut cargo(["metadata", "--locked", "--format-version", "1"]))?;
+    serde_json::from_str(&metadata).context("`cargo metadata` printed no JSON")
+}
+
+/// Returns the packages that a package of the workspace links, itself among them.
+pub fn linked_by<'a>(metadata: &'a Value, name: &str) -> Result<Vec<&'a Value>> {
+    let packages: Vec<&Value> = each(&metadata["packages"]).collect();
+    let program = packages.iter().find(|package| package["name"] == name && package["source"].is_null());
+    let id = program.and_then(|package| package["id"].as_str());
+    let linked = linked(metadata, id.with_context(|| format!("the workspace has no package {name}"))?);
+    Ok(packages.into_iter().filter(|p| p["id"].as_str().is_some_and(|id| linked.contains_key(id))).collect())
 }
 
 /// The document of what the program links and shows.

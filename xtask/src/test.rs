@@ -8,6 +8,7 @@ mod foreign;
 mod layers;
 mod page;
 mod public_api;
+mod python;
 mod slowest;
 
 use std::env;
@@ -52,6 +53,8 @@ enum Step {
     Examples,
     /// A package outside the workspace builds and predicts
     Foreign,
+    /// The Python package: its tests, its types
+    Python,
     /// The pages are built from their sources, and work in a browser
     Page,
 }
@@ -120,6 +123,7 @@ impl Step {
             Self::Doctest => run_command(&mut with_libtorch_path(release("test", &["--doc"]))?),
             Self::Examples => examples::run(),
             Self::Foreign => foreign::run(),
+            Self::Python => python::check(notes),
             Self::Page => page::check(notes),
         }
     }

@@ -68,6 +68,10 @@ pub enum Command {
     Report(commands::report::ReportArgs),
     /// Make a phantom: an EM-like stack with labels, for trying things out.
     Phantom(commands::phantom::PhantomArgs),
+    /// Print what a shell needs to complete commands, options and files.
+    Completions(commands::completions::CompletionsArgs),
+    /// Write the pages of the manual, which `man` shows.
+    Man(commands::man::ManArgs),
 }
 
 impl Command {
@@ -118,6 +122,8 @@ impl Cli {
             | Command::Evaluate(_)
             | Command::Shards(_)
             | Command::Cluster(_)
+            | Command::Completions(_)
+            | Command::Man(_)
             | Command::Models => return Mode { quiet: self.quiet, events: false, answers: true },
         };
         Mode { quiet: self.quiet, events: events.json, answers: false }

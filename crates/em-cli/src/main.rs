@@ -58,6 +58,8 @@ fn main() -> ExitCode {
         Command::Models => commands::models::run(),
         Command::Report(args) => commands::report::run(&args),
         Command::Phantom(args) => commands::phantom::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+        Command::Man(args) => commands::man::run(&args),
     };
     exit(result.map(|()| true))
 }

@@ -7,7 +7,7 @@ use super::public_api;
 use crate::workspace::{capture, cargo};
 
 /// The crates of this workspace that a crate may use, tests included.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("em-io", &[]),
     ("em-metrics", &[]),
     ("em-models", &[]),
@@ -20,12 +20,13 @@ const LAYERS: [(&str, &[&str]); 11] = [
         "em-cli",
         &["em-io", "em-data", "em-metrics", "em-objects", "em-model", "em-models", "em-pipeline", "em-serve"],
     ),
+    ("em-py", &["em-io", "em-data", "em-metrics", "em-objects"]),
     ("em-fuzz", &["em-io", "em-pipeline"]),
     ("xtask", &[]),
 ];
 
 /// Crates that build and pass their tests on a machine without libtorch.
-const WITHOUT_LIBTORCH: [&str; 5] = ["em-io", "em-data", "em-metrics", "em-models", "em-objects"];
+const WITHOUT_LIBTORCH: [&str; 6] = ["em-io", "em-data", "em-metrics", "em-models", "em-objects", "em-py"];
 
 /// The one crate that knows tch.
 const ON_LIBTORCH: &str = "em-model";

@@ -22,6 +22,7 @@ mod resume;
 #[path = "../../../em-io/tests/common/server.rs"]
 mod server;
 mod shards;
+mod shells;
 mod sources;
 mod suitability;
 mod together;

@@ -26,6 +26,10 @@ const AXIS: u32 = 84;
 pub const LINE: u32 = 4;
 pub const DOT: u32 = 6;
 
+/// A dash of a line of dashes with what follows it, in pixels, and the share that is drawn.
+const DASH_AND_GAP: u32 = 20;
+const DASH: f64 = 0.6;
+
 const GRID: RGBColor = RGBColor(225, 225, 225);
 /// The colour of what is marked.
 pub const MARK: RGBColor = RGBColor(110, 110, 110);
@@ -193,8 +197,14 @@ pub fn axes<'a, 'b>(area: &'a Area<'b>, x: &Axis<'_>, y: &Axis<'_>) -> Result<Pl
 
 /// Draws a line of dashes from the bottom to the top of a chart.
 pub fn mark(plot: &mut Plot<'_, '_>, place: f64, [low, high]: [f64; 2]) -> Result<()> {
-    let line = [(place, low), (place, high)];
-    let dashes = DashedLineSeries::new(line, 12, 8, MARK.stroke_width(LINE - 1));
+    let (_, height) = plot.plotting_area().dim_in_pixel();
+    let count = (height / DASH_AND_GAP).max(1);
+    let step = (high - low) / f64::from(count);
+    // Not plotters' own dashes: they call `hypotf`, whose newest version would ask for glibc 2.35.
+    let dashes = (0..count).map(|number| {
+        let from = low + f64::from(number) * step;
+        PathElement::new([(place, from), (place, from + DASH * step)], MARK.stroke_width(LINE - 1))
+    });
     plot.draw_series(dashes).map_err(failed)?;
     Ok(())
 }

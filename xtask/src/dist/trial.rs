@@ -1,0 +1,76 @@
+//! The wheel, installed by pip beside a stand-in of the package `torch`, predicts what the program predicts.
+//!
+//! PyTorch's own wheel brings gigabytes for NVIDIA's cards; the libtorch that this workspace builds with is the
+//! part of it that the program needs, and is linked to where that wheel would lie.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use super::wheel;
+use crate::libtorch;
+use crate::workspace::{create_folder, em_cli, root, run as run_command};
+
+/// What a prediction of the trial is given, beside its output.
+const PREDICT: [&str; 6] = ["predict", "--model", "mitochondria", "--device", "cpu", "--quiet"];
+
+/// Makes the wheel of the program that is built, installs it, and predicts with it, with no variable set.
+pub fn wheel_runs() -> Result<()> {
+    libtorch::ensure()?;
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    let wheel = wheel::make(folder.path())?;
+    let again = wheel::pack(&folder.path().join("again"), Instant::now())?;
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()));
+    ensure!(read(&wheel)? == read(&again)?, "two wheels of the same files differ");
+
+    let environment = folder.path().join("environment");
+    run_command(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+    let bin = environment.join("bin");
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run_command(Command::new(bin.join("python3")).args(pip).args(["numpy", "--no-deps"]).arg(&wheel))?;
+
+    let program = |arguments: &[&str]| {
+        let mut command = Command::new(bin.join("em-cli"));
+        command.env_clear().args(arguments);
+        command
+    };
+    let refused = program(&["--version"]).output().context("cannot start the installed program")?;
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    ensure!(
+        refused.status.code() == Some(1) && text.contains("needs torch"),
+        "without torch it says: {text}"
+    );
+    stand_in_for_torch(&environment)?;
+    run_command(&mut program(&["--version"]))?;
+    run_command(Command::new(bin.join("python3")).env_clear().args(["-m", "em_cli", "models"]))?;
+
+    let input = root().join("fixtures/fib25/raw.tif");
+    let [ours, theirs] = ["ours.tif", "theirs.tif"].map(|name| folder.path().join(name));
+    run_command(em_cli(PREDICT).arg(&input).arg("-o").arg(&ours))?;
+    run_command(program(&PREDICT).arg(&input).arg("-o").arg(&theirs))?;
+    ensure!(read(&ours)? == read(&theirs)?, "the installed program predicts other bytes than the built one");
+    let script = "import em_cli, sys; v = em_cli.open(sys.argv[1]); assert (v[:] > 0).any(), v; print(v)";
+    run_command(Command::new(bin.join("python3")).env_clear().args(["-c", script]).arg(&theirs))
+}
+
+/// Links libtorch to where pip would put the package `torch`, with the version that it has.
+fn stand_in_for_torch(environment: &Path) -> Result<()> {
+    let site = site_packages(environment)?;
+    let library = libtorch::library_folder().canonicalize().context("libtorch has no folder")?;
+    create_folder(&site.join("torch"))?;
+    let link = site.join("torch/lib");
+    libtorch::symlink(&library, &link).with_context(|| format!("cannot create `{}`", link.display()))?;
+    let metadata = site.join(format!("torch-{}.dist-info/METADATA", libtorch::VERSION));
+    create_folder(metadata.parent().expect("it lies in a folder"))?;
+    let text = format!("Metadata-Version: 2.1\nName: torch\nVersion: {}\n", libtorch::VERSION);
+    std::fs::write(&metadata, text).with_context(|| format!("cannot write `{}`", metadata.display()))
+}
+
+fn site_packages(environment: &Path) -> Result<PathBuf> {
+    let script = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    let found =
+        crate::workspace::capture(Command::new(environment.join("bin/python3")).args(["-c", script]))?;
+    Ok(PathBuf::from(found.trim_end()))
+}
