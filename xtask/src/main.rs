@@ -4,6 +4,7 @@
 
 mod advice;
 mod bench;
+mod book;
 mod checksum;
 mod demo;
 mod fetch;
@@ -51,6 +52,8 @@ enum Task {
     Picture,
     /// Compare em-io with the libraries that labs use, in both directions
     Interop,
+    /// Build the documentation as a book, and follow its links
+    Book(book::Args),
     /// List what the program is made of, as CycloneDX
     Sbom(sbom::Args),
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Task::Fixtures(args) => fixtures::run(&args),
         Task::Picture => picture::run(),
         Task::Interop => interop::run(),
+        Task::Book(args) => book::run(&args),
         Task::Sbom(args) => sbom::run(&args),
     };
     match outcome {
