@@ -121,4 +121,11 @@ mod tests {
         assert!(!is_right(Path::new("/no/such/program")));
         assert!(!is_right(Path::new("true")));
     }
+
+    #[test]
+    fn the_citation_is_of_this_version() {
+        let citation = std::fs::read_to_string(root().join("CITATION.cff")).unwrap();
+        let version = citation.lines().find_map(|line| line.strip_prefix("version: "));
+        assert_eq!(version, Some(env!("CARGO_PKG_VERSION")));
+    }
 }
