@@ -4,6 +4,7 @@
 
 mod advice;
 mod bench;
+mod book;
 mod checksum;
 mod demo;
 mod dist;
@@ -55,6 +56,8 @@ enum Task {
     Interop,
     /// Make what users install without Rust: a tarball with libtorch, or a wheel for pip
     Dist(dist::Args),
+    /// Build the documentation as a book, and follow its links
+    Book(book::Args),
     /// List what the program is made of, as CycloneDX
     Sbom(sbom::Args),
 }
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::Picture => picture::run(),
         Task::Interop => interop::run(),
         Task::Dist(args) => dist::run(&args),
+        Task::Book(args) => book::run(&args),
         Task::Sbom(args) => sbom::run(&args),
     };
     match outcome {

@@ -20,6 +20,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use self::slowest::TestTime;
+use crate::book;
 use crate::interop::has_hdf5;
 use crate::libtorch;
 use crate::workspace::{cargo, run as run_command};
@@ -57,6 +58,8 @@ enum Step {
     Python,
     /// The pages are built from their sources, and work in a browser
     Page,
+    /// The documentation is built as a book, and its links lead somewhere
+    Book,
 }
 
 /// The package of the fuzz targets, which are linted and not built.
@@ -98,7 +101,7 @@ impl Step {
     }
 
     fn needs_libtorch(self) -> bool {
-        !matches!(self, Self::Fmt | Self::Deny)
+        !matches!(self, Self::Fmt | Self::Deny | Self::Book)
     }
 
     fn run(self, notes: &mut Notes) -> Result<()> {
@@ -125,6 +128,7 @@ impl Step {
             Self::Foreign => foreign::run(),
             Self::Python => python::check(notes),
             Self::Page => page::check(notes),
+            Self::Book => documentation(notes),
         }
     }
 }
@@ -148,6 +152,18 @@ fn lint() -> Result<()> {
 fn format_is_right() -> Result<()> {
     run_command(&mut cargo(["fmt", "--all", "--check"]))?;
     run_command(&mut cargo(["fmt", "--check", "--manifest-path", foreign::MANIFEST]))
+}
+
+/// Checks the links of Markdown files and, where mdBook is there or can be installed, builds the book and checks those of its pages.
+fn documentation(notes: &mut Notes) -> Result<()> {
+    book::links_of_markdown()?;
+    match book::program() {
+        Ok(program) => book::build(&program).map(drop),
+        Err(reason) => {
+            notes.skip(format!("the book of the documentation, since {reason:#}"));
+            Ok(())
+        }
+    }
 }
 
 /// The feature of HDF5 that is tested: its writing, too, where the system has its library.
