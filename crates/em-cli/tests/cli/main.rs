@@ -12,6 +12,7 @@ mod evaluate;
 mod following;
 mod lab;
 mod measure;
+mod merging;
 mod mistakes;
 mod pipeline;
 mod predict;

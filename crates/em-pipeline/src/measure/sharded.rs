@@ -11,6 +11,7 @@ use crate::Observer;
 use crate::error::Result;
 use crate::fingerprint::Fingerprint;
 use crate::shards::{Job, Marker, Shard, ShardStore, common_multiple, cuts, named, noted};
+use crate::target::Target;
 
 /// The files in which the parts of a class are, in order of z.
 pub struct ClassParts {
@@ -81,9 +82,26 @@ pub fn measure_merged(request: &MeasureRequest, observer: &mut Observer<'_>) -> 
         let boundary = class.boundary.as_ref().map_or(Vec::new(), |_| of("boundary"));
         class.parts = Some(ClassParts { mask: of("mask"), boundary });
     }
-    let measurement = results_of(request, &classes, voxel_size_nm, observer)?;
+    let overwrite = request.overwrite || goes_on(request, &store)?;
+    let request = MeasureRequest { overwrite, ..request.clone() };
+    let measurement = results_of(&request, &classes, voxel_size_nm, observer)?;
     store.remove()?;
     Ok(measurement)
+}
+
+/// Tells whether an end with the same outputs was begun before: what is in their places now is what it left there when
+/// it was killed, since at its beginning they were free.
+fn goes_on(request: &MeasureRequest, store: &ShardStore) -> Result<bool> {
+    let labels = request.classes.iter().map(|class| request.labels_of(&class.name));
+    let elsewhere: Vec<PathBuf> = labels.filter(|(_, within)| !within).map(|(path, _)| path).collect();
+    let noted = elsewhere.iter().map(|path| named(&request.folder, path)).collect::<Result<Vec<_>>>()?;
+    store.begin_end(&noted, || {
+        ResultsFolder::free(request)?;
+        if request.overwrite {
+            return Ok(());
+        }
+        elsewhere.iter().try_for_each(|path| Target::refuse_taken([], path))
+    })
 }
 
 fn job_of(request: &MeasureRequest) -> Job {
