@@ -1,7 +1,6 @@
 //! What waits for a shard to be whole is packed. It is the one test of its program, whose memory it counts.
 
 #![cfg(feature = "zarr")]
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use em_io::{VolumeSpec, VolumeWriter, VoxelType, Voxels, WriteOptions};
 use ndarray::Array3;
