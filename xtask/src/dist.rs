@@ -29,6 +29,9 @@ pub struct Args {
     /// Make a wheel, which pip installs with the PyTorch that it needs
     #[arg(long, required = true)]
     wheel: bool,
+    /// Pack the program and the module that are built already
+    #[arg(long)]
+    built: bool,
     /// The folder to write to; target/dist if absent
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -38,7 +41,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let folder = args.output.clone().unwrap_or_else(|| target_folder().join("dist"));
     if args.wheel {
-        wheel::make(&folder)?;
+        if !args.built {
+            wheel::build()?;
+        }
+        wheel::pack(&folder)?;
     }
     Ok(())
 }
