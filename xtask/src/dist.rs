@@ -28,7 +28,8 @@ use anyhow::{Context, Result};
 pub use trial::wheel_runs;
 pub use wheel::lay_out;
 
-use crate::workspace::target_folder;
+use crate::libtorch;
+use crate::workspace::{build_em_cli, target_folder};
 
 /// Arguments of `cargo xtask dist`.
 #[derive(clap::Args)]
@@ -42,6 +43,9 @@ pub struct Args {
     /// Use the tarball in the root folder of another system, such as debootstrap makes; needs the right to chroot
     #[arg(long, value_name = "ROOT", conflicts_with_all = ["wheel", "cuda"])]
     try_in: Option<PathBuf>,
+    /// Pack what is built already
+    #[arg(long)]
+    built: bool,
     /// The folder to write to; target/dist if absent
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -54,9 +58,16 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub fn run(args: &Args) -> Result<()> {
     let folder = args.output.clone().unwrap_or_else(|| target_folder().join("dist"));
     if args.wheel {
-        return wheel::make(&folder).map(drop);
+        if !args.built {
+            wheel::build()?;
+        }
+        return wheel::pack(&folder).map(drop);
     }
-    let packed = tarball::make(args.cuda, &folder)?;
+    let torch = libtorch::folder(args.cuda)?;
+    if !args.built {
+        build_em_cli()?;
+    }
+    let packed = tarball::pack(&torch, args.cuda, &folder)?;
     args.try_in.as_deref().map_or(Ok(()), |root| elsewhere::runs(&packed, root))
 }
 

@@ -26,7 +26,8 @@ mod _native {
     use super::counts::{BoundaryCounts, Calibration, ConfusionCounts, InstanceCounts, SurfaceDistances};
     #[pymodule_export]
     use super::metrics::{
-        boundary, calibration, confusion, distance_transform, instances, surface_distances,
+        boundary, calibration, confusion, distance_transform, instances, soft_dice, soft_jaccard,
+        surface_distances,
     };
     #[pymodule_export]
     use super::objects::{Objects, clean, find, label, surface};

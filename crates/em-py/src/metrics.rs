@@ -1,5 +1,6 @@
 //! Scores of masks, objects and probabilities, of arrays with any number of axes.
 
+use em_metrics::soft::{self, DiceDenominator};
 use numpy::{IntoPyArray, PyArrayDyn, PyReadonlyArrayDyn};
 use pyo3::prelude::*;
 
@@ -89,4 +90,32 @@ pub fn distance_transform<'py>(
     let foreground = mask(&foreground);
     let transform = || em_metrics::distance::distance_transform(foreground.view(), &spacing);
     Ok(work::run(py, |_| transform())?.raised()?.into_pyarray(py))
+}
+
+/// Computes the soft Dice coefficient of probabilities; with squares in its denominator, or without.
+#[pyfunction]
+pub fn soft_dice(
+    py: Python<'_>,
+    probabilities: PyReadonlyArrayDyn<'_, f32>,
+    label: PyReadonlyArrayDyn<'_, f32>,
+    squared: bool,
+    epsilon: f64,
+) -> PyResult<f64> {
+    let denominator = if squared { DiceDenominator::Squared } else { DiceDenominator::Plain };
+    let (probabilities, label) = (probabilities.as_array().to_owned(), label.as_array().to_owned());
+    let dice = || soft::soft_dice(probabilities.view(), label.view(), denominator, epsilon);
+    work::run(py, |_| dice())?.raised()
+}
+
+/// Computes the soft Jaccard index of probabilities.
+#[pyfunction]
+pub fn soft_jaccard(
+    py: Python<'_>,
+    probabilities: PyReadonlyArrayDyn<'_, f32>,
+    label: PyReadonlyArrayDyn<'_, f32>,
+    smoothing: f64,
+) -> PyResult<f64> {
+    let (probabilities, label) = (probabilities.as_array().to_owned(), label.as_array().to_owned());
+    let jaccard = || soft::soft_jaccard(probabilities.view(), label.view(), smoothing);
+    work::run(py, |_| jaccard())?.raised()
 }

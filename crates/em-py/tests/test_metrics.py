@@ -117,6 +117,19 @@ def test_calibration_compares_probabilities_with_shares(rng: np.random.Generator
         metrics.calibration((probabilities * 255).astype(np.uint8), label)
 
 
+def test_soft_measures_are_their_formulas(rng: np.random.Generator) -> None:
+    p = rng.random((20, 30)).astype(np.float32)
+    y = rng.random((20, 30)) < 0.3
+    both = float(np.sum(p * y, dtype=np.float64))
+    assert metrics.soft_dice(p, y) == pytest.approx(2 * both / (p.sum(dtype=np.float64) + y.sum()))
+    squares = np.sum(p.astype(np.float64) ** 2) + y.sum()
+    assert metrics.soft_dice(p, y * 255, squared=True, epsilon=1.0) == pytest.approx(2 * both / (squares + 1))
+    either = p.sum(dtype=np.float64) + y.sum() - both
+    assert metrics.soft_jaccard(p, y) == pytest.approx((both + 1) / (either + 1))
+    with pytest.raises(ValueError, match="expected epsilon above 0"):
+        metrics.soft_dice(np.zeros(3), np.zeros(3))
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

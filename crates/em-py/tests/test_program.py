@@ -70,8 +70,9 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_command_returns_what_it_came_to_and_hands_its_events_on(stand_in: Path) -> None:
     events: list[program.Event] = []
-    with pytest.warns(em.ProgramWarning, match="sections are dark"):
+    with pytest.warns(em.ProgramWarning, match="sections are dark") as warned:
         done = program.run("tune", "runs/ä b", on_event=events.append)
+    assert warned[0].filename == __file__
     assert done == {"words": ["tune", "--json", "runs/ä b"]}
     assert [event["event"] for event in events] == ["begun", "warning", "done"]
 
@@ -125,6 +126,12 @@ def test_an_error_of_the_program_is_an_exception_with_its_parts(stand_in: Path) 
 def test_a_program_that_breaks_off_without_an_event_is_told(stand_in: Path, how: str, message: str) -> None:
     with pytest.raises(em.ProgramError, match=message):
         program.run("tune", how)
+
+
+def test_a_program_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(program.PROGRAM_VARIABLE, str(tmp_path / "none"))
+    with pytest.raises(em.ProgramError, match="status 1\nbecause: `.*none` cannot be started: No such file"):
+        program.run("tune", "runs")
 
 
 def test_another_thread_cancels(stand_in: Path) -> None:

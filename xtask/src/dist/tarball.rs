@@ -21,8 +21,8 @@ use anyhow::{Context, Result};
 
 use super::{VERSION, archive, binary, licences, symbols};
 use crate::checksum::{sha256, to_hex};
-use crate::workspace::{build_em_cli, capture, create_folder, root, run, target_folder};
-use crate::{libtorch, sbom};
+use crate::sbom;
+use crate::workspace::{capture, create_folder, root, run, target_folder};
 
 /// Where the program finds libtorch, from where it lies itself.
 const RUN_PATH: &str = "$ORIGIN/../lib/torch/lib";
@@ -34,11 +34,9 @@ const COMPLETIONS: [(&str, &str); 3] = [
     ("fish", "share/fish/vendor_completions.d/em-cli.fish"),
 ];
 
-/// Builds the program and packs it, and returns the tarball.
-pub fn make(cuda: bool, out: &Path) -> Result<PathBuf> {
+/// Packs the program that is built with a libtorch, and returns the tarball.
+pub fn pack(torch: &Path, cuda: bool, out: &Path) -> Result<PathBuf> {
     let started = Instant::now();
-    let torch = libtorch::folder(cuda)?;
-    build_em_cli()?;
     create_folder(out)?;
     let name = format!("em-cli-{VERSION}-linux-{}-{}", consts::ARCH, if cuda { "cuda" } else { "cpu" });
     let scratch = tempfile::Builder::new().prefix(".em-cli-").tempdir_in(out);
@@ -47,8 +45,8 @@ pub fn make(cuda: bool, out: &Path) -> Result<PathBuf> {
     let program = tree.join("bin/em-cli");
     create_folder(&tree.join("bin"))?;
     binary::copy(&target_folder().join("release/em-cli"), &program, Some(RUN_PATH))?;
-    take_libraries(&torch, &tree.join("lib"))?;
-    document(&program, &torch, &tree)?;
+    take_libraries(torch, &tree.join("lib"))?;
+    document(&program, torch, &tree)?;
     sum(&tree)?;
     let packed = out.join(format!("{name}.tar.gz"));
     archive::pack(scratch.path(), &packed)?;

@@ -22,7 +22,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::{VERSION, binary, licences, set_readable, symbols};
-use crate::workspace::{build_em_cli, cargo, create_folder, root, run as run_command, target_folder};
+use crate::workspace::{cargo, create_folder, root, run as run_command, target_folder};
 use crate::{libtorch, sbom};
 
 /// From `em_cli/bin` to the libraries of the package `torch` beside it.
@@ -41,17 +41,16 @@ struct Entry {
     is_program: bool,
 }
 
-/// Builds the program and the module, and writes the wheel into a folder.
-pub fn make(folder: &Path) -> Result<PathBuf> {
-    let started = Instant::now();
+/// Builds the program and the module, with the features that users get.
+pub fn build() -> Result<()> {
     libtorch::ensure()?;
-    build_em_cli()?;
-    run_command(&mut cargo(["build", "--release", "--package", "em-py"]))?;
-    pack(folder, started)
+    // At once, so that what both use is compiled once.
+    run_command(&mut cargo(["build", "--release", "--package", "em-cli", "--package", "em-py"]))
 }
 
-/// Writes the wheel of what is built.
-pub fn pack(folder: &Path, started: Instant) -> Result<PathBuf> {
+/// Writes the wheel of what is built into a folder, and returns its path.
+pub fn pack(folder: &Path) -> Result<PathBuf> {
+    let started = Instant::now();
     create_folder(folder)?;
     let scratch = tempfile::tempdir().context("no temporary folder")?;
     let [program, module] = ["em-cli", "_native.abi3.so"].map(|name| scratch.path().join(name));
@@ -71,7 +70,12 @@ pub fn pack(folder: &Path, started: Instant) -> Result<PathBuf> {
     set_readable(file.path())?;
     file.persist(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
     let bytes = fs::metadata(&path).with_context(|| format!("cannot read `{}`", path.display()))?.len();
-    println!("`{}`: {:.1} MB, {:.0} s", path.display(), bytes as f64 / 1e6, started.elapsed().as_secs_f64());
+    println!(
+        "`{}`: {:.1} MB, packed in {:.0} s",
+        path.display(),
+        bytes as f64 / 1e6,
+        started.elapsed().as_secs_f64()
+    );
     Ok(path)
 }
 

@@ -48,6 +48,8 @@ def as_mask(array: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         raise TypeError(f"a mask of type {values.dtype}, expected booleans or numbers")
     if values.dtype == np.uint8:
         return np.ascontiguousarray(values)
+    if values.dtype == np.bool_:
+        return np.ascontiguousarray(values).view(np.uint8)
     return np.ascontiguousarray(values != 0).view(np.uint8)
 
 

@@ -22,7 +22,10 @@ def main() -> None:
     if os.getppid() != int(parent):
         # It was gone before it could be asked for.
         sys.exit(1)
-    os.execv(program, ["em-cli", *arguments])
+    try:
+        os.execv(program, ["em-cli", *arguments])
+    except OSError as error:
+        sys.exit(f"`{program}` cannot be started: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ __all__ = [
     "open_levels",
     "phantom",
     "set_threads",
+    "soft_dice",
+    "soft_jaccard",
     "surface",
     "surface_distances",
     "threads",
@@ -296,6 +298,16 @@ def instances(
 
 def calibration(probabilities: npt.NDArray[np.float32], label: npt.NDArray[np.uint8]) -> Calibration:
     """Count probabilities and labels in bins."""
+
+def soft_dice(
+    probabilities: npt.NDArray[np.float32], label: npt.NDArray[np.float32], squared: bool, epsilon: float
+) -> float:
+    """Compute the soft Dice coefficient."""
+
+def soft_jaccard(
+    probabilities: npt.NDArray[np.float32], label: npt.NDArray[np.float32], smoothing: float
+) -> float:
+    """Compute the soft Jaccard index."""
 
 def distance_transform(foreground: npt.NDArray[np.uint8], spacing: list[float]) -> npt.NDArray[np.float64]:
     """Compute each voxel's distance to the nearest foreground."""

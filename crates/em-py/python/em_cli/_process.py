@@ -56,7 +56,8 @@ class _Run:
     def __init__(self, arguments: list[str]) -> None:
         program, environment = located()
         child = [program, *arguments]
-        if sys.executable:
+        # A frozen application is no interpreter that could be started with a script.
+        if sys.executable and not getattr(sys, "frozen", False):
             launcher = str(Path(__file__).with_name("_child.py"))
             child = [sys.executable, "-I", launcher, str(os.getpid()), *child]
         # In a session of its own, so that Ctrl-C reaches it once, by way of this process.
@@ -159,7 +160,7 @@ def _follow(
             continue
         last[str(event.get("event"))] = event
         if event.get("event") == "warning":
-            warnings.warn(str(event.get("text")), ProgramWarning, stacklevel=5)
+            warnings.warn(str(event.get("text")), ProgramWarning, stacklevel=4)
         if on_event is not None:
             on_event(event)
 

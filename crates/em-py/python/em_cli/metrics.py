@@ -37,6 +37,8 @@ __all__ = [
     "instances",
     "instances_at",
     "pooled",
+    "soft_dice",
+    "soft_jaccard",
     "surface_distances",
 ]
 
@@ -111,11 +113,28 @@ def calibration(probabilities: npt.ArrayLike, label: npt.ArrayLike) -> Calibrati
 
     Integers are refused: those that ``em-cli predict`` writes as bytes are ``volume / 255``.
     """
-    values = np.asarray(probabilities)
-    if values.dtype.kind != "f":
-        hint = "hint: bytes of `em-cli predict --probabilities` are array / np.float32(255)"
-        raise TypeError(f"probabilities of type {values.dtype}, expected floats from 0 to 1\n{hint}")
-    return _native.calibration(np.ascontiguousarray(values, dtype=np.float32), as_mask(label))
+    return _native.calibration(_as_probabilities(probabilities), as_mask(label))
+
+
+def soft_dice(
+    probabilities: npt.ArrayLike, label: npt.ArrayLike, *, squared: bool = False, epsilon: float = 0.0
+) -> float:
+    """Compute 2 sum(p y) / (sum(p) + sum(y) + epsilon), before any threshold, as losses have it.
+
+    Args:
+        probabilities: From 0 to 1, no logits.
+        label: A mask.
+        squared: Whether the denominator has squares, as in V-Net.
+        epsilon: Keeps two empty arrays from being an error.
+    """
+    values = _as_probabilities(probabilities)
+    return _native.soft_dice(values, as_mask(label).astype(np.bool_).astype(np.float32), squared, epsilon)
+
+
+def soft_jaccard(probabilities: npt.ArrayLike, label: npt.ArrayLike, *, smoothing: float = 1.0) -> float:
+    """Compute (sum(p y) + s) / (sum(p) + sum(y) - sum(p y) + s), before any threshold, s being the smoothing."""
+    values = _as_probabilities(probabilities)
+    return _native.soft_jaccard(values, as_mask(label).astype(np.bool_).astype(np.float32), smoothing)
 
 
 def distance_transform(mask: npt.ArrayLike, *, spacing: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
@@ -125,6 +144,14 @@ def distance_transform(mask: npt.ArrayLike, *, spacing: npt.ArrayLike | None = N
     """
     values = as_mask(mask)
     return _native.distance_transform(values, _spacing(spacing, values))
+
+
+def _as_probabilities(probabilities: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    values = np.asarray(probabilities)
+    if values.dtype.kind != "f":
+        hint = "hint: bytes of `em-cli predict --probabilities` are array / np.float32(255)"
+        raise TypeError(f"probabilities of type {values.dtype}, expected floats from 0 to 1\n{hint}")
+    return np.ascontiguousarray(values, dtype=np.float32)
 
 
 def _spacing(spacing: npt.ArrayLike | None, mask: npt.NDArray[Any]) -> list[float]:
