@@ -12,7 +12,7 @@ pub fn page() -> String {
     let mut page = String::from(
         "# Commands and options\n\n\
          *Made from the program by `cargo xtask book --renew`.*\n\n\
-         `em-cli COMMAND --help` prints the same in a terminal.\n\
+         `--help` behind a command prints the same in a terminal.\n\
          Every command has `--quiet`, which leaves what was asked for, warnings and errors; what else they print is in the [reference](../reference.md#what-commands-print).\n\n\
          | command | does |\n|---|---|\n",
     );
