@@ -4,6 +4,8 @@ mod arguments;
 mod cli;
 mod commands;
 mod console;
+#[cfg(test)]
+mod docs;
 mod error;
 mod interrupt;
 #[cfg(unix)]

@@ -119,3 +119,8 @@ pub fn open_with(
     }
     Ok(volume)
 }
+
+/// The programs of a page of the documentation, which are compiled with the examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/how-to/reuse-a-crate.md")]
+struct ReusingACrate;

@@ -4,10 +4,13 @@
 
 mod addresses;
 mod annotate;
+#[path = "../../src/docs/blocks.rs"]
+mod blocks;
 mod check;
 mod choosing;
 mod configuring;
 mod correct;
+mod docs;
 mod evaluate;
 mod following;
 mod lab;

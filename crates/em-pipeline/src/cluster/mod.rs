@@ -40,7 +40,8 @@ const KUBERNETES: Templates = &[
 const DAISY: Templates = &[("run_daisy.py", include_str!("templates/daisy.j2"))];
 
 /// Where a configuration is described.
-const HINT: &str = "docs/how-to.md, \"Predict and measure on many machines\", has one to start from";
+const HINT: &str =
+    "docs/how-to/many-machines.md, \"Predict and measure on many machines\", has one to start from";
 
 /// What runs the jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -66,8 +66,8 @@ fn comment(text: &mut String, property: &Value) {
     }
 }
 
-/// Follows `$ref`, also behind the `anyOf` of an optional section.
-fn resolve<'a>(root: &'a Value, property: &'a Value) -> &'a Value {
+/// Follows the `$ref` of a property of [`schema`], also behind the `anyOf` of an optional section; without one, returns the property.
+pub fn resolve<'a>(root: &'a Value, property: &'a Value) -> &'a Value {
     let reference = property["$ref"]
         .as_str()
         .or_else(|| property["anyOf"].as_array()?.iter().find_map(|option| option["$ref"].as_str()));
