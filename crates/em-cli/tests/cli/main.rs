@@ -9,6 +9,7 @@ mod choosing;
 mod configuring;
 mod correct;
 mod evaluate;
+mod export;
 mod following;
 mod lab;
 mod measure;

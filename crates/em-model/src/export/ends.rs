@@ -61,7 +61,7 @@ impl Ends for Mode<'_> {
         if channels == 1 {
             return Ok(input);
         }
-        Ok(Tensor::f_cat(&vec![input; channels], 1)?)
+        Ok(Tensor::f_cat(&vec![&input; channels], 1)?)
     }
 
     fn probabilities(&mut self, logits: Tensor, classes: usize, exclusive: bool) -> Computed<Tensor> {
