@@ -1,9 +1,10 @@
-//! `cargo xtask interop`: em-io against the libraries that labs use, in both directions, a training against TensorBoard, and one on ranks that each launcher starts.
+//! `cargo xtask interop`: em-io against the libraries that labs use, in both directions, a training against TensorBoard, exported networks against other runtimes, and a training on ranks that each launcher starts.
 //!
 //! What em-io writes is opened with each library, and what each library writes is read by em-io; voxels, voxel size and axes have to be the same.
 //! A prediction and a measurement shared out by SLURM and by daisy have to end with the bytes of one program.
 //! What TensorBoard reads of a run that was resumed has to be its `history.csv`.
 //! The wheel, installed by pip, has to predict the bytes of the program.
+//! Exported networks have to give the program's own probabilities in ONNX Runtime and OpenVINO, and packages have to pass the test of `bioimageio.core`.
 //! The scripts lie in `tests/interop` of em-io and em-cli; their Python environment is made in the target folder and kept.
 
 use std::path::Path;
@@ -21,7 +22,8 @@ pub fn run() -> Result<()> {
     let volumes = volumes();
     let curves = curves();
     let clusters = clusters();
-    volumes.and(curves).and(clusters).and(launchers()).and(dist::wheel_runs())
+    let networks = networks();
+    volumes.and(curves).and(clusters).and(networks).and(launchers()).and(dist::wheel_runs())
 }
 
 /// Shares work out by the schedulers that are on this machine, and by way of a server of S3 that fails.
@@ -98,6 +100,19 @@ fn curves() -> Result<()> {
     run_there(&[&train[..], &["--set", "train.epochs=2", "--resume"]].concat())?;
     let script = root().join("crates/em-cli/tests/interop/curves.py");
     run_command(Command::new(&python).arg(script).arg(folder.path().join("run")))
+}
+
+/// Exports networks of each preset, and holds them against other runtimes.
+fn networks() -> Result<()> {
+    libtorch::ensure()?;
+    build_em_cli()?;
+    run_command(&mut cargo(["build", "--release", "--package", "em-model", "--example", "export_network"]))?;
+    let python = environment(&root().join("crates/em-io/tests/interop/requirements.txt"))?;
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    let program = target_folder().join("release/examples/export_network");
+    run_command(Command::new(program).arg(folder.path()))?;
+    let script = root().join("crates/em-cli/tests/interop/export.py");
+    run_command(Command::new(&python).arg(script).arg(folder.path()).arg(em_cli([""; 0]).get_program()))
 }
 
 /// What starts ranks, each as it starts two on one machine.

@@ -46,6 +46,8 @@ pub enum Command {
     View(commands::view::ViewArgs),
     /// Predict the masks of a volume with a trained network.
     Predict(commands::predict::PredictArgs),
+    /// Write a network for other programs: ONNX, a package of the BioImage Model Zoo, TorchScript.
+    Export(commands::export::ExportArgs),
     /// Score a predicted mask against a label.
     Evaluate(commands::evaluate::EvaluateArgs),
     /// Show runs side by side: what differs in their configurations, and how they score.
@@ -82,6 +84,7 @@ impl Command {
             | Self::Adapt(_)
             | Self::Annotate(_)
             | Self::Predict(_)
+            | Self::Export(_)
             | Self::Scales(_)
             | Self::Tune(_)
             | Self::Report(_) => true,
@@ -104,6 +107,7 @@ impl Cli {
             Command::Train(args) => args.events,
             Command::Adapt(args) => args.events,
             Command::Predict(args) => args.events,
+            Command::Export(args) => args.events,
             Command::Tune(args) => args.events,
             Command::Measure(args) => args.events,
             Command::Shards(args) if args.finishes() => args.events,

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Command::View(args) => commands::view::run(&args),
         Command::Train(args) => return exit(commands::train::run(&args)),
         Command::Predict(args) => commands::predict::run(&args),
+        Command::Export(args) => commands::export::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Tune(args) => commands::tune::run(&args),

@@ -197,6 +197,13 @@ pub enum Error {
     #[error(transparent)]
     Tiles(#[from] em_data::Error),
 
+    /// A network has more weights than an ONNX file can hold.
+    #[error("the network takes {bytes} bytes as ONNX, expected at most 2147483647, which its files can hold")]
+    TooLargeForOnnx {
+        /// What it takes.
+        bytes: usize,
+    },
+
     /// An error of em-objects.
     #[error(transparent)]
     Objects(#[from] em_objects::Error),
@@ -246,6 +253,7 @@ impl Error {
             Self::Torch(message) if message.contains("alloc") || message.contains("out of memory") => {
                 "take fewer tiles at a time, or smaller ones".into()
             }
+            Self::TooLargeForOnnx { .. } => "export it as TorchScript, or train a network with fewer filters".into(),
             Self::Tiles(source) => return source.hint(),
             Self::Objects(source) => return source.hint(),
             Self::Io(source) => return source.hint(),

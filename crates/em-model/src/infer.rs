@@ -1,7 +1,7 @@
 //! Prediction with trained weights: whole sections and volumes.
 
 mod config;
-mod ensemble;
+pub(crate) mod ensemble;
 pub(crate) mod input;
 mod mask;
 mod pixel_match;

@@ -6,12 +6,14 @@
 //! | [`infer`] | whole sections and volumes from a trained model |
 //! | [`train`](mod@train) | the training loop, with its losses, optimisers and schedules |
 //! | [`run`] | the files of a run |
+//! | [`export`] | networks as files of other programs: ONNX, TorchScript |
 //! | [`ranks`] | several processes that train one network |
 //! | [`device`] | CPU or CUDA |
 
 mod augment;
 pub mod device;
 pub mod error;
+pub mod export;
 #[cfg(test)]
 mod golden;
 pub mod infer;
@@ -22,6 +24,7 @@ pub mod train;
 
 pub use device::Device;
 pub use error::{Error, Result};
+pub use export::{ExportedNetwork, Interface, Takes};
 pub use infer::{InputComparison, MaskRule, PixelMatch, Precision, PredictConfig, Prediction, Predictor};
 pub use network::{
     Activation, Architecture, ModelConfig, Norm, Padding, Preset, Target, boundary_of, training_bytes,

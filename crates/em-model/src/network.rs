@@ -14,12 +14,12 @@ mod unet;
 pub use architecture::{Activation, Architecture, CHANNELS_PER_GROUP, Norm, Padding};
 pub use config::{ModelConfig, Target, boundary_of};
 pub(crate) use inputs::{context_of, normalized};
-pub(crate) use layers::Mode;
+pub(crate) use layers::{Compute, Convolution, Mode, NORM_EPSILON, NormLayer, UpConvolution};
 pub(crate) use memory::inference_bytes;
 pub use memory::{training_bytes, validation_bytes};
 pub(crate) use outputs::class_probabilities;
 #[cfg(test)]
 pub(crate) use parameters::Start;
-pub(crate) use parameters::{Parameters, channels_last};
+pub(crate) use parameters::{Parameter, Parameters, channels_last};
 pub use preset::Preset;
 pub(crate) use unet::{FoldedUNet, UNet};

@@ -12,6 +12,7 @@
 //! | [`measure`](mod@measure) | the objects of masks: a table, label volumes, a summary |
 //! | [`correct`] | objects corrected by a person: edits, what they make of a label volume, its table |
 //! | [`convert`](mod@convert), [`extract`](mod@extract), [`tile`](mod@tile), [`inspect`](mod@inspect) | volumes into other formats, sections, tiles, numbers |
+//! | [`export`](mod@export) | a network as a file of other programs, and as a package of the BioImage Model Zoo |
 //! | [`phantom`] | generated stacks with labels, for trying things out |
 //! | [`built_in`] | networks that are part of the program |
 //! | [`view`] | a volume and its layers, to be looked at: levels, tables and surfaces of objects |
@@ -37,6 +38,7 @@ pub mod display;
 mod drawing;
 mod error;
 pub mod evaluate;
+pub mod export;
 pub mod extract;
 mod fine_tuning;
 mod fingerprint;
@@ -79,6 +81,7 @@ pub use convert::{ConvertRequest, convert};
 pub use dataset::Dataset;
 pub use error::{Error, Result, UserError, hint_of, with_causes};
 pub use evaluate::{EvaluateRequest, evaluate};
+pub use export::{ExportFormat, ExportRequest, Exported, export};
 pub use extract::{ExtractRequest, extract};
 pub use inspect::inspect;
 pub use measure::{MeasureRequest, measure};

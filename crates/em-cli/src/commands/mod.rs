@@ -10,6 +10,7 @@ pub mod config;
 pub mod convert;
 pub mod correct;
 pub mod evaluate;
+pub mod export;
 pub mod extract;
 pub mod inspect;
 pub mod man;

@@ -12,6 +12,7 @@ mod configuring;
 mod correct;
 mod docs;
 mod evaluate;
+mod export;
 mod following;
 mod lab;
 mod measure;

@@ -17,16 +17,21 @@ pub(super) fn load_net(
     if let Some(problem) = difference(card, &member) {
         return Err(Error::RunFile { path: run.card(), problem }.into());
     }
-    let weights = checkpoint::read_weights(run, &member, device.torch())?;
-    let mut net = UNet::unfilled(&member.architecture, device)?;
+    Ok(load_unfolded(run, &member, device)?.folded()?.with_features(config.precision.kind(device)))
+}
+
+/// Loads the weights of a run with their norms as they were trained.
+pub(crate) fn load_unfolded(run: &RunFolder, card: &ModelCard, device: Device) -> Computed<UNet> {
+    let weights = checkpoint::read_weights(run, card, device.torch())?;
+    let mut net = UNet::unfilled(&card.architecture, device)?;
     if let Some(difference) = net.parameters_mut().load(&weights)? {
         return Err(Error::OtherArchitecture { path: run.weights(), difference }.into());
     }
-    Ok(net.folded()?.with_features(config.precision.kind(device)))
+    Ok(net)
 }
 
 /// The rule of a class: as it was tuned for these weights, or as a card of version 1 says.
-pub(super) fn rule_of(class: &str, card: &ModelCard, tuning: &TuningOnDisk) -> MaskRule {
+pub(crate) fn rule_of(class: &str, card: &ModelCard, tuning: &TuningOnDisk) -> MaskRule {
     let tuned = match tuning {
         TuningOnDisk::Valid(tuning) => tuning.classes.get(class),
         TuningOnDisk::Missing | TuningOnDisk::ForOtherWeights => None,

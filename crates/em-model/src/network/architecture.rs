@@ -243,6 +243,17 @@ impl Architecture {
         }
     }
 
+    /// How many voxels the skip of a level is larger, on each side, than what comes from below.
+    ///
+    /// 0 with same padding; 4 above the bottleneck and 88 at the top in Ronneberger et al. 2015, fig. 1.
+    pub(crate) fn skip_inset(&self, level: usize) -> usize {
+        match self.padding {
+            Padding::Same => 0,
+            // Twice what is lost below, and at least the two convolutions of the block there.
+            Padding::Valid => 12 * (1 << (self.depth() - 1 - level)) - 8,
+        }
+    }
+
     /// Returns an upper bound for how far, in voxels, an output voxel sees to each side.
     ///
     /// Rounded up to a multiple of [`stride`](Self::stride), so that tiles with such a halo keep
@@ -312,6 +323,13 @@ mod tests {
         assert_eq!(serde_json::from_str::<Architecture>(&text).unwrap(), Preset::Unet.architecture());
         let text = serde_json::to_string(&Preset::Residual.architecture()).unwrap();
         assert_eq!(serde_json::from_str::<Architecture>(&text).unwrap(), Preset::Residual.architecture());
+    }
+
+    #[test]
+    fn skips_are_cut_as_in_the_figure() {
+        let insets = |preset: Preset| [0, 1, 2, 3].map(|level| preset.architecture().skip_inset(level));
+        assert_eq!(insets(Preset::Ronneberger), [88, 40, 16, 4]);
+        assert_eq!(insets(Preset::Residual), [0; 4]);
     }
 
     #[test]

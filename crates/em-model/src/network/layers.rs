@@ -8,7 +8,7 @@ use crate::error::Computed;
 use crate::ranks::{Norm, Share};
 
 /// PyTorch's default, which most published networks use.
-const NORM_EPSILON: f64 = 1e-5;
+pub(crate) const NORM_EPSILON: f64 = 1e-5;
 const BATCH_NORM_MOMENTUM: f64 = 0.1;
 
 /// Whether dropout and batch statistics are active, and how precisely features are kept.
@@ -34,21 +34,21 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    pub fn forward(&self, input: &Tensor, mode: Mode<'_>) -> Computed<Tensor> {
-        let mut features = activated(self.activation, self.first.forward_norm(input, mode)?)?;
-        if let Mode::Training(_, share) = mode
-            && self.dropout > 0.0
-        {
-            features = share.dropout(&features, self.dropout)?;
-        }
-        features = self.second.forward_norm(&features, mode)?;
+    pub fn walk<C: Compute>(&self, compute: &mut C, input: &C::Value) -> Computed<C::Value> {
+        let features = compute.convolution(&self.first, input)?;
+        let features = compute.activated(self.activation, features)?;
+        let features = compute.dropped(features, self.dropout)?;
+        let mut features = compute.convolution(&self.second, &features)?;
         if self.residual {
             features = match &self.shortcut {
-                Some(shortcut) => features.f_add(&shortcut.forward_norm(input, mode)?)?,
-                None => features.f_add(input)?,
+                Some(shortcut) => {
+                    let shortcut = compute.convolution(shortcut, input)?;
+                    compute.sum(features, &shortcut)?
+                }
+                None => compute.sum(features, input)?,
             };
         }
-        activated(self.activation, features)
+        compute.activated(self.activation, features)
     }
 
     pub fn folded(&self) -> Computed<Self> {
@@ -63,13 +63,76 @@ impl Block {
     }
 }
 
-fn activated(activation: Activation, mut features: Tensor) -> Computed<Tensor> {
-    Ok(match activation {
-        Activation::Relu => features.f_relu_()?,
-        Activation::Elu => features.f_elu()?,
-        Activation::LeakyRelu => features.f_leaky_relu()?,
-        Activation::Silu => features.f_silu()?,
-    })
+/// What the layers are computed with, and what goes through them: tensors, or what is written of them.
+pub(crate) trait Compute {
+    /// What a layer takes and gives.
+    type Value;
+
+    /// A convolution and the norm behind it.
+    fn convolution(&mut self, layer: &Convolution, input: &Self::Value) -> Computed<Self::Value>;
+
+    /// A transposed convolution.
+    fn up(&mut self, layer: &UpConvolution, input: &Self::Value) -> Computed<Self::Value>;
+
+    fn activated(&mut self, activation: Activation, features: Self::Value) -> Computed<Self::Value>;
+
+    /// Dropout, which is there in training alone.
+    fn dropped(&mut self, features: Self::Value, share: f64) -> Computed<Self::Value>;
+
+    fn sum(&mut self, features: Self::Value, other: &Self::Value) -> Computed<Self::Value>;
+
+    /// The largest of each window, without overlap.
+    fn pooled(&mut self, features: &Self::Value, window: &[i64]) -> Computed<Self::Value>;
+
+    /// Channels of features from below, and behind them those of a skip without `inset` voxels on each side.
+    fn joined(&mut self, raised: Self::Value, skip: Self::Value, inset: usize) -> Computed<Self::Value>;
+}
+
+impl Compute for Mode<'_> {
+    type Value = Tensor;
+
+    fn convolution(&mut self, layer: &Convolution, input: &Tensor) -> Computed<Tensor> {
+        layer.forward_norm(input, *self)
+    }
+
+    fn up(&mut self, layer: &UpConvolution, input: &Tensor) -> Computed<Tensor> {
+        layer.forward(input)
+    }
+
+    fn activated(&mut self, activation: Activation, mut features: Tensor) -> Computed<Tensor> {
+        Ok(match activation {
+            Activation::Relu => features.f_relu_()?,
+            Activation::Elu => features.f_elu()?,
+            Activation::LeakyRelu => features.f_leaky_relu()?,
+            Activation::Silu => features.f_silu()?,
+        })
+    }
+
+    fn dropped(&mut self, features: Tensor, share: f64) -> Computed<Tensor> {
+        match self {
+            Mode::Training(_, batch) if share > 0.0 => batch.dropout(&features, share),
+            _ => Ok(features),
+        }
+    }
+
+    fn sum(&mut self, features: Tensor, other: &Tensor) -> Computed<Tensor> {
+        Ok(features.f_add(other)?)
+    }
+
+    fn pooled(&mut self, features: &Tensor, window: &[i64]) -> Computed<Tensor> {
+        Ok(match window.len() {
+            2 => features.f_max_pool2d(window, window, [0, 0], [1, 1], false)?,
+            _ => features.f_max_pool3d(window, window, [0; 3], [1; 3], false)?,
+        })
+    }
+
+    fn joined(&mut self, raised: Tensor, mut skip: Tensor, inset: usize) -> Computed<Tensor> {
+        let axes = if inset > 0 { 2..skip.dim() as i64 } else { 0..0 };
+        for axis in axes {
+            skip = skip.f_slice(axis, inset as i64, -(inset as i64), 1)?;
+        }
+        Ok(Tensor::f_cat(&[raised, skip], 1)?)
+    }
 }
 
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::layers::{BatchNorm, Block, Convolution, GroupNorm, Mode, NormLayer, UpConvolution};
+use super::layers::{BatchNorm, Block, Compute, Convolution, GroupNorm, Mode, NormLayer, UpConvolution};
 use super::parameters::{Parameters, Start};
 use super::{Architecture, Norm, Padding};
 use crate::Device;
@@ -99,40 +99,42 @@ impl UNet {
     }
 
     /// The logits of each level that has an output, the full resolution first.
-    pub fn levels(&self, input: &Tensor, mode: Mode<'_>) -> Computed<Vec<Tensor>> {
+    pub fn levels(&self, input: &Tensor, mut mode: Mode<'_>) -> Computed<Vec<Tensor>> {
         let input = match mode {
             Mode::Training(kind, _) => &input.f_to_kind(kind)?,
             Mode::Inference => input,
         };
-        let mut skips: Vec<Tensor> = Vec::with_capacity(self.encoders.len());
+        let outputs = self.walk(&mut mode, input)?.into_iter();
+        outputs.map(|logits| Ok(logits.f_to_kind(Kind::Float)?)).collect()
+    }
+
+    /// The way through the layers, whatever computes them; outputs as [`levels`](Self::levels) has them.
+    pub fn walk<C: Compute>(&self, compute: &mut C, input: &C::Value) -> Computed<Vec<C::Value>> {
+        let a = &self.architecture;
+        let mut skips: Vec<C::Value> = Vec::with_capacity(self.encoders.len());
         for (level, block) in self.encoders.iter().enumerate() {
             let features = match level {
-                0 => block.forward(input, mode)?,
-                _ => block.forward(&self.pooled(&skips[level - 1], level - 1)?, mode)?,
+                0 => block.walk(compute, input)?,
+                _ => {
+                    let pooled = compute.pooled(&skips[level - 1], &a.window(level - 1, 2))?;
+                    block.walk(compute, &pooled)?
+                }
             };
             skips.push(features);
         }
         let mut features = skips.pop().expect("a network has at least two levels");
         let mut outputs = Vec::with_capacity(1 + self.side_heads.len());
         for (level, (up, block)) in (0..self.decoders.len()).rev().zip(self.ups.iter().zip(&self.decoders)) {
-            let raised = up.forward(&features)?;
+            let raised = compute.up(up, &features)?;
             let skip = skips.pop().expect("there is one skip per decoder");
-            features = block
-                .forward(&Tensor::f_cat(&[raised.shallow_clone(), centre(&skip, &raised)?], 1)?, mode)?;
+            let joined = compute.joined(raised, skip, a.skip_inset(level))?;
+            features = block.walk(compute, &joined)?;
             let head = if level == 0 { Some(&self.head) } else { self.side_heads.get(level - 1) };
             if let Some(head) = head {
-                outputs.insert(0, head.forward(&features)?.f_to_kind(Kind::Float)?);
+                outputs.insert(0, compute.convolution(head, &features)?);
             }
         }
         Ok(outputs)
-    }
-
-    fn pooled(&self, features: &Tensor, level: usize) -> Computed<Tensor> {
-        if self.architecture.dimensions == 2 {
-            return Ok(features.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?);
-        }
-        let window = self.architecture.window(level, 2);
-        Ok(features.f_max_pool3d(&window, &window, [0; 3], [1; 3], false)?)
     }
 
     /// Returns the same network for inference, with batch norm folded into the convolutions.
@@ -182,16 +184,6 @@ impl FoldedUNet {
         let _guard = tch::no_grad_guard();
         self.net.forward(&input.f_to_kind(self.features)?, Mode::Inference)
     }
-}
-
-/// Cuts the centre of `skip` to the size of `raised`; with same padding they are alike.
-fn centre(skip: &Tensor, raised: &Tensor) -> Computed<Tensor> {
-    if skip.size() == raised.size() {
-        return Ok(skip.shallow_clone());
-    }
-    let (_, _, height, width) = skip.size4()?;
-    let (_, _, h, w) = raised.size4()?;
-    Ok(skip.f_narrow(2, (height - h) / 2, h)?.f_narrow(3, (width - w) / 2, w)?)
 }
 
 /// Makes layers whose parameters carry the layer's name.

@@ -112,14 +112,19 @@ type Flat = (String, Vec<usize>, Vec<u8>);
 fn flattened(tensors: &Tensors) -> Computed<Vec<Flat>> {
     let mut flattened = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
-        let flat =
-            tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
-        let mut bytes = vec![0; flat.numel() * 4];
-        flat.f_copy_data_u8(&mut bytes, flat.numel())?;
+        let bytes = bytes_of(tensor)?;
         let shape: Vec<usize> = tensor.size().iter().map(|&edge| edge as usize).collect();
         flattened.push((name.clone(), shape, bytes));
     }
     Ok(flattened)
+}
+
+/// The numbers of a tensor as 32-bit floats, little-endian, the last axis fastest.
+pub(crate) fn bytes_of(tensor: &Tensor) -> Computed<Vec<u8>> {
+    let flat = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+    let mut bytes = vec![0; flat.numel() * 4];
+    flat.f_copy_data_u8(&mut bytes, flat.numel())?;
+    Ok(bytes)
 }
 
 /// The bytes of a file of tensors, and a text for each key.

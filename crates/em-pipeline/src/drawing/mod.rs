@@ -5,6 +5,7 @@
 pub mod bins;
 mod chart;
 mod contrast;
+mod cover;
 mod curves;
 mod histogram;
 mod overlay;
@@ -17,6 +18,7 @@ mod text;
 mod ticks;
 
 pub(crate) use contrast::Contrast;
+pub use cover::cover;
 pub use curves::{Chart, Curve, curves};
 pub use histogram::{Histogram, histograms};
 pub use panel::{Panel, panel};

@@ -1,0 +1,104 @@
+//! Networks for other programs: what is written, what is asked for, what is refused.
+
+use std::fs::File;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::lab::Lab;
+
+const WORDS: &str = "--author Ada;Lab --license MIT";
+
+/// With a run of a training of a moment.
+fn with_run() -> Lab {
+    let lab = Lab::with_stacks();
+    lab.ok("train --config run.toml --device cpu");
+    lab
+}
+
+#[test]
+fn the_ending_decides_on_the_format_and_nothing_is_replaced_unasked() {
+    let lab = with_run();
+    assert_snapshot!(lab.ok("export run -o network.onnx --normalize"), @"
+    ");
+    assert_snapshot!(lab.ok("export run/model.json --format torchscript -o network"), @"
+    ");
+    assert!(lab.bytes("network").starts_with(b"PK\x03\x04"));
+    assert_snapshot!(lab.mistake("export run -o network.onnx"), @"
+    ");
+    let before = lab.bytes("network.onnx");
+    lab.ok("export run -o network.onnx --overwrite");
+    assert_ne!(lab.bytes("network.onnx"), before, "the normalisation is outside now");
+    lab.ok("export run -o again.onnx");
+    assert_eq!(lab.bytes("again.onnx"), lab.bytes("network.onnx"), "the same network gives the same bytes");
+    let events = lab.ok("export run -o events.onnx --json");
+    let done: Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+    assert_eq!(done["format"], "onnx");
+    assert_eq!(done["interface"]["step"], serde_json::json!([1, 2, 2]));
+}
+
+#[test]
+fn mistakes_are_told_and_leave_nothing() {
+    let lab = with_run();
+    assert_snapshot!(lab.mistake("export run -o network.h5"), @"
+    ");
+    assert_snapshot!(lab.mistake("export nowhere -o network.onnx"), @"
+    ");
+    assert_snapshot!(lab.mistake("export run -o run/model.safetensors --format onnx --overwrite"), @"
+    ");
+    assert_snapshot!(lab.mistake("export run -o network.zip"), @"
+    ");
+    assert_snapshot!(lab.mistake("export run -o network.zip --author Ada"), @"
+    ");
+    assert_snapshot!(lab.mistake("export run -o network.zip --author Ada --license MIT/Apache"), @"
+    ");
+    assert_snapshot!(lab.mistake(&format!("export run -o network.zip {WORDS} --name No")), @"
+    ");
+    assert_snapshot!(lab.mistake(&format!("export run -o network.zip {WORDS} --example val.tif")), @"
+    ");
+}
+
+/// The files of a package, by their names.
+fn package(lab: &Lab, name: &str) -> zip::ZipArchive<File> {
+    zip::ZipArchive::new(File::open(lab.path(name)).unwrap()).unwrap()
+}
+
+#[test]
+fn a_package_holds_all_that_its_description_names() {
+    let lab = with_run();
+    lab.ok(&format!("export run -o network.zip {WORDS}"));
+    let mut archive = package(&lab, "network.zip");
+    let rdf: Value = serde_json::from_reader(archive.by_name("rdf.yaml").unwrap()).unwrap();
+    let (input, output) = (&rdf["inputs"][0], &rdf["outputs"][0]);
+    let files = [
+        &rdf["documentation"],
+        &rdf["covers"][0],
+        &rdf["weights"]["onnx"],
+        &rdf["weights"]["torchscript"],
+        &input["test_tensor"],
+        &input["sample_tensor"],
+        &output["test_tensor"],
+        &output["sample_tensor"],
+    ];
+    assert_eq!(archive.len(), files.len() + 1);
+    for file in files {
+        assert!(archive.by_name(file["source"].as_str().unwrap()).is_ok(), "{file}");
+        assert_eq!(file["sha256"].as_str().unwrap().len(), 64, "{file}");
+    }
+    assert_eq!(rdf["authors"], serde_json::json!([{ "name": "Ada", "affiliation": "Lab" }]));
+    assert_eq!(output["axes"][1]["channel_names"], serde_json::json!(["mitochondria"]));
+    assert_eq!(input["preprocessing"][1]["id"], "fixed_zero_mean_unit_variance");
+}
+
+#[test]
+fn a_built_in_network_is_exported_by_its_name() {
+    let lab = Lab::new();
+    lab.ok(&format!("export synapses -o network.zip {WORDS} --name synapses"));
+    let mut archive = package(&lab, "network.zip");
+    let rdf: Value = serde_json::from_reader(archive.by_name("rdf.yaml").unwrap()).unwrap();
+    assert_eq!(rdf["name"], "synapses");
+    // Predictions with it fit the statistics on each stack.
+    assert_eq!(rdf["inputs"][0]["preprocessing"][1]["id"], "zero_mean_unit_variance");
+    let size = &rdf["inputs"][0]["axes"][2]["size"];
+    assert_eq!((size["min"].as_u64(), size["step"].as_u64()), (Some(272), Some(16)));
+}
