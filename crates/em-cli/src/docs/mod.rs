@@ -2,8 +2,6 @@
 //!
 //! Commands that run within seconds are run, too, by `tests/cli/docs.rs`.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
-
 mod blocks;
 mod command_line;
 mod configuration;
