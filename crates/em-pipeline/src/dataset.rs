@@ -66,6 +66,8 @@ impl Dataset {
         let all = sources.train.iter().chain(&sources.validation).chain(&sources.test);
         let mut stacks = all.map(|source| Stack::open(source, observer)).collect::<Result<Vec<_>>>()?;
         let voxel_size = match config.data.voxel_size_nm {
+            // Stacks that nobody labelled have sizes of their own.
+            _ if stacks.is_empty() => None,
             None => {
                 let files = stacks.iter().flat_map(Stack::files);
                 voxel_size::common(files, "data.voxel_size_nm")?.map(|(_, size)| size)
@@ -73,7 +75,7 @@ impl Dataset {
             given => given,
         };
         stacks.truncate(sources.train.len() + sources.validation.len());
-        let pixels = config.data.pixels(voxel_size)?;
+        let pixels = if stacks.is_empty() { None } else { config.data.pixels(voxel_size)? };
         let reading = Reading::new(config, &sources.classes);
         let volumes = stacks.iter().map(|stack| stack.read(&reading, pixels)).collect::<Result<Vec<_>>>()?;
         let train: usize = volumes[..sources.train.len()].iter().map(Vec::len).sum();
