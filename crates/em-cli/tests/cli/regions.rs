@@ -216,8 +216,7 @@ fn a_network_is_adapted_to_a_stack_and_stays_as_it_was() {
     assert!((mean("new") - (mean("run") / 2.0 + 20.0)).abs() < 8.0, "{} {}", mean("new"), mean("run"));
     lab.ok("predict --model new other.tif --voxel-size 50,5,5 -o m.tif --device cpu");
     // A file that tells its voxel size needs no option, and is brought to the network's pixels.
-    let size = em_io::VoxelSize::new([50.0, 4.0, 4.0]).unwrap();
-    em_io::write_volume(lab.path("told.tif"), &raw([4, 120, 120]).into(), Some(size)).unwrap();
+    em_io::write_volume(lab.path("told.tif"), &raw([4, 120, 120]).into(), Some([50.0, 4.0, 4.0])).unwrap();
     lab.ok("adapt run told.tif -o told --device cpu --set train.epochs=1");
     let card: serde_json::Value = serde_json::from_str(&lab.read("told/model.json")).unwrap();
     assert_eq!(card["voxel_size_nm"], serde_json::json!([50.0, 5.0, 5.0]));
