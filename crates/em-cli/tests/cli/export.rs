@@ -20,11 +20,19 @@ fn with_run() -> Lab {
 fn the_ending_decides_on_the_format_and_nothing_is_replaced_unasked() {
     let lab = with_run();
     assert_snapshot!(lab.ok("export run -o network.onnx --normalize"), @"
+    `network.onnx` is written as onnx
+      takes  grey values [batch, 1, y, x], of [2, 2] or longer by multiples of [2, 2]
+      gives  probabilities [batch, 1, y, x] of mitochondria
     ");
     assert_snapshot!(lab.ok("export run/model.json --format torchscript -o network"), @"
+    `network` is written as torchscript
+      takes  normalised values [batch, 1, y, x], of [2, 2] or longer by multiples of [2, 2]
+      gives  probabilities [batch, 1, y, x] of mitochondria
     ");
     assert!(lab.bytes("network").starts_with(b"PK\x03\x04"));
     assert_snapshot!(lab.mistake("export run -o network.onnx"), @"
+    error: `network.onnx` exists already
+    hint: take another path, or replace it with --overwrite
     ");
     let before = lab.bytes("network.onnx");
     lab.ok("export run -o network.onnx --overwrite");
@@ -41,20 +49,36 @@ fn the_ending_decides_on_the_format_and_nothing_is_replaced_unasked() {
 fn mistakes_are_told_and_leave_nothing() {
     let lab = with_run();
     assert_snapshot!(lab.mistake("export run -o network.h5"), @"
+    error: the ending of `network.h5` stands for no format
+    hint: take .onnx, .zip or .pt, or tell it with --format onnx, bioimageio or torchscript
     ");
     assert_snapshot!(lab.mistake("export nowhere -o network.onnx"), @"
+    error: no folder `nowhere`
+    hint: name the folder of a run, which `em-cli train` wrote, or a network of `em-cli models`
     ");
     assert_snapshot!(lab.mistake("export run -o run/model.safetensors --format onnx --overwrite"), @"
+    error: `run/model.safetensors` is the input and the output
+    hint: take another path for the output
     ");
-    assert_snapshot!(lab.mistake("export run -o network.zip"), @"
-    ");
+    assert_snapshot!(lab.mistake("export run -o network.zip"), @r#"
+    error: a package names its authors, and none is told
+    hint: tell who made the network with --author "NAME; AFFILIATION", once for each
+    "#);
     assert_snapshot!(lab.mistake("export run -o network.zip --author Ada"), @"
+    error: a package tells its licence, and none is told
+    hint: decide who may use the network for what, as with --license CC-BY-4.0 or --license MIT
     ");
     assert_snapshot!(lab.mistake("export run -o network.zip --author Ada --license MIT/Apache"), @"
+    error: `MIT/Apache` is no licence of the list of SPDX
+    hint: take one identifier of spdx.org/licenses, as CC-BY-4.0 or MIT
     ");
     assert_snapshot!(lab.mistake(&format!("export run -o network.zip {WORDS} --name No")), @"
+    error: a package cannot be called `No`
+    hint: take 5 to 128 letters without accents, digits, spaces, and `_+-()` with --name
     ");
     assert_snapshot!(lab.mistake(&format!("export run -o network.zip {WORDS} --example val.tif")), @"
+    error: `val.tif` is 2 x 64 x 64 voxels, expected at least 1 x 256 x 256 for an example
+    hint: name a larger stack with --example, or none
     ");
 }
 
