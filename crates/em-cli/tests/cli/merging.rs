@@ -7,7 +7,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::lab::{self, Lab};
+use crate::lab::Lab;
 use crate::shards::contents;
 
 /// Two classes: blobs that go through sections, in 50 sections.
