@@ -104,7 +104,7 @@ pub fn convert(request: &ConvertRequest, observer: &mut Observer<'_>) -> Result<
         voxel_size_nm: request.voxel_size_nm.or(volume.voxel_size_nm()),
     };
     let mut writer = VolumeWriter::with_options(target.place(), spec, request.options)
-        .map_err(|error| refused(error, &target))?;
+        .map_err(|error| refused(error, spec.voxel_type, &target))?;
     let voxel_bytes = volume.voxel_type().bytes().max(spec.voxel_type.bytes());
     // Whole chunks where they fit, so that none is decoded twice.
     let blocks = Blocks::of_voxels(part, BLOCK_BYTES / voxel_bytes).in_chunks_of(request.options.chunk[0]);
@@ -150,9 +150,11 @@ fn copy(
 }
 
 /// Names the path that the user gave, and offers a type that the format holds.
-fn refused(error: em_io::Error, target: &Target) -> Error {
+fn refused(error: em_io::Error, voxel_type: VoxelType, target: &Target) -> Error {
     match error {
-        em_io::Error::CannotWrite { what, expected, .. } if what.ends_with(" voxels") => {
+        em_io::Error::CannotWrite { what, expected, .. }
+            if what.ends_with(&format!("{voxel_type} voxels")) =>
+        {
             let path = target.path().display();
             let message = format!("cannot write {what} to `{path}`, expected {expected}");
             let hint = "change the type with --type u8 or --type u16; --rescale LOW,HIGH maps a range to it";
