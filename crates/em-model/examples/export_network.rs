@@ -17,7 +17,9 @@ use std::process::ExitCode;
 
 use em_data::{LabelledVolume, Normalization, Region, Split, TrainingSet};
 use em_io::{Mask, Roi, Voxels};
-use em_model::{Activation, Device, ExportedNetwork, ModelConfig, Norm, Preset, RunFolder, Takes, Training};
+use em_model::{
+    Activation, Device, ExportedNetwork, LossKind, ModelConfig, Norm, Preset, RunFolder, Takes, Training,
+};
 use ndarray::{Array3, ArrayD};
 
 const ZSCORE: Normalization = Normalization::Zscore { mean: 140.0, std: 40.0 };
@@ -138,7 +140,7 @@ fn write(path: &Path, array: &ArrayD<f32>) -> Done {
     Ok(fs::write(path.with_extension("f32"), bytes)?)
 }
 
-/// Trains a step on a stack with a dark disc in each section.
+/// Trains some steps on a stack with a dark disc in each section.
 fn train(run: &RunFolder, config: &ModelConfig, normalization: Normalization) -> Done {
     const SHAPE: [usize; 3] = [33, 192, 192];
     let is_inside = |(_, y, x): (usize, usize, usize)| y.abs_diff(96).pow(2) + x.abs_diff(96).pow(2) < 2000;
@@ -155,9 +157,13 @@ fn train(run: &RunFolder, config: &ModelConfig, normalization: Normalization) ->
     let mut training = Training::new(&set, &split, architecture.clone())?;
     training.device = Device::Cpu;
     training.normalization = normalization;
+    if architecture.exclusive {
+        training.settings.loss.kind = LossKind::CrossEntropy;
+    }
     training.settings.tiling.tile_size = architecture.input_edge(32);
     training.settings.tiling.tile_depth = architecture.stride_z();
-    training.settings.tiling.tiles_per_epoch = 2;
+    // Enough steps for the statistics of batch norm: from far off ones, features are huge and rounded coarsely.
+    training.settings.tiling.tiles_per_epoch = 32;
     training.settings.train.batch_size = 2;
     training.settings.train.epochs = 1;
     em_model::train(&training, &run.lock()?, &mut |_| ControlFlow::Continue(()))?;
