@@ -18,7 +18,8 @@ use std::process::ExitCode;
 use em_data::{LabelledVolume, Normalization, Region, Split, TrainingSet};
 use em_io::{Mask, Roi, Voxels};
 use em_model::{
-    Activation, Device, ExportedNetwork, LossKind, ModelConfig, Norm, Preset, RunFolder, Takes, Training,
+    Activation, Device, ExportedNetwork, LossKind, ModelConfig, Norm, Precision, Preset, RunFolder, Takes,
+    Training,
 };
 use ndarray::{Array3, ArrayD};
 
@@ -157,6 +158,8 @@ fn train(run: &RunFolder, config: &ModelConfig, normalization: Normalization) ->
     let mut training = Training::new(&set, &split, architecture.clone())?;
     training.device = Device::Cpu;
     training.normalization = normalization;
+    // The same weights on every processor.
+    training.settings.train.precision = Precision::Fp32;
     if architecture.exclusive {
         training.settings.loss.kind = LossKind::CrossEntropy;
     }
