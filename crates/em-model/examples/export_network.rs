@@ -18,7 +18,8 @@ use std::process::ExitCode;
 use em_data::{LabelledVolume, Normalization, Region, Split, TrainingSet};
 use em_io::{Mask, Roi, Voxels};
 use em_model::{
-    Activation, Device, ExportedNetwork, LossKind, ModelConfig, Norm, Preset, RunFolder, Takes, Training,
+    Activation, Device, ExportedNetwork, LossKind, ModelConfig, Norm, Precision, Preset, RunFolder, Takes,
+    Training,
 };
 use ndarray::{Array3, ArrayD};
 
@@ -32,14 +33,14 @@ fn run() -> Done {
         let config = ModelConfig { filters: Some(vec![4, 8]), ..Default::default() };
         return export(folder.path(), &config, ZSCORE);
     };
-    let networks = presets().into_iter().chain(layers());
     let normalizations = [
-        ZSCORE,
         Normalization::L2Axis1 { tile_size: 32 },
         Normalization::Percentile { low: 60.0, high: 180.0 },
         Normalization::MinMax { min: 0.0, max: 200.0 },
     ];
-    for ((name, config), normalization) in networks.zip(normalizations.into_iter().cycle()) {
+    let presets = presets().into_iter().map(|network| (network, ZSCORE));
+    let layers = layers().into_iter().zip(normalizations.into_iter().cycle());
+    for ((name, config), normalization) in layers.chain(presets) {
         println!("{name}");
         export(&Path::new(&folder).join(name), &config, normalization)?;
     }
@@ -157,13 +158,15 @@ fn train(run: &RunFolder, config: &ModelConfig, normalization: Normalization) ->
     let mut training = Training::new(&set, &split, architecture.clone())?;
     training.device = Device::Cpu;
     training.normalization = normalization;
+    // The same weights on every processor.
+    training.settings.train.precision = Precision::Fp32;
     if architecture.exclusive {
         training.settings.loss.kind = LossKind::CrossEntropy;
     }
     training.settings.tiling.tile_size = architecture.input_edge(32);
     training.settings.tiling.tile_depth = architecture.stride_z();
     // Enough steps for the statistics of batch norm: from far off ones, features are huge and rounded coarsely.
-    training.settings.tiling.tiles_per_epoch = 32;
+    training.settings.tiling.tiles_per_epoch = if architecture.norm == Norm::Batch { 32 } else { 4 };
     training.settings.train.batch_size = 2;
     training.settings.train.epochs = 1;
     em_model::train(&training, &run.lock()?, &mut |_| ControlFlow::Continue(()))?;
