@@ -23,7 +23,9 @@ pub struct CompletionsArgs {
 pub fn run(args: &CompletionsArgs) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "em-cli", &mut script);
+    // clap_complete 4.6.12 takes the hyphen of the name for the end of a command in one half of bash's script.
     let script = String::from_utf8(script).context("a script that is no text")?;
+    let script = script.replace("em__subcmd__cli__", "em__cli__");
     console::print(format_args!("{script}"));
     Ok(())
 }

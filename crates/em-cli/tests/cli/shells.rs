@@ -9,7 +9,9 @@ fn offered(lab: &Lab, words: &[&str]) -> Option<Vec<String>> {
     Command::new("bash").arg("--version").output().ok()?;
     let last = words.len() - 1;
     let script = format!(
-        "source completions.bash; COMP_WORDS=({}); COMP_CWORD={last}; _em-cli em-cli '{}' '{}'; echo \"${{COMPREPLY[@]}}\"",
+        "set -e; source completions.bash; COMP_WORDS=({}); COMP_CWORD={last}; \
+         set -- $(complete -p em-cli); while [ \"$1\" != -F ]; do shift; done; \
+         \"$2\" em-cli '{}' '{}' || true; echo \"${{COMPREPLY[@]}}\"",
         words.join(" "),
         words[last],
         words[last - 1]
@@ -52,8 +54,10 @@ fn the_manual_has_a_page_for_each_command_with_its_options() {
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let commands: Vec<&str> = commands
         .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
-        .filter(|name| !name.is_empty())
+        .filter_map(|line| line.strip_prefix("  "))
+        // What is told of a command goes on further to the right.
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
         .collect();
     assert!(commands.len() > 20, "{help}");
     for command in commands {
