@@ -1,5 +1,6 @@
 //! The tarball, unpacked in the root folder of another system: what is in it is all that is there.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -50,9 +51,13 @@ fn use_it(system: &Path, place: &Path) -> Result<()> {
     write("raw.tif", &fs::read(root().join("fixtures/fib25/raw.tif")).context("no fixtures")?)?;
     let name = packed_name(place)?;
     let em_cli = |words: &str| {
-        let mut command = Command::new("chroot");
+        let mut command = Command::new("unshare");
+        // The loader asks /proc where a program lies, which every system has; it goes with the process.
+        let mut proc = OsString::from("--mount-proc=");
+        proc.push(system.join("proc"));
+        command.args(["--fork", "--pid", "--kill-child"]).arg(proc).arg("chroot");
         // From a folder of its own, as `cd` would; nothing of this machine's environment.
-        command.env_clear().arg(system).args(["/usr/bin/env", "-i", "-C"]).arg(Path::new("/").join(PLACE));
+        command.arg(system).args(["/usr/bin/env", "-i", "-C"]).arg(Path::new("/").join(PLACE));
         command.arg(format!("./{name}/bin/em-cli")).args(words.split_whitespace());
         command
     };
@@ -132,7 +137,7 @@ fn unpack(packed: &Path, place: &Path) -> Result<()> {
 fn packed_name(place: &Path) -> Result<String> {
     let mut names = fs::read_dir(place)
         .with_context(|| format!("cannot read `{}`", place.display()))?
-        .filter_map(|entry| Some(entry.ok()?.file_name().into_string().ok()?));
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     names.find(|name| name.starts_with("em-cli-")).context("the tarball has no folder `em-cli-...`")
 }
 
