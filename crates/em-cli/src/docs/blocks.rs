@@ -73,11 +73,11 @@ pub fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// Returns the words of a command line from `em-cli` on, which a launcher may stand before.
+/// Returns the words of a command line from `em-cli` on, which a launcher may stand before, to where its output goes.
 pub fn em_cli(line: &str) -> Option<Vec<String>> {
     let words = shlex::split(line).unwrap_or_else(|| panic!("quotes do not match: {line}"));
     let start = words.iter().position(|word| word == "em-cli")?;
     // The one placeholder: a voxel size is numbers.
     let typed = |word: &String| if word == "Z,Y,X" { "30,5,5".to_owned() } else { word.clone() };
-    Some(words[start..].iter().map(typed).collect())
+    Some(words[start..].iter().take_while(|word| *word != ">").map(typed).collect())
 }
