@@ -133,11 +133,12 @@ impl Step {
     }
 }
 
-/// Builds the program, with the features that it has beside tests and examples, so that nothing compiles twice;
-/// `workspace::build_em_cli` asks for those of the program alone, with which its dependencies would compile anew.
+/// Builds the program and the Python module, with the features that all members and examples together ask of their
+/// dependencies, as the tests do, so that nothing compiles twice; `workspace::build_em_cli` asks for those of the
+/// program alone.
 fn build_program() -> Result<()> {
     let workspace = ["build", "--release", "--workspace", "--exclude", FUZZ];
-    run_command(cargo(workspace).args(["--bin", "em-cli", "--examples"]))
+    run_command(cargo(workspace).args(["--lib", "--bin", "em-cli", "--bin", "xtask", "--examples"]))
 }
 
 /// Lints all targets, those of the fuzzer too, for which nothing is linked: libFuzzer itself, half a

@@ -165,8 +165,9 @@ fn train(run: &RunFolder, config: &ModelConfig, normalization: Normalization) ->
     }
     training.settings.tiling.tile_size = architecture.input_edge(32);
     training.settings.tiling.tile_depth = architecture.stride_z();
-    // Enough steps for the statistics of batch norm: from far off ones, features are huge and rounded coarsely.
-    training.settings.tiling.tiles_per_epoch = if architecture.norm == Norm::Batch { 32 } else { 4 };
+    // Enough steps for the statistics of batch norm: from far off ones, features are huge and rounded coarsely; and
+    // for probabilities that differ from voxel to voxel.
+    training.settings.tiling.tiles_per_epoch = 32;
     training.settings.train.batch_size = 2;
     training.settings.train.epochs = 1;
     em_model::train(&training, &run.lock()?, &mut |_| ControlFlow::Continue(()))?;

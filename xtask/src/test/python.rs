@@ -7,10 +7,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{FUZZ, Notes};
+use super::{Notes, build_program};
 use crate::dist;
 use crate::python;
-use crate::workspace::{cargo, root, run as run_command, target_folder};
+use crate::workspace::{root, run as run_command, target_folder};
 
 /// Builds the package, tests it, and checks its types and that its stubs are what the module has.
 pub fn check(notes: &mut Notes) -> Result<()> {
@@ -22,9 +22,7 @@ pub fn check(notes: &mut Notes) -> Result<()> {
             return Ok(());
         }
     };
-    // With the features that everything has beside tests and examples, so that nothing compiles twice.
-    let workspace = ["build", "--release", "--workspace", "--exclude", FUZZ];
-    run_command(cargo(workspace).args(["--lib", "--bin", "em-cli", "--examples"]))?;
+    build_program()?;
     let site = tempfile::tempdir().context("no temporary folder")?;
     dist::lay_out(site.path())?;
 
