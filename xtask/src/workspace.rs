@@ -20,6 +20,16 @@ pub fn root() -> PathBuf {
 pub fn cargo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).args(args);
+    // What cargo tells this program of its own package: build scripts look at it, and would run again, with all that is
+    // compiled upon them, after each command that somebody starts by hand.
+    let of_this_package = |name: &OsString| {
+        name.to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+    };
+    env::vars_os()
+        .map(|(name, _)| name)
+        .filter(of_this_package)
+        .for_each(|name| drop(command.env_remove(name)));
     command
 }
 

@@ -28,7 +28,6 @@ pub struct ClassParts {
 ///
 /// Those of [`measure`](super::measure), and where other shards were begun with other files or settings.
 pub fn measure_shard(request: &MeasureRequest, shard: Shard, observer: &mut Observer<'_>) -> Result<bool> {
-    ResultsFolder::free(request)?;
     let (classes, _) = open_classes(request, observer)?;
     let depth = classes[0].mask.shape()[0];
     // A chunk is unpacked by one shard, where it has less than a shard's sections.
@@ -37,7 +36,9 @@ pub fn measure_shard(request: &MeasureRequest, shard: Shard, observer: &mut Obse
     let unit = if unit.saturating_mul(shard.count) > depth { 1 } else { unit };
     let cuts = cuts(depth, unit, shard.count);
     let (job, fingerprint) = (job_of(request), fingerprint_of(request, &classes)?);
-    let store = ShardStore::join(&request.folder, cuts, job, fingerprint, || Ok(()))?;
+    // Later, the results may be there in part: those of an end that was killed.
+    let are_free = || ResultsFolder::free(request).map(drop);
+    let store = ShardStore::join(&request.folder, cuts, job, fingerprint, are_free)?;
     if store.is_done(shard)? {
         return Ok(false);
     }

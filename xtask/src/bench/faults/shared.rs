@@ -49,7 +49,7 @@ pub fn measure(lab: &Lab, folder: &Path, limit: Option<Duration>) -> Result<Ende
 
 /// Tells whether the first program found that the last one had done its work.
 pub fn is_done(ended: &Ended) -> bool {
-    ended.said.contains("exists already")
+    ["exists already", "holds results already"].iter().any(|said| ended.said.contains(said))
 }
 
 /// The folder of the phantom, which is made once for all that share it.
