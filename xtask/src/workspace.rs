@@ -26,10 +26,9 @@ pub fn cargo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Command {
         name.to_str()
             .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
     };
-    env::vars_os()
-        .map(|(name, _)| name)
-        .filter(of_this_package)
-        .for_each(|name| drop(command.env_remove(name)));
+    for name in env::vars_os().map(|(name, _)| name).filter(of_this_package) {
+        command.env_remove(name);
+    }
     command
 }
 

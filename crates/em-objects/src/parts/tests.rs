@@ -70,7 +70,7 @@ proptest! {
 
 /// Probabilities of three types, by number.
 fn probabilities(kind: usize) -> Volume {
-    let value = |(z, y, x): (usize, usize, usize)| (z * 56 + y * 8 + x) * 2_654_435_761 >> 8;
+    let value = |(z, y, x): (usize, usize, usize)| ((z * 56 + y * 8 + x) * 2_654_435_761) >> 8;
     let shape = (9, 7, 8);
     let voxels: Voxels = match kind {
         0 => Array3::from_shape_fn(shape, |at| value(at) as u8).into(),
