@@ -1,5 +1,6 @@
 //! Measurements in shards: their parts, and the end that merges them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::thread;
 use std::time::Duration;
@@ -76,36 +77,46 @@ fn merged_measurements_are_those_of_one_program() {
 }
 
 #[test]
-fn a_killed_merge_goes_on_and_replaces_only_what_it_left_itself() {
+fn a_killed_merge_is_begun_again_with_overwrite_and_its_shards_stay_done() {
     let lab = lab_with_masks();
     let options = "m=mito.tif --labels labels.zarr";
     lab.ok(&format!("measure {options} -o out --shard 0/1"));
-    // Somebody else's labels are there before any end was begun.
-    lab.ok("convert mito.tif labels.zarr");
-    for _ in 0..2 {
-        let message = lab.mistake(&format!("measure {options} -o out --merge"));
-        assert!(message.contains("`labels.zarr` exists already"), "{message}");
-    }
-    fs::remove_dir_all(lab.path("labels.zarr")).unwrap();
-    // As a kill leaves it between the labels and the tables: all is in place but them, and the notes are there.
     let notes = contents(&lab, "out.shards");
     lab.ok(&format!("measure {options} -o out --merge"));
     let (expected, labels) = (contents(&lab, "out"), contents(&lab, "labels.zarr"));
-    fs::remove_dir_all(lab.path("out")).unwrap();
+    // As a kill leaves it: the labels and one of the tables are in place, and the notes are there.
     fs::create_dir(lab.path("out.shards")).unwrap();
     for (name, bytes) in &notes {
         fs::write(lab.path("out.shards").join(name), bytes).unwrap();
     }
-    let message = lab.mistake(&format!("measure {options} -o out --merge"));
-    assert!(message.contains("`labels.zarr` exists already"), "no end was begun by these notes: {message}");
-    lab.write("out.shards/end.json", "[\"labels.zarr\"]");
-    // Some of the tables may be there, too; and a scheduler starts all jobs again.
+    fs::remove_dir_all(lab.path("out")).unwrap();
     fs::create_dir(lab.path("out")).unwrap();
     fs::write(lab.path("out/objects.csv"), &expected["objects.csv"]).unwrap();
+    // A scheduler may start all jobs again. Nobody knows whose the results are.
     assert!(lab.ok(&format!("measure {options} -o out --shard 0/1")).contains("before"));
-    lab.ok(&format!("measure {options} -o out --merge"));
-    assert!(contents(&lab, "out") == expected && contents(&lab, "labels.zarr") == labels);
+    let message = lab.mistake(&format!("measure {options} -o out --merge"));
+    assert!(message.contains("holds results already") && message.contains("--overwrite"), "{message}");
+    fs::remove_file(lab.path("out/objects.csv")).unwrap();
+    let message = lab.mistake(&format!("measure {options} -o out --merge"));
+    assert!(message.contains("`labels.zarr` exists already"), "{message}");
+    lab.ok(&format!("measure {options} -o out --merge --overwrite"));
+    let bytes = |files: &BTreeMap<String, Vec<u8>>| files["objects.parquet"].clone();
+    assert!(bytes(&contents(&lab, "out")) == bytes(&expected) && contents(&lab, "labels.zarr") == labels);
     assert!(!lab.path("out.shards").exists());
+}
+
+#[test]
+fn label_volumes_of_somebody_else_are_not_replaced_unasked() {
+    let lab = lab_with_masks();
+    fs::create_dir(lab.path("out")).unwrap();
+    fs::write(lab.path("out/labels_s.tif"), "mine").unwrap();
+    for options in ["", " --shard 0/1"] {
+        let message = lab.mistake(&format!("measure m=mito.tif s=syn.tif -o out{options}"));
+        assert!(message.contains("`out` holds results already: `out/labels_s.tif`"), "{message}");
+    }
+    // One class has the name `labels.tif`, and leaves the other as it is.
+    lab.ok("measure s=syn.tif -o out");
+    assert_eq!(lab.read("out/labels_s.tif"), "mine");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Where results go: a folder in which they appear together, and label volumes that may lie elsewhere.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use em_io::FileLock;
 
@@ -28,7 +28,7 @@ impl<'a> ResultsFolder<'a> {
         }
         // Tables and pages are no volumes, which are all that is written behind an address.
         let folder = em_io::place::local(&request.folder)?;
-        refuse_to_replace(request, &results::earlier(&folder))?;
+        refuse_to_replace(request, &replaced(request, &folder))?;
         Ok(Self { request, folder })
     }
 
@@ -41,13 +41,13 @@ impl<'a> ResultsFolder<'a> {
         let Self { request, folder } = self;
         let folder = &folder;
         for class in &request.classes {
-            results::refuse_input(&class.mask, &results::earlier(folder))?;
+            results::refuse_input(&class.mask, &replaced(request, folder))?;
         }
         let is_new = !folder.exists();
         let lock = FileLock::hold(&folder.join(LOCK), folder)?;
         let result = em_io::remove_unfinished(folder).map_err(Into::into).and_then(|()| {
             // Another measurement may have ended here since they were looked for.
-            let earlier = results::earlier(folder);
+            let earlier = replaced(request, folder);
             refuse_to_replace(request, &earlier)?;
             let staged = Staged::new(folder)?;
             let names = request.classes.iter().map(|class| &class.name);
@@ -65,6 +65,16 @@ impl<'a> ResultsFolder<'a> {
         }
         result
     }
+}
+
+/// Returns the paths that new results replace: those of earlier results, and of their own label volumes.
+fn replaced(request: &MeasureRequest, folder: &Path) -> Vec<PathBuf> {
+    let mut paths = results::earlier(folder);
+    let labels = request.classes.iter().map(|class| request.labels_of(&class.name));
+    let own = labels.filter(|(_, within)| *within).map(|(name, _)| folder.join(name));
+    // Each once: a path is made free by moving away what is there.
+    paths.extend(own.filter(|path| !paths.contains(path)).collect::<Vec<_>>());
+    paths
 }
 
 fn refuse_to_replace(request: &MeasureRequest, earlier: &[PathBuf]) -> Result<()> {

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use em_io::Volume;
 use em_objects::{PartInput, find_part};
 
 use super::class::OpenClass;
@@ -11,7 +12,6 @@ use crate::Observer;
 use crate::error::Result;
 use crate::fingerprint::Fingerprint;
 use crate::shards::{Job, Marker, Shard, ShardStore, common_multiple, cuts, named, noted};
-use crate::target::Target;
 
 /// The files in which the parts of a class are, in order of z.
 pub struct ClassParts {
@@ -36,7 +36,7 @@ pub fn measure_shard(request: &MeasureRequest, shard: Shard, observer: &mut Obse
     let unit = if unit.saturating_mul(shard.count) > depth { 1 } else { unit };
     let cuts = cuts(depth, unit, shard.count);
     let (job, fingerprint) = (job_of(request), fingerprint_of(request, &classes)?);
-    // Later, the results may be there in part: those of an end that was killed.
+    // Later, results may be there in part, of a merge that was killed; the shards are none the less done.
     let are_free = || ResultsFolder::free(request).map(drop);
     let store = ShardStore::join(&request.folder, cuts, job, fingerprint, are_free)?;
     if store.is_done(shard)? {
@@ -45,11 +45,10 @@ pub fn measure_shard(request: &MeasureRequest, shard: Shard, observer: &mut Obse
     let sections = shard.sections(store.cuts());
     let mut marker = Marker::default();
     for (number, class) in classes.iter().enumerate() {
-        // Of objects that are split, sums of the whole ones are of no use.
-        let is_split = request.split_nm.is_some() || class.boundary.is_some();
-        let probabilities = class.probabilities.as_ref().filter(|_| !is_split);
-        let volumes =
-            [("mask", Some(&class.mask), probabilities), ("boundary", class.boundary.as_ref(), None)];
+        let volumes = [
+            ("mask", Some(&class.mask), summed(request, class)),
+            ("boundary", class.boundary.as_ref(), None),
+        ];
         for (role, volume, probabilities) in volumes {
             let Some(volume) = volume else { continue };
             let file = store.file(shard.index, &name(number, role));
@@ -83,40 +82,29 @@ pub fn measure_merged(request: &MeasureRequest, observer: &mut Observer<'_>) -> 
         let boundary = class.boundary.as_ref().map_or(Vec::new(), |_| of("boundary"));
         class.parts = Some(ClassParts { mask: of("mask"), boundary });
     }
-    let overwrite = request.overwrite || goes_on(request, &store)?;
-    let request = MeasureRequest { overwrite, ..request.clone() };
-    let measurement = results_of(&request, &classes, voxel_size_nm, observer)?;
+    let measurement = results_of(request, &classes, voxel_size_nm, observer)?;
     store.remove()?;
     Ok(measurement)
-}
-
-/// Tells whether an end with the same outputs was begun before: what is in their places now is what it left there when
-/// it was killed, since at its beginning they were free.
-fn goes_on(request: &MeasureRequest, store: &ShardStore) -> Result<bool> {
-    let labels = request.classes.iter().map(|class| request.labels_of(&class.name));
-    let elsewhere: Vec<PathBuf> = labels.filter(|(_, within)| !within).map(|(path, _)| path).collect();
-    let noted = elsewhere.iter().map(|path| named(&request.folder, path)).collect::<Result<Vec<_>>>()?;
-    store.begin_end(&noted, || {
-        ResultsFolder::free(request)?;
-        if request.overwrite {
-            return Ok(());
-        }
-        elsewhere.iter().try_for_each(|path| Target::refuse_taken([], path))
-    })
 }
 
 fn job_of(request: &MeasureRequest) -> Job {
     Job::Measure { classes: request.classes.iter().map(|class| class.name.clone()).collect() }
 }
 
-/// What the runs of the objects depend on; how they are split and measured is said when they are merged.
+/// The probabilities whose sums shards keep: of objects that are split, those of the whole ones are of no use.
+fn summed<'a>(request: &MeasureRequest, class: &'a OpenClass<'_>) -> Option<&'a Volume> {
+    let is_split = request.split_nm.is_some() || class.boundary.is_some();
+    class.probabilities.as_ref().filter(|_| !is_split)
+}
+
+/// What the shards keep depends on; all else is said when they are merged.
 fn fingerprint_of(request: &MeasureRequest, classes: &[OpenClass<'_>]) -> Result<Fingerprint> {
     let mut fingerprint = Fingerprint::default()
         .with("version of em-cli", env!("CARGO_PKG_VERSION"))
         .with("what an object is", format!("{:?}", request.find));
     for class in classes {
         fingerprint = fingerprint.with_input(&format!("mask of `{}`", class.name), &class.mask)?;
-        if let Some(probabilities) = &class.probabilities {
+        if let Some(probabilities) = summed(request, class) {
             let role = format!("probabilities of `{}`", class.name);
             fingerprint = fingerprint.with_input(&role, probabilities)?;
         }

@@ -14,9 +14,6 @@ use crate::predict::SharedOutput;
 /// The file of the request.
 const REQUEST: &str = "request.json";
 
-/// The file that says which outputs the end of all shards writes.
-const END: &str = "end.json";
-
 /// The most bytes of a request or a marker that are read.
 const MOST_BYTES: u64 = 1 << 30;
 
@@ -274,23 +271,6 @@ impl ShardStore {
         }
         let marker = |index| self.marker_of(index)?.ok_or_else(|| gone(&self.marker(index)));
         (0..self.count()).map(marker).collect()
-    }
-
-    /// Notes that the end of all shards writes these outputs, and tells whether that was noted before: what is found in
-    /// their places then is what a killed end has left there, and may be replaced.
-    pub(crate) fn begin_end(
-        &self,
-        outputs: &[PathBuf],
-        are_free: impl FnOnce() -> Result<()>,
-    ) -> Result<bool> {
-        let file = self.folder.join(END);
-        if read_json::<Vec<PathBuf>>(&file)?.is_some_and(|noted| noted == outputs) {
-            return Ok(true);
-        }
-        are_free()?;
-        let text = serde_json::to_vec(outputs).context("paths cannot be written as JSON")?;
-        objects::write(&file, &text)?;
-        Ok(false)
     }
 
     /// Removes the store, when the output is complete.

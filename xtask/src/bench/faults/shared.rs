@@ -33,7 +33,7 @@ pub fn predict(lab: &Lab, folder: &Path, limit: Option<Duration>) -> Result<Ende
     in_turn(commands, limit)
 }
 
-/// Measures in shards and merges them.
+/// Measures in shards and merges them; the merge may replace what a killed one left.
 pub fn measure(lab: &Lab, folder: &Path, limit: Option<Duration>) -> Result<Ended> {
     let mask = data(lab)?.join("train_mitochondria.tif");
     let ends = ["--shard", "--shard", "--merge"];
@@ -41,7 +41,10 @@ pub fn measure(lab: &Lab, folder: &Path, limit: Option<Duration>) -> Result<Ende
         let mut command = lab.em_cli(["measure"]);
         command.arg(named("cells", &mask)).arg("-o").arg(folder.join("objects"));
         command.arg("--labels").arg(folder.join("labels.zarr")).arg(end);
-        command.args(PARTS.get(number));
+        match PARTS.get(number) {
+            Some(part) => command.arg(part),
+            None => command.arg("--overwrite"),
+        };
         command
     });
     in_turn(commands.collect(), limit)
