@@ -72,7 +72,7 @@ fn gradient(raw: ArrayView2<'_, f32>) -> Array2<f64> {
         };
         let dx = along([at(0, 2), at(1, 2), at(2, 2)], [at(0, 0), at(1, 0), at(2, 0)]);
         let dy = along([at(2, 0), at(2, 1), at(2, 2)], [at(0, 0), at(0, 1), at(0, 2)]);
-        // `hypot` would be safe from overflow, which squares of 32-bit numbers are, and asks for glibc 2.35.
+        // Squares of 32-bit numbers do not overflow 64 bits; `hypot` would ask for glibc 2.35.
         let length = (dx * dx + dy * dy).sqrt();
         edges[[y, x]] = if length.is_finite() { length } else { 0.0 };
     }

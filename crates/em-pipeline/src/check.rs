@@ -53,22 +53,13 @@ pub fn findings(
     if let Err(error) = sources.check(config) {
         findings.push(Finding::of_error(&error));
     }
-    for path in &config.data.unlabelled {
-        findings.push(match em_io::open(path) {
-            Ok(volume) => {
-                let shape = display::shape(volume.shape());
-                Finding::note(format!("{shape} voxels [z, y, x] to be learned from without labels"))
-                    .file(path)
-            }
-            Err(error) => Finding::of_error(&error.into()),
-        });
-    }
+    let is_told = check_unlabelled(config, &sources, &mut findings);
     let stacks = StackFacts::of_all(&config.data, &sources, &mut findings, observer)?;
     for stack in &stacks {
         sections::check(stack, &mut findings);
         labels::check(stack, config.model.learns_boundaries(), &mut findings);
     }
-    voxel_size::check(config, &stacks, &mut findings);
+    voxel_size::check(config, &stacks, is_told, &mut findings);
     sides::check_overlap(&stacks, &mut findings);
     let Some(sides) = Sides::of(config, &sources, &stacks, &mut findings) else {
         return Ok(findings);
@@ -82,4 +73,29 @@ pub fn findings(
         None => findings.push(Finding::note("the time is not measured").hint("--time measures a few steps")),
     }
     Ok(findings)
+}
+
+/// Looks at the stacks that nobody labelled, and tells whether one of them tells its voxel size.
+fn check_unlabelled(config: &RunConfig, sources: &Sources, findings: &mut Vec<Finding>) -> bool {
+    let are_alone = sources.train.is_empty() && sources.validation.is_empty() && sources.test.is_empty();
+    let mut is_told = false;
+    for path in &config.data.unlabelled {
+        let volume = match em_io::open(path) {
+            Ok(volume) => volume,
+            Err(error) => {
+                findings.push(Finding::of_error(&error.into()));
+                continue;
+            }
+        };
+        let shape = display::shape(volume.shape());
+        let found = format!("{shape} voxels [z, y, x] to be learned from without labels");
+        findings.push(Finding::note(found).file(path));
+        let size = volume.voxel_size();
+        is_told |= size.is_some();
+        // Beside labelled stacks, pixels of an unknown size are taken to be theirs.
+        if are_alone && let Err(error) = config.data.pixels(config.data.voxel_size_nm.or(size)) {
+            findings.push(Finding::of_error(&error).file(path));
+        }
+    }
+    is_told
 }

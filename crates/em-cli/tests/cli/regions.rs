@@ -222,6 +222,16 @@ fn a_network_is_adapted_to_a_stack_and_stays_as_it_was() {
     assert_eq!(card["voxel_size_nm"], serde_json::json!([50.0, 5.0, 5.0]));
     let message = lab.message(lab.em_cli("adapt run other.tif -o no --device cpu").output().unwrap());
     assert!(message.contains("the voxel size of the stacks is not known"), "{message}");
+    // So says `check`, before anything is computed.
+    let config = lab.read("told/config.toml");
+    lab.write("told.toml", &config);
+    let said = lab.ok("check told.toml --set output.folder=fresh");
+    assert!(!said.contains("no file tells its voxel size"), "{said}");
+    lab.write("unknown.toml", &config.replace("told.tif", "other.tif"));
+    let output = lab.em_cli("check unknown.toml --set output.folder=fresh").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the voxel size of the stacks is not known"), "{said}");
     lab.write_volume("empty.tif", raw([4, 96, 96]).mapv(|value| 200 + value % 3));
     let message = lab
         .message(lab.em_cli("adapt run empty.tif -o no --voxel-size 50,5,5 --device cpu").output().unwrap());

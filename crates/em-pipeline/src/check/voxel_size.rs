@@ -8,8 +8,8 @@ use super::facts::StackFacts;
 use super::finding::Finding;
 use crate::{RunConfig, voxel_size};
 
-/// Compares the voxel sizes of the configuration and of all files.
-pub fn check(config: &RunConfig, stacks: &[StackFacts], findings: &mut Vec<Finding>) {
+/// Compares the voxel sizes of the configuration and of all labelled files; `is_told` where another file tells one.
+pub fn check(config: &RunConfig, stacks: &[StackFacts], is_told: bool, findings: &mut Vec<Finding>) {
     let raw = stacks.iter().map(|stack| (stack.raw.path.as_path(), stack.raw.voxel_size));
     let labels = stacks.iter().flat_map(|stack| &stack.labels);
     let labels = labels.map(|(_, label)| (label.path.as_path(), label.voxel_size));
@@ -19,6 +19,9 @@ pub fn check(config: &RunConfig, stacks: &[StackFacts], findings: &mut Vec<Findi
     findings.extend(doubt.map(|doubt| Finding::warning(format!("data.voxel_size_nm: {doubt}"))));
     let size = config.data.voxel_size_nm.or(known.first().map(|(_, size)| *size));
     let Some(size) = size else {
+        if is_told {
+            return;
+        }
         let hint = "set data.voxel_size_nm, or write it with `em-cli convert --voxel-size Z,Y,X`";
         findings.push(Finding::note("no file tells its voxel size").hint(hint));
         return;

@@ -149,19 +149,16 @@ fn copy(
     Ok(missing)
 }
 
-/// Names the path that the user gave, and offers a type that the format holds.
+/// Names the path that the user gave, and offers a type where that of the voxels is what the format does not hold.
 fn refused(error: em_io::Error, voxel_type: VoxelType, target: &Target) -> Error {
-    match error {
-        em_io::Error::CannotWrite { what, expected, .. }
-            if what.ends_with(&format!("{voxel_type} voxels")) =>
-        {
-            let path = target.path().display();
-            let message = format!("cannot write {what} to `{path}`, expected {expected}");
-            let hint = "change the type with --type u8 or --type u16; --rescale LOW,HIGH maps a range to it";
-            UserError::new(message, hint).into()
-        }
-        error => error.into(),
+    let em_io::Error::CannotWrite { what, expected, .. } = error else { return error.into() };
+    if what.ends_with(&format!("{voxel_type} voxels")) {
+        let path = target.path().display();
+        let message = format!("cannot write {what} to `{path}`, expected {expected}");
+        let hint = "change the type with --type u8 or --type u16; --rescale LOW,HIGH maps a range to it";
+        return UserError::new(message, hint).into();
     }
+    em_io::Error::CannotWrite { path: target.path().to_path_buf(), what, expected }.into()
 }
 
 /// Tells in which way what is read back is not what was asked for.
