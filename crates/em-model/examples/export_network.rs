@@ -114,7 +114,8 @@ fn export(folder: &Path, config: &ModelConfig, normalization: Normalization) -> 
         fs::write(folder.join(format!("{name}.onnx")), network.onnx(takes)?)?;
         fs::write(folder.join(format!("{name}.pt")), network.torchscript(takes)?)?;
         for (size, least) in [[9, 40, 50], [20, 90, 70]].into_iter().enumerate() {
-            let input = input(&network, least, takes);
+            let margin = network.interface().margin;
+            let input = input(&network, std::array::from_fn(|axis| least[axis] + 2 * margin[axis]), takes);
             let output = network.probabilities(input.view(), takes)?;
             write(&folder.join(format!("{name}_input_{size}")), &input)?;
             write(&folder.join(format!("{name}_output_{size}")), &output)?;
@@ -163,7 +164,11 @@ fn train(run: &RunFolder, config: &ModelConfig, normalization: Normalization) ->
     if architecture.exclusive {
         training.settings.loss.kind = LossKind::CrossEntropy;
     }
-    training.settings.tiling.tile_size = architecture.input_edge(32);
+    training.settings.tiling.tile_size = architecture.input_edge(32 + 2 * architecture.margin());
+    if architecture.norm == Norm::None {
+        // Without a norm, a few large steps leave the same answer everywhere.
+        training.settings.train.learning_rate = 1e-4;
+    }
     training.settings.tiling.tile_depth = architecture.stride_z();
     // Enough steps for the statistics of batch norm: from far off ones, features are huge and rounded coarsely; and
     // for probabilities that differ from voxel to voxel.

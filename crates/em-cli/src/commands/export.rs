@@ -111,8 +111,14 @@ pub fn run(args: &ExportArgs) -> Result<()> {
         "  takes  {values} [batch, {}, {axes}], of {smallest:?} or longer by multiples of {step:?}",
         interface.sections
     );
+    let margin = interface.of_space(interface.margin);
+    let fewer = if margin.iter().all(|&voxels| voxels == 0) {
+        String::new()
+    } else {
+        format!(", {margin:?} voxels fewer at each end")
+    };
     say!(
-        "  gives  probabilities [batch, {}, {axes}] of {}",
+        "  gives  probabilities [batch, {}, {axes}] of {}{fewer}",
         interface.classes.len(),
         interface.classes.join(", ")
     );

@@ -82,6 +82,39 @@ fn mistakes_are_told_and_leave_nothing() {
     ");
 }
 
+#[test]
+fn neither_folders_nor_inputs_are_replaced_by_a_network() {
+    let lab = with_run();
+    std::fs::create_dir(lab.path("masks")).unwrap();
+    lab.write("masks/0.png", "");
+    assert_snapshot!(lab.mistake("export run -o masks --format onnx --overwrite"), @"
+    error: `masks` is a folder, expected a file
+    hint: take another path for the output
+    ");
+    let package = format!("export run -o val.tif --format bioimageio {WORDS} --example val.tif --overwrite");
+    assert_snapshot!(lab.mistake(&package), @"
+    error: `val.tif` is the input and the output
+    hint: take another path for the output
+    ");
+    // Beside the files of its run it may lie.
+    assert!(!lab.path("run/tune.json").exists());
+    lab.ok("export run -o run/network.onnx");
+}
+
+#[test]
+fn words_of_packages_are_those_that_the_zoo_takes() {
+    let lab = with_run();
+    assert_snapshot!(lab.mistake("export run -o network.zip --author Ada --license mit"), @"
+    error: `mit` is no licence of the list of SPDX
+    hint: did you mean `MIT`?
+    ");
+    assert_snapshot!(lab.mistake("export run -o network.onnx --license MIT"), @"
+    error: --license is about packages, and `network.onnx` is onnx
+    hint: leave it out, or write a package: a path that ends in .zip
+    ");
+    lab.mistake("export run -o network.zip --author Ada --license FOO-1.0");
+}
+
 /// The files of a package, by their names.
 fn package(lab: &Lab, name: &str) -> zip::ZipArchive<File> {
     zip::ZipArchive::new(File::open(lab.path(name)).unwrap()).unwrap()

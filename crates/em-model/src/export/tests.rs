@@ -99,8 +99,13 @@ fn each_layer() -> Vec<(String, ModelConfig)> {
 /// Inputs of two sizes, of grey values.
 fn inputs(network: &ExportedNetwork) -> [ArrayD<f32>; 2] {
     let interface = network.interface();
-    [[8, 8, 8], [9, 33, 20]].map(|least| {
-        let shape = interface.input_shape(interface.fitting(least));
+    let shapes = [[8, 8, 8], [9, 33, 20]].map(|least: [usize; 3]| {
+        // What is cut off at the ends comes on top.
+        let least = std::array::from_fn(|axis| least[axis] + 2 * interface.margin[axis]);
+        interface.input_shape(interface.fitting(least))
+    });
+    assert_ne!(shapes[0], shapes[1]);
+    shapes.map(|shape| {
         let mut place = 0_u32;
         ArrayD::from_shape_simple_fn(shape, || {
             place += 1;

@@ -23,6 +23,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+use em_data::NormalizationKind;
 use em_io::OpenOptions;
 use em_model::{ExportedNetwork, Interface, Takes};
 
@@ -124,16 +125,30 @@ pub fn export(request: &ExportRequest, observer: &mut Observer<'_>) -> Result<Ex
     let format = format_of(request)?;
     if format == ExportFormat::Bioimageio {
         request.words.check()?;
+    } else {
+        refuse_what_packages_have(request, format)?;
     }
     let run = find_run(&request.model)?;
-    let target = Target::new(&[run.weights(), run.card(), run.tuning()], &request.output, request.overwrite)?;
+    let inputs = [run.weights(), run.card(), run.tuning()].into_iter().chain(request.example.clone());
+    let inputs: Vec<PathBuf> =
+        inputs.filter(|path| em_io::place::is_address(path) || path.exists()).collect();
+    if request.output.is_dir() {
+        let message = format!("`{}` is a folder, expected a file", request.output.display());
+        return Err(UserError::new(message, "take another path for the output").into());
+    }
+    let target = Target::new(&inputs, &request.output, request.overwrite)?;
     let network = ExportedNetwork::load(&run)?;
-    tell_what_stays_behind(&network, request.normalize, format, observer)?;
+    let normalizing = match format {
+        ExportFormat::Bioimageio => Normalizing::of(&network, request.normalize),
+        _ if request.normalize => Normalizing::Inside,
+        _ => Normalizing::Fixed(network.card().normalization),
+    };
+    tell_what_stays_behind(&network, request.normalize, &normalizing, observer)?;
     let takes = if request.normalize { Takes::GreyValues } else { Takes::Normalized };
     let bytes = match format {
         ExportFormat::Onnx => network.onnx(takes)?,
         ExportFormat::Torchscript => network.torchscript(takes)?,
-        ExportFormat::Bioimageio => package::made(&network, request, observer)?,
+        ExportFormat::Bioimageio => package::made(&network, &normalizing, request, observer)?,
     };
     em_io::write_atomically(&target.place(), |file| file.write_all(&bytes))?;
     let path = target.path().to_owned();
@@ -157,25 +172,49 @@ fn format_of(request: &ExportRequest) -> Result<ExportFormat> {
     Ok(format)
 }
 
+/// Refuses what only packages say or show, where something else is written.
+fn refuse_what_packages_have(request: &ExportRequest, format: ExportFormat) -> Result<()> {
+    let words = &request.words;
+    let told = [
+        ("--author", !words.authors.is_empty()),
+        ("--license", words.license.is_some()),
+        ("--cite", !words.cite.is_empty()),
+        ("--name", words.name.is_some()),
+        ("--description", words.description.is_some()),
+        ("--example", request.example.is_some()),
+    ];
+    let Some((option, _)) = told.into_iter().find(|(_, is_told)| *is_told) else { return Ok(()) };
+    let message =
+        format!("{option} is about packages, and `{}` is {}", request.output.display(), format.name());
+    Err(UserError::new(message, "leave it out, or write a package: a path that ends in .zip").into())
+}
+
 /// Tells of what a prediction with the run does, and a file cannot.
 fn tell_what_stays_behind(
     network: &ExportedNetwork,
     normalize: bool,
-    format: ExportFormat,
+    normalizing: &Normalizing,
     observer: &mut Observer<'_>,
 ) -> Result<()> {
     let predict = network.card().predict.clone().unwrap_or_default();
-    let fixed = normalize || format != ExportFormat::Bioimageio;
-    if predict.refit_normalization && fixed {
-        observer.note(
-            "predictions with this network fit the normalisation on each stack; the file has that of its training",
-        )?;
+    if predict.refit_normalization {
+        match normalizing {
+            Normalizing::Fitted(_) if network.card().normalization.kind() == NormalizationKind::Robust => {
+                observer.note(
+                    "predictions with this network leave outliers out of mean and deviation; the package has those of all voxels",
+                )?;
+            }
+            Normalizing::Fitted(_) => {}
+            _ => observer.note(
+                "predictions with this network fit the normalisation on each stack; the file has that of its training",
+            )?,
+        }
     }
     if predict.views > 1 {
         let views = predict.views;
         observer.note(&format!("predictions with this network average {views} views; the file has one"))?;
     }
-    if normalize && format == ExportFormat::Bioimageio && Normalizing::of(network, false).is_inside() {
+    if !normalize && normalizing.is_inside() {
         observer.note("the description of a package has no step for l2-axis1: it is inside either way")?;
     }
     Ok(())

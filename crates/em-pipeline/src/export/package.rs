@@ -21,11 +21,11 @@ use crate::error::{Context, Result};
 /// Makes the bytes of a package.
 pub(super) fn made(
     network: &ExportedNetwork,
+    normalizing: &Normalizing,
     request: &ExportRequest,
     observer: &mut Observer<'_>,
 ) -> Result<Vec<u8>> {
-    let normalizing = Normalizing::of(network, request.normalize);
-    let example = Example::new(network, &normalizing, request, observer)?;
+    let example = Example::new(network, normalizing, request, observer)?;
     let (card, words) = (network.card(), &request.words);
     let name = words.name(&card.classes);
     let description = words.description(&card.architecture, &card.classes);
@@ -37,10 +37,10 @@ pub(super) fn made(
         (files::SAMPLE_INPUT, tiff(example.stack_of_grey(), card.voxel_size_nm)?),
         (files::SAMPLE_OUTPUT, tiff(example.stack_of_probabilities(), card.voxel_size_nm)?),
         (files::COVER, example.cover(network)?),
-        (files::README, readme(network, &name, &description, &normalizing, &example.told).into_bytes()),
+        (files::README, readme(network, &name, &description, normalizing, &example.told).into_bytes()),
     ]);
     let digests = contents.iter().map(|(&name, bytes)| (name, hex(&Sha256::digest(bytes)))).collect();
-    let rdf = described(network, words, &normalizing, &digests);
+    let rdf = described(network, words, normalizing, &digests);
     let rdf = serde_json::to_vec_pretty(&rdf).context("the description cannot be written as JSON")?;
     contents.insert(files::RDF, rdf);
     archive(&contents).context("the package cannot be made")

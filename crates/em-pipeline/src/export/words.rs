@@ -3,6 +3,7 @@
 use em_metrics::ConfusionCounts;
 use em_model::{Architecture, ExportedNetwork, MaskRule};
 
+use super::example;
 use super::normalizing::Normalizing;
 use super::rdf::{Author, Citation};
 use crate::display;
@@ -48,15 +49,16 @@ impl PackageWords {
                 "decide who may use the network for what, as with --license CC-BY-4.0 or --license MIT",
             );
         };
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-.+".contains(c);
-        if license.is_empty() || !license.chars().all(is_plain) {
-            return problem(
-                format!("`{license}` is no licence of the list of SPDX"),
-                "take one identifier of spdx.org/licenses, as CC-BY-4.0 or MIT",
-            );
+        if spdx::license_id(license).is_none() {
+            let hint = match spdx::imprecise_license_id(license) {
+                // The list tells large letters from small ones.
+                Some((meant, length)) if length == license.len() => format!("did you mean `{}`?", meant.name),
+                _ => "take one identifier of spdx.org/licenses, as CC-BY-4.0 or MIT".into(),
+            };
+            return problem(format!("`{license}` is no licence of the list of SPDX"), &hint);
         }
         if let Some(name) = &self.name {
-            let fits = (SHORTEST_NAME..=LONGEST_NAME).contains(&name.chars().count());
+            let fits = (SHORTEST_NAME..=LONGEST_NAME).contains(&name.trim().chars().count());
             if !fits || !name.chars().all(is_of_a_name) {
                 return problem(
                     format!("a package cannot be called `{name}`"),
@@ -65,6 +67,10 @@ impl PackageWords {
             }
         }
         match &self.description {
+            Some(text) if text.trim().is_empty() => problem(
+                "the description is empty".into(),
+                "tell what it is for with --description, or leave it out",
+            ),
             Some(text) if text.chars().count() > LONGEST_DESCRIPTION => problem(
                 format!("the description has {} characters, expected at most 1024", text.chars().count()),
                 "tell less with --description",
@@ -166,11 +172,17 @@ pub fn citation(text: &str) -> std::result::Result<Citation, String> {
     let (text, place) = text.rsplit_once(';').ok_or(EXPECTED)?;
     let (text, place) = (text.trim().to_owned(), place.trim().to_owned());
     let doi = place.trim_start_matches("https://doi.org/");
-    match (text.is_empty(), doi.starts_with("10."), place.starts_with("https://")) {
+    match (text.is_empty(), is_doi(doi), place.starts_with("https://")) {
         (true, ..) | (_, false, false) => Err(EXPECTED.into()),
         (_, true, _) => Ok(Citation { text, doi: Some(doi.into()), url: None }),
         (_, false, true) => Ok(Citation { text, doi: None, url: Some(place) }),
     }
+}
+
+/// Tells whether a text looks as a DOI does to the zoo: `10.`, four digits, and more.
+fn is_doi(text: &str) -> bool {
+    let digits = text.strip_prefix("10.").and_then(|rest| rest.get(..4)).unwrap_or_default();
+    digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()) && text.len() > "10.1234".len()
 }
 
 /// The README of a package.
@@ -182,7 +194,9 @@ pub(super) fn readme(
     example: &str,
 ) -> String {
     let (card, interface) = (network.card(), network.interface());
-    let (step, smallest) = (interface.of_space(interface.step), interface.of_space(interface.smallest));
+    // As the description has them.
+    let (step, smallest) =
+        (interface.of_space(interface.step), interface.of_space(example::smallest(network)));
     let axes = interface.of_space(["z", "y", "x"]).join(", ");
     let voxel_size = card.voxel_size_nm.map_or("of unknown size".into(), |nm| {
         let [z, y, x] = nm.map(display::four_digits);
@@ -241,6 +255,9 @@ mod tests {
             citation("A page; https://example.org").unwrap().url.as_deref(),
             Some("https://example.org")
         );
+        for doi in ["10.abc", "10.10/abc", "10.1000"] {
+            assert!(citation(&format!("A paper; {doi}")).is_err(), "{doi}");
+        }
         assert!(citation("A paper").is_err() && citation("A paper; somewhere").is_err());
     }
 
