@@ -41,6 +41,21 @@ impl VoxelType {
     pub const ALL: [Self; 9] =
         [Self::U8, Self::I8, Self::U16, Self::I16, Self::U32, Self::I32, Self::U64, Self::I64, Self::F32];
 
+    /// Returns what NumPy, Zarr 3, N5 and Neuroglancer call a type, such as `uint16`.
+    pub fn long_name(self) -> &'static str {
+        match self {
+            Self::U8 => "uint8",
+            Self::I8 => "int8",
+            Self::U16 => "uint16",
+            Self::I16 => "int16",
+            Self::U32 => "uint32",
+            Self::I32 => "int32",
+            Self::U64 => "uint64",
+            Self::I64 => "int64",
+            Self::F32 => "float32",
+        }
+    }
+
     /// Returns the short name, such as `u16`, which [`str::parse`] reads.
     pub fn name(self) -> &'static str {
         match self {

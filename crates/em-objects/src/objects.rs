@@ -248,14 +248,21 @@ impl Objects {
     ///
     /// # Errors
     ///
-    /// [`Error::TemporaryFile`] where the temporary file cannot be read.
+    /// [`Error::TemporaryFile`] where the temporary file cannot be read, and that of em-io where the sections do not fit
+    /// into memory.
     ///
     /// # Panics
     ///
     /// If the range reaches out of the volume.
     pub fn paint(&self, z_range: std::ops::Range<usize>) -> Result<Array3<u32>> {
         let [_, height, width] = self.shape;
-        let mut labels = Array3::zeros((z_range.len(), height, width));
+        let voxels = z_range.len() * height * width;
+        let mut labels = Vec::new();
+        let bytes = 4 * voxels as u64;
+        labels.try_reserve_exact(voxels).map_err(|_| em_io::Error::OutOfMemory { path: None, bytes })?;
+        labels.resize(voxels, 0);
+        let labels = Array3::from_shape_vec((z_range.len(), height, width), labels);
+        let mut labels = labels.expect("there are as many voxels");
         labels.outer_iter_mut().into_par_iter().zip(z_range).try_for_each(|(mut out, z)| -> Result<()> {
             let out = out.as_slice_mut().expect("a new array is contiguous");
             self.section(z)?.paint(out, width, |number| self.names[number as usize - 1]);

@@ -91,6 +91,10 @@ impl Postprocess {
 /// [`Error::Window`] where an edge of the window is even, 0 or above [`MAX_WINDOW`].
 pub fn median_filter(mask: ArrayView3<'_, bool>, window: [usize; 3]) -> Result<Array3<bool>> {
     check_window(window)?;
+    if mask.is_empty() {
+        // There is nothing to mirror.
+        return Ok(mask.to_owned());
+    }
     let mut votes = Zip::from(mask).par_map_collect(|&v| u32::from(v));
     for (axis, edge) in window.into_iter().enumerate() {
         if edge > 1 {

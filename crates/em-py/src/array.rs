@@ -57,25 +57,10 @@ pub fn to_python(py: Python<'_>, voxels: Voxels) -> Bound<'_, PyAny> {
     match_voxels!(voxels, array => array.into_pyarray(py).into_any())
 }
 
-/// Returns NumPy's name of a type.
-pub fn dtype_name(voxel_type: VoxelType) -> &'static str {
-    match voxel_type {
-        VoxelType::U8 => "uint8",
-        VoxelType::I8 => "int8",
-        VoxelType::U16 => "uint16",
-        VoxelType::I16 => "int16",
-        VoxelType::U32 => "uint32",
-        VoxelType::I32 => "int32",
-        VoxelType::U64 => "uint64",
-        VoxelType::I64 => "int64",
-        VoxelType::F32 => "float32",
-    }
-}
-
 /// Finds the type of one of NumPy's names.
 pub fn voxel_type(dtype: &str) -> PyResult<VoxelType> {
-    VoxelType::ALL.into_iter().find(|&known| dtype_name(known) == dtype).ok_or_else(|| {
-        let known = VoxelType::ALL.map(dtype_name).join(", ");
+    VoxelType::ALL.into_iter().find(|known| known.long_name() == dtype).ok_or_else(|| {
+        let known = VoxelType::ALL.map(VoxelType::long_name).join(", ");
         pyo3::exceptions::PyTypeError::new_err(format!("voxels of type {dtype}, expected one of {known}"))
     })
 }

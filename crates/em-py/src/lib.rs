@@ -43,6 +43,7 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("VOXEL_TYPES", em_io::VoxelType::ALL.map(em_io::VoxelType::long_name).to_vec())?;
         let py = module.py();
         let forget = [("after_in_child", module.getattr("after_fork")?)].into_py_dict(py)?;
         py.import("os")?.call_method("register_at_fork", (), Some(&forget))?;

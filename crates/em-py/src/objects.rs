@@ -93,6 +93,9 @@ impl Objects {
                 "the voxel size of the objects is unknown, expected one for distances in nm",
             ));
         }
+        if within_nm.is_nan() || within_nm < 0.0 {
+            return Err(PyValueError::new_err(format!("a distance of {within_nm} nm, expected 0 or more")));
+        }
         let others = Arc::clone(&others.inner);
         let found =
             work::run(py, |stop| em_objects::nearest(&self.inner, &others, within_nm, |_| stop.answer()))?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use em_io::{OpenOptions, Roi};
 use pyo3::prelude::*;
 
-use crate::array::{AnyArray, dtype_name, to_python};
+use crate::array::{AnyArray, to_python};
 use crate::error::Raised;
 use crate::work;
 
@@ -31,7 +31,7 @@ impl Volume {
 
     #[getter]
     fn dtype(&self) -> &'static str {
-        dtype_name(self.inner.voxel_type())
+        self.inner.voxel_type().long_name()
     }
 
     #[getter]

@@ -161,3 +161,21 @@ def test_a_library_that_is_not_there_is_named(blobs: Mask, monkeypatch: pytest.M
     convert: Any = getattr(objects.find(blobs).measure(), f"to_{library}")
     with pytest.raises(ImportError, match=f"pip install {library}"):
         convert()
+
+
+def test_nothing_and_no_number_are_no_reason_to_break() -> None:
+    nothing = np.zeros((0, 3, 3), np.bool_)
+    assert em.objects.clean(nothing, median_size=3).shape == nothing.shape
+    with pytest.raises(ValueError, match="no numbers"):
+        em.objects.label(np.array([[np.nan, 0.0]]))
+    with pytest.raises(ValueError, match="no numbers"):
+        em.metrics.confusion(np.array([[0, 1]]), np.array([[0.5, np.nan]]))
+    one = em.objects.find(np.ones((1, 4, 4), np.bool_), voxel_size_nm=(5, 5, 5))
+    for distance in [np.nan, -1.0]:
+        with pytest.raises(ValueError, match="expected 0 or more"):
+            one.nearest(one, within_nm=distance)
+
+
+def test_a_phantom_that_fits_nowhere_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected at most"):
+        em.phantom((10**6, 10**6, 10**6), seed=1)

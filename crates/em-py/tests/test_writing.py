@@ -120,3 +120,23 @@ def test_sections_of_another_type_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="9x8"):
         writer.write(np.zeros((1, 8, 9), np.uint8))
     writer.abandon()
+
+
+def test_a_file_that_is_there_is_replaced_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    em.write(path, np.zeros((1, 8, 8), np.uint8))
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        em.write(path, np.ones((1, 8, 8), np.uint8))
+    with pytest.raises(FileExistsError, match="exists already"):
+        em.Writer(path, (1, 8, 8), np.uint8)
+    assert path.read_bytes() == before
+    em.write(path, np.ones((1, 8, 8), np.uint8), overwrite=True)
+    assert np.asarray(em.open(path)).min() == 1
+
+
+def test_a_mask_is_written_from_masks_alone(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="sections of type uint8, expected bool"):
+        with em.Writer(tmp_path / "mask.tif", (1, 4, 4), np.bool_) as writer:
+            writer.write(np.ones((1, 4, 4), np.uint8))
+    assert not (tmp_path / "mask.tif").exists()

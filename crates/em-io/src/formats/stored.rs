@@ -104,28 +104,13 @@ fn each<S: Sample, T: Voxel>(bytes: &[u8], endian: Endian, out: &mut [T], value:
     }
 }
 
-/// Returns what NumPy, Zarr 3, N5 and Neuroglancer call a type in full.
-pub(crate) fn long_name(voxel_type: VoxelType) -> &'static str {
-    match voxel_type {
-        VoxelType::U8 => "uint8",
-        VoxelType::I8 => "int8",
-        VoxelType::U16 => "uint16",
-        VoxelType::I16 => "int16",
-        VoxelType::U32 => "uint32",
-        VoxelType::I32 => "int32",
-        VoxelType::U64 => "uint64",
-        VoxelType::I64 => "int64",
-        VoxelType::F32 => "float32",
-    }
-}
-
-/// Reads how voxels are stored, by their [`long_name`]. Booleans are 0 and 1.
+/// Reads how voxels are stored, by their [`VoxelType::long_name`]. Booleans are 0 and 1.
 pub(crate) fn of_name(name: &str) -> Option<Stored> {
     match name {
         "bool" => Some(Stored::As(VoxelType::U8)),
         "float16" => Some(Stored::F16),
         "float64" => Some(Stored::F64),
-        _ => VoxelType::ALL.into_iter().find(|&of| long_name(of) == name).map(Stored::As),
+        _ => VoxelType::ALL.into_iter().find(|&of| of.long_name() == name).map(Stored::As),
     }
 }
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-#: The types that volumes have.
-VOXEL_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32")
+from . import _native
 
 
 def voxel_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
@@ -17,9 +16,9 @@ def voxel_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     if found == np.bool_:
         return np.dtype(np.uint8)
     native = found.newbyteorder("=")
-    if native.name not in VOXEL_TYPES:
+    if native.name not in _native.VOXEL_TYPES:
         hint = "\nhint: array.astype(np.float32) rounds them" if found.kind == "f" else ""
-        known = ", ".join(("bool", *VOXEL_TYPES))
+        known = ", ".join(("bool", *_native.VOXEL_TYPES))
         raise TypeError(f"voxels of type {found}, expected one of {known}{hint}")
     return native
 
@@ -42,7 +41,7 @@ def as_three_axes(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def as_mask(array: npt.ArrayLike) -> npt.NDArray[np.uint8]:
-    """Return a mask of any shape as bytes; every value but 0 is foreground."""
+    """Return a mask of any shape as bytes; every value but 0 is foreground, and NaN is neither."""
     values = np.asarray(array)
     if values.dtype.kind not in "buif":
         raise TypeError(f"a mask of type {values.dtype}, expected booleans or numbers")
@@ -50,6 +49,8 @@ def as_mask(array: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         return np.ascontiguousarray(values)
     if values.dtype == np.bool_:
         return np.ascontiguousarray(values).view(np.uint8)
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        raise ValueError("a mask with values that are no numbers (NaN), expected 0 where there is nothing")
     return np.ascontiguousarray(values != 0).view(np.uint8)
 
 

@@ -39,13 +39,19 @@ def located() -> tuple[str, dict[str, str]]:
     if not PROGRAM.is_file():
         raise NotReady(
             f"this package has no program `{PROGRAM}`\n"
-            f"hint: pip install em-cli, or name an em-cli that runs by {PROGRAM_VARIABLE}"
+            f"hint: install the wheel em_cli-*.whl, or name an em-cli that runs by {PROGRAM_VARIABLE}"
         )
     libraries = _libraries()
     beside = PROGRAM.parent.parent.parent / "torch" / "lib"
-    if not beside.is_dir() or not os.path.samefile(libraries, beside):
+    if not (beside / _LIBRARY).is_file():
         before = environment.get("LD_LIBRARY_PATH")
         environment["LD_LIBRARY_PATH"] = str(libraries) + (os.pathsep + before if before else "")
+    elif not os.path.samefile(libraries, beside):
+        # What lies beside the program comes first, whatever is told to the loader.
+        raise NotReady(
+            f"this Python's torch is in `{libraries}`, and another one beside em-cli in `{beside}`\n"
+            "hint: uninstall one of them, or install em-cli where the right one is"
+        )
     return str(PROGRAM), environment
 
 
@@ -75,7 +81,7 @@ def required_torch() -> str:
         found = re.match(r"torch\s*==\s*([^\s;,]+)", requirement)
         if found:
             return found[1]
-    raise NotReady("the package em-cli asks for no version of torch\nhint: pip install --force-reinstall em-cli")
+    raise NotReady("the package em-cli asks for no version of torch\nhint: pip install --force-reinstall the wheel em_cli-*.whl")
 
 
 def main() -> None:

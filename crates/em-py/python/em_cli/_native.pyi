@@ -14,6 +14,7 @@ __all__ = [
     "SurfaceDistances",
     "Volume",
     "Writer",
+    "VOXEL_TYPES",
     "__version__",
     "after_fork",
     "boundary",
@@ -37,6 +38,8 @@ __all__ = [
 ]
 
 __version__: str
+#: The types that volumes have, by the names of NumPy.
+VOXEL_TYPES: list[str]
 
 def threads() -> int:
     """Return on how many threads this process works."""

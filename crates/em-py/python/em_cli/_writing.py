@@ -59,16 +59,18 @@ class Writer:
         levels: int | None = None,
         zarr_version: ZarrVersion | None = None,
         compressed: bool = True,
+        overwrite: bool = False,
     ) -> None:
         """Start a volume ``[z, y, x]``; the arguments are those of :func:`write`."""
-        self._is_mask = np.dtype(dtype) == np.bool_
+        _refuse_to_replace(path, overwrite)
+        self._agreed = np.dtype(dtype).newbyteorder("=")
         self._dtype = voxel_dtype(dtype)
         self._native = _native.Writer(
             os.fspath(path),
             shape,
             self._dtype.name,
             as_size(voxel_size_nm),
-            True if labels is None and self._is_mask else labels,
+            True if labels is None and self._agreed == np.bool_ else labels,
             chunk,
             levels,
             zarr_version,
@@ -78,10 +80,10 @@ class Writer:
     def write(self, sections: npt.ArrayLike) -> None:
         """Write the next sections, ``[z, y, x]``, or one, ``[y, x]``, of the type that was agreed."""
         values = np.asarray(sections)
-        if self._is_mask and values.dtype == np.bool_:
+        if values.dtype.newbyteorder("=") != self._agreed:
+            raise ValueError(f"sections of type {values.dtype}, expected {self._agreed}")
+        if self._agreed == np.bool_:
             values = np.where(values, np.uint8(255), np.uint8(0))
-        elif values.dtype.newbyteorder("=") != self._dtype:
-            raise ValueError(f"sections of type {values.dtype}, expected {self._dtype}")
         self._native.write(as_three_axes(np.ascontiguousarray(values, dtype=self._dtype)))
 
     def finish(self) -> None:
@@ -116,6 +118,7 @@ def write(
     levels: int | None = None,
     zarr_version: ZarrVersion | None = None,
     compressed: bool = True,
+    overwrite: bool = False,
 ) -> None:
     """Write a volume ``[z, y, x]``, or one section ``[y, x]``, whole or not at all.
 
@@ -133,8 +136,10 @@ def write(
         levels: The number of levels of a pyramid, with the full one.
         zarr_version: The version of OME-Zarr, ``"0.5"`` if absent.
         compressed: Whether TIFF is packed.
+        overwrite: Whether a file that is there is replaced; folders with anything in them never are.
 
     Raises:
+        FileExistsError: A file is there.
         OSError: The place cannot be written, or a folder there is not empty.
         ValueError: The format cannot hold such voxels.
     """
@@ -156,10 +161,17 @@ def write(
         levels=levels,
         zarr_version=zarr_version,
         compressed=compressed,
+        overwrite=overwrite,
     ) as writer:
         part = _depth_of_part(source)
         for z in range(0, depth, part):
             writer.write(source[z : z + part])
+
+
+def _refuse_to_replace(path: Path, overwrite: bool) -> None:
+    """Refuse a file that is there, unless it may be replaced; what a folder holds is looked at when it is written."""
+    if not overwrite and os.path.isfile(path):
+        raise FileExistsError(f"`{os.fspath(path)}` exists already\nhint: replace it with overwrite=True")
 
 
 def _depth_of_part(source: Any) -> int:

@@ -1,7 +1,6 @@
 //! What readers, writers and servers of the format share: the names of chunks, and the metadata.
 
 use super::{BLOCK, x_first};
-use crate::formats::stored::long_name;
 use crate::{Content, Roi, VoxelType};
 use serde_json::{Value, json};
 use std::ops::Range;
@@ -51,7 +50,7 @@ pub fn info(content: Content, voxel_type: VoxelType, scales: &[Scale]) -> Value 
     json!({
         "@type": "neuroglancer_multiscale_volume",
         "type": if is_label { "segmentation" } else { "image" },
-        "data_type": long_name(voxel_type),
+        "data_type": voxel_type.long_name(),
         "num_channels": 1,
         "scales": scales,
     })

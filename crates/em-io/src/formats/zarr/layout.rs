@@ -4,7 +4,7 @@ use super::shards::ChunkGrid;
 use super::{OmeZarrVersion, ZARR_JSON, ZARRAY, ZATTRS, ZGROUP};
 use crate::VoxelType;
 use crate::formats::pyramid::Level;
-use crate::formats::stored::{long_name, numpy_code};
+use crate::formats::stored::numpy_code;
 use serde_json::{Value, json};
 
 /// A metadata file: its name and what is in it.
@@ -35,7 +35,7 @@ pub(super) fn array(
             ]);
             let codecs = if grid.has_shards() { sharding(grid.chunk, packing) } else { packing };
             let json = json!({
-                "zarr_format": 3, "node_type": "array", "shape": shape, "data_type": long_name(voxel_type),
+                "zarr_format": 3, "node_type": "array", "shape": shape, "data_type": voxel_type.long_name(),
                 "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": grid.object()}},
                 "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
                 "fill_value": 0,

@@ -179,7 +179,7 @@ pub(super) fn wait_before(attempt: u32) -> Duration {
 
 /// Says that settings make no sense; their values are not repeated, since they may be secret.
 fn unusable(_: &Error) -> io::Error {
-    let hint = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or GOOGLE_APPLICATION_CREDENTIALS, and the address";
+    let hint = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or GOOGLE_APPLICATION_CREDENTIALS, and the address; and whether the system has certificates (the package ca-certificates)";
     Failure::Server {
         kind: ErrorKind::InvalidInput,
         reason: "its server, or the keys for it, are not set up rightly".into(),
