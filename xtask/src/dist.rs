@@ -63,8 +63,9 @@ pub fn run(args: &Args) -> Result<()> {
         }
         return wheel::pack(&folder).map(drop);
     }
-    let torch = libtorch::folder(args.cuda)?;
+    let torch = libtorch::copy(args.cuda)?;
     if !args.built {
+        libtorch::ensure()?;
         build_em_cli()?;
     }
     let packed = tarball::pack(&torch, args.cuda, &folder)?;

@@ -3,7 +3,6 @@
 //! What em-io writes is opened with each library, and what each library writes is read by em-io; voxels, voxel size and axes have to be the same.
 //! A prediction and a measurement shared out by SLURM and by daisy have to end with the bytes of one program.
 //! What TensorBoard reads of a run that was resumed has to be its `history.csv`.
-//! The wheel, installed by pip, has to predict the bytes of the program.
 //! Exported networks have to give the program's own probabilities in ONNX Runtime and OpenVINO, and packages have to pass the test of `bioimageio.core`.
 //! The scripts lie in `tests/interop` of em-io and em-cli; their Python environment is made in the target folder and kept.
 
@@ -12,7 +11,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::dist;
 use crate::libtorch;
 use crate::python;
 use crate::workspace::{build_em_cli, cargo, em_cli, root, run as run_command, target_folder};
@@ -23,7 +21,7 @@ pub fn run() -> Result<()> {
     let curves = curves();
     let clusters = clusters();
     let networks = networks();
-    volumes.and(curves).and(clusters).and(networks).and(launchers()).and(dist::wheel_runs())
+    volumes.and(curves).and(clusters).and(networks).and(launchers())
 }
 
 /// Shares work out by the schedulers that are on this machine, and by way of a server of S3 that fails.

@@ -38,15 +38,17 @@ pub struct Args {
 /// Finds or installs libtorch and points the link to it.
 pub fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
-    let library = folder(args.cuda)?;
-    println!("{LINK} -> {} ({:.1} s)", library.display(), started.elapsed().as_secs_f64());
+    let build = if args.cuda { Build::Cuda } else { Build::Cpu };
+    let library = find_or_install(&workspace::root(), build)?;
+    link(&workspace::root(), library.path())?;
+    println!("{LINK} -> {} ({:.1} s)", library.path().display(), started.elapsed().as_secs_f64());
     Ok(())
 }
 
-/// Returns the folder of a libtorch, which is found or installed, and links it.
-pub fn folder(cuda: bool) -> Result<PathBuf> {
-    let library = find_or_install(&workspace::root(), if cuda { Build::Cuda } else { Build::Cpu })?;
-    link(&workspace::root(), library.path())?;
+/// Returns the folder of the copy in the cache folder, which has nothing but what was asked for: no other libtorch.
+pub fn copy(cuda: bool) -> Result<PathBuf> {
+    let (cache, build) = (cache_folder()?, if cuda { Build::Cuda } else { Build::Cpu });
+    let library = install::installed(&cache, build).map_or_else(|| install::install(&cache, build), Ok)?;
     library.path().canonicalize().with_context(|| format!("cannot find `{}`", library.path().display()))
 }
 

@@ -14,6 +14,9 @@ use crate::workspace::{capture, cargo, root};
 /// What is described.
 const PROGRAM: &str = "em-cli";
 
+/// For what it is built: other platforms link crates of their own.
+const PLATFORM: &str = "x86_64-unknown-linux-gnu";
+
 /// Arguments of `cargo xtask sbom`.
 #[derive(clap::Args)]
 pub struct Args {
@@ -44,7 +47,9 @@ pub fn text() -> Result<(String, usize)> {
 
 /// Returns what cargo knows of all packages.
 pub fn metadata() -> Result<Value> {
-    let metadata = capture(&mut cargo(["metadata", "--locked", "--format-version", "1"]))?;
+    let metadata = capture(
+        cargo(["metadata", "--locked", "--format-version", "1"]).args(["--filter-platform", PLATFORM]),
+    )?;
     serde_json::from_str(&metadata).context("`cargo metadata` printed no JSON")
 }
 

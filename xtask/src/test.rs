@@ -54,7 +54,7 @@ enum Step {
     Examples,
     /// A package outside the workspace builds and predicts
     Foreign,
-    /// The Python package: its tests, its types
+    /// The Python package: its tests, its types, and the wheel, installed
     Python,
     /// The pages are built from their sources, and work in a browser
     Page,

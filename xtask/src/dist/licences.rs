@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::tarball::files;
@@ -14,11 +14,23 @@ use crate::workspace::{create_folder, root};
 /// What is linked.
 const LINKED: [&str; 2] = ["em-cli", "em-py"];
 
-/// How files with licences and copyrights begin, in small letters.
-const NAMES: [&str; 4] = ["licen", "copying", "copyright", "notice"];
+/// What is said of the library of OpenMP that comes with libtorch.
+const LIBGOMP: &str = "\
+lib/torch/lib/libgomp.so.1 is part of GCC, Copyright (C) Free Software Foundation, Inc.
+It is under the GNU General Public License, version 3 or later, with the GCC Runtime Library Exception, version 3.1:
+https://www.gnu.org/licenses/gpl-3.0.txt and https://www.gnu.org/licenses/gcc-exception-3.1.html.
+Its source is that of GCC, https://gcc.gnu.org; the file is as PyTorch's wheel has it.
+";
 
-/// The licences of the pages, which `npm run build` writes.
-const PAGES: [&str; 2] = ["crates/em-serve/view/LICENSES.txt", "crates/em-serve/page/LICENSES.txt"];
+/// How files with licences and copyrights begin, in small letters.
+const NAMES: [&str; 6] = ["licen", "copying", "copyright", "notice", "ufl", "ofl"];
+
+/// Folders below a package in which sources of others and their licences may lie.
+const DEPTH: usize = 3;
+
+/// The licences of what is bundled into the page of `view`, which `npm run build` writes; the other pages have nothing
+/// of others.
+const PAGES: &str = "crates/em-serve/view/LICENSES.txt";
 
 /// Returns every licence text once, each with the packages that have it.
 pub fn third_party() -> Result<String> {
@@ -38,16 +50,25 @@ pub fn third_party() -> Result<String> {
         .map(|(text, packages)| format!("{}\n\n{text}", packages.into_iter().collect::<Vec<_>>().join("\n")))
         .collect();
     parts.sort();
-    for page in PAGES.map(|page| root().join(page)).iter().filter(|page| page.exists()) {
-        parts.push(read(page)?);
-    }
+    parts.push(read(&root().join(PAGES))?);
     Ok(parts.join(&format!("\n\n{}\n\n", "=".repeat(100))) + "\n")
 }
 
 /// Copies the licences of libtorch and of the packages beside it, each into a folder of its package.
+///
+/// That of torch names what is linked into it, MKL among them; libgomp, which it brings, is GCC's.
 pub fn of_libtorch(torch: &Path, folder: &Path) -> Result<()> {
     let installed = torch.parent().context("libtorch lies in no folder")?;
-    for path in files(installed)? {
+    let all = files(installed)?;
+    ensure!(
+        all.iter().any(|path| of_package(path).is_some_and(|package| package.starts_with("torch-"))),
+        "`{}` has no licence of torch",
+        installed.display()
+    );
+    create_folder(folder)?;
+    let gomp = folder.join("libgomp.txt");
+    fs::write(&gomp, LIBGOMP).with_context(|| format!("cannot write `{}`", gomp.display()))?;
+    for path in all {
         let Some(package) = of_package(&path) else { continue };
         let home = folder.join(package);
         create_folder(&home)?;
@@ -70,7 +91,7 @@ fn add(texts: &mut BTreeMap<String, BTreeSet<String>>, package: &Value) -> Resul
     let title = format!("{} {} ({})", text("name"), text("version"), text("license"));
     let manifest = text("manifest_path");
     let folder = Path::new(&manifest).parent().context("a package without a folder")?;
-    let files = licences(folder)?;
+    let files = licences(folder, DEPTH)?;
     if files.is_empty() {
         // It says what it is under, and its text is that of others.
         texts
@@ -84,19 +105,26 @@ fn add(texts: &mut BTreeMap<String, BTreeSet<String>>, package: &Value) -> Resul
     Ok(())
 }
 
-/// The files of a folder that hold licences, sorted.
-fn licences(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
+/// The files of a folder, and of those in it, that hold licences, sorted.
+fn licences(folder: &Path, depth: usize) -> Result<Vec<std::path::PathBuf>> {
     let failed = || format!("cannot read `{}`", folder.display());
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(failed)? {
         let path = entry.with_context(failed)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-        if path.is_file() && NAMES.iter().any(|start| name.starts_with(start)) {
+        if path.is_dir() && depth > 0 {
+            found.extend(licences(&path, depth - 1)?);
+        } else if path.is_file() && NAMES.iter().any(|start| name.starts_with(start)) && !is_source(&name) {
             found.push(path);
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// Tells whether a file is a program about licences, and none.
+fn is_source(name: &str) -> bool {
+    [".rs", ".py", ".sh", ".c", ".h", ".toml"].iter().any(|ending| name.ends_with(ending))
 }
 
 fn read(path: &Path) -> Result<String> {

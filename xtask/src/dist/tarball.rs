@@ -45,7 +45,7 @@ pub fn pack(torch: &Path, cuda: bool, out: &Path) -> Result<PathBuf> {
     let program = tree.join("bin/em-cli");
     create_folder(&tree.join("bin"))?;
     binary::copy(&target_folder().join("release/em-cli"), &program, Some(RUN_PATH))?;
-    take_libraries(torch, &tree.join("lib"))?;
+    take_libraries(torch, cuda, &tree.join("lib"))?;
     document(&program, torch, &tree)?;
     sum(&tree)?;
     let packed = out.join(format!("{name}.tar.gz"));
@@ -65,18 +65,21 @@ pub fn pack(torch: &Path, cuda: bool, out: &Path) -> Result<PathBuf> {
 }
 
 /// Takes the libraries of libtorch, and of NVIDIA's packages beside it.
-fn take_libraries(torch: &Path, lib: &Path) -> Result<()> {
-    take_shared_objects(&torch.join("lib"), &lib.join("torch/lib"))?;
+fn take_libraries(torch: &Path, cuda: bool, lib: &Path) -> Result<()> {
+    // Links of its CUDA half are in libtorch_cpu.so of PyTorch's wheel, whatever computes.
+    let links = ["libcudart.so", "libcupti.so"];
+    let is_used = |name: &str| cuda || links.iter().any(|link| name.starts_with(link));
+    take_shared_objects(&torch.join("lib"), &lib.join("torch/lib"), |name| !is_of_python(name))?;
     let packages = torch.with_file_name("nvidia");
     for folder in folders(&packages)? {
         let name = folder.file_name().unwrap_or_default();
-        take_shared_objects(&folder.join("lib"), &lib.join("nvidia").join(name).join("lib"))?;
+        take_shared_objects(&folder.join("lib"), &lib.join("nvidia").join(name).join("lib"), is_used)?;
     }
     Ok(())
 }
 
 /// Copies what a program can load, of a folder that may be absent.
-fn take_shared_objects(from: &Path, to: &Path) -> Result<()> {
+fn take_shared_objects(from: &Path, to: &Path, is_taken: impl Fn(&str) -> bool) -> Result<()> {
     let entries = match fs::read_dir(from) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -86,7 +89,7 @@ fn take_shared_objects(from: &Path, to: &Path) -> Result<()> {
         let path = entry?.path();
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
         // Links between libraries serve the linker alone: programs name what they point to.
-        if path.is_symlink() || !path.is_file() || !name.contains(".so") || is_of_python(name) {
+        if path.is_symlink() || !path.is_file() || !name.contains(".so") || !is_taken(name) {
             continue;
         }
         create_folder(to)?;
@@ -118,6 +121,12 @@ fn document(program: &Path, torch: &Path, tree: &Path) -> Result<()> {
     create_folder(&documents)?;
     for name in ["README.md", "LICENSE-APACHE", "LICENSE-MIT", "SECURITY.md"] {
         copy(&root().join(name), &documents.join(name))?;
+    }
+    // The README leads into them.
+    for page in files(&root().join("docs"))? {
+        let to = documents.join(page.strip_prefix(root()).expect("it was found there"));
+        create_folder(to.parent().unwrap_or(&documents))?;
+        copy(&page, &to)?;
     }
     let write = |name: &str, text: String| {
         let path = documents.join(name);

@@ -15,11 +15,11 @@ use crate::workspace::{create_folder, em_cli, root, run as run_command};
 /// What a prediction of the trial is given, beside its output.
 const PREDICT: [&str; 6] = ["predict", "--model", "mitochondria", "--device", "cpu", "--quiet"];
 
-/// Makes the wheel of the program that is built, installs it, and predicts with it, with no variable set.
+/// Makes the wheel of the program and the module that are built, installs it, and predicts with it, with no variable
+/// set.
 pub fn wheel_runs() -> Result<()> {
     libtorch::ensure()?;
     let folder = tempfile::tempdir().context("no temporary folder")?;
-    wheel::build()?;
     let wheel = wheel::pack(folder.path())?;
     let again = wheel::pack(&folder.path().join("again"))?;
     let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()));

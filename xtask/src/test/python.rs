@@ -1,4 +1,4 @@
-//! The Python package: its tests against the libraries that labs use, and its types.
+//! The Python package: its tests against the libraries that labs use, its types, and the wheel, installed.
 //!
 //! The module and the program are those of the workspace, whose dependencies the steps before have compiled.
 
@@ -38,7 +38,8 @@ pub fn check(notes: &mut Notes) -> Result<()> {
     // NumPy's and Python's own types of classes that cannot be derived from are no concern of the stubs.
     run_command(
         module("mypy.stubtest").args(["em_cli._native", "--ignore-disjoint-bases"]).current_dir(site.path()),
-    )
+    )?;
+    dist::wheel_runs()
 }
 
 /// Starts a module of the environment, which finds the package.

@@ -12,7 +12,7 @@ use clap::{CommandFactory, Parser};
 use crate::cli::Cli;
 
 /// What stands before `em-cli` on a line, or without it; another program would be checked by nobody.
-const OTHER_PROGRAMS: [&str; 10] = [
+const OTHER_PROGRAMS: [&str; 12] = [
     "cargo", // `cargo xtask` is parsed in xtask
     "echo",  // run with the tutorial
     "export",
@@ -23,6 +23,8 @@ const OTHER_PROGRAMS: [&str; 10] = [
     "torchrun",
     "python3",
     "cd",
+    "podman",
+    "tar",
 ];
 
 /// Says what is wrong with the arguments of a command line, if anything.
