@@ -18,19 +18,29 @@ pub struct Writer {
     /// A folder of the lab that has to be in that folder.
     pub on_disk: Option<&'static str>,
     /// The command line.
-    pub command: fn(&Lab, &Path) -> Command,
+    pub command: InFolder,
     /// That of going on after a failure.
-    pub again: fn(&Lab, &Path) -> Command,
+    pub again: InFolder,
     /// That of replacing what the command has written, where it can.
-    pub replace: Option<fn(&Lab, &Path) -> Command>,
+    pub replace: Option<InFolder>,
     /// What may stay of a failure.
     pub kept: Kept,
     /// What two runs have in common.
     pub same: Same,
 }
 
+/// A command line for a folder.
+type InFolder = fn(&Lab, &Path) -> Command;
+
+impl Writer {
+    /// One that goes on by the same command line, and leaves nothing of a failure.
+    const fn plain(name: &'static str, command: InFolder, replace: Option<InFolder>) -> Self {
+        Self { name, on_disk: None, command, again: command, replace, kept: nothing, same: every_byte }
+    }
+}
+
 /// All of them.
-pub const ALL: [Writer; 9] = [
+pub const ALL: [Writer; 13] = [
     Writer {
         name: "train",
         on_disk: None,
@@ -59,60 +69,16 @@ pub const ALL: [Writer; 9] = [
         kept: |name| name.starts_with("mask.tif.blocks/") && !name.ends_with(".part"),
         same: every_byte,
     },
-    Writer {
-        name: "measure",
-        on_disk: None,
-        command: measure,
-        again: measure,
-        replace: Some(measure),
-        kept: nothing,
-        same: every_byte,
-    },
-    Writer {
-        name: "correct",
-        on_disk: None,
-        command: correct,
-        again: correct,
-        replace: Some(correct),
-        kept: nothing,
-        same: every_byte,
-    },
-    Writer {
-        name: "convert",
-        on_disk: None,
-        command: convert,
-        again: convert,
-        replace: Some(|lab, folder| with(convert(lab, folder), "--overwrite")),
-        kept: nothing,
-        same: every_byte,
-    },
-    Writer {
-        name: "tile",
-        on_disk: None,
-        command: tile,
-        again: tile,
-        replace: None,
-        kept: nothing,
-        same: every_byte,
-    },
-    Writer {
-        name: "evaluate",
-        on_disk: None,
-        command: evaluate,
-        again: evaluate,
-        replace: Some(evaluate),
-        kept: nothing,
-        same: every_byte,
-    },
-    Writer {
-        name: "compare --page",
-        on_disk: None,
-        command: compare,
-        again: compare,
-        replace: Some(compare),
-        kept: nothing,
-        same: every_byte,
-    },
+    Writer::plain("measure", measure, Some(measure)),
+    Writer::plain("correct", correct, Some(correct)),
+    Writer::plain("convert", convert, Some(|lab, folder| with(convert(lab, folder), "--overwrite"))),
+    Writer::plain("extract", extract, None),
+    Writer::plain("phantom", phantom, None),
+    Writer::plain("scales", scales, None),
+    Writer::plain("export", export, Some(|lab, folder| with(export(lab, folder), "--overwrite"))),
+    Writer::plain("tile", tile, None),
+    Writer::plain("evaluate", evaluate, Some(evaluate)),
+    Writer::plain("compare --page", compare, Some(compare)),
     Writer {
         name: "report",
         on_disk: Some("run"),
@@ -157,6 +123,30 @@ fn correct(lab: &Lab, folder: &Path) -> Command {
 fn convert(lab: &Lab, folder: &Path) -> Command {
     let mut command = lab.em_cli(["convert"]);
     command.arg(raw()).arg(folder.join("raw.zarr"));
+    command
+}
+
+fn extract(lab: &Lab, folder: &Path) -> Command {
+    let mut command = lab.em_cli(["extract"]);
+    command.arg(lab.path("data/train.tif")).arg(folder.join("sections"));
+    command
+}
+
+fn phantom(lab: &Lab, folder: &Path) -> Command {
+    let mut command = lab.em_cli(["phantom", "--size", "64", "--train-sections", "4", "--gap", "0"]);
+    command.args(["--val-sections", "2"]).arg(folder.join("phantom"));
+    command
+}
+
+fn scales(lab: &Lab, folder: &Path) -> Command {
+    let mut command = lab.em_cli(["scales", "--device", "cpu", "--model", BUILT_IN]);
+    command.arg(raw()).arg("-o").arg(folder.join("sheet.png"));
+    command
+}
+
+fn export(lab: &Lab, folder: &Path) -> Command {
+    let mut command = lab.em_cli(["export"]);
+    command.arg(lab.path("run")).arg("-o").arg(folder.join("network.onnx"));
     command
 }
 
