@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use em_data::SettingError;
 use em_io::VoxelSize;
 
+use crate::import::Lacking;
+
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -202,6 +204,15 @@ pub enum Error {
     TooLargeForOnnx {
         /// What it takes.
         bytes: usize,
+    },
+
+    /// A network of another program cannot be used.
+    #[error("{problem}")]
+    Import {
+        /// What was found, and what was expected.
+        problem: String,
+        /// What it has to tell, or what has to be told of it.
+        lacking: Lacking,
     },
 
     /// An error of em-objects.
