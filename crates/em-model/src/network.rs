@@ -6,6 +6,7 @@ mod cost;
 mod inputs;
 mod layers;
 mod memory;
+mod onnx;
 mod outputs;
 mod parameters;
 mod preset;
