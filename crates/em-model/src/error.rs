@@ -215,6 +215,22 @@ pub enum Error {
         lacking: Lacking,
     },
 
+    /// An operator of an ONNX network cannot be applied to what its node takes.
+    #[error("node {node} {problem}")]
+    OnnxNode {
+        /// The node, with its operator.
+        node: String,
+        /// What is wrong.
+        problem: String,
+    },
+
+    /// An ONNX network is given other tensors than it takes.
+    #[error("the network is given {problem}")]
+    OnnxInput {
+        /// What it is given, and what is expected.
+        problem: String,
+    },
+
     /// An error of em-objects.
     #[error(transparent)]
     Objects(#[from] em_objects::Error),

@@ -9,7 +9,8 @@ use tch::{CModule, IValue, Kind, Tensor};
 use super::Engine;
 use crate::Error;
 use crate::error::Computed;
-use crate::network::onnx::OnnxNetwork;
+use crate::import::Lacking;
+use crate::network::onnx::{OnnxError, OnnxNetwork};
 
 /// A network that is ready to run.
 #[derive(Clone, Debug)]
@@ -31,7 +32,10 @@ impl Loaded {
     ) -> Computed<(Self, Weights)> {
         match engine {
             Engine::Onnx => {
-                let network = OnnxNetwork::from_structure(bytes)?;
+                let unreadable = |error: OnnxError| {
+                    Error::Import { problem: error.to_string(), lacking: Lacking::Operators }
+                };
+                let network = OnnxNetwork::from_structure(bytes).map_err(unreadable)?;
                 let count = |size: &[i64]| size.iter().fold(1_i64, |product, edge| product.saturating_mul(*edge));
                 let sizes = network.weight_sizes();
                 let asked = sizes.iter().fold(0_i64, |sum, (_, size)| sum.saturating_add(count(size)));
