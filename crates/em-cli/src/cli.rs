@@ -48,6 +48,8 @@ pub enum Command {
     Predict(commands::predict::PredictArgs),
     /// Write a network for other programs: ONNX, a package of the BioImage Model Zoo, TorchScript.
     Export(commands::export::ExportArgs),
+    /// Make a run of a network of another program: ONNX, TorchScript, a package of the BioImage Model Zoo.
+    Import(commands::import::ImportArgs),
     /// Score a predicted mask against a label.
     Evaluate(commands::evaluate::EvaluateArgs),
     /// Show runs side by side: what differs in their configurations, and how they score.
@@ -85,6 +87,7 @@ impl Command {
             | Self::Annotate(_)
             | Self::Predict(_)
             | Self::Export(_)
+            | Self::Import(_)
             | Self::Scales(_)
             | Self::Tune(_)
             | Self::Report(_) => true,
@@ -108,6 +111,7 @@ impl Cli {
             Command::Adapt(args) => args.events,
             Command::Predict(args) => args.events,
             Command::Export(args) => args.events,
+            Command::Import(args) => args.events,
             Command::Tune(args) => args.events,
             Command::Measure(args) => args.events,
             Command::Shards(args) if args.finishes() => args.events,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use em_data::SettingError;
 use em_io::VoxelSize;
 
+use crate::import::Lacking;
+
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -202,6 +204,31 @@ pub enum Error {
     TooLargeForOnnx {
         /// What it takes.
         bytes: usize,
+    },
+
+    /// A network of another program cannot be used.
+    #[error("{problem}")]
+    Import {
+        /// What was found, and what was expected.
+        problem: String,
+        /// What it has to tell, or what has to be told of it.
+        lacking: Lacking,
+    },
+
+    /// An operator of an ONNX network cannot be applied to what its node takes.
+    #[error("node {node} {problem}")]
+    OnnxNode {
+        /// The node, with its operator.
+        node: String,
+        /// What is wrong.
+        problem: String,
+    },
+
+    /// An ONNX network is given other tensors than it takes.
+    #[error("the network is given {problem}")]
+    OnnxInput {
+        /// What it is given, and what is expected.
+        problem: String,
     },
 
     /// An error of em-objects.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use crate::augment::Targets;
-use crate::network::{Mode, UNet};
+use crate::network::{Mode, Network};
 use crate::ranks::Share;
 use crate::train::loss::{Loss, LossConfig, LossKind, Overlap};
 use crate::train::optimizer::{Optimizer, OptimizerConfig};
@@ -79,8 +79,8 @@ fn value_of(name: &str, shape: &[i64]) -> Tensor {
     Tensor::from_slice(&values).view(shape)
 }
 
-fn filled(architecture: &Architecture) -> UNet {
-    let mut net = UNet::new(architecture, Device::Cpu, 0).unwrap();
+fn filled(architecture: &Architecture) -> Network {
+    let mut net = Network::new(architecture, Device::Cpu, 0).unwrap();
     let values: BTreeMap<String, Tensor> =
         net.parameters().iter().map(|p| (p.name.clone(), value_of(&p.name, &p.tensor.size()))).collect();
     assert_eq!(net.parameters_mut().load(&values).unwrap(), None);
@@ -117,7 +117,7 @@ fn parameters_and_multiply_adds_equal_what_pytorch_counts() {
     for (name, preset) in PRESETS {
         let architecture = preset.architecture();
         let tile_size = if preset == Preset::Ronneberger { 572 } else { 256 };
-        let counted = [architecture.parameter_count() as u64, architecture.multiply_adds(1, tile_size)];
+        let counted = [architecture.parameter_count() as u64, architecture.multiply_adds(1, tile_size).unwrap()];
         assert_eq!(counted, golden().costs[name], "{name}");
     }
 }
@@ -182,7 +182,7 @@ fn networks_of_volumes_equal_pytorch() {
             deep_supervision: words[3] == "supervised",
             ..Preset::Unet3d.architecture()
         };
-        let counted = [architecture.parameter_count() as u64, architecture.multiply_adds(16, 32)];
+        let counted = [architecture.parameter_count() as u64, architecture.multiply_adds(16, 32).unwrap()];
         assert_eq!(counted, expected.cost, "{name}");
         let net = filled(&architecture);
         let levels =

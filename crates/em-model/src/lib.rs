@@ -7,6 +7,7 @@
 //! | [`train`](mod@train) | the training loop, with its losses, optimisers and schedules |
 //! | [`run`] | the files of a run |
 //! | [`export`] | networks as files of other programs: ONNX, TorchScript |
+//! | [`import`] | networks of other programs as runs |
 //! | [`ranks`] | several processes that train one network |
 //! | [`device`] | CPU or CUDA |
 
@@ -16,6 +17,7 @@ pub mod error;
 pub mod export;
 #[cfg(test)]
 mod golden;
+pub mod import;
 pub mod infer;
 pub mod network;
 pub mod ranks;
@@ -25,9 +27,10 @@ pub mod train;
 pub use device::Device;
 pub use error::{Error, Result};
 pub use export::{ExportedNetwork, Interface, Takes};
+pub use import::{ImportedNetwork, Lacking, NetworkWeights, Wishes, import};
 pub use infer::{InputComparison, MaskRule, PixelMatch, Precision, PredictConfig, Prediction, Predictor};
 pub use network::{
-    Activation, Architecture, ModelConfig, Norm, Padding, Preset, Target, boundary_of, training_bytes,
+    Activation, Architecture, ClassOutput, Combine, Engine, ModelConfig, Norm, Padding, Preset, Raw, Sizes, Target, boundary_of, training_bytes,
     validation_bytes,
 };
 pub use ranks::{Launch, Launcher, Ranks};

@@ -87,6 +87,9 @@ fn configuration(request: &AdaptRequest, model: &RunFolder) -> Result<RunConfig>
     adapted.data.unlabelled = vec![absolute(&request.stack)];
     adapted.data.voxel_size_nm = request.voxel_size;
     adapted.data.pixel_nm = card.voxel_size_nm.map(|[_, _, pixel]| pixel);
+    if let Some(imported) = &mut adapted.model.imported {
+        *imported = absolute(&model.path().to_owned());
+    }
     let is_built_in = built_in::named(&request.model).is_some();
     let init = if is_built_in { request.model.clone() } else { absolute(&model.path().to_owned()) };
     let train = &mut adapted.train;

@@ -47,6 +47,33 @@ pub fn of_data(error: &em_data::Error) -> Option<String> {
     })
 }
 
+/// Returns what has to be told of a network that is imported.
+fn of_import(lacking: em_model::Lacking) -> String {
+    use em_model::Lacking;
+    match lacking {
+        Lacking::Normalization => {
+            "tell it as the network was trained: --normalization zscore, or --mean and --std, or --scale 255"
+        }
+        Lacking::Classes => "name what its channels are: --class mitochondria=0",
+        Lacking::Channels => "tell them for each class, from 0: --class mitochondria=1 --class synapses=2",
+        Lacking::Values => {
+            "say whether channels exclude each other: --values softmax; or not: --values sigmoid"
+        }
+        Lacking::Axes => "name each axis of its input: --axes bcyx; b is batch, c channel",
+        Lacking::OutputAxes => "name each axis of its output: --output-axes bcyx; b is batch, c channel",
+        Lacking::Output => "say which of its outputs has the size of the input: --tensor 1, from 0, or its name",
+        Lacking::OneInput => "export it with the picture as its only input",
+        Lacking::Operators => "export it as TorchScript, which runs whatever PyTorch does",
+        Lacking::Network => {
+            "expected what `torch.jit.save` writes; of weights alone, say which network they are of: --network"
+        }
+        Lacking::Size => "name the axes of its input with --axes; export a network of one size with that size",
+        Lacking::Weights => "look whether its weights are whole",
+        _ => "see docs/how-to/import.md",
+    }
+    .into()
+}
+
 /// Returns what can be done about networks, trainings and the files of runs.
 pub fn of_model(error: &em_model::Error) -> Option<String> {
     use em_model::Error;
@@ -77,6 +104,7 @@ pub fn of_model(error: &em_model::Error) -> Option<String> {
             "give a folder that `em-cli train` wrote; if its files are damaged, copy them again or train again"
                 .into()
         }
+        Error::Import { lacking, .. } => of_import(*lacking),
         Error::Checksum { .. } => {
             "the file was changed, or a training was killed while it wrote: copy the run's folder again, or go on with `em-cli train --resume`"
                 .into()

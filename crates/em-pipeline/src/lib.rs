@@ -13,6 +13,7 @@
 //! | [`correct`] | objects corrected by a person: edits, what they make of a label volume, its table |
 //! | [`convert`](mod@convert), [`extract`](mod@extract), [`tile`](mod@tile), [`inspect`](mod@inspect) | volumes into other formats, sections, tiles, numbers |
 //! | [`export`](mod@export) | a network as a file of other programs, and as a package of the BioImage Model Zoo |
+//! | [`import`](mod@import) | a network of another program as a run |
 //! | [`phantom`] | generated stacks with labels, for trying things out |
 //! | [`built_in`] | networks that are part of the program |
 //! | [`view`] | a volume and its layers, to be looked at: levels, tables and surfaces of objects |
@@ -44,6 +45,7 @@ mod fine_tuning;
 mod fingerprint;
 mod grey_values;
 mod hints;
+pub mod import;
 mod inputs;
 pub mod inspect;
 mod journal;
@@ -83,6 +85,7 @@ pub use error::{Error, Result, UserError, hint_of, with_causes};
 pub use evaluate::{EvaluateRequest, evaluate};
 pub use export::{ExportFormat, ExportRequest, Exported, export};
 pub use extract::{ExtractRequest, extract};
+pub use import::{ImportRequest, Normalizing, import};
 pub use inspect::inspect;
 pub use measure::{MeasureRequest, measure};
 pub use observer::{Event, Observer, Stage, Unit, silent};

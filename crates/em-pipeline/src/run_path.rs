@@ -49,7 +49,7 @@ pub fn find_run(path: &Path) -> Result<RunFolder> {
     } else if is_of_another_program(path) {
         UserError::new(
             format!("`{shown}` is a model of another program, expected the folder of a run"),
-            "such a file may hold a program and is never loaded: name a folder that `em-cli train` wrote",
+            "name a folder that `em-cli train` wrote, or make one of it: `em-cli import`",
         )
     } else {
         let found = if path.is_dir() { "has no model.json" } else { "is a file" };

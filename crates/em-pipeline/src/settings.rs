@@ -1,6 +1,7 @@
 //! The one list of checks of all settings, and the keys of `run.toml` that stand for them.
 
 use em_data::SettingError;
+use em_model::{ModelCard, RunFolder};
 
 use crate::dataset::Sources;
 use crate::{Result, RunConfig};
@@ -37,6 +38,20 @@ pub fn check(config: &RunConfig) -> Result<()> {
     problems(config, &learned).into_iter().next().map_or(Ok(()), |problem| Err(problem.into()))
 }
 
+/// Says in what an imported network and the classes of the data differ: its outputs are what they are.
+fn problem_of_imported(config: &RunConfig, classes: &[String]) -> Option<SettingError> {
+    let run = RunFolder::new(config.model.imported.as_ref()?);
+    let problem = |found, expected| Some(SettingError { owner: "ModelConfig", field: "imported", found, expected });
+    if config.train.init.is_none() {
+        return problem(run.path().display().to_string(), "a network whose weights `train.init` names".into());
+    }
+    // One that cannot be read is told of by the network's own checks.
+    let card = ModelCard::read(&run).ok()?;
+    let is_other = !classes.is_empty() && card.classes != classes;
+    let found = format!("a network of {}", card.classes.join(", "));
+    is_other.then(|| problem(found, format!("one of the classes of the data, {}", classes.join(", "))))?
+}
+
 /// Returns all settings that are out of range or do not fit each other, whatever the volumes hold.
 ///
 /// `classes` is what is learned; without any, a network of one class is checked.
@@ -54,6 +69,7 @@ pub fn problems(config: &RunConfig, classes: &[String]) -> Vec<SettingError> {
     problems.extend(config.normalization.problems());
     problems.extend(config.data.split.problems());
     problems.extend(config.train.problem_of_start(config.train.init.is_some()));
+    problems.extend(problem_of_imported(config, classes));
     let architecture = config.model.architecture(classes.len().max(1)).ok();
     problems.extend(config.data.problems(architecture.as_ref()));
     problems

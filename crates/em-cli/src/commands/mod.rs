@@ -11,6 +11,7 @@ pub mod convert;
 pub mod correct;
 pub mod evaluate;
 pub mod export;
+pub mod import;
 pub mod extract;
 pub mod inspect;
 pub mod man;

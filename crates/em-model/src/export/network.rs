@@ -7,9 +7,9 @@ use super::ends::computed;
 use super::{Interface, onnx, torchscript};
 use crate::error::Computed;
 use crate::infer::ensemble::{load_unfolded, rule_of};
-use crate::network::{Mode, UNet};
+use crate::network::{Mode, Network, UNet};
 use crate::run::Tuning;
-use crate::{Device, MaskRule, ModelCard, Result, RunFolder};
+use crate::{Device, Error, MaskRule, ModelCard, Result, RunFolder};
 
 /// What goes into an exported network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,10 @@ impl ExportedNetwork {
         let card = ModelCard::read(run)?;
         let tuning = Tuning::read(run, &card)?;
         let rules = card.classes.iter().map(|class| rule_of(class, &card, &tuning)).collect();
-        let net = load_unfolded(run, &card, Device::Cpu)?;
+        let Network::UNet(net) = load_unfolded(run, &card, Device::Cpu)? else {
+            let problem = "tells of a network that was imported, expected one that was trained here".to_owned();
+            return Err(Error::RunFile { path: run.card(), problem });
+        };
         Ok(Self::of(card, rules, net))
     }
 

@@ -35,6 +35,41 @@ pub struct ModelProto {
     /// Texts by name.
     #[prost(message, repeated, tag = "14")]
     pub metadata_props: Vec<StringStringEntryProto>,
+    /// Operators that the file defines itself.
+    #[prost(message, repeated, tag = "25")]
+    pub functions: Vec<FunctionProto>,
+}
+
+/// An operator that a file defines, out of others.
+#[derive(Clone, PartialEq, Message)]
+pub struct FunctionProto {
+    /// The operator.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// Names of what it takes.
+    #[prost(string, repeated, tag = "4")]
+    pub input: Vec<String>,
+    /// Names of what it gives.
+    #[prost(string, repeated, tag = "5")]
+    pub output: Vec<String>,
+    /// Names of attributes that it takes and that have no default.
+    #[prost(string, repeated, tag = "6")]
+    pub attribute: Vec<String>,
+    /// The nodes.
+    #[prost(message, repeated, tag = "7")]
+    pub node: Vec<NodeProto>,
+    /// The sets of operators that the nodes are of.
+    #[prost(message, repeated, tag = "9")]
+    pub opset_import: Vec<OperatorSetIdProto>,
+    /// The set that the operator is of.
+    #[prost(string, tag = "10")]
+    pub domain: String,
+    /// Attributes that it takes, with their defaults.
+    #[prost(message, repeated, tag = "11")]
+    pub attribute_proto: Vec<AttributeProto>,
+    /// Which one it is of several of its name.
+    #[prost(string, tag = "13")]
+    pub overload: String,
 }
 
 /// A set of operators.
@@ -103,6 +138,9 @@ pub struct NodeProto {
     /// The set that it is of; empty for ONNX's own.
     #[prost(string, tag = "7")]
     pub domain: String,
+    /// Which one it is of several of its name, where the file defines it.
+    #[prost(string, tag = "8")]
+    pub overload: String,
     /// How it is applied.
     #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<AttributeProto>,
@@ -132,6 +170,9 @@ pub struct AttributeProto {
     /// A tensor.
     #[prost(message, optional, tag = "5")]
     pub t: Option<TensorProto>,
+    /// A graph.
+    #[prost(message, optional, tag = "6")]
+    pub g: Option<GraphProto>,
     /// Numbers.
     #[prost(float, repeated, packed = "false", tag = "7")]
     pub floats: Vec<f32>,
@@ -141,6 +182,9 @@ pub struct AttributeProto {
     /// Texts.
     #[prost(bytes = "vec", repeated, tag = "9")]
     pub strings: Vec<Vec<u8>>,
+    /// In a function: the attribute of the function that has the value.
+    #[prost(string, tag = "21")]
+    pub ref_attr_name: String,
 }
 
 /// What an attribute is.
@@ -157,6 +201,8 @@ pub enum AttributeType {
     String = 3,
     /// A tensor.
     Tensor = 4,
+    /// A graph.
+    Graph = 5,
     /// Numbers.
     Floats = 6,
     /// Integers.
@@ -177,6 +223,9 @@ pub struct TensorProto {
     /// 32-bit floats, where they are not raw.
     #[prost(float, repeated, tag = "4")]
     pub float_data: Vec<f32>,
+    /// Integers of at most 32 bits, and the bits of 16-bit floats, where they are not raw.
+    #[prost(int32, repeated, tag = "5")]
+    pub int32_data: Vec<i32>,
     /// 64-bit integers, where they are not raw.
     #[prost(int64, repeated, tag = "7")]
     pub int64_data: Vec<i64>,
@@ -186,6 +235,9 @@ pub struct TensorProto {
     /// The numbers as they lie in memory, little-endian, last axis fastest.
     #[prost(bytes = "vec", tag = "9")]
     pub raw_data: Vec<u8>,
+    /// 64-bit floats, where they are not raw.
+    #[prost(double, repeated, tag = "10")]
+    pub double_data: Vec<f64>,
     /// Where in another file the numbers are, where they are not here.
     #[prost(message, repeated, tag = "13")]
     pub external_data: Vec<StringStringEntryProto>,
@@ -202,12 +254,30 @@ pub enum DataType {
     Undefined = 0,
     /// 32-bit floats.
     Float = 1,
+    /// 8-bit integers without a sign.
+    Uint8 = 2,
+    /// 8-bit integers.
+    Int8 = 3,
+    /// 16-bit integers without a sign.
+    Uint16 = 4,
+    /// 16-bit integers.
+    Int16 = 5,
+    /// 32-bit integers.
+    Int32 = 6,
     /// 64-bit integers.
     Int64 = 7,
+    /// Texts.
+    String = 8,
+    /// True or false, a byte each.
+    Bool = 9,
     /// 16-bit floats.
     Float16 = 10,
     /// 64-bit floats.
     Double = 11,
+    /// 32-bit integers without a sign.
+    Uint32 = 12,
+    /// 64-bit integers without a sign.
+    Uint64 = 13,
     /// 16-bit floats with the range of 32-bit ones.
     Bfloat16 = 16,
 }

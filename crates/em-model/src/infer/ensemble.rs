@@ -2,7 +2,7 @@
 
 use super::{MaskRule, PredictConfig};
 use crate::error::Computed;
-use crate::network::{FoldedUNet, UNet};
+use crate::network::{FoldedNetwork, Network};
 use crate::run::{TuningOnDisk, checkpoint};
 use crate::{Device, Error, ModelCard, RunFolder};
 
@@ -12,7 +12,7 @@ pub(super) fn load_net(
     card: &ModelCard,
     device: Device,
     config: &PredictConfig,
-) -> Computed<FoldedUNet> {
+) -> Computed<FoldedNetwork> {
     let member = ModelCard::read(run)?;
     if let Some(problem) = difference(card, &member) {
         return Err(Error::RunFile { path: run.card(), problem }.into());
@@ -21,9 +21,9 @@ pub(super) fn load_net(
 }
 
 /// Loads the weights of a run with their norms as they were trained.
-pub(crate) fn load_unfolded(run: &RunFolder, card: &ModelCard, device: Device) -> Computed<UNet> {
+pub(crate) fn load_unfolded(run: &RunFolder, card: &ModelCard, device: Device) -> Computed<Network> {
     let weights = checkpoint::read_weights(run, card, device.torch())?;
-    let mut net = UNet::unfilled(&card.architecture, device)?;
+    let mut net = Network::unfilled(&card.architecture, device)?;
     if let Some(difference) = net.parameters_mut().load(&weights)? {
         return Err(Error::OtherArchitecture { path: run.weights(), difference }.into());
     }

@@ -17,7 +17,7 @@ use super::views::{seen_as, seen_back};
 use super::volumes::VolumePlan;
 use super::{InputComparison, MaskRule, PixelMatch, PredictConfig, Prediction};
 use crate::error::Computed;
-use crate::network::{FoldedUNet, class_probabilities, context_of};
+use crate::network::{FoldedNetwork, class_probabilities, context_of};
 use crate::run::{Tuning, TuningOnDisk};
 use crate::{Device, Error, ModelCard, Result, RunFolder};
 
@@ -26,7 +26,7 @@ use crate::{Device, Error, ModelCard, Result, RunFolder};
 pub struct Predictor {
     card: ModelCard,
     /// At least one.
-    nets: Vec<FoldedUNet>,
+    nets: Vec<FoldedNetwork>,
     /// One for each class.
     rules: Vec<MaskRule>,
     tuning: TuningOnDisk,

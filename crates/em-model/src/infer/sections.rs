@@ -11,13 +11,12 @@
 //!   └───────────────────────────┘
 //! ```
 
-use em_data::tile::mirrored_without_edge;
 use em_data::{Normalization, TileGrid};
 use tch::{Kind, Tensor};
 
 use super::PredictConfig;
 use crate::error::Computed;
-use crate::network::{FoldedUNet, channels_last, normalized};
+use crate::network::{FoldedNetwork, channels_last, mirrored, normalized};
 use crate::{Architecture, Padding};
 
 /// How sections are cut for inference.
@@ -57,12 +56,12 @@ pub(crate) fn largest_tile(
 
 /// Maps sections with their context, `[n, context, y, x]` of any kind, to logits `[n, channel, y, x]`;
 /// of a network of volumes `[1, z, y, x]` to `[1, channel, z, y, x]`.
-pub(crate) fn logits(net: &FoldedUNet, sections: &Tensor, config: &SectionConfig) -> Computed<Tensor> {
+pub(crate) fn logits(net: &FoldedNetwork, sections: &Tensor, config: &SectionConfig) -> Computed<Tensor> {
     let _guard = tch::no_grad_guard();
     let (_, context, height, width) = sections.size4()?;
     let frame = Frame::new(net.architecture(), [height as usize, width as usize], config)?;
     let inputs = normalized(&sections.f_to_kind(Kind::Float)?, config.normalization)?;
-    let inputs = extended(&extended(&inputs, 2, height, frame.pad[0])?, 3, width, frame.pad[1])?;
+    let inputs = mirrored(&mirrored(&inputs, 2, frame.pad[0])?, 3, frame.pad[1])?;
     let channels = net.architecture().in_channels as i64;
     let inputs = match net.architecture().dimensions {
         3 => inputs.f_unsqueeze(1)?.f_expand([-1, channels, -1, -1, -1], false)?,
@@ -119,21 +118,12 @@ impl Frame {
             let output = input - 2 * margin;
             shape[axis + 1] = output;
             // Tiles of about equal size, on the network's pooling grid.
-            let count = output.div_ceil(config.tile_size.max(stride));
+            let largest = architecture.largest_core(axis + 1).unwrap_or(usize::MAX);
+            let count = output.div_ceil(config.tile_size.min(largest).max(stride));
             tile[axis + 1] = output.div_ceil(count).next_multiple_of(stride);
         }
         Ok(Self { pad, grid: TileGrid::new(shape, tile, [0, halo, halo])?, inset, margin })
     }
-}
-
-/// Mirrors `axis` of `[n, context, y, x]` by `(before, after)` voxels.
-fn extended(sections: &Tensor, axis: i64, len: i64, (before, after): (usize, usize)) -> Computed<Tensor> {
-    if (before, after) == (0, 0) {
-        return Ok(sections.shallow_clone());
-    }
-    let places: Vec<i64> =
-        mirrored_without_edge(len as usize, before, after).into_iter().map(|place| place as i64).collect();
-    Ok(sections.f_index_select(axis, &Tensor::f_from_slice(&places)?.f_to_device(sections.device())?)?)
 }
 
 /// Cuts `[start, start + shape)` out of the last two axes.
@@ -145,7 +135,7 @@ fn narrow(tensor: &Tensor, start: [usize; 2], shape: [usize; 2]) -> Computed<Ten
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Mode, UNet};
+    use crate::network::{Mode, Network};
     use crate::{Device, Preset};
 
     fn config(tile_size: usize, border: usize) -> SectionConfig {
@@ -153,8 +143,8 @@ mod tests {
         SectionConfig { tile_size, border, largest_halo: usize::MAX, normalization }
     }
 
-    fn network(preset: Preset) -> FoldedUNet {
-        UNet::new(&preset.architecture(), Device::Cpu, 5).unwrap().folded().unwrap()
+    fn network(preset: Preset) -> FoldedNetwork {
+        Network::new(&preset.architecture(), Device::Cpu, 5).unwrap().folded().unwrap()
     }
 
     fn sections(n: i64, height: i64, width: i64) -> Tensor {
@@ -178,7 +168,7 @@ mod tests {
     fn a_network_with_context_takes_its_sections_as_channels() {
         let architecture =
             Architecture { context_sections: 3, in_channels: 3, ..Preset::Unet.architecture() };
-        let net = UNet::new(&architecture, Device::Cpu, 5).unwrap();
+        let net = Network::new(&architecture, Device::Cpu, 5).unwrap();
         let sections = Tensor::randint(255, [2, 3, 64, 80], (Kind::Uint8, tch::Device::Cpu));
         let x = (sections.to_kind(Kind::Float) - 100.0) / 50.0;
         let bare = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());
@@ -209,7 +199,7 @@ mod tests {
 
     #[test]
     fn without_border_the_result_is_the_bare_network() {
-        let net = UNet::new(&Preset::Unet.architecture(), Device::Cpu, 5).unwrap();
+        let net = Network::new(&Preset::Unet.architecture(), Device::Cpu, 5).unwrap();
         let section = sections(1, 64, 80);
         let x = (section.to_kind(Kind::Float) - 100.0) / 50.0;
         let bare = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());

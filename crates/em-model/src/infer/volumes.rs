@@ -13,7 +13,7 @@ use tch::Tensor;
 use super::sections::{self, SectionConfig};
 use crate::Architecture;
 use crate::error::Computed;
-use crate::network::FoldedUNet;
+use crate::network::FoldedNetwork;
 
 /// Voxels of halo, in the plane, beyond which a tile reads nothing of its neighbours.
 const LARGEST_HALO: usize = 16;
@@ -48,7 +48,8 @@ impl VolumePlan {
         };
         let depth = core(cube >> architecture.flat_levels, halo_z, stride_z);
         let edge = (voxels / (depth + 2 * halo_z) as f64).sqrt() as usize;
-        Self { depth, halo_z, tile_size: core(edge, halo, stride), halo }
+        let bounded = |edge: usize, axis| architecture.largest_core(axis).map_or(edge, |core| edge.min(core));
+        Self { depth: bounded(depth, 0), halo_z, tile_size: bounded(core(edge, halo, stride), 1), halo }
     }
 
     /// Returns the largest tile that goes through the network, `[z, y, x]`.
@@ -87,7 +88,7 @@ impl VolumePlan {
 
 /// Maps sections `keep` of a block `[z, y, x]`, at most a chunk, to logits `[1, channel, z, y, x]`.
 pub(crate) fn logits(
-    net: &FoldedUNet,
+    net: &FoldedNetwork,
     block: &Tensor,
     keep: &Range<usize>,
     plan: &VolumePlan,
@@ -100,7 +101,7 @@ pub(crate) fn logits(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Mode, UNet};
+    use crate::network::{Mode, Network};
     use crate::{Device, Preset};
     use tch::Kind;
 
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn blocks_of_any_number_of_chunks_give_the_same_voxels() {
         for flat_levels in [0, 1] {
-            let net = UNet::new(&architecture(flat_levels), Device::Cpu, 5).unwrap().folded().unwrap();
+            let net = Network::new(&architecture(flat_levels), Device::Cpu, 5).unwrap().folded().unwrap();
             let plan = VolumePlan { depth: 8, tile_size: 24, ..plan(flat_levels, 64) };
             let config = plan.section_config(4, Normalization::Zscore { mean: 100.0, std: 50.0 });
             let volume = Tensor::randint(255, [27, 40, 50], (Kind::Uint8, tch::Device::Cpu));
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn volumes_smaller_than_a_chunk_come_back_in_their_size() {
-        let net = UNet::new(&architecture(0), Device::Cpu, 5).unwrap().folded().unwrap();
+        let net = Network::new(&architecture(0), Device::Cpu, 5).unwrap().folded().unwrap();
         let plan = plan(0, 64);
         let config = plan.section_config(0, Normalization::Scale { divisor: 255.0 });
         for shape in [[1, 1, 1], [3, 9, 20], [7, 33, 16]] {
@@ -169,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_chunk_that_holds_all_is_the_bare_network_in_its_middle() {
-        let net = UNet::new(&architecture(1), Device::Cpu, 5).unwrap();
+        let net = Network::new(&architecture(1), Device::Cpu, 5).unwrap();
         let volume = Tensor::randint(255, [4, 32, 32], (Kind::Uint8, tch::Device::Cpu));
         let places = mirrored_without_edge(4, 4, 4).into_iter().map(|z| z as i64).collect::<Vec<_>>();
         let x = volume.index_select(0, &Tensor::from_slice(&places)).to_kind(Kind::Float) / 255.0;
@@ -185,7 +186,7 @@ mod tests {
     fn flat_levels_do_not_look_along_z_and_the_others_as_far_as_said() {
         for flat_levels in 0..=2 {
             let architecture = architecture(flat_levels);
-            let net = UNet::new(&architecture, Device::Cpu, 5).unwrap();
+            let net = Network::new(&architecture, Device::Cpu, 5).unwrap();
             let (radius, stride) = (architecture.receptive_radius_z() as i64, architecture.stride_z() as i64);
             let depth = (2 * radius + 2 * stride).max(8);
             let middle = depth / 2 / stride * stride;

@@ -5,6 +5,8 @@ use em_data::{SettingError, TilingConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{Imported, Preset};
+
 /// Normalisation after a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -99,6 +101,9 @@ pub struct Architecture {
     pub relu_after_up: bool,
     /// Whether the classes exclude each other: channel 0 is background, channel k + 1 class k.
     pub exclusive: bool,
+    /// What another program made, in place of all of the above but the channels and the axes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Box<Imported>>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -135,6 +140,11 @@ impl Architecture {
     pub fn problems(&self, classes: usize) -> Vec<SettingError> {
         let mut checks = Checks::of("ModelConfig");
         self.check_channels(classes, &mut checks);
+        checks.require("dimensions", self.dimensions, (2..=3).contains(&self.dimensions), "2 or 3");
+        if let Some(imported) = &self.imported {
+            checks.extend(imported.problems(classes, self.dimensions));
+            return checks.finish();
+        }
         let filters = format!("{:?}", self.filters);
         let has_levels = (2..=MOST_LEVELS).contains(&self.filters.len())
             && self.filters.iter().all(|filters| (1..=MOST_CHANNELS).contains(filters));
@@ -152,7 +162,6 @@ impl Architecture {
                 )
                 .require("dimensions", self.dimensions, self.dimensions != 3, format!("2 {VALID}"));
         }
-        checks.require("dimensions", self.dimensions, (2..=3).contains(&self.dimensions), "2 or 3");
         let (levels, dimensions) = (self.filters.len(), self.dimensions);
         let flat = if dimensions == 3 { levels.saturating_sub(1) } else { 0 };
         let expected = format!("0 to {flat} for {levels} levels in {dimensions}D");
@@ -209,14 +218,32 @@ impl Architecture {
         );
     }
 
-    /// Returns how many times the network halves the resolution.
+    /// A network that another program made, over these axes, with as many sections as channels where that is
+    /// more than one.
+    pub(crate) fn of_imported(dimensions: usize, in_channels: usize, context: usize, imported: Imported) -> Self {
+        Self {
+            in_channels,
+            context_sections: context,
+            dimensions,
+            out_channels: imported.classes.len(),
+            filters: Vec::new(),
+            norm: Norm::None,
+            imported: Some(Box::new(imported)),
+            ..Preset::Unet.architecture()
+        }
+    }
+
+    /// Returns how many times the network halves the resolution; 0 where that is not known.
     pub fn depth(&self) -> usize {
-        self.filters.len() - 1
+        self.filters.len().saturating_sub(1)
     }
 
     /// Returns what a tile's edge must be a multiple of: 2^depth.
     pub fn stride(&self) -> usize {
-        1 << self.depth()
+        match &self.imported {
+            Some(imported) => imported.stride[1].max(imported.stride[2]),
+            None => 1 << self.depth(),
+        }
     }
 
     /// Whether convolutions at `level`, and the pooling below it, go along z.
@@ -226,8 +253,9 @@ impl Architecture {
 
     /// Returns what a tile's number of sections must be a multiple of; 1 in 2D.
     pub fn stride_z(&self) -> usize {
-        match self.dimensions {
-            3 => 1 << (self.depth() - self.flat_levels),
+        match (self.dimensions, &self.imported) {
+            (3, Some(imported)) => imported.stride[0],
+            (3, None) => 1 << (self.depth() - self.flat_levels),
             _ => 1,
         }
     }
@@ -259,13 +287,26 @@ impl Architecture {
     /// Rounded up to a multiple of [`stride`](Self::stride), so that tiles with such a halo keep
     /// their place on the pooling grid.
     pub fn receptive_radius(&self) -> usize {
-        radius(self.stride())
+        match &self.imported {
+            Some(imported) => imported.halo[1].max(imported.halo[2]),
+            None => radius(self.stride()),
+        }
     }
 
     /// Returns an upper bound for how many sections an output voxel sees to each side, likewise; 0 in 2D.
     pub fn receptive_radius_z(&self) -> usize {
-        // Below its flat levels the network is one over cubes.
-        if self.dimensions == 3 { radius(self.stride_z()) } else { 0 }
+        match (self.dimensions, &self.imported) {
+            (3, Some(imported)) => imported.halo[0],
+            // Below its flat levels the network is one over cubes.
+            (3, None) => radius(self.stride_z()),
+            _ => 0,
+        }
+    }
+
+    /// Returns the largest part of a tile that is written, along `axis` (0 for z) between its halos, where the
+    /// network's size is fixed.
+    pub(crate) fn largest_core(&self, axis: usize) -> Option<usize> {
+        self.imported.as_ref().and_then(|imported| imported.largest_core(axis))
     }
 
     /// Returns the smallest input edge, in voxels, that the network takes and that is at least `edge`.
@@ -290,8 +331,18 @@ impl Architecture {
         let below = above.saturating_sub(self.stride());
         let nearest =
             if self.input_edge(below) == below { format!("{below} or {above}") } else { above.to_string() };
-        let expected = format!("{nearest}: the network halves tiles {} times", self.depth());
+        let reason = match self.imported {
+            Some(_) => format!("the network takes multiples of {}", self.stride()),
+            None => format!("the network halves tiles {} times", self.depth()),
+        };
+        let expected = format!("{nearest}: {reason}");
         checks.require("tile_size", tiling.tile_size, above == tiling.tile_size, expected);
+        if let Some(imported) = &self.imported {
+            let tile = [tiling.tile_depth, tiling.tile_size, tiling.tile_size];
+            let largest = imported.sizes.map(|sizes| sizes.smallest);
+            let expected = format!("at most what the network takes, {largest:?} [z, y, x]");
+            checks.require("tile_size", format!("{tile:?}"), imported.run_sizes(tile).is_some(), expected);
+        }
         let depth = tiling.tile_depth;
         if self.dimensions == 3 {
             let fits = depth > 0 && depth.is_multiple_of(self.stride_z());
@@ -314,7 +365,6 @@ fn radius(stride: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Preset;
 
     #[test]
     fn cards_of_earlier_networks_are_read_and_written_as_they_were() {

@@ -1,12 +1,14 @@
 //! The choice of a network: a preset, and what differs from it.
 
+use std::path::{Path, PathBuf};
+
 use em_data::SettingError;
 use em_data::settings::{self, Checks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Activation, Architecture, Norm, Preset};
-use crate::Result;
+use crate::{ModelCard, Result, RunFolder};
 
 /// Section `[model]` of a configuration: a preset, and what differs from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +18,8 @@ pub struct ModelConfig {
     pub preset: Preset,
     /// Classes exclude each other: softmax over background and classes, instead of one sigmoid per class.
     pub exclusive: bool,
+    /// The folder of a run whose network was imported (`em-cli import`): that network is trained, whatever else is set here. `train.init` is where its weights come from.
+    pub imported: Option<PathBuf>,
     /// What the network's convolutions go over: 2 (sections) or 3 (volumes, with tiles of `tiling.tile_depth` sections). The preset decides where this is absent.
     pub dimensions: Option<usize>,
     /// In 3D, how many levels from the top have kernels of one section and do not pool along z: 0 for isotropic voxels, 3 for sections 8 to 16 times as thick as voxels are wide.
@@ -51,6 +55,7 @@ impl Default for ModelConfig {
         Self {
             preset: Preset::default(),
             exclusive: false,
+            imported: None,
             dimensions: None,
             flat_levels: 0,
             deep_supervision: false,
@@ -105,7 +110,10 @@ impl ModelConfig {
                 .require("exclusive", self.exclusive, !self.exclusive, expected)
                 .at_least_1("boundary_width", self.boundary_width);
         }
-        checks.extend(self.resolved(classes).problems(classes));
+        match self.resolved(classes) {
+            Ok(architecture) => checks.extend(architecture.problems(classes)),
+            Err(problem) => checks.extend(vec![problem]),
+        };
         checks.finish()
     }
 
@@ -116,17 +124,20 @@ impl ModelConfig {
     /// Fails if a list has the wrong length, a number is 0, or the channels do not hold the classes.
     pub fn architecture(&self, classes: usize) -> Result<Architecture> {
         settings::first(self.problems(classes))?;
-        Ok(self.resolved(classes))
+        Ok(self.resolved(classes)?)
     }
 
-    fn resolved(&self, classes: usize) -> Architecture {
+    fn resolved(&self, classes: usize) -> Result<Architecture, SettingError> {
+        if let Some(folder) = &self.imported {
+            return imported(folder);
+        }
         let preset = self.preset.architecture();
         let needed = classes + usize::from(self.exclusive);
         let own = if self.preset == Preset::Ronneberger { preset.out_channels } else { needed };
         let filters = self.filters.clone().unwrap_or(preset.filters);
         let context_sections = self.context_sections.unwrap_or(1);
         let own_channels = if context_sections > 1 { context_sections } else { preset.in_channels };
-        Architecture {
+        Ok(Architecture {
             in_channels: self.in_channels.unwrap_or(own_channels),
             context_sections,
             dimensions: self.dimensions.unwrap_or(preset.dimensions),
@@ -145,7 +156,18 @@ impl ModelConfig {
             residual: self.residual.unwrap_or(preset.residual),
             exclusive: self.exclusive,
             ..preset
-        }
+        })
+    }
+}
+
+/// The network of a run that was imported.
+fn imported(folder: &Path) -> Result<Architecture, SettingError> {
+    let found = folder.display().to_string();
+    let problem = |expected: String| SettingError { owner: "ModelConfig", field: "imported", found, expected };
+    match ModelCard::read(&RunFolder::new(folder)) {
+        Ok(card) if card.architecture.imported.is_some() => Ok(card.architecture),
+        Ok(_) => Err(problem("a network of another program, which `em-cli import` made a run of".into())),
+        Err(error) => Err(problem(format!("the folder of an imported network ({error})"))),
     }
 }
 

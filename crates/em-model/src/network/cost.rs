@@ -16,20 +16,27 @@ struct Layer {
 impl Architecture {
     /// Returns the number of trainable parameters.
     pub fn parameter_count(&self) -> usize {
+        if let Some(imported) = &self.imported {
+            return imported.parameters;
+        }
         self.layers([self.stride_z(), self.input_edge(1)])
             .map(|l| l.inputs * l.outputs * l.kernel + l.per_filter * l.outputs)
             .sum()
     }
 
-    /// Returns the multiply-adds of all convolutions for one tile of `tile_depth` sections (1 in 2D)
+    /// Returns the multiply-adds of all convolutions of a network of our own for one tile of `tile_depth` sections (1 in 2D)
     /// and edge `tile_size`, in training: side outputs of deep supervision included.
     ///
     /// Twice that is the number of floating-point operations; norms and activations are not counted.
-    pub fn multiply_adds(&self, tile_depth: usize, tile_size: usize) -> u64 {
+    ///
+    /// `None` for imported networks, of which that is not known.
+    pub fn multiply_adds(&self, tile_depth: usize, tile_size: usize) -> Option<u64> {
+        if self.imported.is_some() {
+            return None;
+        }
         let depth = tile_depth.max(1).next_multiple_of(self.stride_z());
-        self.layers([depth, self.input_edge(tile_size)])
-            .map(|l| (l.inputs * l.outputs * l.kernel) as u64 * l.places)
-            .sum()
+        let layers = self.layers([depth, self.input_edge(tile_size)]);
+        Some(layers.map(|l| (l.inputs * l.outputs * l.kernel) as u64 * l.places).sum())
     }
 
     /// All convolutions, in the order in which they are applied to a tile of that depth and edge.

@@ -12,6 +12,16 @@ pub(crate) fn context_of(z: usize, depth: usize, context: usize) -> Vec<usize> {
     mirrored_without_edge(depth, around, around)[z..z + context].to_vec()
 }
 
+/// Mirrors `axis` of a tensor by `(before, after)` voxels.
+pub(crate) fn mirrored(tensor: &Tensor, axis: i64, (before, after): (usize, usize)) -> Computed<Tensor> {
+    if (before, after) == (0, 0) {
+        return Ok(tensor.shallow_clone());
+    }
+    let places = mirrored_without_edge(tensor.size()[axis as usize] as usize, before, after);
+    let places: Vec<i64> = places.into_iter().map(|place| place as i64).collect();
+    Ok(tensor.f_index_select(axis, &Tensor::f_from_slice(&places)?.f_to_device(tensor.device())?)?)
+}
+
 /// Normalises a section or tile `[y, x]`, or a stack of them `[n, y, x]`, of 32-bit floats.
 pub(crate) fn normalized(section: &Tensor, normalization: Normalization) -> Computed<Tensor> {
     let Some(linear) = normalization.linear() else {

@@ -1,6 +1,6 @@
 //! What predictions and trainings take in memory, before they start. Upper bounds, not measurements.
 
-use super::Architecture;
+use super::{Architecture, Imported};
 
 /// The program with libtorch, before anything is computed (measured: 230 MB with the CPU library).
 const PROGRAM_BYTES: u64 = 300 << 20;
@@ -20,6 +20,9 @@ const RESIDUAL_FEATURES: u64 = 4;
 pub(crate) fn inference_bytes(architecture: &Architecture, tile: [usize; 3], feature_bytes: u64) -> u64 {
     let voxels = tile.iter().fold(1, |product: u64, &edge| product.saturating_mul(edge as u64));
     let float = size_of::<f32>() as u64;
+    if let Some(imported) = &architecture.imported {
+        return of_imported(imported, tile, 1, imported.bytes_per_voxel, 2);
+    }
     let features = |level: usize| {
         (architecture.filters[level] as u64)
             .saturating_mul(voxels >> halvings(architecture, level))
@@ -34,6 +37,15 @@ pub(crate) fn inference_bytes(architecture: &Architecture, tile: [usize; 3], fea
     [skips, features(0).saturating_mul(working), ends, weights, PROGRAM_BYTES]
         .into_iter()
         .fold(0, u64::saturating_add)
+}
+
+/// What was measured for each voxel of `tiles` tiles, in the sizes that go through the network, and so many
+/// copies of the weights.
+fn of_imported(imported: &Imported, tile: [usize; 3], tiles: usize, per_voxel: u64, copies: u64) -> u64 {
+    let sizes = imported.run_sizes(tile).unwrap_or(tile);
+    let voxels = sizes.into_iter().chain([tiles]).fold(1, |product: u64, edge| product.saturating_mul(edge as u64));
+    let weights = (imported.parameters * size_of::<f32>()) as u64 * copies;
+    voxels.saturating_mul(per_voxel).saturating_add(weights).saturating_add(PROGRAM_BYTES)
 }
 
 /// How often the voxels of a level were halved: twice per level above it in 2D, and a third time
@@ -60,6 +72,9 @@ const TRAINING_FEATURES: u64 = 15;
 /// On a processor, the default network with 8 tiles of 256 voxels was measured at five sixths of it.
 pub fn training_bytes(architecture: &Architecture, tile: [usize; 3], batch_size: usize) -> u64 {
     let float = size_of::<f32>() as u64;
+    if let Some(imported) = &architecture.imported {
+        return of_imported(imported, tile, batch_size, imported.training_bytes_per_voxel, 4);
+    }
     let edges = tile.into_iter().chain([batch_size]);
     let voxels = edges.fold(1, |product: u64, edge| product.saturating_mul(edge as u64));
     let features = architecture.filters.iter().enumerate();

@@ -59,7 +59,8 @@ impl Parameters {
         self.add(name, tensor, trains)
     }
 
-    fn add(&mut self, name: String, tensor: Tensor, trains: bool) -> Computed<Tensor> {
+    /// Takes a tensor in, whose values are loaded later or there already.
+    pub fn add(&mut self, name: String, tensor: Tensor, trains: bool) -> Computed<Tensor> {
         let tensor = tensor.f_set_requires_grad(trains)?;
         self.entries.push(Parameter { name, tensor: tensor.shallow_clone(), trains });
         Ok(tensor)

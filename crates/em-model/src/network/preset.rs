@@ -41,6 +41,7 @@ impl Preset {
             dropout: Vec::new(),
             relu_after_up: false,
             exclusive: false,
+            imported: None,
         };
         match self {
             Self::Unet => small,

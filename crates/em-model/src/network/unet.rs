@@ -66,6 +66,10 @@ impl UNet {
         Ok(Self { architecture: a.clone(), parameters, encoders, ups, decoders, head, side_heads })
     }
 
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
@@ -138,10 +142,10 @@ impl UNet {
     }
 
     /// Returns the same network for inference, with batch norm folded into the convolutions.
-    pub fn folded(&self) -> Computed<FoldedUNet> {
+    pub fn folded(&self) -> Computed<Self> {
         let _guard = tch::no_grad_guard();
         let fold = |blocks: &[Block]| blocks.iter().map(Block::folded).collect::<Computed<Vec<_>>>();
-        let net = Self {
+        Ok(Self {
             architecture: self.architecture.clone(),
             parameters: Parameters::new(tch::Device::Cpu, Start::Zero),
             encoders: fold(&self.encoders)?,
@@ -149,8 +153,7 @@ impl UNet {
             decoders: fold(&self.decoders)?,
             head: self.head.folded()?,
             side_heads: Vec::new(),
-        };
-        Ok(FoldedUNet { net, features: Kind::Float })
+        })
     }
 }
 
@@ -159,30 +162,6 @@ impl Architecture {
     fn window(&self, level: usize, edge: i64) -> Vec<i64> {
         let deep = if self.is_deep(level) { edge } else { 1 };
         if self.dimensions == 3 { vec![deep, edge, edge] } else { vec![edge, edge] }
-    }
-}
-
-/// A network that can only infer.
-#[derive(Debug)]
-pub(crate) struct FoldedUNet {
-    net: UNet,
-    /// The numbers that features are kept in.
-    features: Kind,
-}
-
-impl FoldedUNet {
-    /// Keeps features in other numbers; logits stay 32-bit floats.
-    pub fn with_features(self, features: Kind) -> Self {
-        Self { features, ..self }
-    }
-
-    pub fn architecture(&self) -> &Architecture {
-        &self.net.architecture
-    }
-
-    pub fn forward(&self, input: &Tensor) -> Computed<Tensor> {
-        let _guard = tch::no_grad_guard();
-        self.net.forward(&input.f_to_kind(self.features)?, Mode::Inference)
     }
 }
 
@@ -341,7 +320,7 @@ mod tests {
                     let _ = net.forward(&x, Mode::Training(Kind::Float, &Share::whole(2))).unwrap();
                 }
                 let plain = tch::no_grad(|| net.forward(&x, Mode::Inference).unwrap());
-                let folded = net.folded().unwrap().forward(&x).unwrap();
+                let folded = tch::no_grad(|| net.folded().unwrap().forward(&x, Mode::Inference).unwrap());
                 let largest = plain.abs().max().double_value(&[]);
                 let difference = (plain - folded).abs().max().double_value(&[]);
                 let tolerance = f64::max(1e-4, 5e-6 * largest);

@@ -76,14 +76,25 @@ impl ModelCard {
                 return Err(problem(format!("has format_version {found}, expected {FORMAT_VERSION} or 1")));
             }
         }
-        let card: Self =
+        let mut card: Self =
             serde_json::from_str(&text).map_err(|error| problem(format!("is not a model card: {error}")))?;
+        if let Some(imported) = &mut card.architecture.imported {
+            imported.network.set_place(run.network(imported.engine));
+        }
         card.check(&path)?;
         Ok(card)
     }
 
-    /// Writes the card of a run, in place of the one that is there.
+    /// Writes the card of a run, in place of the one that is there, and before it the network that it tells of,
+    /// where that was imported.
     pub(crate) fn write(&self, run: &RunFolder) -> Result<()> {
+        if let Some(imported) = &self.architecture.imported {
+            let (path, bytes) = (run.network(imported.engine), imported.network.bytes()?);
+            let is_there = std::fs::read(&path).is_ok_and(|found| *found == *bytes);
+            if !is_there {
+                em_io::write_atomically(&path, |file| file.write_all(&bytes))?;
+            }
+        }
         let text = serde_json::to_string_pretty(self).expect("a card has no maps with keys other than text");
         Ok(em_io::write_atomically(&run.card(), |file| writeln!(file, "{text}"))?)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use em_io::ScratchFolder;
 
+use crate::network::Engine;
 use crate::{Error, Result};
 
 /// The paths of a run.
@@ -14,6 +15,7 @@ use crate::{Error, Result};
 ///   config.toml            the configuration, all keys
 ///   model.safetensors      best weights
 ///   model.json             what they need to be used: the model card
+///   network.onnx           the network itself, where it was imported; or network.pt
 ///   tune.json              thresholds and cleaning that were chosen for them
 ///   last/state.safetensors full training state for resuming
 ///   history.csv            one row per epoch
@@ -75,6 +77,11 @@ impl RunFolder {
     /// Returns where the model card lies.
     pub fn card(&self) -> PathBuf {
         self.path.join("model.json")
+    }
+
+    /// Returns where the network lies that was imported for an engine.
+    pub fn network(&self, engine: Engine) -> PathBuf {
+        self.path.join(engine.file_name())
     }
 
     /// Returns where the thresholds and the cleaning lie that were chosen on validation.
@@ -164,9 +171,9 @@ impl RunFolder {
         };
         std::fs::create_dir_all(to.path()).map_err(|error| problem(to.path(), &error))?;
         // The weights come last: with them the copy is one that may be used.
-        for (from, to) in
-            [(self.tuning(), to.tuning()), (self.card(), to.card()), (self.weights(), to.weights())]
-        {
+        let networks = [Engine::Onnx, Engine::Torchscript].map(|engine| (self.network(engine), to.network(engine)));
+        let others = [(self.tuning(), to.tuning()), (self.card(), to.card()), (self.weights(), to.weights())];
+        for (from, to) in networks.into_iter().chain(others) {
             if !from.exists() {
                 continue;
             }

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use tch::Tensor;
 
 use crate::error::Computed;
-use crate::network::UNet;
+use crate::network::Network;
 use crate::{Architecture, Device};
 
 #[derive(Debug)]
 pub(super) struct Average {
-    net: UNet,
+    net: Network,
     decay: f64,
 }
 
@@ -19,21 +19,21 @@ impl Average {
     /// Starts with the weights of `net`; `None` where nothing is averaged.
     pub fn new(
         decay: f64,
-        net: &UNet,
+        net: &Network,
         architecture: &Architecture,
         device: Device,
     ) -> Computed<Option<Self>> {
         if decay == 0.0 {
             return Ok(None);
         }
-        let mut average = Self { net: UNet::unfilled(architecture, device)?, decay };
+        let mut average = Self { net: Network::unfilled(architecture, device)?, decay };
         let difference = average.net.parameters_mut().load(&tensors(net))?;
         assert!(difference.is_none(), "two networks of one architecture have the same weights");
         Ok(Some(average))
     }
 
     /// Moves the average towards `net` after step number `step`, from 1.
-    pub fn follow(&mut self, net: &UNet, step: usize) -> Computed<()> {
+    pub fn follow(&mut self, net: &Network, step: usize) -> Computed<()> {
         let _guard = tch::no_grad_guard();
         let step = step as f64;
         let kept = self.decay.min((1.0 + step) / (10.0 + step));
@@ -44,7 +44,7 @@ impl Average {
     }
 
     /// The averaged network.
-    pub fn net(&self) -> &UNet {
+    pub fn net(&self) -> &Network {
         &self.net
     }
 
@@ -55,7 +55,7 @@ impl Average {
 }
 
 /// The weights and statistics of a network, by name.
-pub(super) fn tensors(net: &UNet) -> BTreeMap<String, Tensor> {
+pub(super) fn tensors(net: &Network) -> BTreeMap<String, Tensor> {
     net.parameters().iter().map(|entry| (entry.name.clone(), entry.tensor.shallow_clone())).collect()
 }
 
@@ -67,9 +67,9 @@ mod tests {
     #[test]
     fn the_average_moves_by_the_configured_share() {
         let architecture = Architecture { filters: vec![2, 4], ..Preset::Unet.architecture() };
-        let start = UNet::new(&architecture, Device::Cpu, 1).unwrap();
+        let start = Network::new(&architecture, Device::Cpu, 1).unwrap();
         let mut average = Average::new(0.9, &start, &architecture, Device::Cpu).unwrap().unwrap();
-        let other = UNet::new(&architecture, Device::Cpu, 2).unwrap();
+        let other = Network::new(&architecture, Device::Cpu, 2).unwrap();
         // (1 + 1000) / (10 + 1000) is above 0.9; at step 1 it is 2 / 11.
         for (step, kept) in [(1000, 0.9), (1, 2.0 / 11.0)] {
             let before: BTreeMap<String, Tensor> =

@@ -6,7 +6,7 @@ use tch::Tensor;
 
 use super::Training;
 use crate::error::Computed;
-use crate::network::UNet;
+use crate::network::Network;
 use crate::run::checkpoint;
 use crate::{Architecture, Error, ModelCard, RunFolder};
 
@@ -28,9 +28,17 @@ pub struct TakenWeights {
 
 /// Takes over what fits: tensors of the same name and shape, the outputs of the same classes, and first
 /// convolutions of another number of channels, over which the sum of the weights is spread.
-pub(super) fn take(net: &mut UNet, training: &Training<'_>, from: &RunFolder) -> Computed<TakenWeights> {
+pub(super) fn take(net: &mut Network, training: &Training<'_>, from: &RunFolder) -> Computed<TakenWeights> {
     let card = ModelCard::read(from)?;
     let mut weights = checkpoint::read_weights(from, &card, training.device.torch())?;
+    if training.architecture.imported.is_some() {
+        // Its classes are what the network itself says that they are.
+        let taken = weights.len();
+        if let Some(difference) = net.parameters_mut().load(&weights)? {
+            return Err(Error::OtherArchitecture { path: from.weights(), difference }.into());
+        }
+        return Ok(TakenWeights { taken, fresh: Vec::new(), classes: card.classes });
+    }
     let mut fitting = BTreeMap::new();
     let (mut fresh, mut rows_of) = (Vec::new(), Vec::new());
     for parameter in net.parameters().iter() {

@@ -8,7 +8,7 @@ use super::initial::{self, TakenWeights};
 use super::optimizer::Optimizer;
 use crate::RunFolder;
 use crate::error::Computed;
-use crate::network::UNet;
+use crate::network::Network;
 use crate::ranks::Share;
 
 /// What the names of the encoder's tensors begin with.
@@ -16,7 +16,7 @@ const ENCODER: &str = "enc";
 
 #[derive(Debug)]
 pub(super) struct Learner {
-    pub net: UNet,
+    pub net: Network,
     pub optimizer: Optimizer,
     pub average: Option<Average>,
     clip_gradient_norm: f64,
@@ -35,7 +35,7 @@ impl Learner {
         Ok((Self::with(net, training)?, taken))
     }
 
-    fn with(mut net: UNet, training: &Training<'_>) -> Computed<Self> {
+    fn with(mut net: Network, training: &Training<'_>) -> Computed<Self> {
         let config = &training.settings.train;
         if config.freeze_encoder {
             net.parameters_mut().freeze(ENCODER)?;
@@ -72,14 +72,14 @@ impl Learner {
     }
 
     /// The network that is scored and kept: the average of the weights, where there is one.
-    pub fn kept(&self) -> &UNet {
+    pub fn kept(&self) -> &Network {
         self.average.as_ref().map_or(&self.net, Average::net)
     }
 }
 
 /// A network whose weights follow from the seed, and that expects each class as often as it is there.
-fn random(training: &Training<'_>) -> Computed<UNet> {
-    let mut net = UNet::new(&training.architecture, training.device, training.settings.train.seed)?;
+fn random(training: &Training<'_>) -> Computed<Network> {
+    let mut net = Network::new(&training.architecture, training.device, training.settings.train.seed)?;
     net.expect(&training.set.foreground_shares(&training.split.train))?;
     Ok(net)
 }

@@ -68,6 +68,11 @@ impl TrainingSettings {
             // Sizes of a network that is none are no numbers to compare with.
             .extend(if can_tile { architecture.tiling_problems(&self.tiling) } else { Vec::new() })
             .extend(self.augmentation.problems());
+        let frozen = self.train.freeze_encoder;
+        let expected = "false with an imported network, whose encoder is not known";
+        let mut of_train = Checks::of("TrainConfig");
+        of_train.require("freeze_encoder", frozen, !(frozen && architecture.imported.is_some()), expected);
+        checks.extend(of_train.finish());
         let are_cubes = self.tiling.tile_depth == self.tiling.tile_size;
         checks.require(
             "turn_cubes",

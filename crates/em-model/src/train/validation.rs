@@ -11,7 +11,7 @@ use crate::augment::{DeviceVolumes, Labels, Targets};
 use crate::error::Computed;
 use crate::infer::sections::{self, SectionConfig};
 use crate::infer::volumes::{self, VolumePlan};
-use crate::network::FoldedUNet;
+use crate::network::FoldedNetwork;
 use crate::{Architecture, EpochScores, PredictConfig, Result};
 
 /// About as many voxels go through the network at once: small regions are taken together.
@@ -70,7 +70,7 @@ impl ValidationSet {
     /// piece of them.
     pub fn score(
         &self,
-        net: &FoldedUNet,
+        net: &FoldedNetwork,
         loss: &Loss,
         volumes: &DeviceVolumes,
         mut go_on: impl FnMut() -> Result<()>,
@@ -97,7 +97,7 @@ impl ValidationSet {
     /// The logits of a piece, `[n, channel, ..., y, x]`, and what they should be.
     fn logits(
         &self,
-        net: &FoldedUNet,
+        net: &FoldedNetwork,
         piece: &Piece,
         volumes: &DeviceVolumes,
     ) -> Computed<(Tensor, Targets)> {

@@ -5,15 +5,19 @@ use std::path::PathBuf;
 
 use em_data::Paint;
 use em_io::{Roi, SparseLabels, VoxelSize};
-use em_model::{ModelCard, PixelMatch};
+use em_model::{ModelCard, ModelConfig, PixelMatch};
 
 use super::network_source::network_of;
 use super::pictures::painted;
 use super::project::{Project, sections_of};
 use crate::config::{DataConfig, LabelValues, SourceConfig};
 use crate::error::{Context, Result, UserError};
+use crate::fine_tuning::TILE_SIZE;
 use crate::suggested_config::{Facts, KnownNetwork, Suggestion};
 use crate::{Observer, RunConfig, find_run};
+
+/// Sections of a tile for an imported network of volumes.
+const IMPORTED_DEPTH: usize = 16;
 
 /// Writes down the next training of a project: from the network that suggests, on what is reviewed.
 ///
@@ -31,12 +35,16 @@ pub fn next_training(project: &Project, observer: &mut Observer<'_>) -> Result<(
     let number = (1..).find(|&number| !project.run(number).path().exists()).unwrap_or(1);
     let data = data_of(project, observer)?;
     let facts = Facts::of_data(&data, observer)?;
-    let network = start_of(project)?;
+    let (network, imported) = start_of(project)?;
     let size = VoxelSize::new(project.description().voxel_size_nm)?;
     let trained = VoxelSize::new([size.nm()[0], network.pixel_nm, network.pixel_nm])?;
     let pixels = PixelMatch::new(size, trained)?.unwrap_or(PixelMatch::by([1.0; 2]));
     let text = Suggestion::from_network(&facts, &network, pixels).to_toml();
     let mut config: RunConfig = toml::from_str(&text).context("the recipe is no configuration")?;
+    if let Some((run, [depth, edge])) = imported {
+        (config.tiling.tile_depth, config.tiling.tile_size) = (depth, edge);
+        config.model = ModelConfig { imported: Some(run), ..Default::default() };
+    }
     config.data = DataConfig { pixel_nm: config.data.pixel_nm, split: config.data.split, ..data };
     config.output.folder = project.run(number).path().to_owned();
     Ok((number, config))
@@ -79,18 +87,21 @@ fn data_of(project: &Project, observer: &mut Observer<'_>) -> Result<DataConfig>
 
 /// The network to go on from: the one that suggests, else a built-in one, whose features are a better start
 /// than random weights for other classes, too.
-fn start_of(project: &Project) -> Result<KnownNetwork> {
+///
+/// Of one that was imported also the run, and a tile to train with.
+fn start_of(project: &Project) -> Result<(KnownNetwork, Option<(PathBuf, [usize; 2])>)> {
     let path = network_of(project).map_or_else(|| em_models::BUILT_IN[0].name.into(), |(path, _)| path);
-    let card = ModelCard::read(&find_run(&path)?)?;
+    let run = find_run(&path)?;
+    let card = ModelCard::read(&run)?;
     let Some([_, _, pixel_nm]) = card.voxel_size_nm else {
         let message = format!("the network `{}` tells no voxel size", path.display());
         return Err(UserError::new(message, "start the project with another one: --model").into());
     };
-    Ok(KnownNetwork {
-        name: path.display().to_string(),
-        pixel_nm,
-        filters: card.architecture.filters.clone(),
-    })
+    let depth = if card.architecture.dimensions == 3 { IMPORTED_DEPTH } else { 1 };
+    let imported = card.architecture.imported.as_ref();
+    let imported = imported.map(|net| (run.path().to_owned(), net.training_tile(depth, TILE_SIZE)));
+    let (name, filters) = (path.display().to_string(), card.architecture.filters);
+    Ok((KnownNetwork { name, pixel_nm, filters }, imported))
 }
 
 fn holds_foreground(labels: &SparseLabels, roi: Roi) -> Result<bool> {

@@ -19,12 +19,15 @@ pub fn check(
 ) {
     let Ok(architecture) = config.model.architecture(classes.len().max(1)) else { return };
     let TilingConfig { tile_depth, tile_size, .. } = config.tiling;
-    findings.push(Finding::note(format!(
-        "network: {} parameters, {:.2} billion multiply-adds a tile, filters {:?}",
-        architecture.parameter_count(),
-        architecture.multiply_adds(tile_depth, tile_size) as f64 / 1e9,
-        architecture.filters
-    )));
+    let parameters = architecture.parameter_count();
+    findings.push(Finding::note(match architecture.multiply_adds(tile_depth, tile_size) {
+        Some(count) => format!(
+            "network: {parameters} parameters, {:.2} billion multiply-adds a tile, filters {:?}",
+            count as f64 / 1e9,
+            architecture.filters
+        ),
+        None => format!("network: {parameters} parameters, imported"),
+    }));
     let volumes: u64 = stacks.iter().map(|stack| volume_bytes(stack, classes.len())).sum();
     // Validation sections are kept as floats, with their masks, besides.
     let validation = (sides.voxels(1, stacks) * (size_of::<f32>() + classes.len())) as u64;

@@ -210,7 +210,12 @@ impl RunConfig {
     /// Those of [`load`](Self::load), and if an override is of another section.
     pub fn of_run(run: &RunFolder, settings: &[String]) -> Result<Self> {
         overrides::check_sections(settings, &["data", "predict"])?;
-        Self::load(&run.config(), settings)
+        let mut config = Self::load(&run.config(), settings)?;
+        if let Some(imported) = &mut config.model.imported {
+            // Its own copy of the network: the folder that it came from may be gone.
+            *imported = run.path().to_owned();
+        }
+        Ok(config)
     }
 
     /// Returns what em-model is told of a training.
@@ -242,6 +247,7 @@ impl RunConfig {
     fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
         let data = &mut self.data;
         let mut paths = vec![&mut self.output.folder];
+        paths.extend(self.model.imported.as_mut());
         paths.extend(data.folder.as_mut());
         paths.extend(&mut data.unlabelled);
         for source in data.train.iter_mut().chain(&mut data.validation).chain(&mut data.test) {

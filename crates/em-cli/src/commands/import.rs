@@ -1,0 +1,199 @@
+//! `em-cli import`: a network of another program as a run.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use em_data::{Normalization, NormalizationKind};
+use em_io::VoxelSize;
+use em_model::{ClassOutput, Raw};
+use em_pipeline::import::class_output;
+use em_pipeline::{ImportRequest, Normalizing};
+use serde_json::json;
+
+use crate::arguments::voxel_size;
+use crate::cli::EventArgs;
+use crate::console::{self, observed, say, shown_path};
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The network: ONNX (.onnx), TorchScript (.pt), a package of the BioImage Model Zoo (.zip).
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The folder of the run that becomes of it.
+    #[arg(short, long, value_name = "RUN")]
+    output: PathBuf,
+    /// A class, and the channels that it is: mitochondria=1, cells=min(0,1,2), cells=not 3. Without channels, they are taken in their order.
+    #[arg(long = "class", value_name = "NAME=CHANNELS", value_parser = class_output)]
+    classes: Vec<(String, Option<ClassOutput>)>,
+    /// Replace a network that was imported there before.
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    input: InputOptions,
+    #[command(flatten)]
+    output_options: OutputOptions,
+    #[command(flatten)]
+    pub events: EventArgs,
+}
+
+/// What goes into the network.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What goes in")]
+struct InputOptions {
+    /// Axes of the input: b (batch), c (channel), z, y, x; asked from the file if absent.
+    #[arg(long, value_name = "AXES")]
+    axes: Option<String>,
+    /// Channels of the input are neighbouring sections, the predicted one in the middle; without it, the grey value is repeated in them.
+    #[arg(long)]
+    sections: bool,
+    /// How grey values are normalised, by the statistics of each stack that is predicted.
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["mean", "scale"])]
+    normalization: Option<Kind>,
+    /// Grey values are normalised as (v - MEAN) / STD.
+    #[arg(long, value_name = "MEAN", requires = "std", allow_negative_numbers = true)]
+    mean: Option<f64>,
+    /// See --mean.
+    #[arg(long, value_name = "STD", requires = "mean")]
+    std: Option<f64>,
+    /// Grey values are normalised as v / DIVISOR; 1 for none at all.
+    #[arg(long, value_name = "DIVISOR", conflicts_with = "mean")]
+    scale: Option<f64>,
+    /// Voxel size in nm of what the network was trained on; stacks of other pixels are then brought to it.
+    #[arg(long, value_name = "Z,Y,X", value_parser = voxel_size)]
+    voxel_size: Option<[f64; 3]>,
+}
+
+/// What comes out of it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What comes out")]
+struct OutputOptions {
+    /// Which output is used, where there are several: its name in an ONNX file, or its number from 0.
+    #[arg(long, value_name = "NAME|N")]
+    tensor: Option<String>,
+    /// Axes of the output; those of the input if absent.
+    #[arg(long, value_name = "AXES")]
+    output_axes: Option<String>,
+    /// What the numbers of the output are; found out where that is possible.
+    #[arg(long, value_name = "VALUES")]
+    values: Option<Values>,
+    /// How far an output voxel sees, in voxels along z, y and x: what tiles overlap by. Found out if absent.
+    #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', num_args = 3)]
+    halo: Option<Vec<usize>>,
+    /// The largest edge of what goes through the network at once; that of the training for a network with instance or group norm.
+    #[arg(long, value_name = "VOXELS")]
+    tile: Option<usize>,
+}
+
+/// By what statistics a stack is normalised.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// Mean 0 and deviation 1.
+    Zscore,
+    /// The smallest value is 0, the largest 1.
+    Minmax,
+    /// The 1st percentile is 0, the 99.8th 1; what lies beyond is clipped.
+    Percentile,
+    /// As zscore, with the medians of tiles.
+    Robust,
+}
+
+/// What the numbers of an output are.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Values {
+    /// Logits, each of its own sigmoid.
+    Sigmoid,
+    /// Logits of a softmax over all channels.
+    Softmax,
+    /// Probabilities from 0 to 1.
+    Probabilities,
+}
+
+impl InputOptions {
+    fn normalizing(&self) -> Result<Option<Normalizing>> {
+        if let (Some(mean), Some(std)) = (self.mean, self.std) {
+            if !(std > 0.0 && std.is_finite() && mean.is_finite()) {
+                bail!("--mean {mean} --std {std} are no mean and deviation, expected numbers, the deviation above 0");
+            }
+            return Ok(Some(Normalizing::Fixed(Normalization::Zscore { mean, std })));
+        }
+        if let Some(divisor) = self.scale {
+            if !(divisor > 0.0 && divisor.is_finite()) {
+                bail!("--scale {divisor} is no divisor, expected a number above 0, as 255");
+            }
+            return Ok(Some(Normalizing::Fixed(Normalization::Scale { divisor })));
+        }
+        Ok(self.normalization.map(|kind| {
+            Normalizing::OfEachStack(match kind {
+                Kind::Zscore => NormalizationKind::Zscore,
+                Kind::Minmax => NormalizationKind::MinMax,
+                Kind::Percentile => NormalizationKind::Percentile,
+                Kind::Robust => NormalizationKind::Robust,
+            })
+        }))
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &ImportArgs) -> Result<()> {
+    let mut request = ImportRequest::new(&args.file, &args.output);
+    request.overwrite = args.overwrite;
+    request.classes.clone_from(&args.classes);
+    request.axes.clone_from(&args.input.axes);
+    request.sees_sections = args.input.sections;
+    request.normalizing = args.input.normalizing()?;
+    request.voxel_size = args.input.voxel_size.map(VoxelSize::new).transpose()?;
+    let output = &args.output_options;
+    request.tensor.clone_from(&output.tensor);
+    request.output_axes.clone_from(&output.output_axes);
+    request.values = output.values.map(|values| match values {
+        Values::Sigmoid => Raw::Sigmoid,
+        Values::Softmax => Raw::Softmax,
+        Values::Probabilities => Raw::Probabilities,
+    });
+    request.halo = output.halo.as_ref().and_then(|halo| <[usize; 3]>::try_from(halo.as_slice()).ok());
+    request.tile_size = output.tile;
+    let network = observed("start the command again", |observer| em_pipeline::import(&request, observer))?;
+    let (card, found) = (network.card(), network.found());
+    if console::tells_events() {
+        return console::done(&json!({
+            "run": shown_path(&args.output),
+            "classes": card.classes,
+            "parameters": found.parameters,
+            "found": found,
+            "seam": network.seam(),
+            "sees_all": network.sees_all(),
+        }));
+    }
+    let in_3d = card.architecture.dimensions == 3;
+    let of_space = |numbers: [usize; 3]| if in_3d { numbers.to_vec() } else { numbers[1..].to_vec() };
+    let sizes = if found.sizes.iter().any(|sizes| sizes.step == 0) {
+        format!("{:?} alone", of_space(found.sizes.map(|sizes| sizes.smallest)))
+    } else {
+        let (smallest, step) = (found.sizes.map(|sizes| sizes.smallest), found.sizes.map(|sizes| sizes.step));
+        format!("{:?} or longer by multiples of {:?}", of_space(smallest), of_space(step))
+    };
+    say!("`{}` is a run of {} with {} weights", args.output.display(), card.classes.join(", "), found.parameters);
+    say!("  takes  `{}`, of {sizes}", found.input_axes);
+    say!("  gives  `{}`, {}", found.output_axes, describe(found.raw));
+    say!("  tiles  overlap by {:?} voxels, on a grid of {:?}", of_space(found.halo), of_space(found.stride));
+    if network.sees_all() {
+        say!(
+            "         what it says of a voxel depends on all of its tile, by {:.4} at most: --tile sets their size",
+            network.seam()
+        );
+    } else {
+        say!("         their probabilities are within {:.1e} of those of the whole", network.seam());
+    }
+    say!("`em-cli predict --model {}` uses it", args.output.display());
+    Ok(())
+}
+
+fn describe(raw: Raw) -> &'static str {
+    match raw {
+        Raw::Sigmoid => "logits of sigmoids",
+        Raw::Softmax => "logits of a softmax",
+        Raw::Probabilities => "probabilities",
+    }
+}

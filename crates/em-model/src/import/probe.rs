@@ -1,0 +1,443 @@
+//! What is found out of a network by running it on noise.
+
+use tch::{Kind, Tensor};
+
+use super::memory::peak_per_voxel;
+use super::opened::{Opened, unsuited};
+use super::{Lacking, Wishes};
+use crate::Error;
+use crate::error::Computed;
+use crate::network::{ClassOutput, Raw, Sizes};
+
+/// What was found.
+#[derive(Debug)]
+pub struct Found {
+    pub sizes: [Sizes; 3],
+    pub fewer: [usize; 3],
+    pub stride: [usize; 3],
+    pub halo: [usize; 3],
+    pub raw: Raw,
+    pub classes: Vec<ClassOutput>,
+    pub one_at_a_time: bool,
+    pub untrained: Vec<String>,
+    pub bytes_per_voxel: u64,
+    pub training_bytes_per_voxel: u64,
+    pub seam: f64,
+    pub sees_all: bool,
+}
+
+/// Edges that are tried first, in 2D and 3D: multiples of what networks pool by.
+const FIRST_EDGES: [usize; 2] = [128, 32];
+/// How many sizes are tried from there on; networks without padding take few of them.
+const TRIED_SIZES: usize = 64;
+/// What sizes, and the grid, are tried to be multiples of.
+const STEPS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// Edges at which it is seen how far a network sees.
+const WIDE_EDGES: [usize; 2] = [384, 64];
+/// Edges of what the memory is measured on, in inference and training.
+const MEASURED_EDGES: [[usize; 2]; 2] = [[768, 80], [256, 48]];
+
+/// What an output may change by and be the same: of its own deviation.
+const SAME: f64 = 1e-3;
+/// A voxel farther away counts less than that of the nearest: a network that sees everything sees it little.
+const FAINT: f64 = 1e-3;
+
+/// Runs a network a few times; `idle` is what the program held before.
+pub fn probe(opened: &mut Opened, wishes: &Wishes, idle: Option<u64>) -> Computed<Found> {
+    tch::manual_seed(0);
+    let taken = tch::no_grad(|| sizes(opened, wishes))?;
+    let at_least = |edges: [usize; 2]| taken.at_least(edges[usize::from(opened.dimensions() == 3)], opened);
+    let (raw, classes) = tch::no_grad(|| meaning(opened, wishes, taken.base))?;
+    let one_at_a_time = tch::no_grad(|| opened.run(&opened.noise(2, taken.base)?).is_err());
+
+    let training_size = at_least(MEASURED_EDGES[1]);
+    let voxels = |size: [usize; 3]| size.iter().product::<usize>();
+    let ends = (8 * (opened.in_channels + 2 * classes.len()) * size_of::<f32>()) as u64;
+    let (untrained, training_bytes_per_voxel) =
+        peak_per_voxel(idle, voxels(training_size), 2 * ends, || untrained(opened, training_size));
+    let untrained = untrained?;
+
+    let wide = at_least(WIDE_EDGES);
+    let stride = tch::no_grad(|| stride(opened, &taken, wide))?;
+    let (halo, sees_all) = match wishes.halo {
+        Some(halo) => (std::array::from_fn(|axis| halo[axis].next_multiple_of(stride[axis])), false),
+        None => halo(opened, &taken, wide, stride)?,
+    };
+    let halo = taken.bounded(halo, stride);
+    let seam = tch::no_grad(|| seam(opened, &taken, wide, stride, halo, raw))?;
+
+    let size = at_least(MEASURED_EDGES[0]);
+    let (given, bytes_per_voxel) =
+        peak_per_voxel(idle, voxels(size), ends, || tch::no_grad(|| opened.run(&opened.noise(1, size)?)));
+    given?;
+    let Taken { sizes, fewer, .. } = taken;
+    Ok(Found {
+        sizes,
+        fewer,
+        stride,
+        halo,
+        raw,
+        classes,
+        one_at_a_time,
+        untrained,
+        bytes_per_voxel,
+        training_bytes_per_voxel,
+        seam,
+        sees_all,
+    })
+}
+
+/// The sizes that a network takes, one of them, and what comes out of it.
+struct Taken {
+    sizes: [Sizes; 3],
+    fewer: [usize; 3],
+    base: [usize; 3],
+}
+
+impl Taken {
+    /// The size from these edges on, or the only one.
+    fn at_least(&self, edge: usize, opened: &Opened) -> [usize; 3] {
+        let depth = if opened.dimensions() == 3 { edge } else { 1 };
+        let wanted = [depth, edge, edge];
+        std::array::from_fn(|axis| self.sizes[axis].from(wanted[axis]).unwrap_or(self.sizes[axis].smallest))
+    }
+
+    /// Halos of which two leave half of a fixed size.
+    fn bounded(&self, halo: [usize; 3], stride: [usize; 3]) -> [usize; 3] {
+        std::array::from_fn(|axis| match self.sizes[axis] {
+            Sizes { smallest, step: 0 } => {
+                let left = smallest.saturating_sub(self.fewer[axis]);
+                halo[axis].min(left / 4 / stride[axis] * stride[axis])
+            }
+            _ => halo[axis],
+        })
+    }
+}
+
+/// How many voxels fewer come out along each axis, where a size goes through.
+fn fewer(opened: &Opened, size: [usize; 3]) -> Computed<[usize; 3]> {
+    let given = opened.run(&opened.noise(1, size)?)?.size();
+    let flat = 5 - given.len();
+    let mut fewer = [0; 3];
+    for axis in flat..3 {
+        let edge = given[2 + axis - flat] as usize;
+        fewer[axis] = size[axis].checked_sub(edge).ok_or_else(|| {
+            unsuited(
+                format!("the network gives {edge} voxels where {} go in, expected as many or a border less", size[axis]),
+                Lacking::Output,
+            )
+        })?;
+    }
+    Ok(fewer)
+}
+
+fn sizes(opened: &Opened, wishes: &Wishes) -> Computed<Taken> {
+    let is_3d = opened.dimensions() == 3;
+    let first = FIRST_EDGES[usize::from(is_3d)];
+    let mut base = [if is_3d { first } else { 1 }, first, first];
+    for axis in 0..3 {
+        if let Some(sizes) = wishes.sizes {
+            base[axis] = sizes[axis].from(base[axis]).unwrap_or(sizes[axis].smallest);
+        } else if let Some(declared) = opened.declared[axis] {
+            base[axis] = declared;
+        }
+    }
+    let free: Vec<usize> = (0..3).filter(|&axis| opened.declared[axis].is_none() && (axis > 0 || is_3d)).collect();
+    let larger = |more: usize| {
+        let mut size = base;
+        free.iter().for_each(|&axis| size[axis] += more);
+        size
+    };
+    let mut first_error = None;
+    let found = (0..TRIED_SIZES).find_map(|more| match fewer(opened, larger(more)) {
+        Ok(fewer) => Some((larger(more), fewer)),
+        Err(error) => {
+            first_error.get_or_insert(error);
+            None
+        }
+    });
+    let Some((base, fewer)) = found else {
+        let error = first_error.map(Error::from).expect("each size that was tried failed");
+        if matches!(error, Error::Import { .. }) {
+            return Err(error.into());
+        }
+        return Err(unsuited(
+            format!("the network runs at no size from {base:?} [z, y, x] on: {error}"),
+            Lacking::Size,
+        ));
+    };
+    // A network has kept a border or not: half of what is there in voxels would be a smaller picture.
+    if let Some(axis) = (1..3).find(|&axis| 2 * fewer[axis] >= base[axis] && fewer[axis] > 0) {
+        return Err(unsuited(
+            format!("the network gives {} voxels where {} go in", base[axis] - fewer[axis], base[axis]),
+            Lacking::Output,
+        ));
+    }
+    if let Some(sizes) = wishes.sizes {
+        return Ok(Taken { sizes, fewer, base });
+    }
+    let goes = |size: [usize; 3]| self::fewer(opened, size).is_ok_and(|found| found == fewer);
+    let mut sizes = [Sizes { smallest: 1, step: 1 }; 3];
+    for axis in if is_3d { 0..3 } else { 1..3 } {
+        let with = |edge: usize| {
+            let mut size = base;
+            size[axis] = edge;
+            size
+        };
+        let step = STEPS.into_iter().find(|step| (1..=2).all(|times| goes(with(base[axis] + times * step))));
+        let mut smallest = base[axis];
+        if let Some(step) = step {
+            // Down by halves, as long as it goes.
+            let mut less = smallest / 2 / step * step;
+            while less > 0 {
+                if smallest > less + fewer[axis] && goes(with(smallest - less)) {
+                    smallest -= less;
+                    less = less.min(smallest);
+                } else {
+                    less = less / 2 / step * step;
+                }
+            }
+        }
+        sizes[axis] = Sizes { smallest, step: step.unwrap_or(0) };
+    }
+    Ok(Taken { sizes, fewer, base })
+}
+
+/// What the numbers are, and what each class is made of.
+fn meaning(opened: &Opened, wishes: &Wishes, base: [usize; 3]) -> Computed<(Raw, Vec<ClassOutput>)> {
+    let given = opened.run(&opened.noise(1, base)?)?;
+    let channels = given.size()[1] as usize;
+    let lies_within = |low: f64, high: f64| -> Computed<bool> {
+        let (least, most) = (given.f_min()?.f_double_value(&[])?, given.f_max()?.f_double_value(&[])?);
+        Ok(least >= low && most <= high)
+    };
+    if !given.f_isfinite()?.f_all()?.f_int64_value(&[]).is_ok_and(|all| all == 1) {
+        return Err(unsuited(
+            "the network gives NaN or an infinity for ordinary noise",
+            Lacking::Weights,
+        ));
+    }
+    let raw = match wishes.raw {
+        Some(raw) => raw,
+        None if lies_within(0.0, 1.0)? => Raw::Probabilities,
+        None if channels == 1 => Raw::Sigmoid,
+        None => {
+            return Err(unsuited(
+                format!("the network gives logits in {channels} channels, and nothing says what they are"),
+                Lacking::Values,
+            ));
+        }
+    };
+    if raw == Raw::Probabilities && !lies_within(-1e-4, 1.0 + 1e-4)? {
+        return Err(unsuited(
+            "the network gives numbers beyond 0 and 1, expected probabilities",
+            Lacking::Values,
+        ));
+    }
+    let named = wishes.classes.len();
+    let untold = wishes.classes.iter().filter(|(_, output)| output.is_none()).count();
+    if untold > 0 && untold < named {
+        return Err(unsuited(
+            "some classes are told their channels and some are not",
+            Lacking::Channels,
+        ));
+    }
+    let sums_to_1 = raw == Raw::Softmax || (raw == Raw::Probabilities && sums_to_1(&given)?);
+    let first = match channels.checked_sub(named) {
+        Some(0) => 0,
+        Some(1) if sums_to_1 => 1,
+        _ if untold == 0 => 0,
+        _ => {
+            return Err(unsuited(
+                format!("the network has {channels} channels, and {named} classes are named"),
+                Lacking::Channels,
+            ));
+        }
+    };
+    let classes: Vec<ClassOutput> = wishes
+        .classes
+        .iter()
+        .enumerate()
+        .map(|(number, (_, output))| output.clone().unwrap_or(ClassOutput::channel(first + number)))
+        .collect();
+    let beyond = wishes.classes.iter().zip(&classes).find_map(|((name, _), class)| {
+        class.channels.iter().find(|channel| **channel >= channels).map(|channel| (name, *channel))
+    });
+    if let Some((name, channel)) = beyond {
+        return Err(unsuited(
+            format!("`{name}` is channel {channel}, and the network has {channels}, counted from 0"),
+            Lacking::Channels,
+        ));
+    }
+    Ok((raw, classes))
+}
+
+fn sums_to_1(probabilities: &Tensor) -> Computed<bool> {
+    let sums = probabilities.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Float)?;
+    Ok((sums - 1.0).f_abs()?.f_max()?.f_double_value(&[])? < 1e-3)
+}
+
+/// The weights that no gradient reaches, in a pass forth and back.
+fn untrained(opened: &Opened, size: [usize; 3]) -> Computed<Vec<String>> {
+    let named = opened.named();
+    let mut unreached = Vec::new();
+    let weights: Vec<&(String, Tensor)> = named.iter().filter(|(_, tensor)| tensor.numel() > 1).collect();
+    for (_, weight) in &weights {
+        let _ = weight.shallow_clone().f_requires_grad_(true)?;
+    }
+    // A network of operators that have no gradient is one that is used as it is.
+    let trains = (|| -> Computed<()> {
+        let output = opened.run(&opened.noise(1, size)?)?;
+        Ok(output.f_square()?.f_mean(Kind::Float)?.f_backward()?)
+    })();
+    for (name, weight) in weights {
+        let mut weight = weight.shallow_clone();
+        let gradient = weight.grad();
+        if trains.is_err() || !gradient.defined() {
+            unreached.push(name.clone());
+        } else {
+            weight.zero_grad();
+        }
+        let _ = weight.f_requires_grad_(false)?;
+    }
+    Ok(unreached)
+}
+
+/// Rolls along an axis `[z, y, x]`.
+fn rolled(tensor: &Tensor, axis: usize, by: usize) -> Computed<Tensor> {
+    let flat = 5 - tensor.dim();
+    Ok(tensor.f_roll([by as i64].as_slice(), [(2 + axis - flat) as i64].as_slice())?)
+}
+
+/// Cuts a box around the middle of a picture, so many voxels to each side, moved along an axis.
+fn middle(tensor: &Tensor, around: usize, moved: Option<(usize, usize)>) -> Computed<Tensor> {
+    let flat = 5 - tensor.dim();
+    let mut cut = tensor.shallow_clone();
+    for axis in flat..3 {
+        let place = (2 + axis - flat) as i64;
+        let edge = tensor.size()[place as usize] as usize;
+        let around = around.min(edge / 4);
+        let by = moved.filter(|(along, _)| *along == axis).map_or(0, |(_, by)| by);
+        cut = cut.f_narrow(place, (edge / 2 - around + by) as i64, (2 * around).max(1) as i64)?;
+    }
+    Ok(cut)
+}
+
+/// What the picture has to move by along each axis so that the output does nothing but move.
+fn stride(opened: &Opened, taken: &Taken, size: [usize; 3]) -> Computed<[usize; 3]> {
+    let input = opened.noise(1, size)?;
+    let given = opened.run(&input)?;
+    let deviation = given.f_std(true)?.f_double_value(&[])?.max(f64::MIN_POSITIVE);
+    let mut strides = [1; 3];
+    for axis in if opened.dimensions() == 3 { 0..3 } else { 1..3 } {
+        let mut apart = Vec::with_capacity(STEPS.len());
+        let around = size[axis] / 8;
+        for by in STEPS.into_iter().filter(|by| 4 * by <= size[axis]) {
+            let moved = opened.run(&rolled(&input, axis, by)?)?;
+            let difference = middle(&given, around, None)? - middle(&moved, around, Some((axis, by)))?;
+            apart.push((by, difference.f_square()?.f_mean(Kind::Float)?.f_double_value(&[])?.sqrt() / deviation));
+        }
+        // What sees everything is never quite the same: it is as good as it gets then.
+        let best = apart.iter().fold(f64::INFINITY, |best, (_, apart)| best.min(*apart));
+        let same = (4.0 * best).max(SAME);
+        let stride = apart.iter().find(|(_, apart)| *apart <= same).map_or(1, |(by, _)| *by);
+        let step = taken.sizes[axis].step.max(1);
+        strides[axis] = if stride.is_multiple_of(step) { stride } else { stride * step };
+    }
+    // Tiles are cut alike along y and x.
+    let plane = strides[1].max(strides[2]);
+    Ok([strides[0], plane, plane])
+}
+
+/// How far the middle of the output sees along each axis; and whether it sees as far as there is anything.
+fn halo(opened: &Opened, taken: &Taken, size: [usize; 3], stride: [usize; 3]) -> Computed<([usize; 3], bool)> {
+    let flat = 3 - opened.dimensions();
+    let mut seen: Option<Tensor> = None;
+    for _ in 0..3 {
+        let input = opened.noise(1, size)?.f_set_requires_grad(true)?;
+        let around = stride.iter().copied().max().unwrap_or(1).div_ceil(2);
+        let given = middle(&opened.run(&input)?, around, None)?;
+        let signs = given.f_randn_like()?;
+        let sum = (given * signs).f_sum(Kind::Float)?;
+        if sum.f_backward().is_err() {
+            // Without gradients nothing is known: as far as a quarter of what was tried.
+            let quarter = std::array::from_fn(|axis| (size[axis] / 4).next_multiple_of(stride[axis]));
+            return Ok((if flat == 0 { quarter } else { [0, quarter[1], quarter[2]] }, true));
+        }
+        let gradient = input.grad().f_abs()?.f_sum_dim_intlist([0_i64, 1].as_slice(), false, Kind::Float)?;
+        seen = Some(match seen {
+            Some(seen) => seen + gradient,
+            None => gradient,
+        });
+    }
+    let seen = seen.expect("it was seen three times");
+    let (mut halo, mut sees_all) = ([0; 3], false);
+    for axis in flat..3 {
+        let others: Vec<i64> = (0..seen.dim() as i64).filter(|other| *other != (axis - flat) as i64).collect();
+        let profile: Vec<f32> = Vec::try_from(seen.f_amax(others.as_slice(), false)?.f_contiguous()?)?;
+        let edge = profile.len();
+        let block = stride.iter().copied().max().unwrap_or(1).div_ceil(2).min(edge / 4);
+        // The middle of the output lies behind the border that was lost.
+        let centre = edge / 2;
+        let most = profile.iter().fold(0.0_f32, |most, value| most.max(*value));
+        let farthest = |least: f32| {
+            let sees = (0..edge).filter(|&place| profile[place] > least);
+            sees.map(|place| place.abs_diff(centre).saturating_sub(block)).max().unwrap_or(0)
+        };
+        let mut radius = farthest(0.0);
+        if radius + block + 2 >= edge / 2 {
+            sees_all = true;
+            radius = farthest(most * FAINT as f32);
+        }
+        // Pooling may see further than these pictures let it.
+        let stride = stride[axis];
+        halo[axis] = (radius.max(taken.fewer[axis].div_ceil(2)) + stride).next_multiple_of(stride);
+    }
+    let plane = halo[1].max(halo[2]);
+    Ok(([halo[0], plane, plane], sees_all))
+}
+
+/// How far the probabilities of a tile with its halo are from those of the whole, at most.
+fn seam(
+    opened: &Opened,
+    taken: &Taken,
+    size: [usize; 3],
+    stride: [usize; 3],
+    halo: [usize; 3],
+    raw: Raw,
+) -> Computed<f64> {
+    let flat = 3 - opened.dimensions();
+    let input = opened.noise(1, size)?;
+    let whole = opened.run(&input)?;
+    let mut part = input.shallow_clone();
+    let mut cut = whole.shallow_clone();
+    let (mut starts, mut edges) = ([0; 3], [0; 3]);
+    for axis in flat..3 {
+        // Of the lower half of the picture, but for its halo.
+        let start = (size[axis] / 4).next_multiple_of(stride[axis]);
+        let Some(edge) = taken.sizes[axis].from(2 * halo[axis] + taken.fewer[axis] + stride[axis]) else {
+            return Ok(0.0);
+        };
+        if start + edge > size[axis] {
+            // The halo is as wide as what it could be seen on.
+            return Ok(0.0);
+        }
+        (starts[axis], edges[axis]) = (start, edge);
+        let place = (2 + axis - flat) as i64;
+        part = part.f_narrow(place, start as i64, edge as i64)?;
+        cut = cut.f_narrow(place, start as i64, (edge - taken.fewer[axis]) as i64)?;
+    }
+    let mut tile = opened.run(&part)?;
+    for axis in flat..3 {
+        let place = (2 + axis - flat) as i64;
+        let kept = edges[axis] - taken.fewer[axis] - 2 * halo[axis];
+        tile = tile.f_narrow(place, halo[axis] as i64, kept as i64)?;
+        cut = cut.f_narrow(place, halo[axis] as i64, kept as i64)?;
+    }
+    let probabilities = |tensor: &Tensor| match raw {
+        Raw::Sigmoid => tensor.f_sigmoid(),
+        Raw::Softmax => tensor.f_softmax(1, Kind::Float),
+        Raw::Probabilities => Ok(tensor.shallow_clone()),
+    };
+    Ok((probabilities(&tile)? - probabilities(&cut)?).f_abs()?.f_max()?.f_double_value(&[])?)
+}

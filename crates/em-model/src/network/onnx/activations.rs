@@ -1,0 +1,109 @@
+//! Functions of single numbers that stand behind layers.
+
+use tch::{Kind, Tensor};
+
+use super::node::{Answer, Node, number_like};
+
+/// `LeakyRelu`.
+pub(super) fn leaky_relu(node: &Node<'_>) -> Answer {
+    let input = node.tensor(0)?;
+    Ok(input.f_internal_prelu_kernel(&number_like(node.float("alpha", 0.01), &input)?)?)
+}
+
+/// `PRelu`.
+pub(super) fn prelu(node: &Node<'_>) -> Answer {
+    Ok(node.tensor(0)?.f_internal_prelu_kernel(&node.tensor(1)?)?)
+}
+
+/// `gain · (x if x > 0, else alpha · (exp(x / width) - 1))`.
+fn elu_of(input: &Tensor, gain: f64, alpha: f64, width: f64) -> Answer {
+    let below = input.f_clamp_max(0)?.f_div_scalar(width)?.f_expm1()?.f_mul_scalar(alpha)?;
+    Ok(input.f_relu()?.f_add(&below)?.f_mul_scalar(gain)?)
+}
+
+/// `Elu`.
+pub(super) fn elu(node: &Node<'_>) -> Answer {
+    let (input, alpha) = (node.tensor(0)?, node.float("alpha", 1.0));
+    if alpha == 1.0 { Ok(input.f_elu()?) } else { elu_of(&input, 1.0, alpha, 1.0) }
+}
+
+/// `Selu`.
+pub(super) fn selu(node: &Node<'_>) -> Answer {
+    // Klambauer et al. 2017, as 32-bit floats.
+    let alpha = node.float("alpha", f64::from(1.673_263_2_f32));
+    let gain = node.float("gamma", f64::from(1.050_701_f32));
+    elu_of(&node.tensor(0)?, gain, alpha, 1.0)
+}
+
+/// `Celu`.
+pub(super) fn celu(node: &Node<'_>) -> Answer {
+    let alpha = node.float("alpha", 1.0);
+    elu_of(&node.tensor(0)?, 1.0, alpha, alpha)
+}
+
+/// `Gelu`.
+pub(super) fn gelu(node: &Node<'_>) -> Answer {
+    Ok(node.tensor(0)?.f_gelu(node.text("approximate", "none"))?)
+}
+
+/// `HardSigmoid`.
+pub(super) fn hard_sigmoid(node: &Node<'_>) -> Answer {
+    let (alpha, beta) = (node.float("alpha", 0.2), node.float("beta", 0.5));
+    Ok(node.tensor(0)?.f_mul_scalar(alpha)?.f_add_scalar(beta)?.f_clamp(0, 1)?)
+}
+
+/// `Softsign`.
+pub(super) fn softsign(node: &Node<'_>) -> Answer {
+    let input = node.tensor(0)?;
+    Ok(input.f_div(&input.f_abs()?.f_add_scalar(1)?)?)
+}
+
+/// `ThresholdedRelu`.
+pub(super) fn thresholded_relu(node: &Node<'_>) -> Answer {
+    Ok(node.tensor(0)?.f_threshold(node.float("alpha", 1.0), 0.0)?)
+}
+
+/// `Swish`.
+pub(super) fn swish(node: &Node<'_>) -> Answer {
+    let input = node.tensor(0)?;
+    Ok(input.f_mul(&input.f_mul_scalar(node.float("alpha", 1.0))?.f_sigmoid()?)?)
+}
+
+/// `Shrink`.
+pub(super) fn shrink(node: &Node<'_>) -> Answer {
+    let input = node.tensor(0)?;
+    let (edge, bias) = (node.float("lambd", 0.5), node.float("bias", 0.0));
+    let shrunk = input.f_sub(&input.f_to_kind(Kind::Float)?.f_sign()?.f_mul_scalar(bias)?)?;
+    let kept = input.f_abs()?.f_gt(edge)?;
+    Ok(shrunk.f_where_self(&kept, &number_like(0.0, &shrunk)?)?.f_to_kind(input.f_kind()?)?)
+}
+
+/// `Clip`. Its bounds are attributes before opset 11.
+pub(super) fn clip(node: &Node<'_>) -> Answer {
+    let mut clipped = node.tensor(0)?;
+    let bound = |name: &str, i: usize| -> Answer<Option<f64>> {
+        let attribute = node.float(name, f64::NAN);
+        if attribute.is_nan() { node.number(i) } else { Ok(Some(attribute)) }
+    };
+    let (low, high) = (bound("min", 1)?, bound("max", 2)?);
+    if clipped.f_kind()? != Kind::Float {
+        return clip_integers(node, clipped);
+    }
+    if let Some(low) = low {
+        clipped = clipped.f_clamp_min(low)?;
+    }
+    if let Some(high) = high {
+        clipped = clipped.f_clamp_max(high)?;
+    }
+    Ok(clipped)
+}
+
+fn clip_integers(node: &Node<'_>, mut clipped: Tensor) -> Answer {
+    if let Some(low) = node.integer(1)? {
+        clipped = clipped.f_clamp_min(low)?;
+    }
+    if let Some(high) = node.integer(2)? {
+        clipped = clipped.f_clamp_max(high)?;
+    }
+    Ok(clipped)
+}

@@ -1,0 +1,199 @@
+//! A network of another program as a run: ONNX, TorchScript, a package of the BioImage Model Zoo, weights of
+//! PyTorch.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `import/mod.rs` | what is asked for, and the run |
+//! | `import/file.rs` | what a file is |
+//! | `import/words.rs` | classes and channels as they are typed |
+//!
+//! What a network takes and gives is found out by em-model (`em_model::import`).
+
+mod file;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+use em_data::{Normalization, NormalizationKind};
+use em_io::VoxelSize;
+use em_model::{
+    ClassOutput, Engine, ImportedNetwork, NetworkWeights, PredictConfig, Raw, RunFolder, Wishes,
+};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use self::file::FileKind;
+pub use self::words::class_output;
+use crate::error::{Context, Result, UserError};
+use crate::staged::Staged;
+use crate::{Observer, RunConfig};
+
+/// How grey values are normalised before they go into a network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Normalizing {
+    /// By the statistics of each stack that is predicted.
+    OfEachStack(NormalizationKind),
+    /// By these numbers.
+    Fixed(Normalization),
+}
+
+impl Normalizing {
+    /// The normalisation of a model card, and whether predictions fit it anew.
+    fn of_card(self) -> (Normalization, bool) {
+        match self {
+            Self::Fixed(normalization) => (normalization, false),
+            Self::OfEachStack(kind) => {
+                // Numbers that nothing is computed with: each stack has its own.
+                let unfitted = match kind {
+                    NormalizationKind::Zscore => Normalization::Zscore { mean: 0.0, std: 1.0 },
+                    NormalizationKind::Robust => Normalization::Robust { mean: 0.0, std: 1.0 },
+                    NormalizationKind::MinMax => Normalization::MinMax { min: 0.0, max: 255.0 },
+                    NormalizationKind::Percentile => Normalization::Percentile { low: 0.0, high: 255.0 },
+                    NormalizationKind::Scale => Normalization::Scale { divisor: 255.0 },
+                    NormalizationKind::L2Axis1 => Normalization::L2Axis1 { tile_size: 256 },
+                };
+                (unfitted, true)
+            }
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ImportRequest {
+    /// The file.
+    pub file: PathBuf,
+    /// The folder of the run that becomes of it.
+    pub output: PathBuf,
+    /// Whether to replace a run that was imported there before.
+    pub overwrite: bool,
+    /// Names of the classes, and their channels where they are told.
+    pub classes: Vec<(String, Option<ClassOutput>)>,
+    /// Axes of the input, as `bcyx`.
+    pub axes: Option<String>,
+    /// Axes of the output, where they are others.
+    pub output_axes: Option<String>,
+    /// Which output is used, by number or name.
+    pub tensor: Option<String>,
+    /// What the numbers of the output are.
+    pub values: Option<Raw>,
+    /// Whether channels of the input are neighbouring sections.
+    pub sees_sections: bool,
+    /// How grey values are normalised.
+    pub normalizing: Option<Normalizing>,
+    /// Voxel size of what it was trained on.
+    pub voxel_size: Option<VoxelSize>,
+    /// How far it sees along z, y and x, where that is known better than it can be found out.
+    pub halo: Option<[usize; 3]>,
+    /// The largest edge of what goes through it at once.
+    pub tile_size: Option<usize>,
+}
+
+impl ImportRequest {
+    /// Asks for a run of a file, of which all else is found out or told by the file.
+    pub fn new(file: impl Into<PathBuf>, output: impl Into<PathBuf>) -> Self {
+        Self {
+            file: file.into(),
+            output: output.into(),
+            overwrite: false,
+            classes: Vec::new(),
+            axes: None,
+            output_axes: None,
+            tensor: None,
+            values: None,
+            sees_sections: false,
+            normalizing: None,
+            voxel_size: None,
+            halo: None,
+            tile_size: None,
+        }
+    }
+}
+
+/// Makes a run of a network.
+///
+/// # Errors
+///
+/// Fails if the file is no network that can be used, something has to be told of it, the output is there already or
+/// cannot be written; and with [`Error::Stopped`](crate::Error::Stopped).
+pub fn import(request: &ImportRequest, observer: &mut Observer<'_>) -> Result<ImportedNetwork> {
+    let run = free_folder(request)?;
+    let bytes = file::read(&request.file)?;
+    let digest = em_io::hex(&Sha256::digest(&bytes));
+    let engine = match FileKind::of(&request.file, &bytes)? {
+        FileKind::Onnx => Engine::Onnx,
+        FileKind::Torchscript => Engine::Torchscript,
+    };
+    let folder = request.file.parent().map(Path::to_owned);
+    let file = NetworkWeights { engine, bytes, folder };
+    let mut wishes = Wishes::default();
+    wishes.axes.clone_from(&request.axes);
+    wishes.output_axes.clone_from(&request.output_axes);
+    wishes.output.clone_from(&request.tensor);
+    wishes.raw = request.values;
+    wishes.classes.clone_from(&request.classes);
+    wishes.sees_sections = request.sees_sections;
+    wishes.halo = request.halo;
+    wishes.voxel_size_nm = request.voxel_size.map(VoxelSize::nm);
+    let normalizing = request.normalizing.map(Normalizing::of_card);
+    wishes.normalization = normalizing.map(|(normalization, _)| normalization);
+    let tile_size = request.tile_size.unwrap_or(PredictConfig::default().tile_size);
+    let refit_normalization = normalizing.is_some_and(|(_, is_fitted_anew)| is_fitted_anew);
+    wishes.predict = PredictConfig { tile_size, refit_normalization, ..Default::default() };
+
+    observer.note("the network runs a few times on noise, to find out what it takes")?;
+    let network = em_model::import(file, &wishes)
+        .with_context(|| format!("cannot import `{}`", request.file.display()))?;
+    let staged = Staged::new(run.path())?;
+    network.write(&RunFolder::new(staged.folder()))?;
+    std::fs::write(staged.path("config.toml"), configuration(&network, run.path())?.to_toml()?)
+        .context("cannot write the configuration")?;
+    let source = json!({ "file": request.file.file_name().map(|name| name.to_string_lossy()), "sha256": digest });
+    std::fs::write(staged.path("import.json"), format!("{source:#}\n"))
+        .context("cannot write what was imported")?;
+    let old = [run.weights(), run.card(), run.tuning(), run.config(), run.path().join("import.json")];
+    let networks = [Engine::Onnx, Engine::Torchscript].map(|engine| run.network(engine));
+    staged.commit(old.into_iter().chain(networks))?;
+    Ok(network)
+}
+
+/// The folder of the run, if it is free, or holds what was imported before and may be replaced.
+fn free_folder(request: &ImportRequest) -> Result<RunFolder> {
+    let output = em_io::place::local(&request.output)?;
+    let run = RunFolder::new(&output);
+    let shown = request.output.display();
+    if output.exists() && !output.is_dir() {
+        let message = format!("`{shown}` is a file, expected a folder for the run");
+        return Err(UserError::new(message, "take another path for the output").into());
+    }
+    let holds_something = std::fs::read_dir(&output).is_ok_and(|mut entries| entries.next().is_some());
+    if !holds_something {
+        return Ok(run);
+    }
+    if !run.path().join("import.json").exists() || run.state().exists() {
+        let message = format!("`{shown}` exists already and holds something else");
+        return Err(UserError::new(message, "take another folder for the output").into());
+    }
+    if !request.overwrite {
+        let message = format!("`{shown}` holds a network that was imported before");
+        return Err(UserError::new(message, "take another folder, or replace it with --overwrite").into());
+    }
+    Ok(run)
+}
+
+/// The configuration of the run, for what goes on from it.
+fn configuration(network: &ImportedNetwork, run: &Path) -> Result<RunConfig> {
+    let card = network.card();
+    let mut config = RunConfig::default();
+    config.data.classes.clone_from(&card.classes);
+    config.normalization.kind = card.normalization.kind();
+    config.predict = card.predict.clone().unwrap_or_default();
+    let [tile_depth, tile_size] = network.training_tile();
+    (config.tiling.tile_size, config.tiling.tile_depth) = (tile_size, tile_depth);
+    let run = std::path::absolute(run).with_context(|| format!("`{}` is no path", run.display()))?;
+    config.model.imported = Some(run.clone());
+    config.train.init = Some(run.clone());
+    config.output.folder = run;
+    Ok(config)
+}
