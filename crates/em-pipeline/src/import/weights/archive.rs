@@ -12,6 +12,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
+use std::sync::Arc;
 
 use zip::{CompressionMethod, ZipArchive};
 
@@ -63,30 +64,39 @@ impl<R: Read + Seek> Archive<R> {
         Ok(Self { archive, prefix, order, pickle, bytes_left: length, numbers_left })
     }
 
-    /// The tensors of views, as they are ordered; `None` for integers, and for kinds of numbers that are not known.
-    pub fn tensors(&mut self, views: &[View]) -> Result<Vec<Option<Tensor>>, String> {
-        let mut tensors: Vec<Option<Tensor>> = views.iter().map(|_| None).collect();
-        // Tensors of one file one after the other, so that each file is read once.
-        let mut order: Vec<(String, usize)> = Vec::with_capacity(views.len());
+    /// The tensors of views, as they are ordered; `None` for integers. Equal views share one tensor: modules that are
+    /// reached by two ways are named twice.
+    pub fn tensors(&mut self, views: &[View]) -> Result<Vec<Option<Arc<Tensor>>>, String> {
+        let mut tensors: Vec<Option<Arc<Tensor>>> = vec![None; views.len()];
+        // Views of one file one after the other, so that each file is read once.
+        let mut order = Vec::with_capacity(views.len());
         for (place, view) in views.iter().enumerate() {
-            order.push((self.key(view.storage)?, place));
-        }
-        order.sort();
-        let mut known: Option<(String, Vec<u8>)> = None;
-        for (key, place) in order {
-            let view = &views[place];
             let storage = self.storage(view.storage)?;
             let class = self.pickle.text(storage.class).unwrap_or_default();
             let kind = Kind::of_storage(class).ok_or_else(|| format!("has tensors of `{class}`"))?;
+            let key = self.pickle.text(storage.key).unwrap_or_default().to_owned();
+            order.push((key, kind, view.offset, &view.shape, &view.strides, storage.count, place));
+        }
+        order.sort();
+        let mut known: Option<(&str, Vec<u8>)> = None;
+        let mut last: Option<(_, Arc<Tensor>)> = None;
+        for (key, kind, offset, shape, strides, count, place) in &order {
             if !kind.is_float() {
+                continue;
+            }
+            let view = (key, kind, offset, shape, strides);
+            if let Some((_, tensor)) = last.as_ref().filter(|(other, _)| *other == view) {
+                tensors[*place] = Some(Arc::clone(tensor));
                 continue;
             }
             let bytes = match known.take() {
                 Some((name, bytes)) if name == key => bytes,
-                _ => self.numbers(&key)?,
+                _ => self.numbers(key)?,
             };
-            tensors[place] = Some(self.contiguous(view, &storage, kind, &bytes)?);
+            let tensor = Arc::new(self.contiguous(&views[*place], *count, *kind, &bytes)?);
+            tensors[*place] = Some(Arc::clone(&tensor));
             known = Some((key, bytes));
+            last = Some((view, tensor));
         }
         Ok(tensors)
     }
@@ -96,11 +106,6 @@ impl<R: Read + Seek> Archive<R> {
             Value::Storage(storage) => Ok(storage.clone()),
             _ => Err("has a tensor without numbers".into()),
         }
-    }
-
-    fn key(&self, id: Id) -> Result<String, String> {
-        let storage = self.storage(id)?;
-        Ok(self.pickle.text(storage.key).unwrap_or_default().to_owned())
     }
 
     /// The file of a storage.
@@ -115,7 +120,7 @@ impl<R: Read + Seek> Archive<R> {
     fn contiguous(
         &mut self,
         view: &View,
-        storage: &Storage,
+        count_of_storage: usize,
         kind: Kind,
         bytes: &[u8],
     ) -> Result<Tensor, String> {
@@ -131,7 +136,7 @@ impl<R: Read + Seek> Archive<R> {
         let last = view.shape.iter().zip(&view.strides).try_fold(view.offset, |last, (&length, &stride)| {
             (length - 1).checked_mul(stride).and_then(|steps| last.checked_add(steps))
         });
-        let kept = storage.count.min(bytes.len() / kind.bytes());
+        let kept = count_of_storage.min(bytes.len() / kind.bytes());
         last.filter(|&last| last < kept).ok_or_else(beyond)?;
         let mut values = Vec::with_capacity(count);
         if strides_are_contiguous(view) {

@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 
 /// How a number is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     F16,
     Bf16,

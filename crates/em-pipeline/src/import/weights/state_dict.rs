@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use safetensors::SafeTensors;
 
@@ -24,14 +25,14 @@ pub struct Tensor {
 /// Weights by their names, in the order of the file. Counters, which are integers, are left out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StateDict {
-    tensors: Vec<(String, Tensor)>,
+    tensors: Vec<(String, Arc<Tensor>)>,
     places: HashMap<String, usize>,
 }
 
 impl StateDict {
     /// Returns the tensor of a name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.places.get(name).map(|&place| &self.tensors[place].1)
+        self.entry(name).map(|(_, tensor)| tensor)
     }
 
     /// Returns a tensor with its name, which lives as long as the dict.
@@ -42,7 +43,7 @@ impl StateDict {
 
     /// Returns all names and tensors.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.as_ref()))
     }
 
     /// Returns how many tensors there are.
@@ -57,8 +58,14 @@ impl StateDict {
 }
 
 impl FromIterator<(String, Tensor)> for StateDict {
-    /// Of equal names the last one counts, as in Python.
     fn from_iter<I: IntoIterator<Item = (String, Tensor)>>(tensors: I) -> Self {
+        Self::of(tensors.into_iter().map(|(name, tensor)| (name, Arc::new(tensor))))
+    }
+}
+
+impl StateDict {
+    /// Of equal names the last one counts, as in Python.
+    fn of(tensors: impl IntoIterator<Item = (String, Arc<Tensor>)>) -> Self {
         let mut dict = Self::default();
         for (name, tensor) in tensors {
             match dict.places.get(&name) {
@@ -161,7 +168,7 @@ pub(super) fn of_archive<R: Read + std::io::Seek>(archive: &mut Archive<R>) -> R
     }
     let tensors = archive.tensors(&views)?;
     let named = names.into_iter().zip(tensors);
-    Ok(named.filter_map(|(name, tensor)| Some((name, tensor?))).collect())
+    Ok(StateDict::of(named.filter_map(|(name, tensor)| Some((name, tensor?)))))
 }
 
 /// The table with tensors: below the name that a checkpoint gives it, or the value itself.
@@ -197,11 +204,11 @@ fn no_table(pickle: &Pickle) -> String {
 /// Takes prefixes off that all names have.
 fn unwrapped(dict: StateDict) -> StateDict {
     let mut tensors = dict.tensors;
-    let shared = |tensors: &[(String, Tensor)]| {
+    let shared = |tensors: &[(String, Arc<Tensor>)]| {
         PREFIXES.into_iter().find(|prefix| tensors.iter().all(|(name, _)| name.starts_with(prefix)))
     };
     while let Some(prefix) = shared(&tensors).filter(|_| !tensors.is_empty()) {
         tensors.iter_mut().for_each(|(name, _)| drop(name.drain(..prefix.len())));
     }
-    tensors.into_iter().collect()
+    StateDict::of(tensors)
 }
