@@ -138,9 +138,8 @@ def main() -> None:
     residual = ResidualEncoderUNet(**options, n_blocks_per_stage=[1, 2, 1])
     write("nnunet-residual.safetensors", residual, (1, 1, 8, 8), safetensors)
     strided(OUT / "strided.pt")
-    # What is no state dict.
+    # No state dict, but a program.
     torch.save(nn.Sequential(nn.Linear(1, 1)), OUT / "object.pt")
-    torch.jit.script(nn.Linear(1, 1)).save(str(OUT / "torchscript.pt"))
 
 
 if __name__ == "__main__":

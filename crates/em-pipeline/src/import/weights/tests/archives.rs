@@ -182,7 +182,6 @@ fn what_is_no_state_dict_is_told() {
     let error = |name: &str| read(&fixture(name)).unwrap_err().to_string();
     let object = error("object.pt");
     assert!(object.contains("holds an object of `torch.nn.modules.container.Sequential`"), "{object}");
-    assert!(error("torchscript.pt").contains("is a TorchScript program, expected a state dict"));
     assert!(error("").contains("is no file") && error("none.pt").contains("cannot be read"));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.pt");
@@ -198,6 +197,9 @@ fn what_is_no_state_dict_is_told() {
     assert!(told(b"\x80\x04}.").ends_with("is a pickle that is not PyTorch's"));
     assert!(told(b"weights").contains("is neither a file of `torch.save` nor safetensors"));
     assert!(told(b"").contains("is neither a file of `torch.save` nor safetensors"));
+    let script =
+        archive(&[("a/data.pkl", b"\x80\x02N."), ("a/constants.pkl", b"")], CompressionMethod::Stored);
+    assert!(told(&script).ends_with("is a TorchScript program, expected a state dict"));
     let words = Pickle::named("epoch", |pickle| pickle.integer(3));
     let words = archive(&[("a/data.pkl", &words)], CompressionMethod::Stored);
     assert!(
