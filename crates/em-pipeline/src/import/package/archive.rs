@@ -22,6 +22,9 @@ const MOST_TIMES: u64 = 200;
 /// Below it, times do not matter.
 const FEW_BYTES: u64 = 1 << 26;
 
+/// Where the Finder keeps what only it reads.
+const OF_MACOS: &str = "__MACOSX/";
+
 const WHOLE: &str = "download the package again, whole, as a zip file";
 
 /// The files of a package.
@@ -82,7 +85,8 @@ impl Files {
         let found = match &self.kind {
             Kind::Folder => DESCRIPTIONS.iter().find(|name| self.path.join(name).exists()),
             Kind::Zip(archive) => {
-                let names: Vec<_> = archive.file_names().flatten().collect();
+                let names = archive.file_names().flatten().filter(|name| !name.starts_with(OF_MACOS));
+                let names: Vec<_> = names.collect();
                 // At the top, or in the only folder that there is, where the folder itself was zipped.
                 let only =
                     names.first().and_then(|name| name.split_once('/')).map(|(only, _)| format!("{only}/"));

@@ -13,6 +13,10 @@ const UNNEEDED: [&str; 5] = ["documentation", "covers", "tags", "timestamp", "co
 /// What is text, also where it looks like a number.
 const TEXTS: [&str; 5] = ["format_version", "type", "name", "description", "license"];
 
+/// As bioimageio.spec has them where a description of 0.4 has none; neither is looked at.
+const OPSET: i64 = 15;
+const PYTORCH: &str = "1.10";
+
 /// A description, and the version that it was written as.
 pub(super) struct Read {
     pub rdf: ModelDescription,
@@ -67,11 +71,14 @@ fn parsed(text: &str, place: Place<'_>) -> Result<Map<String, Value>> {
     for name in TEXTS {
         let_be_text(fields.get_mut(name));
     }
-    if let Some(Value::Object(weights)) = fields.get_mut("weights") {
-        for weights in weights.values_mut() {
-            let_be_text(weights.get_mut("pytorch_version"));
+    let mut of_weights = |format: &str, key: &str, or: Value| {
+        let weights = fields.get_mut("weights").and_then(|weights| weights.get_mut(format));
+        if let Some(Value::Object(weights)) = weights {
+            let_be_text(Some(weights.entry(key).or_insert(or)).filter(|version| version.is_f64()));
         }
-    }
+    };
+    of_weights("onnx", "opset_version", OPSET.into());
+    of_weights("torchscript", "pytorch_version", PYTORCH.into());
     Ok(fields)
 }
 

@@ -101,8 +101,8 @@ impl Fitting {
     /// The settings that come nearest, and what is not the same, as sentences.
     pub fn nearest(&self) -> (NormalizationConfig, Vec<String>) {
         let mut notes = vec![format!(
-            "what is divided by has {} added to it in the package, and not here: the inputs differ where grey \
-             values differ by less than about 1",
+            "the package adds {} to what it divides by; here nothing is added, which shows where grey values are \
+             nearly all alike",
             self.eps
         )];
         let config = match self.statistics {
@@ -123,6 +123,27 @@ impl Fitting {
             }
         };
         (config, notes)
+    }
+
+    /// What else is not the same where [`nearest`](Self::nearest) is fitted by `predict.refit_normalization`, which
+    /// looks at parts of a volume, and knows a kind but no percentiles.
+    pub fn notes_of_refitting(&self) -> Vec<String> {
+        let usual = NormalizationConfig::default();
+        let mut notes = vec![
+            "statistics are those of up to 1024 x 1024 voxels in 16 sections of a volume here, and of all voxels in \
+             the package"
+                .to_owned(),
+        ];
+        let (nearest, _) = self.nearest();
+        let (lower, upper) = (nearest.lower_percentile, nearest.upper_percentile);
+        let is_usual = [lower, upper] == [usual.lower_percentile, usual.upper_percentile];
+        if nearest.kind == NormalizationKind::Percentile && !is_usual {
+            notes.push(format!(
+                "percentiles are {} and {} here, and {lower} and {upper} in the package",
+                usual.lower_percentile, usual.upper_percentile
+            ));
+        }
+        notes
     }
 }
 

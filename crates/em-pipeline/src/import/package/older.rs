@@ -13,9 +13,7 @@ use crate::error::{Error, Result};
 const UPDATE: &str = "bring the description to version 0.5, as the Python package bioimageio.spec does";
 /// More than any network has; each gets a name.
 const MOST_CHANNELS: f64 = 65_536.0;
-/// As bioimageio.spec has them where a description of 0.4 has none.
-const OPSET: u64 = 15;
-const PYTORCH: &str = "1.10";
+/// As bioimageio.spec has it where a description has none.
 const EPS: f64 = 1e-6;
 
 type Fields = Map<String, Value>;
@@ -31,14 +29,6 @@ pub(super) fn update(fields: &mut Fields, place: Place<'_>) -> Result<()> {
             *tensor = updating.tensor(tensor, steps)?;
         }
     }
-    let weights = |fields: &mut Fields, format: &str, key: &str, value: Value| {
-        let weights = fields.get_mut("weights").and_then(|weights| weights.get_mut(format));
-        if let Some(Value::Object(weights)) = weights {
-            weights.entry(key).or_insert(value);
-        }
-    };
-    weights(fields, "onnx", "opset_version", OPSET.into());
-    weights(fields, "torchscript", "pytorch_version", PYTORCH.into());
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Packages as others write them, whole and damaged.
 
 mod damaged;
+mod older;
 mod steps;
 mod whole;
 

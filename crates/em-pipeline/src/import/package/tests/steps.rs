@@ -183,11 +183,12 @@ fn statistics_are_fitted_exactly_and_what_is_nearest_says_what_it_lacks() {
         (config.kind, config.lower_percentile, config.upper_percentile),
         (NormalizationKind::Percentile, 5.0, 90.0)
     );
-    assert!(
-        notes[0].starts_with("what is divided by has 0.1 added") && notes[1].contains("are clipped"),
-        "{notes:?}"
-    );
+    assert!(notes[0].starts_with("the package adds 0.1 to") && notes[1].contains("are clipped"), "{notes:?}");
     assert_eq!(fitting(percentiles, true).nearest().1.len(), 1);
+    let refitting = fitting(percentiles, true).notes_of_refitting();
+    assert!(refitting[1].ends_with("0.5 and 99.5 here, and 5 and 90 in the package"), "{refitting:?}");
+    let usual = Statistics::Percentiles { lower: 0.5, upper: 99.5 };
+    assert_eq!(fitting(usual, true).notes_of_refitting().len(), 1);
     let whole = Statistics::Percentiles { lower: 0.0, upper: 100.0 };
     let (config, notes) = fitting(whole, false).nearest();
     assert_eq!((config.kind, notes.len()), (NormalizationKind::MinMax, 1));

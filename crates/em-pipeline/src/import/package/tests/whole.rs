@@ -194,9 +194,13 @@ fn a_package_in_a_folder_of_its_zip_file_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("package.zip");
     let mut archive = ZipWriter::new(fs::File::create(&path).unwrap());
-    for (name, bytes) in
-        [("inner/rdf.yaml", description().to_string().as_bytes()), ("inner/network.onnx", b"w")]
-    {
+    archive.add_directory("inner/", SimpleFileOptions::default()).unwrap();
+    let text = description().to_string();
+    for (name, bytes) in [
+        ("inner/rdf.yaml", text.as_bytes()),
+        ("inner/network.onnx", b"w"),
+        ("__MACOSX/inner/._rdf.yaml", b"x"),
+    ] {
         archive.start_file(name, SimpleFileOptions::default()).unwrap();
         archive.write_all(bytes).unwrap();
     }
