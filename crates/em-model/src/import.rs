@@ -109,6 +109,64 @@ pub struct ImportedNetwork {
     sees_all: bool,
 }
 
+/// Tensors by their names: shapes, and numbers with the last axis fastest.
+pub type NamedTensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// Makes a run of weights of one of our own networks.
+///
+/// # Errors
+///
+/// [`Error::Import`] where something has to be told, or the weights are not those of the network.
+pub fn import_own(
+    architecture: Architecture,
+    tensors: NamedTensors,
+    wishes: &Wishes,
+) -> Result<ImportedNetwork> {
+    Ok(imported_own(architecture, tensors, wishes)?)
+}
+
+fn imported_own(
+    architecture: Architecture,
+    tensors: NamedTensors,
+    wishes: &Wishes,
+) -> Computed<ImportedNetwork> {
+    let normalization = checked(wishes)?;
+    let (classes, outputs) = (wishes.classes.len(), architecture.out_channels);
+    let exclusive = wishes.raw == Some(Raw::Softmax);
+    if wishes.raw == Some(Raw::Probabilities) {
+        let problem = "weights of such a network give logits, not probabilities".into();
+        return Err(Error::Import { problem, lacking: Lacking::Values }.into());
+    }
+    if outputs > 1 && wishes.raw.is_none() {
+        let problem = format!("the network gives logits in {outputs} channels, and nothing says what they are");
+        return Err(Error::Import { problem, lacking: Lacking::Values }.into());
+    }
+    let first = usize::from(exclusive);
+    let is_told = |number: usize, output: &Option<ClassOutput>| {
+        output.as_ref().is_none_or(|output| *output == ClassOutput::channel(first + number))
+    };
+    let in_order = wishes.classes.iter().enumerate().all(|(number, (_, output))| is_told(number, output));
+    if classes + first > outputs || !in_order {
+        let problem = format!(
+            "the network has {outputs} channels, and {classes} classes are named, expected its first ones in order"
+        );
+        return Err(Error::Import { problem, lacking: Lacking::Channels }.into());
+    }
+    let architecture = Architecture { exclusive, ..architecture };
+    settings::first(architecture.problems(classes)).map_err(Error::from)?;
+    let weights = tensors.into_iter().map(|(name, (shape, values))| {
+        let shape: Vec<i64> = shape.into_iter().map(|edge| edge as i64).collect();
+        Ok((name, Tensor::f_from_slice(&values)?.f_view(shape.as_slice())?))
+    });
+    let weights = weights.collect::<Computed<BTreeMap<_, _>>>()?;
+    let mut net = Network::unfilled(&architecture, Device::Cpu)?;
+    if let Some(difference) = net.parameters_mut().load(&weights)? {
+        let problem = format!("the weights are not those of the network: {difference}");
+        return Err(Error::Import { problem, lacking: Lacking::Weights }.into());
+    }
+    Ok(ImportedNetwork { card: card(architecture, normalization, wishes), weights, seam: 0.0, sees_all: false })
+}
+
 /// Makes a run's network of a file, and runs it a few times to find out what it takes.
 ///
 /// # Errors
@@ -119,19 +177,10 @@ pub fn import(file: NetworkWeights, wishes: &Wishes) -> Result<ImportedNetwork> 
 }
 
 fn imported(file: NetworkWeights, wishes: &Wishes) -> Computed<ImportedNetwork> {
-    wishes.predict.check()?;
-    let normalization = wishes.normalization.ok_or_else(|| Error::Import {
-        problem: "nothing says how grey values are normalised before they go in".into(),
-        lacking: Lacking::Normalization,
-    })?;
-    if wishes.classes.is_empty() {
-        let problem = "no class is named".into();
-        return Err(Error::Import { problem, lacking: Lacking::Classes }.into());
-    }
+    let normalization = checked(wishes)?;
     let idle = memory::resident();
     let mut opened = Opened::new(file, wishes)?;
     let found = probe::probe(&mut opened, wishes, idle)?;
-    let names = wishes.classes.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     let parameters = opened.parameters();
     let (engine, bytes) = opened.file();
     let imported = Imported {
@@ -154,12 +203,30 @@ fn imported(file: NetworkWeights, wishes: &Wishes) -> Computed<ImportedNetwork> 
     };
     let context = if wishes.sees_sections { opened.in_channels } else { 1 };
     let architecture = Architecture::of_imported(opened.dimensions(), opened.in_channels, context, imported);
-    settings::first(architecture.problems(names.len())).map_err(Error::from)?;
-    let tile_size = found_tile(&architecture)[1];
-    let card = ModelCard {
+    settings::first(architecture.problems(wishes.classes.len())).map_err(Error::from)?;
+    let card = card(architecture, normalization, wishes);
+    Ok(ImportedNetwork { card, weights: opened.weights, seam: found.seam, sees_all: found.sees_all })
+}
+
+/// What has to be told of every network.
+fn checked(wishes: &Wishes) -> Result<Normalization> {
+    wishes.predict.check()?;
+    if wishes.classes.is_empty() {
+        return Err(Error::Import { problem: "no class is named".into(), lacking: Lacking::Classes });
+    }
+    wishes.normalization.ok_or_else(|| Error::Import {
+        problem: "nothing says how grey values are normalised before they go in".into(),
+        lacking: Lacking::Normalization,
+    })
+}
+
+/// The card of a network that no training here has made.
+fn card(architecture: Architecture, normalization: Normalization, wishes: &Wishes) -> ModelCard {
+    let names: Vec<String> = wishes.classes.iter().map(|(name, _)| name.clone()).collect();
+    ModelCard {
         format_version: FORMAT_VERSION,
         weights_sha256: None,
-        tile_size,
+        tile_size: found_tile(&architecture)[1],
         architecture,
         classes: names.clone(),
         normalization,
@@ -173,8 +240,7 @@ fn imported(file: NetworkWeights, wishes: &Wishes) -> Computed<ImportedNetwork> 
         libtorch: crate::LIBTORCH_VERSION.into(),
         leaking_split: false,
         validation: names.into_iter().map(|name| (name, Default::default())).collect(),
-    };
-    Ok(ImportedNetwork { card, weights: opened.weights, seam: found.seam, sees_all: found.sees_all })
+    }
 }
 
 /// Sections and edge of a tile to train with: a box of 16 sections in 3D.
@@ -189,9 +255,9 @@ impl ImportedNetwork {
         &self.card
     }
 
-    /// Returns what was found out of it.
-    pub fn found(&self) -> &Imported {
-        self.card.architecture.imported.as_deref().expect("an imported network says what it takes")
+    /// Returns what was found out of it; `None` of one of our own.
+    pub fn found(&self) -> Option<&Imported> {
+        self.card.architecture.imported.as_deref()
     }
 
     /// Returns a tile to train with: its sections and its edge.
@@ -240,6 +306,7 @@ impl ImportedNetwork {
     ///
     /// Fails if a file cannot be written.
     pub fn write(&self, run: &RunFolder) -> Result<()> {
+        self.card.check(&run.card())?;
         let weights_sha256 = Some(checkpoint::write_weights(run, &self.weights)?);
         ModelCard { weights_sha256, ..self.card.clone() }.write(run)
     }

@@ -27,7 +27,7 @@ pub mod train;
 pub use device::Device;
 pub use error::{Error, Result};
 pub use export::{ExportedNetwork, Interface, Takes};
-pub use import::{ImportedNetwork, Lacking, NetworkWeights, Wishes, import};
+pub use import::{ImportedNetwork, Lacking, NamedTensors, NetworkWeights, Wishes, import, import_own};
 pub use infer::{InputComparison, MaskRule, PixelMatch, Precision, PredictConfig, Prediction, Predictor};
 pub use network::{
     Activation, Architecture, ClassOutput, Combine, Engine, ModelConfig, Norm, Padding, Preset, Raw, Sizes, Target, boundary_of, training_bytes,

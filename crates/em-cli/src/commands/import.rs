@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use em_data::{Normalization, NormalizationKind};
+use em_model::em_data::{Normalization, NormalizationKind};
 use em_io::VoxelSize;
-use em_model::{ClassOutput, Raw};
+use em_model::network::Imported;
+use em_model::{ClassOutput, ImportedNetwork, Raw};
 use em_pipeline::import::class_output;
+use em_pipeline::import::weights::Network;
 use em_pipeline::{ImportRequest, Normalizing};
 use serde_json::json;
 
@@ -18,7 +20,7 @@ use crate::console::{self, observed, say, shown_path};
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// The network: ONNX (.onnx), TorchScript (.pt), a package of the BioImage Model Zoo (.zip).
+    /// The network: ONNX (.onnx), TorchScript (.pt), a package of the BioImage Model Zoo (.zip), or weights of PyTorch (.pt, .pth, .safetensors).
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The folder of the run that becomes of it.
@@ -34,6 +36,8 @@ pub struct ImportArgs {
     input: InputOptions,
     #[command(flatten)]
     output_options: OutputOptions,
+    #[command(flatten)]
+    weights: WeightsOptions,
     #[command(flatten)]
     pub events: EventArgs,
 }
@@ -84,6 +88,21 @@ struct OutputOptions {
     /// The largest edge of what goes through the network at once; that of the training for a network with instance or group norm.
     #[arg(long, value_name = "VOXELS")]
     tile: Option<usize>,
+}
+
+/// Weights of PyTorch alone.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Weights without their network")]
+struct WeightsOptions {
+    /// Which network they are of: torch-unet, monai-basic-unet, monai-dyn-unet or nnunet; guessed from their names if absent.
+    #[arg(long, value_name = "NETWORK")]
+    network: Option<Network>,
+    /// What its activation multiplies values below 0 by, where it is not the network's default; 0 is ReLU.
+    #[arg(long, value_name = "SLOPE", requires = "network")]
+    negative_slope: Option<f32>,
+    /// The groups of its group norm, whose weights look like those of instance norm.
+    #[arg(long, value_name = "N", requires = "network")]
+    groups: Option<usize>,
 }
 
 /// By what statistics a stack is normalised.
@@ -154,40 +173,49 @@ pub fn run(args: &ImportArgs) -> Result<()> {
     });
     request.halo = output.halo.as_ref().and_then(|halo| <[usize; 3]>::try_from(halo.as_slice()).ok());
     request.tile_size = output.tile;
+    request.network = args.weights.network;
+    request.choices.negative_slope = args.weights.negative_slope;
+    request.choices.groups = args.weights.groups;
     let network = observed("start the command again", |observer| em_pipeline::import(&request, observer))?;
-    let (card, found) = (network.card(), network.found());
+    let card = network.card();
+    let parameters = card.architecture.parameter_count();
     if console::tells_events() {
         return console::done(&json!({
             "run": shown_path(&args.output),
             "classes": card.classes,
-            "parameters": found.parameters,
-            "found": found,
+            "parameters": parameters,
+            "found": network.found(),
             "seam": network.seam(),
             "sees_all": network.sees_all(),
         }));
     }
-    let in_3d = card.architecture.dimensions == 3;
+    say!("`{}` is a run of {} with {parameters} weights", args.output.display(), card.classes.join(", "));
+    if let Some(found) = network.found() {
+        tell(&network, found);
+    }
+    say!("`em-cli predict --model {}` uses it", args.output.display());
+    Ok(())
+}
+
+/// Says what was found out.
+fn tell(network: &ImportedNetwork, found: &Imported) {
+    let in_3d = network.card().architecture.dimensions == 3;
     let of_space = |numbers: [usize; 3]| if in_3d { numbers.to_vec() } else { numbers[1..].to_vec() };
-    let sizes = if found.sizes.iter().any(|sizes| sizes.step == 0) {
-        format!("{:?} alone", of_space(found.sizes.map(|sizes| sizes.smallest)))
+    let smallest = of_space(found.sizes.map(|sizes| sizes.smallest));
+    let step = of_space(found.sizes.map(|sizes| sizes.step));
+    let sizes = if step.contains(&0) {
+        format!("{smallest:?} alone")
     } else {
-        let (smallest, step) = (found.sizes.map(|sizes| sizes.smallest), found.sizes.map(|sizes| sizes.step));
-        format!("{:?} or longer by multiples of {:?}", of_space(smallest), of_space(step))
+        format!("{smallest:?} or longer by multiples of {step:?}")
     };
-    say!("`{}` is a run of {} with {} weights", args.output.display(), card.classes.join(", "), found.parameters);
     say!("  takes  `{}`, of {sizes}", found.input_axes);
     say!("  gives  `{}`, {}", found.output_axes, describe(found.raw));
     say!("  tiles  overlap by {:?} voxels, on a grid of {:?}", of_space(found.halo), of_space(found.stride));
     if network.sees_all() {
-        say!(
-            "         what it says of a voxel depends on all of its tile, by {:.4} at most: --tile sets their size",
-            network.seam()
-        );
+        say!("         what it says of a voxel depends on the whole tile, here by {:.4}: --tile is its size", network.seam());
     } else {
         say!("         their probabilities are within {:.1e} of those of the whole", network.seam());
     }
-    say!("`em-cli predict --model {}` uses it", args.output.display());
-    Ok(())
 }
 
 fn describe(raw: Raw) -> &'static str {

@@ -1,4 +1,4 @@
-//! Networks of PyTorch, made by `fixtures/import/make_networks.py`, against what PyTorch says of them.
+//! Networks of PyTorch, made by `tests/make_networks.py`, against what PyTorch says of them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -89,7 +89,7 @@ fn a_resnet_with_two_outputs_says_what_pytorch_says() {
         // The three channels of a softmax, of which the first is background.
         let wishes = Wishes { raw: Some(Raw::Softmax), ..wishes(&[("mito", None), ("synapse", None)]) };
         let network = import(file("resnet", engine), &wishes).unwrap();
-        let found = network.found();
+        let found = network.found().unwrap();
         assert_eq!(network.card.architecture.in_channels, 3);
         assert_eq!((found.stride[1..].to_vec(), found.fewer), (vec![4, 4], [0; 3]), "{engine:?}");
         assert!(!network.sees_all() && network.seam() < 1e-5, "{engine:?}: {}", network.seam());
@@ -133,7 +133,7 @@ fn affinities_become_a_class() {
         let of = |classes: &[_]| {
             let wishes = Wishes { output: Some(output.into()), ..wishes(classes) };
             let network = import(file("resnet", engine), &wishes).unwrap();
-            assert_eq!(network.found().raw, Raw::Probabilities, "found out");
+            assert_eq!(network.found().unwrap().raw, Raw::Probabilities, "found out");
             network.probabilities(input.view()).unwrap()
         };
         let (both, outside) = (of(&both), of(&[("outside", Some(made))]));
@@ -154,7 +154,7 @@ fn a_network_of_volumes_and_one_without_padding_say_what_pytorch_says() {
     for engine in ENGINES {
         let expected = expected("unet-3d");
         let network = import(file("unet-3d", engine), &wishes(&[("mito", None)])).unwrap();
-        let found = network.found();
+        let found = network.found().unwrap();
         assert_eq!((found.raw, found.stride), (Raw::Probabilities, [2, 4, 4]), "{engine:?}");
         assert!(network.sees_all(), "its norms are over all voxels");
         let output = network.probabilities(picture(&expected.input).view()).unwrap();
@@ -167,7 +167,7 @@ fn a_network_of_volumes_and_one_without_padding_say_what_pytorch_says() {
     for engine in ENGINES {
         let expected = expected("valid");
         let network = import(file("valid", engine), &wishes(&[("mito", None)])).unwrap();
-        let found = network.found();
+        let found = network.found().unwrap();
         assert_eq!((found.fewer, found.stride), ([0, 8, 8], [1, 2, 2]), "{engine:?}");
         assert_eq!((found.sizes[1].step, found.sizes[1].smallest % 2), (2, 0), "{engine:?}");
         assert!(network.seam() < 1e-5, "{engine:?}: {}", network.seam());

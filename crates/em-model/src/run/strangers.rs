@@ -74,7 +74,7 @@ fn refuse_programs(path: &Path, bytes: &[u8]) -> Result<()> {
 
 impl ModelCard {
     /// Says what is wrong with a card that was read.
-    pub(super) fn check(&self, path: &Path) -> Result<()> {
+    pub(crate) fn check(&self, path: &Path) -> Result<()> {
         if self.classes.is_empty() {
             return Err(problem(path, "names no class"));
         }

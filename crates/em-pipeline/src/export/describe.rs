@@ -79,7 +79,7 @@ pub(super) fn described(
             postprocessing: Vec::new(),
         }],
         weights: Weights {
-            onnx: Some(OnnxWeights { file: file(files::ONNX), opset_version: OPSET }),
+            onnx: Some(OnnxWeights { file: file(files::ONNX), opset_version: OPSET, external_data: None }),
             torchscript: Some(TorchscriptWeights {
                 file: file(files::TORCHSCRIPT),
                 pytorch_version: LIBTORCH_VERSION.into(),
@@ -165,7 +165,7 @@ impl Tensors<'_> {
 
 fn with_channels(names: Vec<String>, space: impl Iterator<Item = Axis>) -> Vec<Axis> {
     let channel = Axis::Channel { id: "channel".into(), channel_names: names };
-    [Axis::Batch { id: "batch".into() }, channel].into_iter().chain(space).collect()
+    [Axis::Batch { id: "batch".into(), size: None }, channel].into_iter().chain(space).collect()
 }
 
 /// The names of the sections that go in, the middle one being `section_0`.

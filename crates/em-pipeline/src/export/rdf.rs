@@ -21,6 +21,7 @@ pub struct ModelDescription {
     /// 5 to 128 letters, digits and `_+- ()`.
     pub name: String,
     /// Up to 1024 characters.
+    #[serde(default)]
     pub description: String,
     /// Who made it; at least one.
     #[serde(default)]
@@ -157,6 +158,7 @@ pub struct OutputTensor {
 
 /// The numbers of a tensor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "AnyData")]
 pub struct Data {
     /// Their type, as `float32`.
     pub r#type: String,
@@ -171,6 +173,48 @@ impl Default for Data {
     }
 }
 
+/// What others write for the numbers of a tensor: once, or for each channel, whose types are the same.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AnyData {
+    One(WideData),
+    Each(Vec<WideData>),
+}
+
+#[derive(Deserialize)]
+struct WideData {
+    r#type: Option<String>,
+    /// Numbers, nothing, or words as `inf`.
+    range: Option<Value>,
+    /// Those that there are, in place of a range.
+    values: Option<Value>,
+}
+
+impl From<WideData> for Data {
+    fn from(read: WideData) -> Self {
+        let without = if read.values.is_some() { "uint8" } else { "float32" };
+        let range = match read.range.as_ref().and_then(Value::as_array).map(Vec::as_slice) {
+            Some([least, largest]) => Some([least.as_f64(), largest.as_f64()]),
+            _ => None,
+        };
+        Self { r#type: read.r#type.unwrap_or_else(|| without.into()), range }
+    }
+}
+
+impl From<AnyData> for Data {
+    fn from(read: AnyData) -> Self {
+        match read {
+            AnyData::One(data) => data.into(),
+            AnyData::Each(channels) => {
+                let channels: Vec<Self> = channels.into_iter().map(Self::from).collect();
+                let Some(first) = channels.first().cloned() else { return Self::default() };
+                let range = first.range.filter(|_| channels.iter().all(|data| data.range == first.range));
+                Self { range, ..first }
+            }
+        }
+    }
+}
+
 /// An axis.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -180,6 +224,9 @@ pub enum Axis {
         /// `batch`.
         #[serde(default = "batch")]
         id: String,
+        /// 1 where it can have no more of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        size: Option<usize>,
     },
     /// Channels.
     Channel {
@@ -192,6 +239,7 @@ pub enum Axis {
     /// Space.
     Space {
         /// `x`, `y` or `z`.
+        #[serde(default = "x")]
         id: String,
         /// How long it is, in voxels.
         size: Size,
@@ -216,6 +264,10 @@ fn batch() -> String {
 
 fn channel() -> String {
     "channel".into()
+}
+
+fn x() -> String {
+    "x".into()
 }
 
 fn one() -> f64 {
@@ -286,6 +338,9 @@ pub struct OnnxWeights {
     pub file: File,
     /// The version of the operators.
     pub opset_version: i64,
+    /// The weights, where they are not in the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_data: Option<File>,
 }
 
 /// Weights as TorchScript.

@@ -5,11 +5,17 @@
 //! |---|---|
 //! | `import/mod.rs` | what is asked for, and the run |
 //! | `import/file.rs` | what a file is |
+//! | `import/source.rs` | the network in it, and what the file tells |
+//! | `import/package/` | packages of the BioImage Model Zoo |
+//! | `import/weights/` | weights of networks that are known by name |
 //! | `import/words.rs` | classes and channels as they are typed |
 //!
 //! What a network takes and gives is found out by em-model (`em_model::import`).
 
 mod file;
+mod package;
+mod source;
+pub mod weights;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -17,16 +23,17 @@ use std::path::{Path, PathBuf};
 use em_data::{Normalization, NormalizationKind};
 use em_io::VoxelSize;
 use em_model::{
-    ClassOutput, Engine, ImportedNetwork, NetworkWeights, PredictConfig, Raw, RunFolder, Wishes,
+    Architecture, ClassOutput, Engine, ImportedNetwork, ModelConfig, Norm, Preset, Raw, RunFolder,
 };
-use serde_json::json;
-use sha2::{Digest, Sha256};
 
-use self::file::FileKind;
+use self::source::{Given, Source};
 pub use self::words::class_output;
 use crate::error::{Context, Result, UserError};
 use crate::staged::Staged;
 use crate::{Observer, RunConfig};
+
+/// The file that says what a run was imported from.
+const TOLD: &str = "import.json";
 
 /// How grey values are normalised before they go into a network.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,6 +95,10 @@ pub struct ImportRequest {
     pub halo: Option<[usize; 3]>,
     /// The largest edge of what goes through it at once.
     pub tile_size: Option<usize>,
+    /// Which network weights are of, where the file holds them alone; guessed from their names if absent.
+    pub network: Option<weights::Network>,
+    /// What weights do not tell of their network.
+    pub choices: weights::Choices,
 }
 
 impl ImportRequest {
@@ -107,6 +118,8 @@ impl ImportRequest {
             voxel_size: None,
             halo: None,
             tile_size: None,
+            network: None,
+            choices: weights::Choices::default(),
         }
     }
 }
@@ -119,40 +132,22 @@ impl ImportRequest {
 /// cannot be written; and with [`Error::Stopped`](crate::Error::Stopped).
 pub fn import(request: &ImportRequest, observer: &mut Observer<'_>) -> Result<ImportedNetwork> {
     let run = free_folder(request)?;
-    let bytes = file::read(&request.file)?;
-    let digest = em_io::hex(&Sha256::digest(&bytes));
-    let engine = match FileKind::of(&request.file, &bytes)? {
-        FileKind::Onnx => Engine::Onnx,
-        FileKind::Torchscript => Engine::Torchscript,
+    let source = Source::read(request, observer)?;
+    let wishes = source.wishes(request);
+    let (named, doing) = (request.file.display(), || format!("cannot import `{}`", request.file.display()));
+    observer.note(&format!("`{named}`: the network runs a few times on noise, to find out what it takes"))?;
+    let network = match source.network {
+        Given::File(file) => em_model::import(file, &wishes).with_context(doing)?,
+        Given::Own(architecture, tensors) => {
+            em_model::import_own(architecture, tensors, &wishes).with_context(doing)?
+        }
     };
-    let folder = request.file.parent().map(Path::to_owned);
-    let file = NetworkWeights { engine, bytes, folder };
-    let mut wishes = Wishes::default();
-    wishes.axes.clone_from(&request.axes);
-    wishes.output_axes.clone_from(&request.output_axes);
-    wishes.output.clone_from(&request.tensor);
-    wishes.raw = request.values;
-    wishes.classes.clone_from(&request.classes);
-    wishes.sees_sections = request.sees_sections;
-    wishes.halo = request.halo;
-    wishes.voxel_size_nm = request.voxel_size.map(VoxelSize::nm);
-    let normalizing = request.normalizing.map(Normalizing::of_card);
-    wishes.normalization = normalizing.map(|(normalization, _)| normalization);
-    let tile_size = request.tile_size.unwrap_or(PredictConfig::default().tile_size);
-    let refit_normalization = normalizing.is_some_and(|(_, is_fitted_anew)| is_fitted_anew);
-    wishes.predict = PredictConfig { tile_size, refit_normalization, ..Default::default() };
-
-    observer.note("the network runs a few times on noise, to find out what it takes")?;
-    let network = em_model::import(file, &wishes)
-        .with_context(|| format!("cannot import `{}`", request.file.display()))?;
     let staged = Staged::new(run.path())?;
     network.write(&RunFolder::new(staged.folder()))?;
     std::fs::write(staged.path("config.toml"), configuration(&network, run.path())?.to_toml()?)
         .context("cannot write the configuration")?;
-    let source = json!({ "file": request.file.file_name().map(|name| name.to_string_lossy()), "sha256": digest });
-    std::fs::write(staged.path("import.json"), format!("{source:#}\n"))
-        .context("cannot write what was imported")?;
-    let old = [run.weights(), run.card(), run.tuning(), run.config(), run.path().join("import.json")];
+    std::fs::write(staged.path(TOLD), format!("{:#}\n", source.told)).context("cannot write what was imported")?;
+    let old = [run.weights(), run.card(), run.tuning(), run.config(), run.path().join(TOLD)];
     let networks = [Engine::Onnx, Engine::Torchscript].map(|engine| run.network(engine));
     staged.commit(old.into_iter().chain(networks))?;
     Ok(network)
@@ -171,7 +166,7 @@ fn free_folder(request: &ImportRequest) -> Result<RunFolder> {
     if !holds_something {
         return Ok(run);
     }
-    if !run.path().join("import.json").exists() || run.state().exists() {
+    if !run.path().join(TOLD).exists() || run.state().exists() {
         let message = format!("`{shown}` exists already and holds something else");
         return Err(UserError::new(message, "take another folder for the output").into());
     }
@@ -192,8 +187,26 @@ fn configuration(network: &ImportedNetwork, run: &Path) -> Result<RunConfig> {
     let [tile_depth, tile_size] = network.training_tile();
     (config.tiling.tile_size, config.tiling.tile_depth) = (tile_size, tile_depth);
     let run = std::path::absolute(run).with_context(|| format!("`{}` is no path", run.display()))?;
-    config.model.imported = Some(run.clone());
+    if network.found().is_some() {
+        config.model.imported = Some(run.clone());
+    } else {
+        config.model = of_own(&card.architecture);
+    }
     config.train.init = Some(run.clone());
     config.output.folder = run;
     Ok(config)
+}
+
+/// The settings of one of our own networks.
+fn of_own(architecture: &Architecture) -> ModelConfig {
+    ModelConfig {
+        preset: if architecture.norm == Norm::None { Preset::Notebook } else { Preset::Unet },
+        exclusive: architecture.exclusive,
+        in_channels: Some(architecture.in_channels),
+        out_channels: Some(architecture.out_channels),
+        filters: Some(architecture.filters.clone()),
+        norm: Some(architecture.norm),
+        dropout: Some(architecture.dropout.clone()),
+        ..Default::default()
+    }
 }
