@@ -92,3 +92,34 @@ fn axes_of_reductions_are_attributes_or_an_input() {
     let kept = applied("ReduceMean", 18, &[Some(input)], &[int("noop_with_empty_axes", 1)]);
     check(kept, &[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
 }
+
+#[test]
+fn what_no_memory_holds_is_an_error() {
+    let huge = || Some(integers(&[i64::MAX / 4]));
+    let refused = |operator: &str, inputs: &[Option<Tensor>], attributes: &[AttributeProto]| {
+        let error = applied(operator, 19, inputs, attributes).unwrap_err();
+        assert!(error.contains(operator), "{error}");
+    };
+    refused("Resize", &[Some(range(4)), None, None, huge()], &[text("mode", "linear")]);
+    let [one, two] = [integers(&[1]), integers(&[2])].map(Some);
+    refused("Range", &[one, huge(), two], &[]);
+    refused("Pad", &[Some(range(4)), Some(integers(&[i64::MAX / 4, i64::MAX]))], &[text("mode", "edge")]);
+    refused("ConstantOfShape", &[huge()], &[]);
+    refused("OneHot", &[Some(integers(&[1])), huge(), Some(range(2))], &[]);
+}
+
+#[test]
+fn norms_of_all_axes_have_gradients_at_zero() {
+    let nodes = vec![node("ReduceL2", "x", "y", &[int("keepdims", 0)])];
+    let network = read(&model(17, graph("x", nodes, Vec::new(), "y"))).unwrap();
+    let norm = |x: &[f32]| {
+        let x = floats(x, &[1, 2, 1, 2]).set_requires_grad(true);
+        let y = run(&network, &[], &[x.shallow_clone()]).unwrap().remove(0);
+        y.backward();
+        (y.detach(), x.grad())
+    };
+    let (size, slope) = norm(&[1.0, -2.0, 2.0, 4.0]);
+    check(Ok(size), &[], &[5.0]);
+    check(Ok(slope), &[1, 2, 1, 2], &[0.2, -0.4, 0.4, 0.8]);
+    check(Ok(norm(&[0.0; 4]).1), &[1, 2, 1, 2], &[0.0; 4]);
+}
