@@ -21,6 +21,18 @@ pub struct SettingError {
     pub expected: String,
 }
 
+impl SettingError {
+    /// Says what is wrong with a setting that only the crates above can check.
+    pub fn new(
+        owner: &'static str,
+        field: &'static str,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self { owner, field, found: found.into(), expected: expected.into() }
+    }
+}
+
 /// Returns the first problem as an error, or `Ok` where there is none.
 ///
 /// # Errors

@@ -41,7 +41,9 @@ pub fn check(config: &RunConfig) -> Result<()> {
 /// Says in what an imported network and the classes of the data differ: its outputs are what they are.
 fn problem_of_imported(config: &RunConfig, classes: &[String]) -> Option<SettingError> {
     let run = RunFolder::new(config.model.imported.as_ref()?);
-    let problem = |found, expected| Some(SettingError { owner: "ModelConfig", field: "imported", found, expected });
+    let problem = |found: String, expected: String| {
+        Some(SettingError::new("ModelConfig", "imported", found, expected))
+    };
     if config.train.init.is_none() {
         return problem(run.path().display().to_string(), "a network whose weights `train.init` names".into());
     }
@@ -49,7 +51,10 @@ fn problem_of_imported(config: &RunConfig, classes: &[String]) -> Option<Setting
     let card = ModelCard::read(&run).ok()?;
     let is_other = !classes.is_empty() && card.classes != classes;
     let found = format!("a network of {}", card.classes.join(", "));
-    is_other.then(|| problem(found, format!("one of the classes of the data, {}", classes.join(", "))))?
+    if is_other {
+        return problem(found, format!("one of the classes of the data, {}", classes.join(", ")));
+    }
+    None
 }
 
 /// Returns all settings that are out of range or do not fit each other, whatever the volumes hold.

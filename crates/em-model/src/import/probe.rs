@@ -48,7 +48,8 @@ pub fn probe(opened: &mut Opened, wishes: &Wishes, idle: Option<u64>) -> Compute
     let taken = tch::no_grad(|| sizes(opened, wishes))?;
     let at_least = |edges: [usize; 2]| taken.at_least(edges[usize::from(opened.dimensions() == 3)], opened);
     let (raw, classes) = tch::no_grad(|| meaning(opened, wishes, taken.base))?;
-    let one_at_a_time = tch::no_grad(|| opened.run(&opened.noise(2, taken.base)?).is_err());
+    let pair = opened.noise(2, taken.base)?;
+    let one_at_a_time = tch::no_grad(|| opened.run(&pair)).is_err();
 
     let training_size = at_least(MEASURED_EDGES[1]);
     let voxels = |size: [usize; 3]| size.iter().product::<usize>();

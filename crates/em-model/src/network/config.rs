@@ -163,7 +163,7 @@ impl ModelConfig {
 /// The network of a run that was imported.
 fn imported(folder: &Path) -> Result<Architecture, SettingError> {
     let found = folder.display().to_string();
-    let problem = |expected: String| SettingError { owner: "ModelConfig", field: "imported", found, expected };
+    let problem = |expected: String| SettingError::new("ModelConfig", "imported", found, expected);
     match ModelCard::read(&RunFolder::new(folder)) {
         Ok(card) if card.architecture.imported.is_some() => Ok(card.architecture),
         Ok(_) => Err(problem("a network of another program, which `em-cli import` made a run of".into())),

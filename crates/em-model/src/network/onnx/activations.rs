@@ -2,7 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::node::{Answer, Node, number_like};
+use super::node::{Answer, Node};
+use super::numbers::{at_least, at_most, number_like, over, plus, times};
 
 /// `LeakyRelu`.
 pub(super) fn leaky_relu(node: &Node<'_>) -> Answer {
@@ -17,8 +18,8 @@ pub(super) fn prelu(node: &Node<'_>) -> Answer {
 
 /// `gain · (x if x > 0, else alpha · (exp(x / width) - 1))`.
 fn elu_of(input: &Tensor, gain: f64, alpha: f64, width: f64) -> Answer {
-    let below = input.f_clamp_max(0)?.f_div_scalar(width)?.f_expm1()?.f_mul_scalar(alpha)?;
-    Ok(input.f_relu()?.f_add(&below)?.f_mul_scalar(gain)?)
+    let below = times(&over(&at_most(input, 0.0)?, width)?.f_expm1()?, alpha)?;
+    times(&input.f_relu()?.f_add(&below)?, gain)
 }
 
 /// `Elu`.
@@ -49,32 +50,35 @@ pub(super) fn gelu(node: &Node<'_>) -> Answer {
 /// `HardSigmoid`.
 pub(super) fn hard_sigmoid(node: &Node<'_>) -> Answer {
     let (alpha, beta) = (node.float("alpha", 0.2), node.float("beta", 0.5));
-    Ok(node.tensor(0)?.f_mul_scalar(alpha)?.f_add_scalar(beta)?.f_clamp(0, 1)?)
+    at_most(&at_least(&plus(&times(&node.tensor(0)?, alpha)?, beta)?, 0.0)?, 1.0)
 }
 
 /// `Softsign`.
 pub(super) fn softsign(node: &Node<'_>) -> Answer {
     let input = node.tensor(0)?;
-    Ok(input.f_div(&input.f_abs()?.f_add_scalar(1)?)?)
+    Ok(input.f_div(&plus(&input.f_abs()?, 1.0)?)?)
 }
 
 /// `ThresholdedRelu`.
 pub(super) fn thresholded_relu(node: &Node<'_>) -> Answer {
-    Ok(node.tensor(0)?.f_threshold(node.float("alpha", 1.0), 0.0)?)
+    let input = node.tensor(0)?;
+    let kept = input.f_gt_tensor(&number_like(node.float("alpha", 1.0), &input)?)?;
+    Ok(input.f_where_self(&kept, &number_like(0.0, &input)?)?)
 }
 
 /// `Swish`.
 pub(super) fn swish(node: &Node<'_>) -> Answer {
     let input = node.tensor(0)?;
-    Ok(input.f_mul(&input.f_mul_scalar(node.float("alpha", 1.0))?.f_sigmoid()?)?)
+    Ok(input.f_mul(&times(&input, node.float("alpha", 1.0))?.f_sigmoid()?)?)
 }
 
 /// `Shrink`.
 pub(super) fn shrink(node: &Node<'_>) -> Answer {
     let input = node.tensor(0)?;
     let (edge, bias) = (node.float("lambd", 0.5), node.float("bias", 0.0));
-    let shrunk = input.f_sub(&input.f_to_kind(Kind::Float)?.f_sign()?.f_mul_scalar(bias)?)?;
-    let kept = input.f_abs()?.f_gt(edge)?;
+    let shrunk = input.f_sub(&times(&input.f_to_kind(Kind::Float)?.f_sign()?, bias)?)?;
+    let kept = input.f_to_kind(Kind::Float)?.f_abs()?;
+    let kept = kept.f_gt_tensor(&number_like(edge, &kept)?)?;
     Ok(shrunk.f_where_self(&kept, &number_like(0.0, &shrunk)?)?.f_to_kind(input.f_kind()?)?)
 }
 
@@ -90,20 +94,20 @@ pub(super) fn clip(node: &Node<'_>) -> Answer {
         return clip_integers(node, clipped);
     }
     if let Some(low) = low {
-        clipped = clipped.f_clamp_min(low)?;
+        clipped = at_least(&clipped, low)?;
     }
     if let Some(high) = high {
-        clipped = clipped.f_clamp_max(high)?;
+        clipped = at_most(&clipped, high)?;
     }
     Ok(clipped)
 }
 
 fn clip_integers(node: &Node<'_>, mut clipped: Tensor) -> Answer {
     if let Some(low) = node.integer(1)? {
-        clipped = clipped.f_clamp_min(low)?;
+        clipped = at_least(&clipped, low)?;
     }
     if let Some(high) = node.integer(2)? {
-        clipped = clipped.f_clamp_max(high)?;
+        clipped = at_most(&clipped, high)?;
     }
     Ok(clipped)
 }

@@ -5,6 +5,7 @@ use tch::{Kind, TchError, Tensor};
 use super::data::{kind_of, tensor_of};
 use super::error::Problem;
 use super::node::{Answer, Node, missing};
+use super::numbers::{counted, number_like, over, plus, times};
 
 /// Folds all inputs into one.
 pub(super) fn fold(node: &Node<'_>, join: fn(&Tensor, &Tensor) -> Result<Tensor, TchError>) -> Answer {
@@ -15,7 +16,7 @@ pub(super) fn fold(node: &Node<'_>, join: fn(&Tensor, &Tensor) -> Result<Tensor,
 
 /// `Mean`.
 pub(super) fn mean(node: &Node<'_>) -> Answer {
-    Ok(fold(node, Tensor::f_add)?.f_div_scalar(node.inputs.len() as f64)?)
+    over(&fold(node, Tensor::f_add)?, node.inputs.len() as f64)
 }
 
 /// `Div`, whose quotients of integers are integers, nearer to zero.
@@ -49,11 +50,11 @@ pub(super) fn modulo(node: &Node<'_>) -> Answer {
 /// `IsInf`.
 pub(super) fn is_infinite(node: &Node<'_>) -> Answer {
     let input = node.tensor(0)?;
-    let infinite = input.f_isinf()?;
+    let (infinite, zero) = (input.f_isinf()?, number_like(0.0, &input)?);
     Ok(match (node.flag("detect_positive", true), node.flag("detect_negative", true)) {
         (true, true) => infinite,
-        (true, false) => infinite.f_logical_and(&input.f_gt(0)?)?,
-        (false, true) => infinite.f_logical_and(&input.f_lt(0)?)?,
+        (true, false) => infinite.f_logical_and(&input.f_gt_tensor(&zero)?)?,
+        (false, true) => infinite.f_logical_and(&input.f_lt_tensor(&zero)?)?,
         (false, false) => infinite.f_logical_and(&infinite.f_logical_not()?)?,
     })
 }
@@ -105,7 +106,7 @@ pub(super) fn general_product(node: &Node<'_>) -> Answer {
     };
     let scaled = |tensor: Tensor, name: &str| -> Answer {
         let factor = node.float(name, 1.0);
-        if factor == 1.0 { Ok(tensor) } else { Ok(tensor.f_mul_scalar(factor)?) }
+        if factor == 1.0 { Ok(tensor) } else { times(&tensor, factor) }
     };
     let product = scaled(turned(0, "transA")?.f_matmul(&turned(1, "transB")?)?, "alpha")?;
     match node.optional(2)? {
@@ -148,12 +149,14 @@ pub(super) fn constant_of_shape(node: &Node<'_>) -> Answer {
 /// `Range`.
 pub(super) fn range(node: &Node<'_>) -> Answer {
     let kind = node.given(0)?.f_kind()?;
-    let options = (kind, node.device());
+    let missing = || Problem::Refused("takes a start, a limit and a step".into());
+    let part = |i| node.number(i)?.ok_or_else(missing);
+    let (start, limit, step) = (part(0)?, part(1)?, part(2)?);
+    // Saturates where the step is 0, and no tensor has as many numbers.
+    let count = ((limit - start) / step).ceil().max(0.0) as i64;
     if kind == Kind::Float {
-        let part = |i| -> Answer<f64> { node.number(i)?.ok_or_else(|| missing("limit")) };
-        Ok(Tensor::f_arange_start_step(part(0)?, part(1)?, part(2)?, options)?)
-    } else {
-        let part = |i| -> Answer<i64> { node.integer(i)?.ok_or_else(|| missing("limit")) };
-        Ok(Tensor::f_arange_start_step(part(0)?, part(1)?, part(2)?, options)?)
+        return plus(&times(&counted(count)?.f_to_kind(kind)?, step)?, start);
     }
+    let integer = |i| node.integer(i)?.ok_or_else(missing);
+    Ok(plus(&times(&counted(count)?, integer(2)?)?, integer(0)?)?.f_to_kind(kind)?)
 }

@@ -1,16 +1,17 @@
 //! Operators that take values by their places or set them, and those that add some around.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::convolution::padded;
 use super::error::Problem;
 use super::node::{Answer, Node, axes_of, axis_of, missing};
+use super::numbers::{at_least, at_most, counted, minus, number_like, plus};
 
 /// Places along an axis of a length; negative ones count from its end.
 fn from_first(places: &Tensor, length: i64) -> Answer {
     let places = places.f_to_kind(Kind::Int64)?;
-    let later = places.f_add_scalar(length)?;
-    Ok(later.f_where_self(&places.f_lt(0)?, &places)?)
+    let later = plus(&places, length)?;
+    Ok(later.f_where_self(&places.f_lt_tensor(&number_like(0_i64, &places)?)?, &places)?)
 }
 
 /// `Gather`.
@@ -53,7 +54,7 @@ pub(super) fn gather_nd(node: &Node<'_>) -> Answer {
     let count: i64 = batch_shape.iter().product();
     let input = input.f_reshape([&[count], rest].concat())?;
     let by_axis = places_by_axis(&places.f_reshape([&[count], &shape[batch_axes..]].concat())?)?;
-    let batch = Tensor::f_arange(count, (Kind::Int64, input.device()))?;
+    let batch = counted(count)?.f_to_device(input.device())?;
     let batch = batch.f_reshape([vec![count], vec![1; shape.len() - batch_axes - 1]].concat())?;
     let places: Vec<_> = [Some(batch)].into_iter().chain(by_axis).collect();
     let taken = input.f_index(&places)?;
@@ -100,7 +101,7 @@ pub(super) fn one_hot(node: &Node<'_>) -> Answer {
     let values = node.tensor(2)?;
     let rank = places.dim();
     let axis = axis_of(node.int("axis", -1), rank + 1)?;
-    let classes = Tensor::f_arange(depth, (Kind::Int64, places.device()))?;
+    let classes = counted(depth)?.f_to_device(places.device())?;
     let classes = classes.f_reshape([vec![-1], vec![1; rank - axis as usize]].concat())?;
     let is_class = from_first(&places, depth)?.f_unsqueeze(axis)?.f_eq_tensor(&classes)?;
     Ok(values.f_select(0, 1)?.f_where_self(&is_class, &values.f_select(0, 0)?)?)
@@ -147,15 +148,18 @@ fn pad_axis(input: &Tensor, axis: usize, (before, behind): (i64, i64), mode: &st
     if length < 1 {
         return Err(format!("pads an empty axis by {mode}").into());
     }
-    let (first, end) = (before.saturating_neg(), length.saturating_add(behind));
-    let places = Tensor::f_arange_start(first, end.max(first), (Kind::Int64, Device::Cpu))?;
+    let places = plus(
+        &counted(length.saturating_add(before).saturating_add(behind).max(0))?,
+        before.saturating_neg(),
+    )?;
     let last = length - 1;
     let places = match mode {
-        "edge" => places.f_clamp(0, last)?,
-        "wrap" => places.f_remainder(length)?,
+        "edge" => at_most(&at_least(&places, 0_i64)?, last)?,
+        "wrap" => places.f_remainder_tensor(&number_like(length, &places)?)?,
         // Back and forth between the ends.
         "reflect" => {
-            places.f_remainder((2 * last).max(1))?.f_sub_scalar(last)?.f_abs()?.f_neg()?.f_add_scalar(last)?
+            let period = number_like((2 * last).max(1), &places)?;
+            minus(&minus(&places.f_remainder_tensor(&period)?, last)?.f_abs()?, last)?.f_neg()?
         }
         other => return Err(Problem::Refused(format!("has the mode {other}"))),
     };

@@ -9,6 +9,7 @@
 //! | `onnx/plan.rs` | nodes made ready: places of values, functions, branches, constants |
 //! | `onnx/run.rs` | one step after another |
 //! | `onnx/node.rs` | a node at work: its inputs and attributes |
+//! | `onnx/numbers.rs` | arithmetic with single numbers |
 //! | `onnx/operators.rs` | the table of operators |
 //! | the others | what computes the operators, by kind |
 //!
@@ -37,6 +38,7 @@ mod error;
 mod indexing;
 mod node;
 mod normalization;
+mod numbers;
 mod operators;
 mod plan;
 mod pooling;

@@ -181,9 +181,3 @@ pub(super) fn axes_of(axes: &[i64], rank: usize) -> Answer<Vec<i64>> {
     sorted.dedup();
     if sorted.len() == axes.len() { Ok(axes) } else { Err(format!("has an axis twice: {axes:?}").into()) }
 }
-
-/// A tensor of one number, as those of `like` are.
-pub(super) fn number_like(number: f64, like: &Tensor) -> Answer {
-    let kind = like.f_kind()?;
-    Ok(Tensor::f_full([1_i64; 0], number, (kind, like.device()))?)
-}

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::node::{Answer, Node, axes_of, axis_of};
+use super::numbers::{number_like, plus};
 
 /// `BatchNormalization`, by the mean and variance of the training.
 pub(super) fn batch_normalization(node: &Node<'_>) -> Answer {
@@ -56,7 +57,7 @@ pub(super) fn layer_normalization(node: &Node<'_>) -> Answer<Vec<Tensor>> {
     let axes: Vec<i64> = (axis..size.len() as i64).collect();
     let mean = input.f_mean_dim(axes.as_slice(), true, None)?;
     let variance = input.f_sub(&mean)?.f_square()?.f_mean_dim(axes, true, None)?;
-    Ok(vec![normed, mean, variance.f_add_scalar(epsilon)?.f_rsqrt()?])
+    Ok(vec![normed, mean, plus(&variance, epsilon)?.f_rsqrt()?])
 }
 
 /// `RMSNormalization`.
@@ -65,7 +66,7 @@ pub(super) fn rms_normalization(node: &Node<'_>) -> Answer {
     let axis = axis_of(node.int("axis", -1), input.dim())?;
     let axes: Vec<i64> = (axis..input.dim() as i64).collect();
     let square = input.f_square()?.f_mean_dim(axes, true, None)?;
-    let scale = square.f_add_scalar(node.float("epsilon", 1e-5))?.f_rsqrt()?;
+    let scale = plus(&square, node.float("epsilon", 1e-5))?.f_rsqrt()?;
     Ok(input.f_mul(&scale)?.f_mul(&node.tensor(1)?)?)
 }
 
@@ -76,15 +77,19 @@ pub(super) fn mean_variance_normalization(node: &Node<'_>) -> Answer {
     let centred = input.f_sub(&input.f_mean_dim(axes.as_slice(), true, None)?)?;
     let deviation = centred.f_square()?.f_mean_dim(axes, true, None)?.f_sqrt()?;
     // The number that the definition of the operator adds.
-    Ok(centred.f_div(&deviation.f_add_scalar(1e-9)?)?)
+    Ok(centred.f_div(&plus(&deviation, 1e-9)?)?)
 }
 
 /// `LpNormalization`. Zeros stay zeros.
 pub(super) fn lp_normalization(node: &Node<'_>) -> Answer {
     let input = node.tensor(0)?;
     let axis = axis_of(node.int("axis", -1), input.dim())?;
-    let norm = input.f_norm_scalaropt_dim(node.int("p", 2), axis, true)?;
-    let norm = norm.f_masked_fill(&norm.f_eq(0)?, 1)?;
+    let norm = match node.int("p", 2) {
+        1 => input.f_abs()?.f_sum_dim_intlist(axis, true, None)?,
+        _ => input.f_frobenius_norm(axis, true)?,
+    };
+    let is_zero = norm.f_eq_tensor(&number_like(0.0, &norm)?)?;
+    let norm = norm.f_masked_fill_tensor(&is_zero, &number_like(1.0, &norm)?)?;
     Ok(input.f_div(&norm)?)
 }
 

@@ -1,8 +1,9 @@
 //! One number of many: sums, means, norms and extremes along axes.
 
-use tch::{TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 use super::node::{Answer, Node, axes_of, axis_of};
+use super::numbers::plus;
 
 /// Reduces the axes of a node by a function of the input, the axes, and whether they stay with length 1.
 pub(super) fn reduce(
@@ -27,13 +28,19 @@ pub(super) fn mean(input: &Tensor, axes: &[i64], keep: bool) -> Result<Tensor, T
     input.f_mean_dim(axes, keep, None)
 }
 
-pub(super) fn product(input: &Tensor, axes: &[i64], keep: bool) -> Result<Tensor, TchError> {
+/// Reduces one axis after another, from the last one on, so that the others keep their numbers where axes go.
+fn one_by_one(
+    input: Tensor,
+    axes: &[i64],
+    along: impl Fn(&Tensor, i64) -> Result<Tensor, TchError>,
+) -> Result<Tensor, TchError> {
     let mut axes = axes.to_vec();
     axes.sort_unstable();
-    // From the last axis on, so that the others keep their numbers where axes go.
-    axes.iter()
-        .rev()
-        .try_fold(input.shallow_clone(), |product, &axis| product.f_prod_dim_int(axis, keep, None))
+    axes.iter().rev().try_fold(input, |reduced, &axis| along(&reduced, axis))
+}
+
+pub(super) fn product(input: &Tensor, axes: &[i64], keep: bool) -> Result<Tensor, TchError> {
+    one_by_one(input.shallow_clone(), axes, |input, axis| input.f_prod_dim_int(axis, keep, None))
 }
 
 pub(super) fn norm_1(input: &Tensor, axes: &[i64], keep: bool) -> Result<Tensor, TchError> {
@@ -41,7 +48,9 @@ pub(super) fn norm_1(input: &Tensor, axes: &[i64], keep: bool) -> Result<Tensor,
 }
 
 pub(super) fn norm_2(input: &Tensor, axes: &[i64], keep: bool) -> Result<Tensor, TchError> {
-    input.f_to_kind(tch::Kind::Float)?.f_norm_scalaropt_dim(2, axes, keep)
+    // The norm of norms is that of all; unlike a root of a sum, it has a gradient at 0.
+    let size = input.f_abs()?.f_to_kind(Kind::Float)?;
+    one_by_one(size, axes, |input, axis| input.f_frobenius_norm(axis, keep))
 }
 
 pub(super) fn sum_of_squares(input: &Tensor, axes: &[i64], keep: bool) -> Result<Tensor, TchError> {
@@ -61,7 +70,7 @@ pub(super) fn place(node: &Node<'_>, first: fn(&Tensor, i64, bool) -> Result<Ten
         return Ok(first(&input, axis, keep)?);
     }
     let last = input.size()[axis as usize] - 1;
-    Ok(first(&input.f_flip(axis)?, axis, keep)?.f_neg()?.f_add_scalar(last)?)
+    plus(&first(&input.f_flip(axis)?, axis, keep)?.f_neg()?, last)
 }
 
 /// `CumSum`.

@@ -3,10 +3,11 @@
 //! What libtorch computes in one step is left to it. Everything else goes axis by axis: each place of the output lies
 //! somewhere between values of the input, which are taken and weighed.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::error::Problem;
 use super::node::{Answer, Node, axes_of};
+use super::numbers::{at_least, at_most, counted, minus, number_like, over, plus, times};
 
 /// An axis that gets another length, or other values.
 #[derive(Clone, Copy, Debug)]
@@ -203,8 +204,8 @@ fn along(input: &Tensor, axis: Axis, method: &Method<'_>) -> Answer {
         let nearest = match method.nearest {
             "floor" => places.f_floor()?,
             "ceil" => places.f_ceil()?,
-            "round_prefer_ceil" => places.f_add_scalar(0.5)?.f_floor()?,
-            _ => places.f_sub_scalar(0.5)?.f_ceil()?,
+            "round_prefer_ceil" => plus(&places, 0.5)?.f_floor()?,
+            _ => minus(&places, 0.5)?.f_ceil()?,
         };
         return taken(input, axis, &nearest);
     }
@@ -227,26 +228,25 @@ fn along(input: &Tensor, axis: Axis, method: &Method<'_>) -> Answer {
 
 /// The values at places along an axis; beyond the ends, those of the ends.
 fn taken(input: &Tensor, axis: Axis, places: &Tensor) -> Answer {
-    let places = places.f_clamp(0, axis.input - 1)?.f_to_kind(Kind::Int64)?;
+    let places = at_most(&at_least(places, 0_i64)?, axis.input - 1)?.f_to_kind(Kind::Int64)?;
     Ok(input.f_index_select(axis.axis, &places.f_to_device(input.device())?)?)
 }
 
 /// Where the values of the output lie in the input.
 fn places(axis: Axis, coordinates: &str) -> Answer {
     let Axis { input, output, step: (from, to), .. } = axis;
-    let index = Tensor::f_arange(output, (Kind::Double, Device::Cpu))?;
-    let by_centre =
-        |index: &Tensor| -> Answer { Ok(index.f_add_scalar(0.5)?.f_mul_scalar(from)?.f_div_scalar(to)?) };
+    let index = counted(output)?.f_to_kind(Kind::Double)?;
+    let by_centre = |index: &Tensor| -> Answer { over(&times(&plus(index, 0.5)?, from)?, to) };
     Ok(match coordinates {
         "align_corners" | "pytorch_half_pixel" if output == 1 => index,
-        "half_pixel" | "pytorch_half_pixel" => by_centre(&index)?.f_sub_scalar(0.5)?,
+        "half_pixel" | "pytorch_half_pixel" => minus(&by_centre(&index)?, 0.5)?,
         "half_pixel_symmetric" => {
             let whole = input as f64 * to / from;
             let inset = input as f64 / 2.0 * (1.0 - output as f64 / whole);
-            by_centre(&index)?.f_add_scalar(inset - 0.5)?
+            plus(&by_centre(&index)?, inset - 0.5)?
         }
-        "align_corners" => index.f_mul_scalar(input - 1)?.f_div_scalar(output - 1)?,
-        "asymmetric" => index.f_mul_scalar(from)?.f_div_scalar(to)?,
+        "align_corners" => over(&times(&index, input - 1)?, output - 1)?,
+        "asymmetric" => over(&times(&index, from)?, to)?,
         "tf_half_pixel_for_nn" => by_centre(&index)?,
         other => return Err(format!("has the coordinate_transformation_mode {other}").into()),
     })
@@ -256,16 +256,16 @@ fn places(axis: Axis, coordinates: &str) -> Answer {
 fn weighed(places: &Tensor, axis: Axis, method: &Method<'_>) -> Answer<Vec<(Tensor, Tensor)>> {
     let first = places.f_floor()?;
     let behind = places.f_sub(&first)?;
-    let ahead = behind.f_neg()?.f_add_scalar(1)?;
+    let ahead = plus(&behind.f_neg()?, 1.0)?;
     let mut parts = match method.mode {
-        "linear" => vec![(first.f_add_scalar(0)?, ahead), (first.f_add_scalar(1)?, behind)],
+        "linear" => vec![(first.shallow_clone(), ahead), (plus(&first, 1.0)?, behind)],
         _ => {
             let (near, far) = (|x: &Tensor| near(x, method.cubic), |x: &Tensor| far(x, method.cubic));
             vec![
-                (first.f_sub_scalar(1)?, far(&behind.f_add_scalar(1)?)?),
-                (first.f_add_scalar(0)?, near(&behind)?),
-                (first.f_add_scalar(1)?, near(&ahead)?),
-                (first.f_add_scalar(2)?, far(&ahead.f_add_scalar(1)?)?),
+                (minus(&first, 1.0)?, far(&plus(&behind, 1.0)?)?),
+                (first.shallow_clone(), near(&behind)?),
+                (plus(&first, 1.0)?, near(&ahead)?),
+                (plus(&first, 2.0)?, far(&plus(&ahead, 1.0)?)?),
             ]
         }
     };
@@ -274,7 +274,8 @@ fn weighed(places: &Tensor, axis: Axis, method: &Method<'_>) -> Answer<Vec<(Tens
     }
     let mut sum = places.f_zeros_like()?;
     for (place, weight) in &mut parts {
-        let inside = place.f_ge(0)?.f_logical_and(&place.f_lt(axis.input)?)?;
+        let (zero, end) = (number_like(0.0, place)?, number_like(axis.input, place)?);
+        let inside = place.f_ge_tensor(&zero)?.f_logical_and(&place.f_lt_tensor(&end)?)?;
         *weight = weight.f_mul(&inside)?;
         sum = sum.f_add(weight)?;
     }
@@ -283,11 +284,11 @@ fn weighed(places: &Tensor, axis: Axis, method: &Method<'_>) -> Answer<Vec<(Tens
 
 /// Keys 1981: the weight of a value at most one away, `(a + 2) x³ - (a + 3) x² + 1`.
 fn near(x: &Tensor, a: f64) -> Answer {
-    Ok(x.f_mul_scalar(a + 2.0)?.f_sub_scalar(a + 3.0)?.f_mul(x)?.f_mul(x)?.f_add_scalar(1)?)
+    plus(&minus(&times(x, a + 2.0)?, a + 3.0)?.f_mul(x)?.f_mul(x)?, 1.0)
 }
 
 /// Keys 1981: the weight of a value one to two away, `a x³ - 5 a x² + 8 a x - 4 a`.
 fn far(x: &Tensor, a: f64) -> Answer {
-    let slope = x.f_sub_scalar(5)?.f_mul(x)?.f_add_scalar(8)?;
-    Ok(slope.f_mul(x)?.f_sub_scalar(4)?.f_mul_scalar(a)?)
+    let slope = plus(&minus(x, 5.0)?.f_mul(x)?, 8.0)?;
+    times(&minus(&slope.f_mul(x)?, 4.0)?, a)
 }

@@ -19,15 +19,15 @@ pub(super) fn separate(
     collect_used(&graph.node, &mut used);
     let mut weights = BTreeMap::new();
     for initializer in &mut graph.initializer {
-        let is_weight = can_be_weight(initializer) && used.contains(&initializer.name);
-        if is_weight {
+        if can_be_weight(initializer) && used.contains(&initializer.name) {
             let name = initializer.name.clone();
             let tensor = tensor_of(initializer, folder)?;
             *initializer = without_data(initializer);
             if weights.insert(name.clone(), tensor).is_some() {
                 return Err(OnnxError::Tensor { name, problem: "is there twice".into() });
             }
-        } else if !initializer.external_data.is_empty() {
+        } else if !initializer.external_data.is_empty() || is_weight(initializer) {
+            // Without numbers it would look like a weight: it is damaged.
             *initializer = with_data(initializer, &tensor_of(initializer, folder)?)?;
         }
     }

@@ -1,6 +1,7 @@
 //! The description of a package as types of version 0.5, from YAML of version 0.4 or 0.5.
 
 use serde_json::{Map, Value};
+use serde_saphyr::UserMessageFormatter;
 use serde_saphyr::options::NonFiniteFloatPolicy;
 
 use super::{Place, older};
@@ -60,8 +61,11 @@ fn parsed(text: &str, place: Place<'_>) -> Result<Map<String, Value>> {
         with_snippet: false,
     };
     let damaged = "download the package again, or correct the description";
-    let parsed: Value = serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| place.problem(format!("is no YAML: {error}"), damaged))?;
+    let parsed: Value = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        // In words for those who wrote the text, not for programmers.
+        let error = error.render_with_formatter(&UserMessageFormatter);
+        place.problem(format!("is no YAML: {error}"), damaged)
+    })?;
     let Value::Object(mut fields) = without_nulls(parsed) else {
         return Err(place.problem("is no description: expected fields with names", damaged));
     };

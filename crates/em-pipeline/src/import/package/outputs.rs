@@ -83,10 +83,14 @@ pub(super) fn of(
             }
         }
     }
-    let is_within = tensor.data.range == Some([Some(0.0), Some(1.0)]) && thresholds.is_empty();
+    // Behind the steps, which may be what keeps it there.
+    let is_within = tensor.data.range == Some([Some(0.0), Some(1.0)]);
+    let is_as_it_comes = tensor.postprocessing.iter().all(|step| step.id == "ensure_dtype");
     let kind = match activation {
         Some(activation) => OutputKind::Logits(activation),
-        None if is_within && layout.data_type.starts_with("float") => OutputKind::Probabilities,
+        None if is_within && is_as_it_comes && layout.data_type.starts_with("float") => {
+            OutputKind::Probabilities
+        }
         None => OutputKind::Unknown,
     };
     let halo = [0, 1, 2].map(|axis| layout.space(axis).map_or(0, |space| space.halo));

@@ -73,7 +73,8 @@ impl<R: Read + Seek> Archive<R> {
         for (place, view) in views.iter().enumerate() {
             let storage = self.storage(view.storage)?;
             let class = self.pickle.text(storage.class).unwrap_or_default();
-            let kind = Kind::of_storage(class).ok_or_else(|| format!("has tensors of `{class}`"))?;
+            let kind = Kind::of_storage(class)
+                .ok_or_else(|| format!("has tensors of `{}`", class.escape_debug()))?;
             let key = self.pickle.text(storage.key).unwrap_or_default().to_owned();
             order.push((key, kind, view.offset, &view.shape, &view.strides, storage.count, place));
         }
@@ -175,15 +176,19 @@ fn strides_are_contiguous(view: &View) -> bool {
 
 /// The bytes of a file of an archive, if they are there as they are and not more than `most`.
 fn file_of<R: Read + Seek>(archive: &mut ZipArchive<R>, name: &str, most: u64) -> Result<Vec<u8>, String> {
-    let file = archive.by_name(name).map_err(|error| format!("lacks `{name}`: {error}"))?;
+    let file = archive.by_name(name).map_err(|error| format!("lacks `{}`: {error}", name.escape_debug()))?;
     if file.compression() != CompressionMethod::Stored {
-        return Err(format!("has `{name}` packed, which `torch.save` does not do"));
+        return Err(format!("has `{}` packed, which `torch.save` does not do", name.escape_debug()));
     }
     if file.size() > most {
-        return Err(format!("has {} bytes in `{name}`, expected at most {most}", file.size()));
+        return Err(format!(
+            "has {} bytes in `{}`, expected at most {most}",
+            file.size(),
+            name.escape_debug()
+        ));
     }
     let mut bytes = Vec::new();
     let read = file.take(most).read_to_end(&mut bytes);
-    read.map_err(|error| format!("has a damaged `{name}`: {error}"))?;
+    read.map_err(|error| format!("has a damaged `{}`: {error}", name.escape_debug()))?;
     Ok(bytes)
 }

@@ -64,7 +64,7 @@ impl<'a> Checked<'a> {
             1 => ", and 1 more".into(),
             others => format!(", and {others} more"),
         };
-        let found = format!("`{name}` of shape {:?}{others}", tensor.shape);
+        let found = format!("`{}` of shape {:?}{others}", name.escape_debug(), tensor.shape);
         Err(self.problem(format!("{found} belongs to no layer, expected none besides those of the network")))
     }
 

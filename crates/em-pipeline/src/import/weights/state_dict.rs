@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use safetensors::SafeTensors;
 
+use super::Network;
 use super::archive::Archive;
 use super::kinds::{ByteOrder, Kind};
 use super::pickle::{Id, Pickle, Value, View};
@@ -93,7 +94,7 @@ const MOST_DEPTH: usize = 3;
 /// Reads a state dict, or a checkpoint that holds one. Nothing of the file is run.
 ///
 /// Prefixes of wrappers (`module.`, `_orig_mod.`, `model.`, `net.`, `network.`) are taken off where all names have
-/// them.
+/// them, and where a network that is known is behind one; what stands beside it is left out then.
 ///
 /// # Errors
 ///
@@ -141,8 +142,9 @@ fn of_safetensors(bytes: &[u8]) -> Result<StateDict, String> {
     let mut tensors = Vec::new();
     for (name, view) in file.iter() {
         let kind = view.dtype();
-        let kind = Kind::of_safetensors(kind)
-            .ok_or_else(|| format!("has `{name}` as {kind:?}, expected floats of 16 to 64 bits"))?;
+        let kind = Kind::of_safetensors(kind).ok_or_else(|| {
+            format!("has `{}` as {kind:?}, expected floats of 16 to 64 bits", name.escape_debug())
+        })?;
         if kind.is_float() {
             let numbers = view.data().chunks_exact(kind.bytes());
             let values = numbers.map(|number| kind.number(number, ByteOrder::Little)).collect();
@@ -186,14 +188,14 @@ fn table_of(pickle: &Pickle, id: Id, depth: usize) -> Option<&[(Id, Id)]> {
 fn no_table(pickle: &Pickle) -> String {
     match pickle.get(pickle.root) {
         Value::Object(class) => {
-            let class = pickle.text(*class).unwrap_or("a class").escape_default();
+            let class = pickle.text(*class).unwrap_or("a class").escape_debug();
             format!(
                 "holds an object of `{class}`, expected a state dict: objects are programs, and not loaded"
             )
         }
         Value::Dict(pairs) => {
             let keys = pairs.iter().filter_map(|(key, _)| pickle.text(*key)).take(8);
-            let keys: Vec<String> = keys.map(|key| format!("`{}`", key.escape_default())).collect();
+            let keys: Vec<String> = keys.map(|key| format!("`{}`", key.escape_debug())).collect();
             let tables = TABLES.map(|name| format!("`{name}`")).join(", ");
             format!("holds no tensors but {}, expected a state dict, or one under {tables}", keys.join(", "))
         }
@@ -201,8 +203,24 @@ fn no_table(pickle: &Pickle) -> String {
     }
 }
 
-/// Takes prefixes off that all names have.
+/// Takes prefixes off that all names have, and leaves out what a training keeps beside a network that is known, as
+/// the weights of a loss.
 fn unwrapped(dict: StateDict) -> StateDict {
+    let dict = without_prefixes(dict);
+    if Network::of(&dict).is_some() {
+        return dict;
+    }
+    let network = |prefix: &&str| {
+        let inside = |(name, tensor): &(String, Arc<Tensor>)| {
+            Some((name.strip_prefix(*prefix)?.to_owned(), Arc::clone(tensor)))
+        };
+        let part = without_prefixes(StateDict::of(dict.tensors.iter().filter_map(inside)));
+        Network::of(&part).map(|_| part)
+    };
+    PREFIXES.iter().find_map(network).unwrap_or(dict)
+}
+
+fn without_prefixes(dict: StateDict) -> StateDict {
     let mut tensors = dict.tensors;
     let shared = |tensors: &[(String, Arc<Tensor>)]| {
         PREFIXES.into_iter().find(|prefix| tensors.iter().all(|(name, _)| name.starts_with(prefix)))

@@ -118,6 +118,14 @@ fn a_file_that_claims_more_than_it_has_or_any_needs_is_refused() {
 }
 
 #[test]
+fn yaml_that_is_none_is_told_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = read(&zipped(&folder, "a: 1\na: 2\n", &[])).unwrap_err().to_string();
+    let found = error.split_once("package.zip`: ").unwrap().1;
+    assert_eq!(found, "is no YAML: duplicate mapping key `a` is not allowed here at line 2, column 1");
+}
+
+#[test]
 fn yaml_that_multiplies_itself_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();

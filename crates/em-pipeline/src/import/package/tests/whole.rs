@@ -221,7 +221,7 @@ description: |
   Several
   lines
 authors: [{name: "A", orcid: null}]
-license: &licence MIT
+license: &licence 1.5
 cite: []
 timestamp: 2019-12-11T12:22:32
 documentation: {source: README.md, sha256: null}
@@ -233,7 +233,9 @@ inputs:
   - {type: space, id: y, size: 64, unit: angstrom, scale: 40, concatenable: false}
   - {type: space, size: 64, unit: furlong}
   data: {type: float32, range: [-.inf, .inf]}
-  preprocessing: null
+  preprocessing:
+  - {id: zero_mean_unit_variance, kwargs: {axes: null, eps: 1e-03}}
+  - {id: ensure_dtype, kwargs: {dtype: float32}}
 outputs:
 - {id: out, axes: *axes, data: {values: [0, 1]}}
 weights:
@@ -243,10 +245,34 @@ weights:
     let folder = tempfile::tempdir().unwrap();
     let package = read(&zipped(&folder, text.trim_start(), &[("network.onnx", b"w")])).unwrap();
     assert_eq!((package.name.as_str(), package.description.as_str()), ("no: 1.10", "Several\nlines\n"));
-    assert_eq!(package.license.as_deref(), Some("MIT"));
+    assert_eq!(package.license.as_deref(), Some("1.5"));
     assert_eq!(package.input.axes.len(), 3);
     assert_eq!(package.input.voxel_size_nm(), [None, Some(4.0), None]);
-    assert_eq!(package.normalizing, Normalizing::None);
+    let statistics = Statistics::MeanAndDeviation;
+    let fitting = Fitting { statistics, eps: 1e-3, clips: false, over: Over::Dataset };
+    assert_eq!(package.normalizing, Normalizing::Fitted(fitting));
     assert_eq!(package.output().layout.data_type, "uint8");
     assert_eq!(package.output().kind, OutputKind::Unknown);
+}
+
+#[test]
+fn what_comes_out_is_named_only_where_the_package_says_so() {
+    let of = |steps: Value, range: Value| {
+        let mut description = description();
+        description["outputs"][0]["postprocessing"] = steps;
+        description["outputs"][0]["data"] = json!({ "type": "float32", "range": range });
+        let package = read_of(&description).unwrap();
+        (package.output().kind, package.output().thresholds.clone(), package.notes.len())
+    };
+    let binarize = json!({ "id": "binarize", "kwargs": { "threshold": 0.5 } });
+    let clip = json!({ "id": "clip", "kwargs": { "min": 0.0, "max": 1.0 } });
+    let sigmoid = json!({ "id": "sigmoid" });
+    assert_eq!(of(json!([]), json!([0, 1])), (OutputKind::Probabilities, vec![], 0));
+    assert_eq!(of(json!([]), json!([0, null])), (OutputKind::Unknown, vec![], 0));
+    // What is within 0..1 is what comes out behind the threshold.
+    assert_eq!(of(json!([binarize]), json!([0, 1])), (OutputKind::Unknown, vec![0.5], 0));
+    let logits = OutputKind::Logits(Activation::Sigmoid);
+    assert_eq!(of(json!([sigmoid, clip, binarize]), json!([0, 1])), (logits, vec![0.5], 0));
+    // Likewise behind a clip, which is told.
+    assert_eq!(of(json!([clip]), json!([0, 1])), (OutputKind::Unknown, vec![], 1));
 }

@@ -133,6 +133,24 @@ fn checkpoints_and_wrappers_are_unpacked() {
 }
 
 #[test]
+fn what_a_training_keeps_beside_a_network_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.ckpt");
+    let read_with = |names: &[&str]| {
+        let table = names.iter().fold(Pickle::default().raw(b"\x80\x02}("), |table, name| {
+            table.text(name).tensor("FloatStorage", "0", 1, [&[0], &[1]], &[1])
+        });
+        let files = [("data.pkl", &table.raw(b"u.").0[..]), ("data/0", &[0, 0, 128, 63][..])];
+        std::fs::write(&path, archive(&files, CompressionMethod::Stored)).unwrap();
+        read(&path).unwrap().iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+    };
+    let names = ["loss.weight", "net.module.down.0.0.weight", "net.module.head.weight"];
+    assert_eq!(read_with(&names), ["down.0.0.weight", "head.weight"]);
+    let names = ["loss.weight", "net.module.other.weight"];
+    assert_eq!(read_with(&names), names);
+}
+
+#[test]
 fn big_endian_numbers_are_turned() {
     let table = Pickle::named("w", |pickle| pickle.tensor("FloatStorage", "0", 2, [&[0], &[2]], &[1]));
     let numbers: Vec<u8> = [1.5_f32, -2.0].iter().flat_map(|value| value.to_be_bytes()).collect();
