@@ -74,7 +74,7 @@ impl Opened {
         let (declared, structure) = (['z', 'y', 'x'].map(fixed), network.structure());
         let ordered = network.weight_sizes().into_iter().map(|(name, _)| weights[&name].shallow_clone());
         let ordered = ordered.collect();
-        let loaded = Loaded::Onnx(std::sync::Arc::new(network));
+        let loaded = Loaded::onnx(network);
         let file = NetworkWeights { bytes: structure, ..file };
         let output_axes = wishes.output_axes.clone().unwrap_or_else(|| axes.clone());
         Ok(Self { axes, output_axes, output, in_channels, weights, declared, loaded, ordered, file })

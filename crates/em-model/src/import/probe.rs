@@ -70,7 +70,7 @@ pub fn probe(opened: &mut Opened, wishes: &Wishes, idle: Option<u64>) -> Compute
     let size = at_least(MEASURED_EDGES[0]);
     let (given, bytes_per_voxel) =
         peak_per_voxel(idle, voxels(size), ends, || tch::no_grad(|| opened.run(&opened.noise(1, size)?)));
-    given?;
+    drop(given?);
     let Taken { sizes, fewer, .. } = taken;
     Ok(Found {
         sizes,

@@ -98,6 +98,7 @@ impl UNet {
 
     /// Maps `[n, in_channels, y, x]` to logits `[n, out_channels, y - 2 margin, x - 2 margin]`; in 3D
     /// `[n, in_channels, z, y, x]` to `[n, out_channels, z, y, x]`.
+    #[cfg(test)]
     pub fn forward(&self, input: &Tensor, mode: Mode<'_>) -> Computed<Tensor> {
         Ok(self.levels(input, mode)?.swap_remove(0))
     }

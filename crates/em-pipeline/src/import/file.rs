@@ -46,7 +46,10 @@ impl FileKind {
                 _ => Err(unknown(path)),
             };
         };
-        let holds = |ends: &[&str]| archive.file_names().any(|name| ends.iter().any(|end| name.ends_with(end)));
+        let holds = |ends: &[&str]| {
+            let names = archive.file_names().filter_map(Result::ok);
+            names.into_iter().any(|name| ends.iter().any(|end| name.ends_with(end)))
+        };
         if holds(&DESCRIPTIONS) {
             Ok(Self::Package)
         } else if holds(&["/constants.pkl"]) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::{CModule, IValue, Kind, Tensor};
 
@@ -15,7 +15,8 @@ use crate::network::onnx::{OnnxError, OnnxNetwork};
 /// A network that is ready to run.
 #[derive(Clone, Debug)]
 pub(crate) enum Loaded {
-    Onnx(Arc<OnnxNetwork>),
+    /// Behind a lock, since its constants are tensors, which two threads may not hold.
+    Onnx(Arc<Mutex<OnnxNetwork>>),
     Torchscript(Arc<CModule>),
 }
 
@@ -48,10 +49,15 @@ impl Loaded {
                     Ok((name, zeros))
                 });
                 let weights = weights.collect::<Computed<_>>()?;
-                Ok((Self::Onnx(Arc::new(network)), weights))
+                Ok((Self::onnx(network), weights))
             }
             Engine::Torchscript => Self::script(bytes, device),
         }
+    }
+
+    /// Takes a network of ONNX.
+    pub fn onnx(network: OnnxNetwork) -> Self {
+        Self::Onnx(Arc::new(Mutex::new(network)))
     }
 
     /// Loads a script with its weights.
@@ -68,7 +74,10 @@ impl Loaded {
     /// Runs it on one input; a script has its weights in it.
     pub fn run(&self, weights: &[Tensor], input: &Tensor) -> Computed<Vec<Tensor>> {
         match self {
-            Self::Onnx(network) => network.run(weights, std::slice::from_ref(input)),
+            Self::Onnx(network) => {
+                let network = network.lock().unwrap_or_else(PoisonError::into_inner);
+                network.run(weights, std::slice::from_ref(input))
+            }
             Self::Torchscript(module) => {
                 let given = module.forward_is(&[IValue::Tensor(input.shallow_clone())])?;
                 let mut tensors = Vec::new();

@@ -28,10 +28,10 @@ mod weights;
 use std::fmt::Display;
 use std::path::Path;
 
-pub(crate) use self::layout::{LayoutAxis, LayoutSize, SpaceAxis, TensorLayout};
-pub(crate) use self::normalizing::{Fitting, Normalizing, Over, Statistics};
+pub(crate) use self::layout::{LayoutAxis, LayoutSize, TensorLayout};
+pub(crate) use self::normalizing::Normalizing;
 pub(crate) use self::outputs::{Activation, Output, OutputKind};
-pub(crate) use self::weights::{ExternalData, WeightsFile, WeightsFormat};
+pub(crate) use self::weights::{WeightsFile, WeightsFormat};
 use crate::error::{Error, Result, UserError};
 use crate::export::rdf::{Author, Citation};
 

@@ -163,6 +163,7 @@ fn big_endian_numbers_are_turned() {
 fn views_beyond_their_numbers_are_refused() {
     assert_eq!(one_tensor(1, &[3], &[1]).unwrap().values, [2.0, 3.0, 4.0]);
     assert_eq!(one_tensor(0, &[2, 2], &[1, 2]).unwrap().values, [1.0, 3.0, 2.0, 4.0]);
+    assert_eq!(one_tensor(0, &[2, 1, 2], &[1, i64::MAX, 2]).unwrap().values, [1.0, 3.0, 2.0, 4.0]);
     for (offset, shape, strides) in [
         (2, &[3][..], &[1][..]),
         (0, &[2, 2], &[3, 1]),
