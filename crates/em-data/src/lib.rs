@@ -51,7 +51,7 @@ pub use augmentation::{AugmentationConfig, Defect, TileAugmentation, Warp};
 pub use error::{Error, Result};
 pub use grey_values::{GreyValues, fill_missing, without_value};
 pub use labelled_volume::{IGNORED, LabelledVolume};
-pub use normalization::{Normalization, NormalizationConfig, NormalizationKind};
+pub use normalization::{Fitting, Normalization, NormalizationConfig, NormalizationKind};
 pub use outlines::outlines;
 pub use paint::Paint;
 pub use pixel_classifier::{PixelClassifier, PixelClassifierConfig, StrokeSamples};

@@ -3,6 +3,7 @@
 //! Statistics are fitted once, on training voxels, and travel with the model.
 
 mod config;
+mod fitting;
 
 use em_io::Voxels;
 use ndarray::{Array1, ArrayView2, ArrayViewMut2, Axis};
@@ -13,6 +14,7 @@ use crate::robust::robust_mean_and_std;
 use crate::{Error, Result};
 
 pub use config::{NormalizationConfig, NormalizationKind};
+pub use fitting::Fitting;
 
 /// A fitted normalisation, ready to be applied and saved.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

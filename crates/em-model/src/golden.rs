@@ -117,7 +117,8 @@ fn parameters_and_multiply_adds_equal_what_pytorch_counts() {
     for (name, preset) in PRESETS {
         let architecture = preset.architecture();
         let tile_size = if preset == Preset::Ronneberger { 572 } else { 256 };
-        let counted = [architecture.parameter_count() as u64, architecture.multiply_adds(1, tile_size).unwrap()];
+        let counted =
+            [architecture.parameter_count() as u64, architecture.multiply_adds(1, tile_size).unwrap()];
         assert_eq!(counted, golden().costs[name], "{name}");
     }
 }

@@ -18,7 +18,7 @@ pub(crate) mod tests;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use em_data::{Normalization, settings};
+use em_data::{Fitting, Normalization, settings};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use tch::Tensor;
 
@@ -64,6 +64,8 @@ pub struct Wishes {
     pub halo: Option<[usize; 3]>,
     /// How grey values are normalised.
     pub normalization: Option<Normalization>,
+    /// How that is fitted on each volume, where the settings of the prediction say that it is.
+    pub fitting: Option<Fitting>,
     /// How it predicts.
     pub predict: PredictConfig,
     /// Voxel size of what it was trained on in nm, `[z, y, x]`.
@@ -138,7 +140,8 @@ fn imported_own(
         return Err(Error::Import { problem, lacking: Lacking::Values }.into());
     }
     if outputs > 1 && wishes.raw.is_none() {
-        let problem = format!("the network gives logits in {outputs} channels, and nothing says what they are");
+        let problem =
+            format!("the network gives logits in {outputs} channels, and nothing says what they are");
         return Err(Error::Import { problem, lacking: Lacking::Values }.into());
     }
     let first = usize::from(exclusive);
@@ -164,7 +167,12 @@ fn imported_own(
         let problem = format!("the weights are not those of the network: {difference}");
         return Err(Error::Import { problem, lacking: Lacking::Weights }.into());
     }
-    Ok(ImportedNetwork { card: card(architecture, normalization, wishes), weights, seam: 0.0, sees_all: false })
+    Ok(ImportedNetwork {
+        card: card(architecture, normalization, wishes),
+        weights,
+        seam: 0.0,
+        sees_all: false,
+    })
 }
 
 /// Makes a run's network of a file, and runs it a few times to find out what it takes.
@@ -230,6 +238,7 @@ fn card(architecture: Architecture, normalization: Normalization, wishes: &Wishe
         architecture,
         classes: names.clone(),
         normalization,
+        fitting: wishes.fitting.clone(),
         predict: Some(wishes.predict.clone()),
         thresholds_of_version_1: BTreeMap::new(),
         training_voxels: None,

@@ -30,8 +30,8 @@ pub use export::{ExportedNetwork, Interface, Takes};
 pub use import::{ImportedNetwork, Lacking, NamedTensors, NetworkWeights, Wishes, import, import_own};
 pub use infer::{InputComparison, MaskRule, PixelMatch, Precision, PredictConfig, Prediction, Predictor};
 pub use network::{
-    Activation, Architecture, ClassOutput, Combine, Engine, ModelConfig, Norm, Padding, Preset, Raw, Sizes, Target, boundary_of, training_bytes,
-    validation_bytes,
+    Activation, Architecture, ClassOutput, Combine, Engine, ModelConfig, Norm, Padding, Preset, Raw, Sizes,
+    Target, boundary_of, training_bytes, validation_bytes,
 };
 pub use ranks::{Launch, Launcher, Ranks};
 pub use run::{

@@ -3,8 +3,8 @@
 mod architecture;
 mod config;
 mod cost;
-mod inputs;
 mod imported;
+mod inputs;
 mod layers;
 mod memory;
 mod net;
@@ -21,8 +21,8 @@ pub(crate) use imported::{Loaded, canonical, with_axes};
 pub(crate) use inputs::{context_of, mirrored, normalized};
 pub(crate) use layers::{Compute, Convolution, Mode, NORM_EPSILON, NormLayer, UpConvolution};
 pub(crate) use memory::inference_bytes;
-pub(crate) use net::{FoldedNetwork, Network};
 pub use memory::{training_bytes, validation_bytes};
+pub(crate) use net::{FoldedNetwork, Network};
 pub(crate) use outputs::class_probabilities;
 #[cfg(test)]
 pub(crate) use parameters::Start;

@@ -41,11 +41,13 @@ pub fn check(config: &RunConfig) -> Result<()> {
 /// Says in what an imported network and the classes of the data differ: its outputs are what they are.
 fn problem_of_imported(config: &RunConfig, classes: &[String]) -> Option<SettingError> {
     let run = RunFolder::new(config.model.imported.as_ref()?);
-    let problem = |found: String, expected: String| {
-        Some(SettingError::new("ModelConfig", "imported", found, expected))
-    };
+    let problem =
+        |found: String, expected: String| Some(SettingError::new("ModelConfig", "imported", found, expected));
     if config.train.init.is_none() {
-        return problem(run.path().display().to_string(), "a network whose weights `train.init` names".into());
+        return problem(
+            run.path().display().to_string(),
+            "a network whose weights `train.init` names".into(),
+        );
     }
     // One that cannot be read is told of by the network's own checks.
     let card = ModelCard::read(&run).ok()?;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use em_model::em_data::{Normalization, NormalizationKind};
 use em_io::VoxelSize;
+use em_model::em_data::{Fitting, Normalization, NormalizationKind};
 use em_model::network::Imported;
 use em_model::{ClassOutput, ImportedNetwork, Raw};
 use em_pipeline::import::class_output;
@@ -112,7 +112,7 @@ enum Kind {
     Zscore,
     /// The smallest value is 0, the largest 1.
     Minmax,
-    /// The 1st percentile is 0, the 99.8th 1; what lies beyond is clipped.
+    /// The 0.5th percentile is 0, the 99.5th 1; what lies beyond is clipped.
     Percentile,
     /// As zscore, with the medians of tiles.
     Robust,
@@ -133,7 +133,9 @@ impl InputOptions {
     fn normalizing(&self) -> Result<Option<Normalizing>> {
         if let (Some(mean), Some(std)) = (self.mean, self.std) {
             if !(std > 0.0 && std.is_finite() && mean.is_finite()) {
-                bail!("--mean {mean} --std {std} are no mean and deviation, expected numbers, the deviation above 0");
+                bail!(
+                    "--mean {mean} --std {std} are no mean and deviation, expected numbers, the deviation above 0"
+                );
             }
             return Ok(Some(Normalizing::Fixed(Normalization::Zscore { mean, std })));
         }
@@ -144,12 +146,12 @@ impl InputOptions {
             return Ok(Some(Normalizing::Fixed(Normalization::Scale { divisor })));
         }
         Ok(self.normalization.map(|kind| {
-            Normalizing::OfEachStack(match kind {
+            Normalizing::OfEachStack(Fitting::of(match kind {
                 Kind::Zscore => NormalizationKind::Zscore,
                 Kind::Minmax => NormalizationKind::MinMax,
                 Kind::Percentile => NormalizationKind::Percentile,
                 Kind::Robust => NormalizationKind::Robust,
-            })
+            }))
         }))
     }
 }
@@ -212,7 +214,10 @@ fn tell(network: &ImportedNetwork, found: &Imported) {
     say!("  gives  `{}`, {}", found.output_axes, describe(found.raw));
     say!("  tiles  overlap by {:?} voxels, on a grid of {:?}", of_space(found.halo), of_space(found.stride));
     if network.sees_all() {
-        say!("         what it says of a voxel depends on the whole tile, here by {:.4}: --tile is its size", network.seam());
+        say!(
+            "         what it says of a voxel depends on the whole tile, here by {:.4}: --tile is its size",
+            network.seam()
+        );
     } else {
         say!("         their probabilities are within {:.1e} of those of the whole", network.seam());
     }

@@ -42,7 +42,8 @@ impl ExportedNetwork {
         let tuning = Tuning::read(run, &card)?;
         let rules = card.classes.iter().map(|class| rule_of(class, &card, &tuning)).collect();
         let Network::UNet(net) = load_unfolded(run, &card, Device::Cpu)? else {
-            let problem = "tells of a network that was imported, expected one that was trained here".to_owned();
+            let problem =
+                "tells of a network that was imported, expected one that was trained here".to_owned();
             return Err(Error::RunFile { path: run.card(), problem });
         };
         Ok(Self::of(card, rules, net))

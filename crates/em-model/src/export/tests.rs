@@ -43,6 +43,7 @@ fn card(architecture: Architecture, classes: Vec<String>, normalization: Normali
         weights_sha256: None,
         architecture,
         classes,
+        fitting: None,
         normalization,
         predict: Some(PredictConfig::default()),
         thresholds_of_version_1: BTreeMap::new(),

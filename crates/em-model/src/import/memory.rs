@@ -13,12 +13,7 @@ pub fn resident() -> Option<u64> {
 
 /// Runs something, and returns the bytes for each of so many voxels that it took at most, above what was held
 /// when nothing was computed yet.
-pub fn peak_per_voxel<T>(
-    idle: Option<u64>,
-    voxels: usize,
-    least: u64,
-    run: impl FnOnce() -> T,
-) -> (T, u64) {
+pub fn peak_per_voxel<T>(idle: Option<u64>, voxels: usize, least: u64, run: impl FnOnce() -> T) -> (T, u64) {
     let forgets = std::fs::write("/proc/self/clear_refs", "5").is_ok();
     let given = run();
     let peak = told("VmHWM:").filter(|_| forgets);

@@ -35,8 +35,9 @@ impl Opened {
     }
 
     fn onnx(file: NetworkWeights, wishes: &Wishes) -> Computed<Self> {
-        let unreadable = |error: &dyn std::fmt::Display| {
-            Error::Import { problem: error.to_string(), lacking: Lacking::Operators }
+        let unreadable = |error: &dyn std::fmt::Display| Error::Import {
+            problem: error.to_string(),
+            lacking: Lacking::Operators,
         };
         let (network, weights) =
             OnnxNetwork::read(&file.bytes, file.folder.as_deref()).map_err(|error| unreadable(&error))?;
@@ -62,7 +63,12 @@ impl Opened {
         };
         if axes.len() != input.axes.len() {
             return Err(unsuited(
-                format!("the network's input `{}` has {} axes, and `{axes}` {}", input.name, input.axes.len(), axes.len()),
+                format!(
+                    "the network's input `{}` has {} axes, and `{axes}` {}",
+                    input.name,
+                    input.axes.len(),
+                    axes.len()
+                ),
                 Lacking::Axes,
             ));
         }
@@ -83,7 +89,10 @@ impl Opened {
     fn script(file: NetworkWeights, wishes: &Wishes) -> Computed<Self> {
         let (loaded, named) = Loaded::script(&file.bytes, tch::Device::Cpu).map_err(|error| {
             let error = Error::from(error);
-            Error::Import { problem: format!("the file is no TorchScript: {error}"), lacking: Lacking::Network }
+            Error::Import {
+                problem: format!("the file is no TorchScript: {error}"),
+                lacking: Lacking::Network,
+            }
         })?;
         // The first convolution says over what it goes; a network may keep its weights elsewhere.
         let kernel = named.iter().map(|(_, tensor)| tensor.size()).find(|size| (4..=5).contains(&size.len()));
@@ -139,7 +148,11 @@ impl Opened {
         })?;
         if output.dim() != self.output_axes.len() {
             return Err(unsuited(
-                format!("the network gives an array of {:?}, and `{}` are its axes", output.size(), self.output_axes),
+                format!(
+                    "the network gives an array of {:?}, and `{}` are its axes",
+                    output.size(),
+                    self.output_axes
+                ),
                 Lacking::OutputAxes,
             ));
         }

@@ -124,7 +124,10 @@ fn fewer(opened: &Opened, size: [usize; 3]) -> Computed<[usize; 3]> {
         let edge = given[2 + axis - flat] as usize;
         fewer[axis] = size[axis].checked_sub(edge).ok_or_else(|| {
             unsuited(
-                format!("the network gives {edge} voxels where {} go in, expected as many or a border less", size[axis]),
+                format!(
+                    "the network gives {edge} voxels where {} go in, expected as many or a border less",
+                    size[axis]
+                ),
                 Lacking::Output,
             )
         })?;
@@ -143,7 +146,8 @@ fn sizes(opened: &Opened, wishes: &Wishes) -> Computed<Taken> {
             base[axis] = declared;
         }
     }
-    let free: Vec<usize> = (0..3).filter(|&axis| opened.declared[axis].is_none() && (axis > 0 || is_3d)).collect();
+    let free: Vec<usize> =
+        (0..3).filter(|&axis| opened.declared[axis].is_none() && (axis > 0 || is_3d)).collect();
     let larger = |more: usize| {
         let mut size = base;
         free.iter().for_each(|&axis| size[axis] += more);
@@ -213,10 +217,7 @@ fn meaning(opened: &Opened, wishes: &Wishes, base: [usize; 3]) -> Computed<(Raw,
         Ok(least >= low && most <= high)
     };
     if !given.f_isfinite()?.f_all()?.f_int64_value(&[]).is_ok_and(|all| all == 1) {
-        return Err(unsuited(
-            "the network gives NaN or an infinity for ordinary noise",
-            Lacking::Weights,
-        ));
+        return Err(unsuited("the network gives NaN or an infinity for ordinary noise", Lacking::Weights));
     }
     let raw = match wishes.raw {
         Some(raw) => raw,
@@ -238,10 +239,7 @@ fn meaning(opened: &Opened, wishes: &Wishes, base: [usize; 3]) -> Computed<(Raw,
     let named = wishes.classes.len();
     let untold = wishes.classes.iter().filter(|(_, output)| output.is_none()).count();
     if untold > 0 && untold < named {
-        return Err(unsuited(
-            "some classes are told their channels and some are not",
-            Lacking::Channels,
-        ));
+        return Err(unsuited("some classes are told their channels and some are not", Lacking::Channels));
     }
     let sums_to_1 = raw == Raw::Softmax || (raw == Raw::Probabilities && sums_to_1(&given)?);
     let first = match channels.checked_sub(named) {
@@ -336,7 +334,10 @@ fn stride(opened: &Opened, taken: &Taken, size: [usize; 3]) -> Computed<[usize; 
         for by in STEPS.into_iter().filter(|by| 4 * by <= size[axis]) {
             let moved = opened.run(&rolled(&input, axis, by)?)?;
             let difference = middle(&given, around, None)? - middle(&moved, around, Some((axis, by)))?;
-            apart.push((by, difference.f_square()?.f_mean(Kind::Float)?.f_double_value(&[])?.sqrt() / deviation));
+            apart.push((
+                by,
+                difference.f_square()?.f_mean(Kind::Float)?.f_double_value(&[])?.sqrt() / deviation,
+            ));
         }
         // What sees everything is never quite the same: it is as good as it gets then.
         let best = apart.iter().fold(f64::INFINITY, |best, (_, apart)| best.min(*apart));
@@ -351,7 +352,12 @@ fn stride(opened: &Opened, taken: &Taken, size: [usize; 3]) -> Computed<[usize; 
 }
 
 /// How far the middle of the output sees along each axis; and whether it sees as far as there is anything.
-fn halo(opened: &Opened, taken: &Taken, size: [usize; 3], stride: [usize; 3]) -> Computed<([usize; 3], bool)> {
+fn halo(
+    opened: &Opened,
+    taken: &Taken,
+    size: [usize; 3],
+    stride: [usize; 3],
+) -> Computed<([usize; 3], bool)> {
     let flat = 3 - opened.dimensions();
     let mut seen: Option<Tensor> = None;
     for _ in 0..3 {
@@ -374,7 +380,8 @@ fn halo(opened: &Opened, taken: &Taken, size: [usize; 3], stride: [usize; 3]) ->
     let seen = seen.expect("it was seen three times");
     let (mut halo, mut sees_all) = ([0; 3], false);
     for axis in flat..3 {
-        let others: Vec<i64> = (0..seen.dim() as i64).filter(|other| *other != (axis - flat) as i64).collect();
+        let others: Vec<i64> =
+            (0..seen.dim() as i64).filter(|other| *other != (axis - flat) as i64).collect();
         let profile: Vec<f32> = Vec::try_from(seen.f_amax(others.as_slice(), false)?.f_contiguous()?)?;
         let edge = profile.len();
         let block = stride.iter().copied().max().unwrap_or(1).div_ceil(2).min(edge / 4);

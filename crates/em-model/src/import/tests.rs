@@ -7,8 +7,8 @@ use ndarray::{ArrayD, IxDyn};
 use serde::Deserialize;
 
 use super::*;
-use crate::network::Combine;
 use crate::Predictor;
+use crate::network::Combine;
 
 #[derive(Deserialize)]
 struct Expected {
@@ -103,7 +103,8 @@ fn a_resnet_with_two_outputs_says_what_pytorch_says() {
         let sum: f32 = (0..plane).map(|place| flat[place] + flat[plane + place]).fold(0.0, f32::max);
         assert!(sum < 1.0, "the background takes what the classes leave: {sum}");
 
-        let channels = [0, 1, 2].map(|channel| (["a", "b", "c"][channel], Some(ClassOutput::channel(channel))));
+        let channels =
+            [0, 1, 2].map(|channel| (["a", "b", "c"][channel], Some(ClassOutput::channel(channel))));
         let single = Wishes { raw: Some(Raw::Sigmoid), ..self::wishes(&channels) };
         let output = import(file("resnet", engine), &single).unwrap().probabilities(input.view()).unwrap();
         let found: Vec<f32> = output.iter().copied().collect();
@@ -113,7 +114,8 @@ fn a_resnet_with_two_outputs_says_what_pytorch_says() {
             assert!((found[place] - probability).abs() < 1e-5, "{engine:?}: {} {probability}", found[place]);
         }
         // As e^b / (e^a + e^b + e^c).
-        let odds = |place: usize| [0, 1, 2].map(|c| (found[c * plane + place] / (1.0 - found[c * plane + place])));
+        let odds =
+            |place: usize| [0, 1, 2].map(|c| (found[c * plane + place] / (1.0 - found[c * plane + place])));
         for place in [0, 1000, 6143] {
             let [a, b, c] = odds(place);
             assert!((flat[place] - b / (a + b + c)).abs() < 1e-4);
@@ -235,7 +237,8 @@ fn what_has_to_be_told_is_asked_for() {
     assert!(problem.contains("some are not") && lacking == Lacking::Channels, "{problem}");
     let (problem, _) = told("resnet", &softmax(&[("a", Some(ClassOutput::channel(3)))]));
     assert!(problem.contains("`a` is channel 3, and the network has 3"), "{problem}");
-    let (problem, lacking) = told("resnet", &Wishes { output: Some("mask".into()), ..softmax(&[("a", None)]) });
+    let (problem, lacking) =
+        told("resnet", &Wishes { output: Some("mask".into()), ..softmax(&[("a", None)]) });
     assert!(problem.contains("no output `mask`") && problem.contains("out1"), "{problem}");
     assert_eq!(lacking, Lacking::Output);
     let (problem, lacking) = told("valid", &Wishes { axes: Some("yx".into()), ..wishes(&[("a", None)]) });

@@ -220,7 +220,12 @@ impl Architecture {
 
     /// A network that another program made, over these axes, with as many sections as channels where that is
     /// more than one.
-    pub(crate) fn of_imported(dimensions: usize, in_channels: usize, context: usize, imported: Imported) -> Self {
+    pub(crate) fn of_imported(
+        dimensions: usize,
+        in_channels: usize,
+        context: usize,
+        imported: Imported,
+    ) -> Self {
         Self {
             in_channels,
             context_sections: context,

@@ -43,7 +43,8 @@ pub(crate) fn inference_bytes(architecture: &Architecture, tile: [usize; 3], fea
 /// copies of the weights.
 fn of_imported(imported: &Imported, tile: [usize; 3], tiles: usize, per_voxel: u64, copies: u64) -> u64 {
     let sizes = imported.run_sizes(tile).unwrap_or(tile);
-    let voxels = sizes.into_iter().chain([tiles]).fold(1, |product: u64, edge| product.saturating_mul(edge as u64));
+    let voxels =
+        sizes.into_iter().chain([tiles]).fold(1, |product: u64, edge| product.saturating_mul(edge as u64));
     let weights = (imported.parameters * size_of::<f32>()) as u64 * copies;
     voxels.saturating_mul(per_voxel).saturating_add(weights).saturating_add(PROGRAM_BYTES)
 }

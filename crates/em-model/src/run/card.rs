@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use em_data::Normalization;
+use em_data::{Fitting, Normalization};
 use em_metrics::ConfusionCounts;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ pub struct ModelCard {
     pub classes: Vec<String>,
     /// From grey values to inputs.
     pub normalization: Normalization,
+    /// How predictions fit the normalisation on each volume, where they do, and otherwise than its kind is fitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitting: Option<Fitting>,
     /// How the weights were scored, and are to predict; absent in cards of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predict: Option<PredictConfig>,

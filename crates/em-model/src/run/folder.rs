@@ -171,7 +171,8 @@ impl RunFolder {
         };
         std::fs::create_dir_all(to.path()).map_err(|error| problem(to.path(), &error))?;
         // The weights come last: with them the copy is one that may be used.
-        let networks = [Engine::Onnx, Engine::Torchscript].map(|engine| (self.network(engine), to.network(engine)));
+        let networks =
+            [Engine::Onnx, Engine::Torchscript].map(|engine| (self.network(engine), to.network(engine)));
         let others = [(self.tuning(), to.tuning()), (self.card(), to.card()), (self.weights(), to.weights())];
         for (from, to) in networks.into_iter().chain(others) {
             if !from.exists() {

@@ -189,6 +189,7 @@ fn card(training: &Training<'_>, state: &State, weights_sha256: String) -> Model
         architecture: training.architecture.clone(),
         classes: classes.to_vec(),
         normalization: training.normalization,
+        fitting: None,
         predict: Some(training.settings.predict.clone()),
         thresholds_of_version_1: BTreeMap::new(),
         tile_size: training.settings.tiling.tile_size,

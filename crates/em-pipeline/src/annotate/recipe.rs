@@ -85,11 +85,14 @@ fn data_of(project: &Project, observer: &mut Observer<'_>) -> Result<DataConfig>
     })
 }
 
+/// The folder of an imported network, and a tile to train it with: sections and edge.
+type ImportedRun = (PathBuf, [usize; 2]);
+
 /// The network to go on from: the one that suggests, else a built-in one, whose features are a better start
 /// than random weights for other classes, too.
 ///
 /// Of one that was imported also the run, and a tile to train with.
-fn start_of(project: &Project) -> Result<(KnownNetwork, Option<(PathBuf, [usize; 2])>)> {
+fn start_of(project: &Project) -> Result<(KnownNetwork, Option<ImportedRun>)> {
     let path = network_of(project).map_or_else(|| em_models::BUILT_IN[0].name.into(), |(path, _)| path);
     let run = find_run(&path)?;
     let card = ModelCard::read(&run)?;

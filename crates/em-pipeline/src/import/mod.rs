@@ -20,7 +20,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-use em_data::{Normalization, NormalizationKind};
+use em_data::{Fitting, Normalization, NormalizationKind};
 use em_io::VoxelSize;
 use em_model::{
     Architecture, ClassOutput, Engine, ImportedNetwork, ModelConfig, Norm, Preset, Raw, RunFolder,
@@ -36,31 +36,36 @@ use crate::{Observer, RunConfig};
 const TOLD: &str = "import.json";
 
 /// How grey values are normalised before they go into a network.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Normalizing {
     /// By the statistics of each stack that is predicted.
-    OfEachStack(NormalizationKind),
+    OfEachStack(Fitting),
     /// By these numbers.
     Fixed(Normalization),
 }
 
 impl Normalizing {
-    /// The normalisation of a model card, and whether predictions fit it anew.
-    fn of_card(self) -> (Normalization, bool) {
+    /// The normalisation of a model card.
+    fn of_card(&self) -> Normalization {
         match self {
-            Self::Fixed(normalization) => (normalization, false),
-            Self::OfEachStack(kind) => {
-                // Numbers that nothing is computed with: each stack has its own.
-                let unfitted = match kind {
-                    NormalizationKind::Zscore => Normalization::Zscore { mean: 0.0, std: 1.0 },
-                    NormalizationKind::Robust => Normalization::Robust { mean: 0.0, std: 1.0 },
-                    NormalizationKind::MinMax => Normalization::MinMax { min: 0.0, max: 255.0 },
-                    NormalizationKind::Percentile => Normalization::Percentile { low: 0.0, high: 255.0 },
-                    NormalizationKind::Scale => Normalization::Scale { divisor: 255.0 },
-                    NormalizationKind::L2Axis1 => Normalization::L2Axis1 { tile_size: 256 },
-                };
-                (unfitted, true)
-            }
+            Self::Fixed(normalization) => *normalization,
+            // Numbers that nothing is computed with: each stack has its own.
+            Self::OfEachStack(fitting) => match fitting.config.kind {
+                NormalizationKind::Zscore => Normalization::Zscore { mean: 0.0, std: 1.0 },
+                NormalizationKind::Robust => Normalization::Robust { mean: 0.0, std: 1.0 },
+                NormalizationKind::MinMax => Normalization::MinMax { min: 0.0, max: 255.0 },
+                NormalizationKind::Percentile => Normalization::Percentile { low: 0.0, high: 255.0 },
+                NormalizationKind::Scale => Normalization::Scale { divisor: 255.0 },
+                NormalizationKind::L2Axis1 => Normalization::L2Axis1 { tile_size: 256 },
+            },
+        }
+    }
+
+    /// How it is fitted on each stack.
+    fn fitting(&self) -> Option<Fitting> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::OfEachStack(fitting) => Some(fitting.clone()),
         }
     }
 }
@@ -146,7 +151,8 @@ pub fn import(request: &ImportRequest, observer: &mut Observer<'_>) -> Result<Im
     network.write(&RunFolder::new(staged.folder()))?;
     std::fs::write(staged.path("config.toml"), configuration(&network, run.path())?.to_toml()?)
         .context("cannot write the configuration")?;
-    std::fs::write(staged.path(TOLD), format!("{:#}\n", source.told)).context("cannot write what was imported")?;
+    std::fs::write(staged.path(TOLD), format!("{:#}\n", source.told))
+        .context("cannot write what was imported")?;
     let old = [run.weights(), run.card(), run.tuning(), run.config(), run.path().join(TOLD)];
     let networks = [Engine::Onnx, Engine::Torchscript].map(|engine| run.network(engine));
     staged.commit(old.into_iter().chain(networks))?;
@@ -182,7 +188,10 @@ fn configuration(network: &ImportedNetwork, run: &Path) -> Result<RunConfig> {
     let card = network.card();
     let mut config = RunConfig::default();
     config.data.classes.clone_from(&card.classes);
-    config.normalization.kind = card.normalization.kind();
+    match &card.fitting {
+        Some(fitting) => config.normalization.clone_from(&fitting.config),
+        None => config.normalization.kind = card.normalization.kind(),
+    }
     config.predict = card.predict.clone().unwrap_or_default();
     let [tile_depth, tile_size] = network.training_tile();
     (config.tiling.tile_size, config.tiling.tile_depth) = (tile_size, tile_depth);

@@ -51,8 +51,11 @@ impl Source {
     pub fn read(request: &ImportRequest, observer: &mut Observer<'_>) -> Result<Self> {
         let kind = FileKind::of(&request.file)?;
         if let (Some(network), false) = (request.network, kind == FileKind::Weights) {
-            let message =
-                format!("`{}` holds its network, and --network {} names one", request.file.display(), network.name());
+            let message = format!(
+                "`{}` holds its network, and --network {} names one",
+                request.file.display(),
+                network.name()
+            );
             return Err(UserError::new(message, "leave --network out: it is for weights alone").into());
         }
         match kind {
@@ -100,9 +103,11 @@ impl Source {
                 network
             }
             (None, None) => {
-                let message = format!("`{}` holds weights of a network that their names do not tell", path.display());
+                let message =
+                    format!("`{}` holds weights of a network that their names do not tell", path.display());
                 let known = weights::Network::ALL.map(weights::Network::name).join(", ");
-                let hint = format!("say which it is, --network {known}; or export it with its network, as ONNX");
+                let hint =
+                    format!("say which it is, --network {known}; or export it with its network, as ONNX");
                 return Err(UserError::new(message, hint).into());
             }
         };
@@ -123,11 +128,7 @@ impl Source {
         })
     }
 
-    fn of_package(
-        mut package: Package,
-        request: &ImportRequest,
-        observer: &mut Observer<'_>,
-    ) -> Result<Self> {
+    fn of_package(package: Package, request: &ImportRequest, observer: &mut Observer<'_>) -> Result<Self> {
         let number = picked(&package, request.tensor.as_deref())?;
         let output = &package.outputs[number];
         let engine = match package.weights.format {
@@ -145,7 +146,9 @@ impl Source {
             }
         };
         let normalizing = match &package.normalizing {
-            package::Normalizing::None => Some(Normalizing::Fixed(em_data::Normalization::Scale { divisor: 1.0 })),
+            package::Normalizing::None => {
+                Some(Normalizing::Fixed(em_data::Normalization::Scale { divisor: 1.0 }))
+            }
             package::Normalizing::Fixed(normalization) => Some(Normalizing::Fixed(*normalization)),
             package::Normalizing::FixedPerChannel(channels) => {
                 let first = channels.first().copied();
@@ -159,14 +162,7 @@ impl Source {
                 }
                 first.map(Normalizing::Fixed)
             }
-            package::Normalizing::Fitted(fitting) => {
-                let (config, notes) = fitting.nearest();
-                if request.normalizing.is_none() {
-                    package.notes.extend(notes);
-                    package.notes.extend(fitting.notes_of_refitting());
-                }
-                Some(Normalizing::OfEachStack(config.kind))
-            }
+            package::Normalizing::Fitted(fitting) => Some(Normalizing::OfEachStack(fitting.as_fitted())),
         };
         for note in &package.notes {
             observer.note(&format!("`{}`: {note}", request.file.display()))?;
@@ -204,10 +200,7 @@ impl Source {
             normalizing,
             voxel_size,
             _unpacked: unpacked,
-            ..Self::new(
-                Given::File(NetworkWeights { engine, bytes: package.weights.bytes, folder }),
-                told,
-            )
+            ..Self::new(Given::File(NetworkWeights { engine, bytes: package.weights.bytes, folder }), told)
         })
     }
 
@@ -223,10 +216,11 @@ impl Source {
         wishes.sizes = self.sizes;
         wishes.halo = request.halo.or(self.halo);
         wishes.voxel_size_nm = request.voxel_size.or(self.voxel_size).map(VoxelSize::nm);
-        let normalizing = request.normalizing.or(self.normalizing).map(Normalizing::of_card);
-        wishes.normalization = normalizing.map(|(normalization, _)| normalization);
+        let normalizing = request.normalizing.as_ref().or(self.normalizing.as_ref());
+        wishes.normalization = normalizing.map(Normalizing::of_card);
+        wishes.fitting = normalizing.and_then(Normalizing::fitting);
         let tile_size = request.tile_size.unwrap_or(PredictConfig::default().tile_size);
-        let refit_normalization = normalizing.is_some_and(|(_, is_fitted_anew)| is_fitted_anew);
+        let refit_normalization = wishes.fitting.is_some();
         wishes.predict = PredictConfig { tile_size, refit_normalization, ..Default::default() };
         wishes
     }

@@ -28,7 +28,8 @@ fn channels_of(text: &str) -> Result<ClassOutput, String> {
         Some(rest) => (true, rest.trim()),
         None => (false, text),
     };
-    let named = [("mean", Combine::Mean), ("min", Combine::Min), ("max", Combine::Max), ("sum", Combine::Sum)];
+    let named =
+        [("mean", Combine::Mean), ("min", Combine::Min), ("max", Combine::Max), ("sum", Combine::Sum)];
     let within = named.into_iter().find_map(|(name, combine)| {
         let inner = text.strip_prefix(name)?.trim_start().strip_prefix('(')?.strip_suffix(')')?;
         Some((combine, inner))
@@ -37,7 +38,9 @@ fn channels_of(text: &str) -> Result<ClassOutput, String> {
     let channels = numbers.split(',').map(|number| number.trim().parse().map_err(|_| EXPECTED.to_owned()));
     let channels = channels.collect::<Result<Vec<usize>, String>>()?;
     if channels.len() > 1 && within.is_none() {
-        return Err(format!("several channels need a word for how they become one: mean, min, max or sum; {EXPECTED}"));
+        return Err(format!(
+            "several channels need a word for how they become one: mean, min, max or sum; {EXPECTED}"
+        ));
     }
     Ok(ClassOutput { channels, combine, inverted })
 }

@@ -33,15 +33,18 @@ impl Loaded {
     ) -> Computed<(Self, Weights)> {
         match engine {
             Engine::Onnx => {
-                let unreadable = |error: OnnxError| {
-                    Error::Import { problem: error.to_string(), lacking: Lacking::Operators }
+                let unreadable = |error: OnnxError| Error::Import {
+                    problem: error.to_string(),
+                    lacking: Lacking::Operators,
                 };
                 let network = OnnxNetwork::from_structure(bytes).map_err(unreadable)?;
-                let count = |size: &[i64]| size.iter().fold(1_i64, |product, edge| product.saturating_mul(*edge));
+                let count =
+                    |size: &[i64]| size.iter().fold(1_i64, |product, edge| product.saturating_mul(*edge));
                 let sizes = network.weight_sizes();
                 let asked = sizes.iter().fold(0_i64, |sum, (_, size)| sum.saturating_add(count(size)));
                 if asked != numbers as i64 {
-                    let problem = format!("the network takes {asked} weights, and model.json tells of {numbers}");
+                    let problem =
+                        format!("the network takes {asked} weights, and model.json tells of {numbers}");
                     return Err(Error::Torch(problem).into());
                 }
                 let weights = sizes.into_iter().map(|(name, size)| {

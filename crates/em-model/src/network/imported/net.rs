@@ -214,11 +214,7 @@ mod tests {
             inverted,
         };
         let all = &[0, 1, 2];
-        let imported = |raw, classes| Imported {
-            raw,
-            classes,
-            ..crate::import::tests::imported_identity()
-        };
+        let imported = |raw, classes| Imported { raw, classes, ..crate::import::tests::imported_identity() };
         let of = |raw, classes| {
             let logits = logits(&channels, &imported(raw, classes)).unwrap();
             numbers(&logits.sigmoid())
@@ -242,8 +238,10 @@ mod tests {
         assert!((exclusive - 0.5_f32.exp() / sum).abs() < 1e-6, "{exclusive}");
         // 0 and 1 stay numbers.
         let extreme = Tensor::from_slice(&[0.0_f32, 1.0]).view([1, 2, 1, 1]);
-        let certain =
-            self::logits(&extreme, &imported(Raw::Probabilities, vec![ClassOutput::channel(0), ClassOutput::channel(1)]));
+        let certain = self::logits(
+            &extreme,
+            &imported(Raw::Probabilities, vec![ClassOutput::channel(0), ClassOutput::channel(1)]),
+        );
         assert!(numbers(&certain.unwrap()).iter().all(|logit| logit.is_finite() && logit.abs() > 13.0));
     }
 }

@@ -12,9 +12,7 @@ pub(crate) enum OnnxError {
     Bytes(String),
 
     /// The file is of operators older or newer than those that are known.
-    #[error(
-        "ONNX operators of opset {found}, expected {oldest} to {newest}"
-    )]
+    #[error("ONNX operators of opset {found}, expected {oldest} to {newest}")]
     Opset {
         /// The file's version.
         found: i64,
@@ -29,9 +27,7 @@ pub(crate) enum OnnxError {
     Operators(Vec<String>),
 
     /// A node has a setting that nothing here computes.
-    #[error(
-        "node {node} has {attribute} {found}, expected {expected}"
-    )]
+    #[error("node {node} has {attribute} {found}, expected {expected}")]
     Attribute {
         /// The node, with its operator.
         node: String,

@@ -15,6 +15,8 @@ use crate::export::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto
 const MAX_DEPTH: usize = 64;
 /// How many nodes a network may have, with those of functions wherever they are used.
 const MAX_NODES: usize = 1 << 18;
+/// How many numbers may be written in nodes, likewise. Weights and other initializers do not count.
+const MAX_NUMBERS: usize = 1 << 28;
 
 /// Steps that give some values of others.
 #[derive(Debug, Default)]
@@ -52,40 +54,47 @@ pub(super) enum Work {
 /// Places of values by their names.
 type Places = HashMap<String, usize>;
 
-/// What nodes inside a function know of it.
+/// What nodes know of the file, and of the function that they are inside.
 #[derive(Clone, Copy)]
 struct Around<'a> {
+    model: &'a ModelProto,
     opset: i64,
     /// The attributes that the function is used with.
     attributes: &'a [AttributeProto],
     depth: usize,
 }
 
+/// What there is so far in all plans of a network.
+#[derive(Default)]
+struct Count {
+    nodes: usize,
+    numbers: usize,
+}
+
 /// Makes the plan of a file's graph, whose inputs are the given values.
 pub(super) fn plan_of(model: &ModelProto, graph: &GraphProto, inputs: &[&str]) -> Result<Plan, OnnxError> {
     let opset = opset_of(&model.opset_import);
     let opset = opset.ok_or_else(|| OnnxError::Graph("does not tell the version of its operators".into()))?;
-    let mut nodes = 0;
-    planned(model, graph, inputs, Around { opset, attributes: &[], depth: 0 }, &mut nodes)
+    let around = Around { model, opset, attributes: &[], depth: 0 };
+    planned(graph, inputs, around, &mut Count::default())
 }
 
 fn planned(
-    model: &ModelProto,
     graph: &GraphProto,
     inputs: &[&str],
     around: Around<'_>,
-    nodes: &mut usize,
+    count: &mut Count,
 ) -> Result<Plan, OnnxError> {
-    let mut planner = Planner { model, plan: Plan::default(), nodes };
+    let mut planner = Planner { plan: Plan::default(), count };
     let mut places = Places::new();
     for &input in inputs {
-        let place = planner.place(&mut places, input)?;
+        let place = planner.place(input, &mut places)?;
         planner.plan.inputs.push(place);
     }
-    for initializer in
-        graph.initializer.iter().filter(|initializer| !inputs.contains(&initializer.name.as_str()))
-    {
-        planner.initializer(&mut places, initializer)?;
+    let given = |initializer: &&TensorProto| inputs.contains(&initializer.name.as_str());
+    for initializer in graph.initializer.iter().filter(|initializer| !given(initializer)) {
+        let place = planner.place(&initializer.name, &mut places)?;
+        planner.plan.constants.push((place, tensor_of(initializer, None)?));
     }
     planner.nodes(&graph.node, &mut places, around)?;
     for output in &graph.output {
@@ -97,29 +106,23 @@ fn planned(
     Ok(planner.plan)
 }
 
-struct Planner<'m> {
-    model: &'m ModelProto,
+struct Planner<'c> {
     plan: Plan,
-    /// Nodes of all plans so far.
-    nodes: &'m mut usize,
+    count: &'c mut Count,
 }
 
 impl Planner<'_> {
     /// A place for a new value.
-    fn place(&mut self, places: &mut Places, name: &str) -> Result<usize, OnnxError> {
+    fn place(&mut self, name: &str, places: &mut Places) -> Result<usize, OnnxError> {
         let place = self.plan.values;
         self.plan.values += 1;
-        match places.insert(name.to_owned(), place) {
-            None => Ok(place),
-            Some(_) => Err(OnnxError::Graph(format!("has two values `{name}`"))),
-        }
+        name_place(name, place, places)?;
+        Ok(place)
     }
 
-    fn initializer(&mut self, places: &mut Places, initializer: &TensorProto) -> Result<(), OnnxError> {
-        let tensor = tensor_of(initializer, None)?;
-        let place = self.place(places, &initializer.name)?;
-        self.plan.constants.push((place, tensor));
-        Ok(())
+    fn outputs(&mut self, node: &NodeProto, places: &mut Places) -> Result<Vec<Option<usize>>, OnnxError> {
+        let mut place = |name: &String| (!name.is_empty()).then(|| self.place(name, places)).transpose();
+        node.output.iter().map(&mut place).collect()
     }
 
     fn nodes(
@@ -132,30 +135,21 @@ impl Planner<'_> {
     }
 
     fn node(&mut self, node: &NodeProto, places: &mut Places, around: Around<'_>) -> Result<(), OnnxError> {
-        *self.nodes += 1;
-        if *self.nodes > MAX_NODES || around.depth > MAX_DEPTH {
-            return Err(OnnxError::Graph(format!(
-                "has more than {MAX_NODES} nodes, or {MAX_DEPTH} inside each other"
-            )));
+        self.count.nodes += 1;
+        if self.count.nodes > MAX_NODES || around.depth > MAX_DEPTH {
+            let problem = format!("has more than {MAX_NODES} nodes, or {MAX_DEPTH} inside each other");
+            return Err(OnnxError::Graph(problem));
         }
         let attributes = resolved(&node.attribute, around.attributes);
-        let inputs = node.input.iter().map(|name| place_of(node, name, places));
-        let mut inputs = inputs.collect::<Result<Vec<_>, _>>()?;
-        if let Some(function) = function_of(self.model, node) {
-            return self.function(
-                function,
-                node,
-                (&inputs, places),
-                Around { attributes: &attributes, ..around },
-            );
+        if let Some(function) = function_of(around.model, node) {
+            return self.function(function, node, places, Around { attributes: &attributes, ..around });
         }
-        let own = operator(&node.op_type).filter(|_| is_onnx(&node.domain));
-        let work = match own {
+        let (work, inputs) = match operator(&node.op_type).filter(|_| is_onnx(&node.domain)) {
             Some((apply, _)) if node.op_type == "Constant" => {
-                return self.constant(node, apply, attributes, (places, around));
+                return self.constant(node, constant_of(node, apply, &attributes)?, places);
             }
-            Some((apply, _)) => Work::Apply(apply),
-            None if node.op_type == IF => self.branches(node, &attributes, (&mut inputs, places), around)?,
+            Some((apply, _)) => (Work::Apply(apply), inputs_of(node, places)?),
+            None if node.op_type == IF => self.branches(node, &attributes, places, around)?,
             None => return Err(OnnxError::Operators(vec![label(node)])),
         };
         let outputs = self.outputs(node, places)?;
@@ -164,25 +158,11 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn outputs(&mut self, node: &NodeProto, places: &mut Places) -> Result<Vec<Option<usize>>, OnnxError> {
-        let mut place = |name: &String| (!name.is_empty()).then(|| self.place(places, name)).transpose();
-        node.output.iter().map(&mut place).collect()
-    }
-
-    /// Makes a constant now, so that it is not made again in each run.
-    fn constant(
-        &mut self,
-        node: &NodeProto,
-        apply: Apply,
-        attributes: Vec<AttributeProto>,
-        (places, around): (&mut Places, Around<'_>),
-    ) -> Result<(), OnnxError> {
-        let ready = Node { attributes: &attributes, opset: around.opset, inputs: Vec::new(), outputs: 1 };
-        let made = match apply {
-            Apply::One(apply) => apply(&ready),
-            Apply::Several(_) => Err(Problem::Refused("gives several values".into())),
-        };
-        let tensor = made.map_err(|problem| damaged(node, &problem))?;
+    fn constant(&mut self, node: &NodeProto, tensor: Tensor, places: &mut Places) -> Result<(), OnnxError> {
+        self.count.numbers = self.count.numbers.saturating_add(tensor.numel());
+        if self.count.numbers > MAX_NUMBERS {
+            return Err(OnnxError::Graph(format!("has more than {MAX_NUMBERS} numbers in its nodes")));
+        }
         for place in self.outputs(node, places)?.into_iter().flatten() {
             self.plan.constants.push((place, tensor.shallow_clone()));
         }
@@ -194,37 +174,36 @@ impl Planner<'_> {
         &mut self,
         function: &FunctionProto,
         node: &NodeProto,
-        (inputs, places): (&[Option<usize>], &mut Places),
+        places: &mut Places,
         around: Around<'_>,
     ) -> Result<(), OnnxError> {
         let attributes = [around.attributes, &function.attribute_proto].concat();
         let opset = opset_of(&function.opset_import).unwrap_or(around.opset);
-        let given = function.input.iter().zip(inputs);
-        let mut inner: Places = given.filter_map(|(name, place)| Some((name.clone(), (*place)?))).collect();
-        let depth = around.depth + 1;
+        let given = function.input.iter().zip(inputs_of(node, places)?);
+        let mut inner: Places = given.filter_map(|(name, place)| Some((name.clone(), place?))).collect();
         // What is left out stands for nothing inside, as an empty name does.
         let left_out = function.input.iter().filter(|name| !inner.contains_key(*name));
         let left_out: HashSet<&str> = left_out.map(String::as_str).collect();
-        let body: Vec<NodeProto> = function.node.iter().map(|node| without(node, &left_out)).collect();
-        self.nodes(&body, &mut inner, Around { opset, attributes: &attributes, depth })?;
+        let inside = Around { opset, attributes: &attributes, depth: around.depth + 1, ..around };
+        for node in &function.node {
+            self.node(&without(node, &left_out), &mut inner, inside)?;
+        }
         for (name, outer) in function.output.iter().zip(&node.output).filter(|(_, outer)| !outer.is_empty()) {
-            let place = place_of(node, name, &inner)?;
-            let twice = place.and_then(|place| places.insert(outer.clone(), place));
-            if twice.is_some() {
-                return Err(OnnxError::Graph(format!("has two values `{outer}`")));
+            if let Some(place) = place_of(node, name, &inner)? {
+                name_place(outer, place, places)?;
             }
         }
         Ok(())
     }
 
-    /// Makes the plans of both branches, and adds what they take to what the node takes.
+    /// Makes the plans of both branches; what they take follows the condition.
     fn branches(
         &mut self,
         node: &NodeProto,
         attributes: &[AttributeProto],
-        (inputs, places): (&mut Vec<Option<usize>>, &Places),
+        places: &Places,
         around: Around<'_>,
-    ) -> Result<Work, OnnxError> {
+    ) -> Result<(Work, Vec<Option<usize>>), OnnxError> {
         let graph = |name: &str| {
             let attribute = attributes.iter().find(|attribute| attribute.name == name);
             let missing = || damaged(node, &Problem::Refused(format!("has no {name}")));
@@ -237,11 +216,13 @@ impl Planner<'_> {
         taken.retain(|name| places.contains_key(*name));
         taken.sort_unstable();
         taken.dedup();
+        let mut inputs = inputs_of(node, places)?;
         inputs.truncate(1);
         inputs.extend(taken.iter().map(|name| places.get(*name).copied()));
-        let around = Around { depth: around.depth + 1, ..around };
-        let mut plan = |graph| planned(self.model, graph, &taken, around, self.nodes);
-        Ok(Work::Branch { yes: plan(yes)?, no: plan(no)? })
+        let inside = Around { depth: around.depth + 1, ..around };
+        let yes = planned(yes, &taken, inside, self.count)?;
+        let no = planned(no, &taken, inside, self.count)?;
+        Ok((Work::Branch { yes, no }, inputs))
     }
 }
 
@@ -256,6 +237,18 @@ impl Plan {
     }
 }
 
+/// Gives a place a name, which no other one has.
+fn name_place(name: &str, place: usize, places: &mut Places) -> Result<(), OnnxError> {
+    match places.insert(name.to_owned(), place) {
+        None => Ok(()),
+        Some(_) => Err(OnnxError::Graph(format!("has two values `{name}`"))),
+    }
+}
+
+fn inputs_of(node: &NodeProto, places: &Places) -> Result<Vec<Option<usize>>, OnnxError> {
+    node.input.iter().map(|name| place_of(node, name, places)).collect()
+}
+
 /// Where a value is that a node takes; nothing for one that is left out.
 fn place_of(node: &NodeProto, name: &str, places: &Places) -> Result<Option<usize>, OnnxError> {
     if name.is_empty() {
@@ -263,6 +256,17 @@ fn place_of(node: &NodeProto, name: &str, places: &Places) -> Result<Option<usiz
     }
     let problem = || Problem::Refused(format!("takes a value `{name}` that no node before it gives"));
     places.get(name).map(|&place| Some(place)).ok_or_else(|| damaged(node, &problem()))
+}
+
+/// Makes a constant when a file is read, so that it is not made again in each run.
+fn constant_of(node: &NodeProto, apply: Apply, attributes: &[AttributeProto]) -> Result<Tensor, OnnxError> {
+    // All versions of `Constant` are the same.
+    let ready = Node { attributes, opset: 0, inputs: Vec::new(), outputs: 1 };
+    let made = match apply {
+        Apply::One(apply) => apply(&ready),
+        Apply::Several(_) => Err("gives several values".into()),
+    };
+    made.map_err(|problem| damaged(node, &problem))
 }
 
 /// Attributes of a node, with the values of those that are the function's.

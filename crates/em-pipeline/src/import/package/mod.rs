@@ -62,13 +62,6 @@ pub(crate) struct Package {
     pub notes: Vec<String>,
 }
 
-impl Package {
-    /// Returns the first of what comes out.
-    pub fn output(&self) -> &Output {
-        self.outputs.first().expect("a package without outputs is refused")
-    }
-}
-
 /// Reads a package from a zip file, or from a folder that one was unzipped to.
 ///
 /// # Errors

@@ -60,10 +60,16 @@ fn resize_goes_by_the_scale_where_it_gives_no_whole_length() {
 
 #[test]
 fn upsample_of_older_files_begins_at_the_first_value() {
-    let input = floats(&[1.0, 3.0, 4.0, 8.0], &[1, 1, 1, 4]);
-    let scales = floats(&[1.0, 1.0, 1.0, 1.5], &[4]);
-    let raised = applied("Upsample", 9, &[Some(input), Some(scales)], &[text("mode", "linear")]);
-    check(raised, &[1, 1, 1, 6], &[1.0, 2.333333, 3.333333, 4.0, 6.666667, 8.0]);
+    let scaled = |operator, opset, scale, mode| {
+        let input = floats(&[1.0, 3.0, 4.0, 8.0], &[1, 1, 1, 4]);
+        let scales = floats(&[1.0, 1.0, 1.0, scale], &[4]);
+        applied(operator, opset, &[Some(input), Some(scales)], &[text("mode", mode)])
+    };
+    let raised = [1.0, 2.333333, 3.333333, 4.0, 6.666667, 8.0];
+    check(scaled("Upsample", 9, 1.5, "linear"), &[1, 1, 1, 6], &raised);
+    check(scaled("Resize", 10, 1.5, "linear"), &[1, 1, 1, 6], &raised);
+    check(scaled("Resize", 10, 1.5, "nearest"), &[1, 1, 1, 6], &[1.0, 1.0, 3.0, 4.0, 4.0, 8.0]);
+    assert!(scaled("Resize", 10, 0.5, "nearest").unwrap_err().contains("expected that from opset 11 on"));
 }
 
 /// Pools 1, 7, 3, 4, 5.

@@ -263,3 +263,22 @@ fn values_are_let_go_after_their_last_use() {
     // x and w, a and b, c and half, d and most, e.
     assert_eq!(let_go, [2, 2, 2, 2, 1]);
 }
+
+#[test]
+fn functions_may_not_repeat_numbers_without_end() {
+    // A MiB in the file, 2048 times.
+    let many = TensorProto { raw_data: vec![0; 1 << 18], ..initializer("", &[1 << 18], &[]) };
+    let r#type = AttributeType::Tensor as i32;
+    let many = TensorProto { data_type: DataType::Int8 as i32, ..many };
+    let many = AttributeProto { name: "value".into(), r#type, t: Some(many), ..Default::default() };
+    let mut file =
+        with_function(vec![node("Constant", "", "many", &[many]), node("Relu", "v", "w", &[])], &[]);
+    let call = |i: usize| {
+        let (from, to) = (if i == 0 { "x".into() } else { format!("v{i}") }, format!("v{}", i + 1));
+        NodeProto { domain: "own".into(), ..node("leaky", &from, &to, &[]) }
+    };
+    let graph = file.graph.as_mut().unwrap();
+    graph.node = (0..2048).map(call).collect();
+    graph.output = vec![value("v2048", DataType::Float)];
+    assert!(read(&file).unwrap_err().to_string().contains("numbers in its nodes"));
+}

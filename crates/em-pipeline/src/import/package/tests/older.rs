@@ -5,7 +5,8 @@
 
 use em_data::Normalization;
 
-use super::super::{Fitting, LayoutAxis, LayoutSize, Normalizing, OutputKind, Over, Statistics};
+use super::super::normalizing::{Fitting, Over, Statistics};
+use super::super::{LayoutAxis, LayoutSize, Normalizing, OutputKind};
 use super::*;
 
 fn step(name: &str, kwargs: Value) -> Value {

@@ -2,10 +2,9 @@
 
 use em_data::Normalization;
 
-use super::super::{
-    Activation, Fitting, LayoutAxis, LayoutSize, Normalizing, OutputKind, Over, SpaceAxis, Statistics,
-    WeightsFormat,
-};
+use super::super::layout::SpaceAxis;
+use super::super::normalizing::{Fitting, Over, Statistics};
+use super::super::{Activation, LayoutAxis, LayoutSize, Normalizing, OutputKind, WeightsFormat};
 use super::*;
 
 fn batch() -> LayoutAxis {
