@@ -115,7 +115,7 @@ fn a_resnet_with_two_outputs_says_what_pytorch_says() {
         }
         // As e^b / (e^a + e^b + e^c).
         let odds =
-            |place: usize| [0, 1, 2].map(|c| (found[c * plane + place] / (1.0 - found[c * plane + place])));
+            |place: usize| [0, 1, 2].map(|c| found[c * plane + place] / (1.0 - found[c * plane + place]));
         for place in [0, 1000, 6143] {
             let [a, b, c] = odds(place);
             assert!((flat[place] - b / (a + b + c)).abs() < 1e-4);

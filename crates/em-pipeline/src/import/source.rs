@@ -167,6 +167,12 @@ impl Source {
         for note in &package.notes {
             observer.note(&format!("`{}`: {note}", request.file.display()))?;
         }
+        if let Some(threshold) = output.thresholds.iter().find(|threshold| **threshold != 0.5) {
+            observer.note(&format!(
+                "`{}`: the package calls foreground what is above {threshold}; `predict --threshold {threshold}` does so",
+                request.file.display()
+            ))?;
+        }
         let told = json!({
             "file": name_of(&request.file),
             "name": package.name,

@@ -2,8 +2,6 @@
 
 use em_data::{Normalization, NormalizationConfig, NormalizationKind};
 
-use crate::error::Result;
-
 /// How grey values become what goes in.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Normalizing {

@@ -68,7 +68,7 @@ fn an_output_may_refer_to_one_axis_or_have_one_of_its_own() {
     description["outputs"][0]["data_range"] = json!([0, 1]);
     description["outputs"][0]["halo"] = json!([0, 0, 3, 0]);
     let package = read_of(&description).unwrap();
-    let output = package.output();
+    let output = &package.outputs[0];
     assert_eq!(
         (output.layout.channels(), output.halo, output.kind),
         (5, [0, 3, 0], OutputKind::Probabilities)
@@ -80,7 +80,7 @@ fn an_output_may_refer_to_one_axis_or_have_one_of_its_own() {
     // All axes are as long as one of them.
     description["outputs"][0]["shape"]["reference_tensor"] = json!("raw.x");
     let package = read_of(&description).unwrap();
-    assert_eq!(package.output().layout.space(1).unwrap().size, like(2, 1.0, -3));
+    assert_eq!(package.outputs[0].layout.space(1).unwrap().size, like(2, 1.0, -3));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Steps before a network become one normalisation, exactly, or are refused.
 
-use em_data::{Normalization, NormalizationKind};
+use em_data::Normalization;
 use em_io::Voxels;
 use ndarray::{Array2, Array3};
 

@@ -62,7 +62,7 @@ fn a_volume_of_05_with_fixed_statistics_and_voxel_sizes() {
     );
     assert_eq!(package.input.voxel_size_nm(), [Some(40.0), Some(8.0), Some(8.0)]);
     assert_eq!(package.outputs.len(), 1);
-    let output = package.output();
+    let output = &package.outputs[0];
     assert_eq!(
         output.layout.axes,
         [
@@ -88,7 +88,7 @@ fn sections_of_05_with_percentiles_and_softmax() {
     let one = || LayoutAxis::Batch { size: Some(1) };
     assert_eq!(package.input.axes, [one(), space(1, fixed()), space(2, fixed()), channel(&["grey"])]);
     assert_eq!((package.input.data_type.as_str(), package.input.channels()), ("uint8", 1));
-    let output = package.output();
+    let output = &package.outputs[0];
     let classes = channel(&["background", "vesicle", "membrane"]);
     assert_eq!(output.layout.axes, [one(), space(1, fixed()), space(2, fixed()), classes]);
     assert_eq!(output.kind, OutputKind::Logits(Activation::Softmax));
@@ -137,7 +137,7 @@ fn sections_of_04_with_statistics_of_each_sample() {
     let y = space(1, LayoutSize::AtLeast { min: 64, step: 16 });
     let x = space(2, LayoutSize::Fixed(64));
     assert_eq!(package.input.axes, [batch(), channel(&["channel0"]), y, x]);
-    let output = package.output();
+    let output = &package.outputs[0];
     let halo = |axis, size, halo| LayoutAxis::Space(SpaceAxis { axis, size, voxel_size_nm: None, halo });
     let (y, x) = (halo(1, like(1, 1.0, -2), 8), halo(2, like(2, 1.0, -2), 12));
     assert_eq!(output.layout.axes, [batch(), channel(&["channel0"]), y, x]);
@@ -160,8 +160,11 @@ fn a_volume_of_04_with_statistics_of_each_channel() {
     // 1 * 2 + 2 * 0.5 channels.
     let three = channel(&["channel0", "channel1", "channel2"]);
     let twice = |axis| space(axis, like(axis, 2.0, 0));
-    assert_eq!(package.output().layout.axes, [batch(), three, space(0, like(0, 1.0, 0)), twice(1), twice(2)]);
-    assert_eq!(package.output().kind, OutputKind::Unknown);
+    assert_eq!(
+        package.outputs[0].layout.axes,
+        [batch(), three, space(0, like(0, 1.0, 0)), twice(1), twice(2)]
+    );
+    assert_eq!(package.outputs[0].kind, OutputKind::Unknown);
     // (v - mean) / (std + eps), with an eps of 1/16.
     let zscore = |mean, std| Normalization::Zscore { mean, std };
     let channels = vec![zscore(100.0, 10.0625), zscore(120.0, 20.0625)];
@@ -250,8 +253,8 @@ weights:
     let statistics = Statistics::MeanAndDeviation;
     let fitting = Fitting { statistics, eps: 1e-3, clips: false, over: Over::Dataset };
     assert_eq!(package.normalizing, Normalizing::Fitted(fitting));
-    assert_eq!(package.output().layout.data_type, "uint8");
-    assert_eq!(package.output().kind, OutputKind::Unknown);
+    assert_eq!(package.outputs[0].layout.data_type, "uint8");
+    assert_eq!(package.outputs[0].kind, OutputKind::Unknown);
 }
 
 #[test]
@@ -261,7 +264,7 @@ fn what_comes_out_is_named_only_where_the_package_says_so() {
         description["outputs"][0]["postprocessing"] = steps;
         description["outputs"][0]["data"] = json!({ "type": "float32", "range": range });
         let package = read_of(&description).unwrap();
-        (package.output().kind, package.output().thresholds.clone(), package.notes.len())
+        (package.outputs[0].kind, package.outputs[0].thresholds.clone(), package.notes.len())
     };
     let binarize = json!({ "id": "binarize", "kwargs": { "threshold": 0.5 } });
     let clip = json!({ "id": "clip", "kwargs": { "min": 0.0, "max": 1.0 } });
