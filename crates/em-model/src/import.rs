@@ -252,9 +252,9 @@ fn card(architecture: Architecture, normalization: Normalization, wishes: &Wishe
     }
 }
 
-/// Sections and edge of a tile to train with: a box of 16 sections in 3D.
+/// Sections and edge of a tile to train with: 128 voxels, or a box of 16 sections in 3D.
 fn found_tile(architecture: &Architecture) -> [usize; 2] {
-    let [depth, edge] = if architecture.dimensions == 3 { [16, 64] } else { [1, 256] };
+    let [depth, edge] = if architecture.dimensions == 3 { [16, 64] } else { [1, 128] };
     architecture.imported.as_ref().map_or([depth, edge], |imported| imported.training_tile(depth, edge))
 }
 
