@@ -7,16 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import napari
+import npe2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 import em_cli as em
+from em_cli._napari import reading, scale
 
-napari = pytest.importorskip("napari")
-npe2 = pytest.importorskip("npe2")
-
-from em_cli._napari import reading, scale  # noqa: E402
 
 SIZE = (30.0, 5.0, 4.6)
 
@@ -109,7 +108,7 @@ def test_labels_are_saved_and_opened_as_labels(viewer: Any, tmp_path: Path, blob
 def test_an_array_of_floats_of_64_bits_and_a_picture_are_saved(viewer: Any, tmp_path: Path) -> None:
     viewer.add_image(np.linspace(0, 1, 63).reshape(7, 9), scale=(4, 4)).save(str(tmp_path / "a.tif"), plugin="em-cli")
     written = em.open(tmp_path / "a.tif")
-    assert (written.shape, written.dtype, written.voxel_size_nm) == ((1, 7, 9), np.float32, (4, 4, 4))
+    assert written.shape == (1, 7, 9) and written.dtype == np.float32 and written.voxel_size_nm == (4, 4, 4)
 
 
 def test_what_is_no_volume_is_refused_and_leaves_no_file(viewer: Any, tmp_path: Path) -> None:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import napari
 import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
 
 import em_cli as em
 from em_cli import program
-
-napari = pytest.importorskip("napari")
-
-from napari.utils.notifications import notification_manager  # noqa: E402
-from qtpy.QtCore import Qt  # noqa: E402
-
-from em_cli._napari import fields, training, work  # noqa: E402
+from em_cli._napari import fields, training, work
 
 pytestmark = pytest.mark.skipif(not os.environ.get("EM_CLI"), reason="EM_CLI names no program")
 
@@ -203,7 +201,7 @@ def test_train_says_what_is_missing_before_anything_is_written(
     widget.regions.choose(shapes)
     run(widget)
     assert "`boxes` is empty" in told()[-1]
-    shapes.add(np.array([[0, 5, 5], [0, 9, 9]]), shape_type="ellipse")
+    shapes.add(np.array([[0, 5, 5], [0, 5, 9], [0, 9, 9], [0, 9, 5]]), shape_type="ellipse")
     run(widget)
     assert "shape 1 of `boxes` is of type ellipse, expected rectangles" in told()[-1]
     widget.labels.choose(viewer.add_labels(np.zeros((2, 9, 9), int)))
@@ -266,7 +264,7 @@ def test_each_number_is_an_object_where_there_are_several(open_widget: Open, run
 
 def test_progress_counts_epochs_and_sections() -> None:
     progress = work.Progress()
-    for event, share, text in [
+    told: list[tuple[program.Event, float | None, str]] = [
         ({"event": "fold", "number": 1, "of": 2}, None, "network 1 of 2 that scores"),
         ({"event": "planned", "epochs": 4}, 0.0, "network 1 of 2 that scores"),
         ({"event": "step", "epoch": 2, "tiles": 5, "of": 10}, 0.375, "network 1 of 2 that scores: epoch 2 of 4"),
@@ -274,7 +272,8 @@ def test_progress_counts_epochs_and_sections() -> None:
         ({"event": "epoch", "epoch": 3, "validation": {"iou": 0.5}}, 0.75, "epoch 3 of 4, IoU 0.500"),
         ({"event": "stage", "unit": "sections", "done": 1, "of": 4}, 0.25, "1 of 4 sections"),
         ({"event": "stage_finished"}, None, "almost done"),
-    ]:
+    ]
+    for event, share, text in told:
         progress.hear(event)
         assert (progress.share, progress.text) == (share, text)
 
@@ -293,11 +292,5 @@ def test_runs_of_sections_with_paint_are_boxes() -> None:
 
 
 def test_the_networks_that_are_built_in_are_those_of_the_program() -> None:
-    listed = work_output("models")
+    listed = subprocess.run([os.environ["EM_CLI"], "models"], capture_output=True, text=True, check=True).stdout
     assert tuple(line for line in listed.splitlines() if not line.startswith(" ")) == fields.BUILT_IN
-
-
-def work_output(command: str) -> str:
-    import subprocess
-
-    return subprocess.run([os.environ["EM_CLI"], command], capture_output=True, text=True, check=True).stdout

@@ -266,4 +266,14 @@ mod tests {
         assert!(manifest.contains(&format!("\"abi3-py{}{}\"", PYTHON[0], PYTHON[1])));
         assert!(metadata().contains("\nRequires-Dist: torch==2.11.0\n"));
     }
+
+    #[test]
+    fn the_plugin_is_in_the_wheel_and_named_by_its_entry_point() {
+        let names: Vec<String> = package().unwrap().into_iter().map(|entry| entry.name).collect();
+        for name in ["em_cli/__init__.py", "em_cli/_napari/__init__.py", "em_cli/_napari/napari.yaml"] {
+            assert!(names.iter().any(|found| found == name), "{name} is not among {names:?}");
+        }
+        assert!(ENTRY_POINTS.contains("\n[napari.manifest]\nem-cli = em_cli._napari:napari.yaml\n"));
+        assert!(metadata().contains("\nProvides-Extra: napari\nRequires-Dist: napari>="));
+    }
 }

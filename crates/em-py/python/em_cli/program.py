@@ -300,7 +300,8 @@ def suggest_config(data: Path, config: Path) -> None:
     words = [program, "config", "init", f"--data={os.fspath(data)}", "--", os.fspath(config)]
     done = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode != 0:
-        raise ProgramError(done.stderr.decode(errors="replace").strip().removeprefix("error: "))
+        said = done.stderr.decode(errors="replace").strip().removeprefix("error: ")
+        raise ProgramError(said or f"the program ended with status {done.returncode}")
 
 
 def print_event(event: Event) -> None:

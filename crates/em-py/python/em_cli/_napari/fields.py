@@ -61,7 +61,7 @@ class LayerBox(QComboBox):
         self.clear()
         if self._absent is not None:
             self.addItem(self._absent, None)
-        layers = [layer for layer in self._viewer.layers if isinstance(layer, self._kind)]
+        layers: list[Any] = [layer for layer in self._viewer.layers if isinstance(layer, self._kind)]
         for layer in layers:
             self.addItem(layer.name, layer)
         if chosen in layers:
