@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import napari
 import numpy as np
 import pytest
+from napari.qt.threading import WorkerBase
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
@@ -87,7 +88,7 @@ def test_predict_adds_masks_where_the_image_lies(open_widget: Open, run: Run, vi
     for layer in (mask, probabilities):
         np.testing.assert_array_equal(layer.extent.world, stack.extent.world)
     written = np.asarray(em.open(tmp_path / "stack-results" / "predict-1" / "mask.zarr"))
-    np.testing.assert_array_equal(mask.data, written)
+    np.testing.assert_array_equal(mask.data, written > 0)
     assert 0 < np.mean(written > 0) < 1 and f"{np.mean(written > 0):.1%}" in widget.runner.status.text()
     assert sorted(path.name for path in (tmp_path / "stack-results" / "predict-1").iterdir()) == ["mask.zarr", "probabilities.zarr"]
     run(widget)
@@ -142,6 +143,26 @@ def test_cancel_ends_the_program_and_leaves_nothing(
     qtbot.waitUntil(lambda: not widget.runner.is_running, timeout=60_000)
     assert len(viewer.layers) == 2 and list((tmp_path / "out").iterdir()) == []
     assert widget.runner.start.isEnabled() and not widget.runner.cancel.isEnabled()
+    assert told()[-1] == "cancelled; nothing is kept"
+
+
+@pytest.mark.parametrize("how", ["panel", "napari"])
+def test_a_work_ends_with_its_panel_and_with_napari(
+    open_widget: Open, qtbot: Any, viewer: Any, stack: Any, tmp_path: Path, how: str
+) -> None:
+    viewer.add_image(np.tile(np.asarray(stack.data), (60, 8, 8)), name="large", scale=SIZE, units="nm")
+    widget = open_widget("Predict")
+    widget.stack.choose(viewer.layers["large"])
+    widget.folder.line.setText(str(tmp_path / "out"))
+    qtbot.mouseClick(widget.runner.start, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "sections" in widget.runner.status.text(), timeout=60_000)
+    assert len(list((tmp_path / "out").iterdir())) == 1
+    if how == "panel":
+        viewer.window.remove_dock_widget(widget)
+        qtbot.waitUntil(lambda: not widget.runner.is_running, timeout=60_000)
+    else:
+        WorkerBase.await_workers(60_000)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_train_learns_from_the_sections_with_paint_and_predict_offers_the_network(
@@ -244,6 +265,9 @@ def test_a_row_and_its_object_are_selected_together(
     z, y, x = (wanted[f"centroid_{axis}"][largest - 1] for axis in "zyx")
     assert viewer.dims.point[0] == pytest.approx(z * 30, abs=15)
     assert tuple(viewer.camera.center)[-2:] == pytest.approx((y * 5, x * 5), rel=1e-4)
+
+    table.sortByColumn(columns.index("id"), Qt.SortOrder.AscendingOrder)
+    assert table.currentIndex().row() == largest - 1
 
     found.selected_label = 2
     assert table.model().object_of(table.currentIndex().row())["id"] == 2

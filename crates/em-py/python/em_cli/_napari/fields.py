@@ -8,7 +8,7 @@ from typing import Any
 
 import napari
 from psygnal.containers import EventedList
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from .scale import Size, set_size, shown, size_of_layer, typed
@@ -16,6 +16,9 @@ from .work import Runner
 
 #: The networks that the program brings; `em-cli models` tells of them.
 BUILT_IN = ("mitochondria", "synapses")
+
+#: Where a layer's metadata have the folder that it was made in.
+FOLDER = "em_cli_folder"
 
 #: Runs that were trained or picked while napari is open, for all widgets to choose among.
 RUNS: EventedList[str] = EventedList()
@@ -136,7 +139,7 @@ class FolderEdit(QWidget):
         text = self.line.text().strip()
         if not text:
             raise ValueError("there is no folder for the results, expected one under Save in")
-        return Path(text).expanduser()
+        return Path(text).expanduser().absolute()
 
     def _look(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, self._title, self.line.text())
@@ -155,6 +158,7 @@ class Form(QWidget):
         self.rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.outer = QVBoxLayout(self)
         self.outer.addLayout(self.rows)
+        self.runner: Runner | None = None
 
     def row(self, name: str, widget: QWidget, tooltip: str) -> None:
         """Add a field."""
@@ -165,6 +169,12 @@ class Form(QWidget):
         """Put a runner below the fields."""
         self.runner = runner
         self.outer.addWidget(runner)
+
+    def event(self, event: QEvent) -> bool:
+        """End the work when the panel is closed: napari takes it out of its window then, and it has no button any more."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None and self.runner is not None:
+            self.runner.end()
+        return bool(super().event(event))
 
     def reset_choices(self, event: Any = None) -> None:
         """Offer the layers that there are now."""
@@ -245,7 +255,9 @@ def settings_of(text: str) -> dict[str, Any]:
 
 
 def _folder_beside(layer: Any) -> Path:
-    """Propose a folder for results: beside the file of a layer, else at home."""
+    """Propose a folder for results: the one that the layer is of, or one beside its file, else one at home."""
+    if FOLDER in layer.metadata:
+        return Path(layer.metadata[FOLDER])
     path = layer.source.path
     home = Path.home() / "em-cli"
     return home / layer.name if path is None or "://" in path else Path(path).absolute().parent / f"{layer.name}-results"

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox
 
 import em_cli as em
 
-from .fields import OnStack
+from .fields import FOLDER, OnStack
 from .scale import grid_of
 from .table import ObjectTable
 from .training import volume_data
@@ -50,6 +50,7 @@ class Measure(OnStack):
         self.table = ObjectTable(napari_viewer)
         self.table.hide()
         self.outer.addWidget(self.table, 1)
+        self.outer.addStretch(0)
 
     def _show(self) -> None:
         super()._show()
@@ -89,6 +90,7 @@ class Measure(OnStack):
             name=f"{layer.name} objects",
             # napari finds the row of a label by the column `index`.
             features=table.rename(columns={"id": "index"}),
+            metadata={FOLDER: str(Path(measured.folder).parent.parent)},
             **grid_of(layer),
         )
         self.table.show_objects(table, found)

@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import napari
+import numpy as np
 from qtpy.QtWidgets import QCheckBox
 
 import em_cli as em
 
-from .fields import Computing, NetworkBox, settings_of
+from .fields import FOLDER, Computing, NetworkBox, settings_of
 from .reading import layer_of
 from .scale import Size, grid_of
 from .work import OnEvent, Runner, Task, new_folder
@@ -49,19 +50,22 @@ class Predict(Computing):
                     on_event=on_event,
                     cancel=cancel,
                 )
-                return image, [(file, em.open_levels(file.path)) for file in files]
+                return image, folder, [(file, em.open_levels(file.path)) for file in files]
 
         return task
 
     def _finish(self, result: Any) -> str:
-        image, files = result
+        image, folder, files = result
         told = []
         for file, levels in files:
             is_mask = file.kind == "mask"
             name = f"{image.name} {file.class_name}" + ("" if is_mask else " probabilities")
             data, arguments, kind = layer_of(levels, name, is_label=is_mask)
-            arguments |= grid_of(image)
-            if not is_mask:
+            arguments |= {**grid_of(image), "metadata": {FOLDER: str(folder)}}
+            if is_mask and isinstance(data, np.ndarray):
+                # Label 1, as one paints it.
+                data = (data > 0).view(np.uint8)
+            elif not is_mask:
                 arguments |= {"colormap": "magma", "blending": "additive", "contrast_limits": (0, 255)}
             if image.ndim == 2:
                 data = full_of(data, isinstance(data, list))[0]

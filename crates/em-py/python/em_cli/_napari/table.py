@@ -47,8 +47,14 @@ class TableModel(QAbstractTableModel):
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column."""
         self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        ids = self._table["id"].to_numpy()
+        numbers = [int(ids[index.row()]) for index in before]
         is_rising = order == Qt.SortOrder.AscendingOrder
         self._table = self._table.sort_values(self._table.columns[column], ascending=is_rising, kind="stable")
+        # The object that is picked stays so.
+        after = [self.index(self.row_of(number) or 0, index.column()) for number, index in zip(numbers, before)]
+        self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
 
     def object_of(self, row: int) -> pd.Series[Any]:

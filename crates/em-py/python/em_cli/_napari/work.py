@@ -154,7 +154,7 @@ class Runner(QWidget):
         worker.errored.connect(self._fail)
         worker.finished.connect(self._rest)
         # A widget that is gone has no button to end its work by.
-        self.destroyed.connect(worker.cancelled.set)
+        self.destroyed.connect(lambda *_: worker.cancelled.set())
         self.start.setEnabled(False)
         self.cancel.setEnabled(True)
         self.bar.setRange(0, 0)
@@ -201,9 +201,13 @@ def new_folder(base: Path, job: str, kept: str) -> Iterator[Path]:
     folder.mkdir(parents=True)
     try:
         yield folder
-    except BaseException:
-        if not (folder / kept).exists():
+    except BaseException as error:
+        is_kept = (folder / kept).exists()
+        if not is_kept:
             shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, Cancelled):
+            # What the program advises is for those who have a command line before them.
+            raise Cancelled(f"cancelled; what was done is in `{folder}`" if is_kept else "cancelled; nothing is kept") from error
         raise
 
 
