@@ -37,7 +37,7 @@ Run: TypeAlias = Callable[[Any], None]
 @pytest.fixture(autouse=True)
 def _program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(program.PROGRAM_VARIABLE, os.environ["EM_CLI"])
-    fields.RUNS.clear()
+    fields.RUNS.folders.clear()
     notification_manager.records.clear()
 
 

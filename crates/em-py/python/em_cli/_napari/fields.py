@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import napari
-from psygnal.containers import EventedList
-from qtpy.QtCore import QEvent, Signal
+from qtpy.QtCore import QEvent, QObject, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from .scale import Size, set_size, shown, size_of_layer, typed
@@ -20,8 +19,25 @@ BUILT_IN = ("mitochondria", "synapses")
 #: Where a layer's metadata have the folder that it was made in.
 FOLDER = "em_cli_folder"
 
-#: Runs that were trained or picked while napari is open, for all widgets to choose among.
-RUNS: EventedList[str] = EventedList()
+
+class Runs(QObject):
+    """Runs that were trained or picked while napari is open, for all widgets to choose among."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        super().__init__()
+        self.folders: list[str] = []
+
+    def add(self, folder: str) -> None:
+        """Add a run, where it is not known."""
+        if folder not in self.folders:
+            self.folders.append(folder)
+            self.changed.emit()
+
+
+RUNS = Runs()
 
 
 class LayerBox(QComboBox):
@@ -88,7 +104,8 @@ class NetworkBox(QWidget):
         other.clicked.connect(self._pick)
         _beside(self, self.box, other)
         self._fill()
-        RUNS.events.inserted.connect(self._fill)
+        # A signal of Qt, which lets go of boxes that are gone.
+        RUNS.changed.connect(self._fill)
 
     @property
     def name(self) -> str:
@@ -97,8 +114,8 @@ class NetworkBox(QWidget):
 
     def choose(self, name: str) -> None:
         """Choose a network; a run becomes known to all widgets."""
-        if name not in BUILT_IN and name not in RUNS:
-            RUNS.append(name)
+        if name not in BUILT_IN:
+            RUNS.add(name)
         self.box.setCurrentIndex(self.box.findData(name))
 
     def _fill(self) -> None:
@@ -106,7 +123,7 @@ class NetworkBox(QWidget):
         self.box.clear()
         for name in BUILT_IN:
             self.box.addItem(f"{name} (built in)", name)
-        for run in RUNS:
+        for run in RUNS.folders:
             self.box.addItem("/".join(Path(run).parts[-2:]), run)
         self.box.setCurrentIndex(max(0, self.box.findData(chosen)))
 

@@ -71,7 +71,7 @@ class Train(Computing):
             raise ValueError(f"nothing is painted in `{labels.name}`, expected labels\nhint: paint all objects of one section or more")
         folder, device = self.folder.path, self.device.currentText()
 
-        def task(on_event: OnEvent, cancel: threading.Event) -> em.program.Trained:
+        def task(on_event: OnEvent, cancel: threading.Event) -> Any:
             with new_folder(folder, "train", "run") as made:
                 write_data(made / "data", raw, painted, size, classes, boxes)
                 em.program.suggest_config(made / "data", made / "run.toml")
@@ -82,17 +82,18 @@ class Train(Computing):
                     on_event=on_event,
                     cancel=cancel,
                 )
-                RUNS.append(str(made / "run"))
-                return trained
+                return str(made / "run"), trained
 
         return task
 
-    def _finish(self, trained: Any) -> str:
+    def _finish(self, result: Any) -> str:
+        run, trained = result
+        RUNS.add(run)
         told = []
         for name, scores in (trained.scores.get("validation") or {}).items():
             iou = scores["pooled"]["iou"]
             told.append(f"{name}: IoU " + ("unknown" if iou is None else f"{iou:.3f}") + " where it did not learn")
-        told.append(f"Predict now offers the new network, {RUNS[-1]}")
+        told.append(f"Predict now offers the new network, {run}")
         return "<br>".join([*told, link(trained.report, "Show the report")])
 
 
