@@ -52,6 +52,15 @@ def test_a_pyramid_is_opened_with_its_levels(viewer: Any, tmp_path: Path, rng: n
     assert layer.extent.world[1] == pytest.approx([3 * 30, 599 * 5, 519 * 4.6])
 
 
+def test_each_channel_is_a_layer_and_points_in_time_are_refused(viewer: Any) -> None:
+    fixtures = Path(__file__).parents[3] / "fixtures" / "em-io"
+    layers = viewer.open(fixtures / "imagej-channels.tif", plugin="em-cli")
+    assert [layer.name for layer in layers] == ["imagej-channels 0", "imagej-channels 1"]
+    np.testing.assert_array_equal(np.asarray(layers[1].data), np.asarray(em.open(fixtures / "imagej-channels.tif", channel=1)))
+    with pytest.raises(ValueError, match="holds 2 time points, expected one"):
+        reading.read(str(fixtures / "times.nii"))
+
+
 def test_a_file_without_a_voxel_size_has_pixels(viewer: Any, tmp_path: Path) -> None:
     em.write(tmp_path / "stack.tif", np.full((2, 8, 8), 7, np.uint8))
     [layer] = viewer.open(tmp_path / "stack.tif", plugin="em-cli")

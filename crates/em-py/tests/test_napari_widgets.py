@@ -131,7 +131,7 @@ def test_a_mistake_is_told_in_the_words_of_the_program(open_widget: Open, run: R
 def test_cancel_ends_the_program_and_leaves_nothing(
     open_widget: Open, qtbot: Any, viewer: Any, stack: Any, tmp_path: Path
 ) -> None:
-    viewer.add_image(np.tile(np.asarray(stack.data), (60, 8, 8)), name="large", scale=SIZE, units="nm")
+    viewer.add_image(np.tile(np.asarray(stack.data), (30, 4, 4)), name="large", scale=SIZE, units="nm")
     widget = open_widget("Predict")
     widget.stack.choose(viewer.layers["large"])
     widget.folder.line.setText(str(tmp_path / "out"))
@@ -150,7 +150,7 @@ def test_cancel_ends_the_program_and_leaves_nothing(
 def test_a_work_ends_with_its_panel_and_with_napari(
     open_widget: Open, qtbot: Any, viewer: Any, stack: Any, tmp_path: Path, how: str
 ) -> None:
-    viewer.add_image(np.tile(np.asarray(stack.data), (60, 8, 8)), name="large", scale=SIZE, units="nm")
+    viewer.add_image(np.tile(np.asarray(stack.data), (30, 4, 4)), name="large", scale=SIZE, units="nm")
     widget = open_widget("Predict")
     widget.stack.choose(viewer.layers["large"])
     widget.folder.line.setText(str(tmp_path / "out"))

@@ -24,7 +24,7 @@ class Adapt(Computing):
         super().__init__(napari_viewer)
         self.network = NetworkBox()
         self.row("Network", self.network, "The network to start from, which stays as it is")
-        self.last_rows()
+        self.last_rows("train.epochs = 5")
         self.run_by(Runner("Adapt", self._prepare, self._finish))
 
     def _prepare(self) -> Task:

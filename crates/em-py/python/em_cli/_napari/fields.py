@@ -16,6 +16,9 @@ from .work import Runner
 #: The networks that the program brings; `em-cli models` tells of them.
 BUILT_IN = ("mitochondria", "synapses")
 
+#: The width of a button that looks for a folder.
+_NARROW = 32
+
 #: Where a layer's metadata have the folder that it was made in.
 FOLDER = "em_cli_folder"
 
@@ -99,8 +102,9 @@ class NetworkBox(QWidget):
         self.box = QComboBox()
         self.box.setToolTip("A network that is built in, or a run: what Train, Adapt or `em-cli train` made")
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        other = QPushButton("Other...")
-        other.setToolTip("The folder of a run that was trained before")
+        other = QPushButton("...")
+        other.setFixedWidth(_NARROW)
+        other.setToolTip("Look for the folder of a run that was trained before")
         other.clicked.connect(self._pick)
         _beside(self, self.box, other)
         self._fill()
@@ -122,7 +126,7 @@ class NetworkBox(QWidget):
         chosen = self.box.currentData()
         self.box.clear()
         for name in BUILT_IN:
-            self.box.addItem(f"{name} (built in)", name)
+            self.box.addItem(name, name)
         for run in RUNS.folders:
             self.box.addItem("/".join(Path(run).parts[-2:]), run)
         self.box.setCurrentIndex(max(0, self.box.findData(chosen)))
@@ -142,7 +146,7 @@ class FolderEdit(QWidget):
         self._title = title
         self.line = QLineEdit()
         look = QPushButton("...")
-        look.setFixedWidth(32)
+        look.setFixedWidth(_NARROW)
         look.clicked.connect(self._look)
         _beside(self, self.line, look)
 
@@ -244,10 +248,10 @@ class Computing(OnStack):
         self.device = QComboBox()
         self.device.addItems(["auto", "cpu", "cuda"])
         self.settings = QLineEdit()
-        self.settings.setPlaceholderText("train.epochs = 5; ...")
 
-    def last_rows(self) -> None:
-        """Add the fields that seldom change."""
+    def last_rows(self, example: str) -> None:
+        """Add the fields that seldom change, with an example of a setting."""
+        self.settings.setPlaceholderText(f"{example}; ...")
         self.save_row()
         self.row("Device", self.device, "Where to compute: auto takes an NVIDIA card where there is one")
         self.row("Settings", self.settings, "Keys of the configuration that are set otherwise, with semicolons between them")

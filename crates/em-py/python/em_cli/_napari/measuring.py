@@ -93,6 +93,7 @@ class Measure(OnStack):
             metadata={FOLDER: str(Path(measured.folder).parent.parent)},
             **grid_of(layer),
         )
+        layer.visible = False
         self.table.show_objects(table, found)
         self.table.show()
         return f"{len(table)} objects; {link(measured.report, 'Show the report')}<br>saved in {measured.folder}"

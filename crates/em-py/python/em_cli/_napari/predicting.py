@@ -30,7 +30,7 @@ class Predict(Computing):
         self.probabilities = QCheckBox("as a layer, too")
         self.row("Network", self.network, "What to look for")
         self.row("Probabilities", self.probabilities, "How sure the network is, from 0 to 255")
-        self.last_rows()
+        self.last_rows("predict.views = 4")
         self.run_by(Runner("Predict", self._prepare, self._finish))
 
     def _prepare(self) -> Task:

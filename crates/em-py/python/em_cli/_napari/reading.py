@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -32,14 +33,21 @@ def reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[La
 
 
 def read(path: str | Sequence[str]) -> list[LayerData]:
-    """Read a path as an image or as labels.
+    """Read a path as an image or as labels; each of several channels is a layer.
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It holds several volumes, of which none is picked.
+        ValueError: It holds several volumes or points in time.
     """
     place = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path[0]
-    return [layer_of(em.open_levels(place), Path(place).name.partition(".")[0])]
+    name = Path(place).name.partition(".")[0]
+    try:
+        return [layer_of(em.open_levels(place), name)]
+    except ValueError:
+        channels = list(_channels(place))
+        if not channels:
+            raise
+        return [layer_of(levels, f"{name} {number}") for number, levels in enumerate(channels)]
 
 
 def layer_of(levels: list[em.Volume], name: str, is_label: bool | None = None) -> LayerData:
@@ -76,6 +84,15 @@ def looks_like_labels(volume: em.Volume) -> bool:
     here, following = seen[:, :, :-1], seen[:, :, 1:]
     inside = here > 0
     return bool((here == following)[inside].mean() >= _EQUAL_NEIGHBOURS) if inside.any() else False
+
+
+def _channels(place: str) -> Iterator[list[em.Volume]]:
+    """Open the channels of a file until there is no further one."""
+    for channel in itertools.count():
+        try:
+            yield em.open_levels(place, channel=channel)
+        except ValueError:
+            return
 
 
 def _pyramid(levels: list[em.Volume]) -> Any:

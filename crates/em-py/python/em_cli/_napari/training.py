@@ -55,7 +55,7 @@ class Train(Computing):
             "Where labels are complete, so that all that is not painted is background: rectangles of a Shapes layer, "
             "or, without one, each section that has paint",
         )
-        self.last_rows()
+        self.last_rows("train.epochs = 5")
         self.run_by(Runner("Train", self._prepare, self._finish))
 
     def _prepare(self) -> Task:
@@ -92,7 +92,7 @@ class Train(Computing):
         told = []
         for name, scores in (trained.scores.get("validation") or {}).items():
             iou = scores["pooled"]["iou"]
-            told.append(f"{name}: IoU " + ("unknown" if iou is None else f"{iou:.3f}") + " where it did not learn")
+            told.append(f"{name}: IoU " + ("unknown" if iou is None else f"{iou:.3f}") + " on a part that was left out")
         told.append(f"Predict now offers the new network, {run}")
         return "<br>".join([*told, link(trained.report, "Show the report")])
 

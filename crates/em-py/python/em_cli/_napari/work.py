@@ -31,6 +31,9 @@ Task: TypeAlias = "Callable[[OnEvent, threading.Event], Any]"
 #: What is told as it is, without a traceback: mistakes of users, files that are not right, the program's own errors.
 _TOLD = (ProgramError, NotReady, OSError, ValueError, TypeError)
 
+#: A blue that is read on the dark background of napari and on the light one.
+_LINK = "#4a90e2"
+
 #: Parts of a whole bar.
 _WHOLE = 1000
 
@@ -213,4 +216,4 @@ def new_folder(base: Path, job: str, kept: str) -> Iterator[Path]:
 
 def link(path: str | Path, text: str) -> str:
     """Write a link to a file, for the status of a runner."""
-    return f'<a href="{html.escape(Path(path).resolve().as_uri())}">{html.escape(text)}</a>'
+    return f'<a style="color: {_LINK}" href="{html.escape(Path(path).resolve().as_uri())}">{html.escape(text)}</a>'
