@@ -215,6 +215,10 @@ def test_train_says_what_is_missing_before_anything_is_written(
     run(widget)
     assert "nothing is painted in `painted`" in told()[-1]
     labels.data[0, 5:9] = 1
+    labels.metadata[fields.FOLDER] = "of a prediction"
+    run(widget)
+    assert "nobody said that it is right" in told()[-1] and "Reviewed" in told()[-1]
+    labels.metadata.clear()
     widget.classes.setText("a/b")
     run(widget)
     assert "a class cannot be called `a/b`" in told()[-1]

@@ -45,7 +45,7 @@ pub fn check(site: &Path, notes: &mut Notes) -> anyhow::Result<()> {
 
 /// Tells what is missing, if anything.
 fn is_ready(python: &Path) -> Result<(), String> {
-    if Command::new("Xvfb").arg("-version").output().is_err() {
+    if Command::new("Xvfb").arg("-help").output().is_err() {
         return Err("there is no Xvfb".into());
     }
     let tried = without_screen(python).args(["-c", LOADS]).output().map_err(|error| error.to_string())?;

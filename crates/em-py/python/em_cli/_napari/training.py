@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QLineEdit
 
 import em_cli as em
 
-from .fields import BUILT_IN, RUNS, Computing, LayerBox, settings_of
+from .fields import BUILT_IN, FOLDER, RUNS, Computing, LayerBox, settings_of
 from .scale import Size
 from .work import OnEvent, Runner, Task, link, new_folder
 from .writing import full_of, save
@@ -67,6 +67,11 @@ class Train(Computing):
         classes, settings = classes_of(self.classes.text()), settings_of(self.settings.text())
         if shapes is not None:
             boxes = boxes_of(shapes, image, raw.shape)
+        elif FOLDER in labels.metadata:
+            raise ValueError(
+                f"`{labels.name}` is what a program found, of which nobody said that it is right\n"
+                "hint: correct a part, draw rectangles around it in a Shapes layer, and choose that one under Reviewed"
+            )
         elif not (boxes := painted_sections(painted)):
             raise ValueError(f"nothing is painted in `{labels.name}`, expected labels\nhint: paint all objects of one section or more")
         folder, device = self.folder.path, self.device.currentText()
