@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import napari
@@ -272,6 +273,14 @@ def test_a_row_and_its_object_are_selected_together(
 
     table.sortByColumn(columns.index("id"), Qt.SortOrder.AscendingOrder)
     assert table.currentIndex().row() == largest - 1
+
+    place = tuple(np.argwhere(found.data == 5)[0] * (30, 5, 5))
+    click = SimpleNamespace(position=place, view_direction=None, dims_displayed=[1, 2])
+    viewer.dims.set_point(0, place[0])
+    for callback in found.mouse_drag_callbacks:
+        callback(found, click)
+    assert found.selected_label == 5
+    assert table.model().object_of(table.currentIndex().row())["id"] == 5
 
     found.selected_label = 2
     assert table.model().object_of(table.currentIndex().row())["id"] == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -281,7 +282,8 @@ def _folder_beside(layer: Any) -> Path:
         return Path(layer.metadata[FOLDER])
     path = layer.source.path
     home = Path.home() / "em-cli"
-    return home / layer.name if path is None or "://" in path else Path(path).absolute().parent / f"{layer.name}-results"
+    name = re.sub(r"[^\w .-]+", "_", layer.name)
+    return home / name if path is None or "://" in path else Path(path).absolute().parent / f"{name}-results"
 
 
 def _beside(parent: QWidget, *widgets: QWidget) -> None:

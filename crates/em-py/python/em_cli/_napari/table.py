@@ -12,18 +12,18 @@ from qtpy.QtWidgets import QAbstractItemView, QTableView
 
 
 class TableModel(QAbstractTableModel):
-    """Columns of a table with their numbers as users read them."""
+    """Columns of a table with their numbers as users read them; the names of its methods are Qt's."""
 
     def __init__(self, table: pd.DataFrame) -> None:
         """Take a table with the column ``id``."""
         super().__init__()
         self._table = table
 
-    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: N802, B008  Qt's names
+    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:
         """Count the objects."""
         return 0 if parent.isValid() else len(self._table)
 
-    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: N802, B008
+    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:
         """Count the columns."""
         return 0 if parent.isValid() else len(self._table.columns)
 
@@ -38,7 +38,7 @@ class TableModel(QAbstractTableModel):
             return "" if np.isnan(value) else f"{value:.4g}"
         return str(value)
 
-    def headerData(self, section: int, orientation: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
+    def headerData(self, section: int, orientation: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the name of a column."""
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
             return str(self._table.columns[section])

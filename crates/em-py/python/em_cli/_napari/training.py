@@ -65,18 +65,20 @@ class Train(Computing):
         if raw.shape != painted.shape:
             raise ValueError(f"`{labels.name}` is {painted.shape} and `{image.name}` {raw.shape}, expected equal shapes")
         classes, settings = classes_of(self.classes.text()), settings_of(self.settings.text())
-        if shapes is not None:
-            boxes = boxes_of(shapes, image, raw.shape)
-        elif FOLDER in labels.metadata:
+        reviewed = None if shapes is None else boxes_of(shapes, image, raw.shape)
+        if reviewed is None and FOLDER in labels.metadata:
             raise ValueError(
                 f"`{labels.name}` is what a program found, of which nobody said that it is right\n"
                 "hint: correct a part, draw rectangles around it in a Shapes layer, and choose that one under Reviewed"
             )
-        elif not (boxes := painted_sections(painted)):
-            raise ValueError(f"nothing is painted in `{labels.name}`, expected labels\nhint: paint all objects of one section or more")
         folder, device = self.folder.path, self.device.currentText()
 
         def task(on_event: OnEvent, cancel: threading.Event) -> Any:
+            boxes = painted_sections(painted) if reviewed is None else reviewed
+            if not boxes:
+                raise ValueError(
+                    f"nothing is painted in `{labels.name}`, expected labels\nhint: paint all objects of one section or more"
+                )
             with new_folder(folder, "train", "run") as made:
                 write_data(made / "data", raw, painted, size, classes, boxes)
                 em.program.suggest_config(made / "data", made / "run.toml")
@@ -112,7 +114,8 @@ def volume_data(layer: Any) -> Any:
     if len(data.shape) not in (2, 3) or getattr(layer, "rgb", False):
         what = "colours" if getattr(layer, "rgb", False) else f"{len(data.shape)} axes"
         raise ValueError(f"layer `{layer.name}` has {what}, expected grey values or labels [z, y, x]")
-    lazy = da.asarray(data) if isinstance(data, da.Array) else da.from_array(data)
+    # Arrays are not read for a name that dask would know them by.
+    lazy = data if isinstance(data, da.Array) else da.from_array(data, name=None if isinstance(data, em.Volume) else False)
     return lazy[np.newaxis] if len(data.shape) == 2 else lazy
 
 
