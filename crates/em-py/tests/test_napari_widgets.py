@@ -27,7 +27,10 @@ pytestmark = pytest.mark.skipif(not os.environ.get("EM_CLI"), reason="EM_CLI nam
 SIZE = (8.0, 8.0, 8.0)
 
 #: A network and a training of a moment.
-TINY = "model.filters = [4, 8]; tiling.tile_size = 32; tiling.tiles_per_epoch = 4; train.epochs = 2; train.tune = false; data.split.folds = 0"
+TINY = (
+    "model.filters = [4, 8]; tiling.tile_size = 32; tiling.tiles_per_epoch = 4; train.epochs = 2; train.tune = false; "
+    "data.split.folds = 0"
+)
 
 #: Opens a widget of the plugin.
 Open: TypeAlias = Callable[[str], Any]
@@ -77,7 +80,9 @@ def told() -> list[str]:
     return [str(record.message) for record in notification_manager.records]
 
 
-def test_predict_adds_masks_where_the_image_lies(open_widget: Open, run: Run, viewer: Any, stack: Any, tmp_path: Path) -> None:
+def test_predict_adds_masks_where_the_image_lies(
+    open_widget: Open, run: Run, viewer: Any, stack: Any, tmp_path: Path
+) -> None:
     stack.translate = (80, 0, 16)
     widget = open_widget("Predict")
     assert widget.size.text() == "8, 8, 8" and widget.folder.path == tmp_path / "stack-results"
@@ -91,7 +96,10 @@ def test_predict_adds_masks_where_the_image_lies(open_widget: Open, run: Run, vi
     written = np.asarray(em.open(tmp_path / "stack-results" / "predict-1" / "mask.zarr"))
     np.testing.assert_array_equal(mask.data, written > 0)
     assert 0 < np.mean(written > 0) < 1 and f"{np.mean(written > 0):.1%}" in widget.runner.status.text()
-    assert sorted(path.name for path in (tmp_path / "stack-results" / "predict-1").iterdir()) == ["mask.zarr", "probabilities.zarr"]
+    assert sorted(path.name for path in (tmp_path / "stack-results" / "predict-1").iterdir()) == [
+        "mask.zarr",
+        "probabilities.zarr",
+    ]
     run(widget)
     assert (tmp_path / "stack-results" / "predict-2" / "mask.zarr").is_dir()
 
@@ -109,15 +117,22 @@ def test_a_typed_voxel_size_becomes_that_of_the_layers_on_the_grid(
     run(widget)
     mask = viewer.layers[-1]
     assert mask.ndim == 2, told()
-    assert tuple(mask.scale) == tuple(picture.scale) == tuple(painted.scale) == (8, 8) and str(mask.units[0]) == "nanometer"
+    assert (
+        tuple(mask.scale) == tuple(picture.scale) == tuple(painted.scale) == (8, 8)
+        and str(mask.units[0]) == "nanometer"
+    )
     assert em.open(tmp_path / "predict-1" / "mask.zarr").voxel_size_nm == (40, 8, 8)
 
 
-def test_a_mistake_is_told_in_the_words_of_the_program(open_widget: Open, run: Run, viewer: Any, stack: Any, tmp_path: Path) -> None:
+def test_a_mistake_is_told_in_the_words_of_the_program(
+    open_widget: Open, run: Run, viewer: Any, stack: Any, tmp_path: Path
+) -> None:
     widget = open_widget("Predict")
     widget.settings.setText("predict.tile_sise = 512")
     run(widget)
-    assert re.search(r"(?s)tile_sise.*did you mean.*tile_size", told()[-1]) and "tile_sise" in widget.runner.status.text()
+    assert (
+        re.search(r"(?s)tile_sise.*did you mean.*tile_size", told()[-1]) and "tile_sise" in widget.runner.status.text()
+    )
     assert len(viewer.layers) == 1 and list((tmp_path / "stack-results").iterdir()) == []
     for text, message in [("sure", "`sure` is no setting, expected KEY = VALUE"), ("", None)]:
         widget.settings.setText(text)
@@ -260,7 +275,9 @@ def test_a_row_and_its_object_are_selected_together(
     assert table.model().rowCount() == wanted.rows == len(np.unique(found.data)) - 1
     assert tuple(found.scale) == (30, 5, 5) and list(found.features["index"]) == list(wanted["id"])
 
-    columns = [table.model().headerData(place, Qt.Orientation.Horizontal) for place in range(table.model().columnCount())]
+    columns = [
+        table.model().headerData(place, Qt.Orientation.Horizontal) for place in range(table.model().columnCount())
+    ]
     table.sortByColumn(columns.index("voxels"), Qt.SortOrder.DescendingOrder)
     largest = int(wanted["id"][np.argmax(wanted["voxels"])])
     qtbot.mouseClick(
@@ -286,7 +303,9 @@ def test_a_row_and_its_object_are_selected_together(
     assert table.model().object_of(table.currentIndex().row())["id"] == 2
 
 
-def test_each_number_is_an_object_where_there_are_several(open_widget: Open, run: Run, viewer: Any, tmp_path: Path) -> None:
+def test_each_number_is_an_object_where_there_are_several(
+    open_widget: Open, run: Run, viewer: Any, tmp_path: Path
+) -> None:
     numbers = np.zeros((3, 20, 20), np.uint16)
     numbers[:, 2:6, 2:6] = numbers[:, 12:16, 12:16] = 7
     numbers[:, 2:6, 6:9] = 9

@@ -9,7 +9,16 @@ from typing import Any
 
 import napari
 from qtpy.QtCore import QEvent, QObject, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from .scale import Size, set_size, shown, size_of_layer, typed
 from .work import Runner
@@ -74,7 +83,8 @@ class LayerBox(QComboBox):
             ValueError: There is none.
         """
         if self.layer is None:
-            raise ValueError(f"there is no {what} layer, expected one\nhint: File > Open File(s)..., or File > Open Sample > em-cli")
+            hint = "File > Open File(s)..., or File > Open Sample > em-cli"
+            raise ValueError(f"there is no {what} layer, expected one\nhint: {hint}")
         return self.layer
 
     def fill(self) -> None:
@@ -193,7 +203,7 @@ class Form(QWidget):
         self.outer.addWidget(runner)
 
     def event(self, event: QEvent) -> bool:
-        """End the work when the panel is closed: napari takes it out of its window then, and it has no button any more."""
+        """End the work when the panel is closed, since its button is gone: napari takes it out of its window then."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None and self.runner is not None:
             self.runner.end()
         return bool(super().event(event))
@@ -215,7 +225,8 @@ class OnStack(Form):
         self.size.setPlaceholderText("z, y, x; unknown")
         self.folder = FolderEdit("Folder for results")
         self.row(name, self.stack, "The layer to work on")
-        self.row("Voxel size (nm)", self.size, "Thickness of a section, height and width of a pixel; it becomes the scale of the layer")
+        tooltip = "Thickness of a section, height and width of a pixel; it becomes the scale of the layer"
+        self.row("Voxel size (nm)", self.size, tooltip)
         self.stack.picked.connect(self._show)
         self._show()
 
@@ -255,7 +266,7 @@ class Computing(OnStack):
         self.settings.setPlaceholderText(f"{example}; ...")
         self.save_row()
         self.row("Device", self.device, "Where to compute: auto takes an NVIDIA card where there is one")
-        self.row("Settings", self.settings, "Keys of the configuration that are set otherwise, with semicolons between them")
+        self.row("Settings", self.settings, "Keys of the configuration that are set otherwise, between semicolons")
 
 
 def settings_of(text: str) -> dict[str, Any]:

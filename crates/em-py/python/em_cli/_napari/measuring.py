@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox
 import em_cli as em
 
 from .fields import FOLDER, OnStack
+from .reading import layer_of
 from .scale import grid_of
 from .table import ObjectTable
 from .training import volume_data
@@ -43,7 +44,9 @@ class Measure(OnStack):
         self.holes = QCheckBox("within sections")
         self.row("Objects are", self.objects, "Whether voxels that touch are an object, or those of one number")
         self.row("Least voxels", self.least, "Smaller objects are left out")
-        self.row("Split necks", self.neck, "Objects that touch are split where they are narrower by so much on each side")
+        self.row(
+            "Split necks", self.neck, "Objects that touch are split where the neck is narrower by this on each side"
+        )
         self.row("Fill holes", self.holes, "Background that an object encloses within a section belongs to it")
         self.save_row()
         self.run_by(Runner("Measure", self._prepare, self._finish))
@@ -77,7 +80,8 @@ class Measure(OnStack):
                     cancel=cancel,
                     **options,
                 )
-                labels = np.asarray(em.open(made / "objects" / "labels.tif"))
+                levels = em.open_levels(made / "objects" / "labels.tif")
+                labels, *_ = layer_of(levels, "", is_label=True)
                 return layer, labels, pd.read_csv(made / "objects" / "objects.csv"), measured
 
         return task

@@ -17,7 +17,7 @@ from .fields import FOLDER, Computing, NetworkBox, settings_of
 from .reading import layer_of
 from .scale import Size, grid_of
 from .work import OnEvent, Runner, Task, new_folder
-from .writing import full_of, save
+from .writing import COLOURED, full_of, save
 
 
 class Predict(Computing):
@@ -80,7 +80,7 @@ def volume_of(layer: Any, size: Size | None, scratch: Path) -> em.Volume:
     data = full_of(layer.data, layer.multiscale)
     if not isinstance(data, em.Volume):
         if getattr(layer, "rgb", False):
-            raise ValueError(f"layer `{layer.name}` has colours, expected grey values\nhint: Split RGB makes three layers of it")
+            raise ValueError(COLOURED.format(layer.name))
         path = scratch / "image.zarr"
         save(str(path), data, size, labels=None)
         data = em.open(path)

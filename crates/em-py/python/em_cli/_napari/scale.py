@@ -74,5 +74,6 @@ def typed(text: str) -> Size | None:
     try:
         z, y, x = (float(word) for word in re.split(r"[,;x\s]+", text.strip()))
     except ValueError:
-        raise ValueError(f"the voxel size is `{text}`, expected three lengths in nm: z, y, x\nhint: such as 30, 5, 5") from None
+        message = f"the voxel size is `{text}`, expected three lengths in nm: z, y, x\nhint: such as 30, 5, 5"
+        raise ValueError(message) from None
     return (z, y, x)

@@ -68,7 +68,7 @@ class TableModel(QAbstractTableModel):
 
 
 class ObjectTable(QTableView):
-    """The table: a row that is picked selects the object in its layer and moves the view there, and the other way round."""
+    """The table: a picked row selects its object in the layer and moves the view there; a picked object, its row."""
 
     def __init__(self, viewer: napari.Viewer) -> None:
         """Begin without objects."""

@@ -63,7 +63,8 @@ class Train(Computing):
         image, size = self.sized_stack("image")
         raw, painted = volume_data(image), volume_data(labels)
         if raw.shape != painted.shape:
-            raise ValueError(f"`{labels.name}` is {painted.shape} and `{image.name}` {raw.shape}, expected equal shapes")
+            message = f"`{labels.name}` is {painted.shape} and `{image.name}` {raw.shape}"
+            raise ValueError(f"{message}, expected equal shapes")
         classes, settings = classes_of(self.classes.text()), settings_of(self.settings.text())
         reviewed = None if shapes is None else boxes_of(shapes, image, raw.shape)
         if reviewed is None and FOLDER in labels.metadata:
@@ -77,7 +78,8 @@ class Train(Computing):
             boxes = painted_sections(painted) if reviewed is None else reviewed
             if not boxes:
                 raise ValueError(
-                    f"nothing is painted in `{labels.name}`, expected labels\nhint: paint all objects of one section or more"
+                    f"nothing is painted in `{labels.name}`, expected labels\n"
+                    "hint: paint all objects of one section or more"
                 )
             with new_folder(folder, "train", "run") as made:
                 write_data(made / "data", raw, painted, size, classes, boxes)
@@ -114,8 +116,8 @@ def volume_data(layer: Any) -> Any:
     if len(data.shape) not in (2, 3) or getattr(layer, "rgb", False):
         what = "colours" if getattr(layer, "rgb", False) else f"{len(data.shape)} axes"
         raise ValueError(f"layer `{layer.name}` has {what}, expected grey values or labels [z, y, x]")
-    # Arrays are not read for a name that dask would know them by.
-    lazy = data if isinstance(data, da.Array) else da.from_array(data, name=None if isinstance(data, em.Volume) else False)
+    # Without a name, for which dask would read all of an array.
+    lazy = data if isinstance(data, da.Array) else da.from_array(data, name=False)
     return lazy[np.newaxis] if len(data.shape) == 2 else lazy
 
 
@@ -128,7 +130,7 @@ def classes_of(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if not re.fullmatch(r"\w[\w-]*", name) or name in _NO_CLASSES:
-            raise ValueError(f"a class cannot be called `{name}`, expected letters, digits, - and _, as in mitochondria")
+            raise ValueError(f"a class cannot be called `{name}`, expected letters, digits, - and _")
     if not names:
         raise ValueError("the class has no name, expected one\nhint: such as mitochondria")
     return names

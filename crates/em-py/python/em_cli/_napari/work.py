@@ -210,7 +210,8 @@ def new_folder(base: Path, job: str, kept: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, Cancelled):
             # What the program advises is for those who have a command line before them.
-            raise Cancelled(f"cancelled; what was done is in `{folder}`" if is_kept else "cancelled; nothing is kept") from error
+            rest = f"what was done is in `{folder}`" if is_kept else "nothing is kept"
+            raise Cancelled(f"cancelled; {rest}") from error
         raise
 
 
