@@ -6,6 +6,7 @@ mod deny;
 mod examples;
 mod foreign;
 mod layers;
+mod napari;
 mod page;
 mod public_api;
 mod python;
@@ -54,7 +55,7 @@ enum Step {
     Examples,
     /// A package outside the workspace builds and predicts
     Foreign,
-    /// The Python package: its tests, its types, and the wheel, installed
+    /// The Python package: its tests, its types, its plugin in napari, and the wheel, installed
     Python,
     /// The pages are built from their sources, and work in a browser
     Page,

@@ -268,6 +268,19 @@ def test_the_program_itself_predicts_and_says_what_is_wrong(tmp_path: Path, monk
         em.predict(tmp_path / "raw.tiff", model="mitochondria", output=tmp_path / "other.tif")
 
 
+@pytest.mark.skipif(not os.environ.get("EM_CLI"), reason="EM_CLI names no program")
+def test_a_configuration_is_suggested_for_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(program.PROGRAM_VARIABLE, os.environ["EM_CLI"])
+    made = em.phantom((4, 96, 96), seed=1)
+    (tmp_path / "data").mkdir()
+    em.write(tmp_path / "data" / "train.tif", made.raw)
+    em.write(tmp_path / "data" / "train_mitochondria.tif", made.masks["mitochondria"])
+    program.suggest_config(tmp_path / "data", tmp_path / "run.toml")
+    assert 'init = "mitochondria"' in (tmp_path / "run.toml").read_text()
+    with pytest.raises(em.ProgramError, match="(?s)^`.*none` is no folder.*hint: give the folder"):
+        program.suggest_config(tmp_path / "none", tmp_path / "other.toml")
+
+
 def _python(script: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True)
 

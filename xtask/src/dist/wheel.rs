@@ -5,6 +5,7 @@
 //! site-packages/em_cli/bin/em-cli                run path: $ORIGIN/../../torch/lib
 //! site-packages/em_cli/_native.abi3.so           the crates without libtorch
 //! site-packages/em_cli/*.py, *.pyi               crates/em-py/python/em_cli
+//! site-packages/em_cli/_napari/                  the plugin that napari finds by its entry point
 //! bin/em-cli                                     made by pip: em_cli._launch:main
 //! ```
 //!
@@ -33,6 +34,15 @@ const PYTHON: [u32; 2] = [3, 10];
 
 /// The Python package, from the workspace's root.
 const PACKAGE: &str = "crates/em-py/python/em_cli";
+
+/// What pip makes a command of, and napari a plugin.
+const ENTRY_POINTS: &str = "\
+[console_scripts]
+em-cli = em_cli._launch:main
+
+[napari.manifest]
+em-cli = em_cli._napari:napari.yaml
+";
 
 /// A file of the wheel.
 struct Entry {
@@ -81,9 +91,9 @@ pub fn pack(folder: &Path) -> Result<PathBuf> {
 
 /// Lays the package out in a folder as it is installed, without the program: for tests of what was built.
 pub fn lay_out(folder: &Path) -> Result<()> {
-    for entry in package()? {
+    for entry in package()?.into_iter().chain(described()?) {
         let path = folder.join(&entry.name);
-        create_folder(path.parent().expect("it lies in the package"))?;
+        create_folder(path.parent().expect("it lies in the folder"))?;
         fs::write(&path, &entry.content).with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     let module = folder.join("em_cli/_native.abi3.so");
@@ -99,42 +109,55 @@ fn module_built() -> PathBuf {
 
 /// The files of the Python package.
 fn package() -> Result<Vec<Entry>> {
-    let folder = root().join(PACKAGE);
-    let failed = || format!("cannot read `{}`", folder.display());
     let mut entries = Vec::new();
-    for entry in fs::read_dir(&folder).with_context(failed)? {
+    gather(&root().join(PACKAGE), "em_cli", &mut entries)?;
+    ensure!(!entries.is_empty(), "`{PACKAGE}` has no Python file, expected the package");
+    Ok(entries)
+}
+
+/// Adds the files of a folder and those below it, which are known as `name`.
+fn gather(folder: &Path, name: &str, entries: &mut Vec<Entry>) -> Result<()> {
+    let failed = || format!("cannot read `{}`", folder.display());
+    for entry in fs::read_dir(folder).with_context(failed)? {
         let path = entry.with_context(failed)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_ours = [".py", ".pyi", ".typed"].iter().any(|ending| name.ends_with(ending));
-        if path.is_file() && is_ours {
-            entries.push(Entry { name: format!("em_cli/{name}"), content: read(&path)?, is_program: false });
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = format!("{name}/{file}");
+        if path.is_dir() {
+            gather(&path, &name, entries)?;
+        } else if [".py", ".pyi", ".typed", ".yaml"].iter().any(|ending| file.ends_with(ending)) {
+            entries.push(Entry { name, content: read(&path)?, is_program: false });
         }
     }
-    ensure!(!entries.is_empty(), "`{}` has no Python file, expected the package", folder.display());
-    Ok(entries)
+    Ok(())
 }
 
 /// What describes the package to pip, all but RECORD.
 fn dist_info(tag: &str) -> Result<Vec<Entry>> {
-    let at = |name: &str, content: Vec<u8>| Entry {
-        name: format!("em_cli-{VERSION}.dist-info/{name}"),
-        content,
-        is_program: false,
-    };
-    let readme = fs::read_to_string(root().join("crates/em-py/README.md")).context("em-py has no README")?;
     let wheel =
         format!("Wheel-Version: 1.0\nGenerator: cargo xtask dist\nRoot-Is-Purelib: false\nTag: {tag}\n");
-    let mut entries = vec![
-        at("METADATA", (metadata() + "\n" + &readme).into_bytes()),
-        at("WHEEL", wheel.into_bytes()),
-        at("entry_points.txt", b"[console_scripts]\nem-cli = em_cli._launch:main\n".to_vec()),
-        at("licenses/THIRD-PARTY.txt", licences::third_party()?.into_bytes()),
-        at("sboms/em-cli.cdx.json", sbom::text()?.0.into_bytes()),
-    ];
+    let mut entries = Vec::from(described()?);
+    entries.extend([
+        described_by("WHEEL", wheel.into_bytes()),
+        described_by("licenses/THIRD-PARTY.txt", licences::third_party()?.into_bytes()),
+        described_by("sboms/em-cli.cdx.json", sbom::text()?.0.into_bytes()),
+    ]);
     for name in ["LICENSE-APACHE", "LICENSE-MIT"] {
-        entries.push(at(&format!("licenses/{name}"), read(&root().join(name))?));
+        entries.push(described_by(&format!("licenses/{name}"), read(&root().join(name))?));
     }
     Ok(entries)
+}
+
+/// What Python's own `importlib.metadata` looks at, and napari by it.
+fn described() -> Result<[Entry; 2]> {
+    let readme = fs::read_to_string(root().join("crates/em-py/README.md")).context("em-py has no README")?;
+    Ok([
+        described_by("METADATA", (metadata() + "\n" + &readme).into_bytes()),
+        described_by("entry_points.txt", ENTRY_POINTS.into()),
+    ])
+}
+
+fn described_by(name: &str, content: Vec<u8>) -> Entry {
+    Entry { name: format!("em_cli-{VERSION}.dist-info/{name}"), content, is_program: false }
 }
 
 /// The fields of METADATA (Core metadata 2.4), without the description.
@@ -149,6 +172,7 @@ fn metadata() -> String {
          License-File: LICENSE-MIT\n\
          License-File: THIRD-PARTY.txt\n\
          Keywords: electron-microscopy,segmentation,microscopy,connectomics\n\
+         Classifier: Framework :: napari\n\
          Classifier: Operating System :: POSIX :: Linux\n\
          Classifier: Programming Language :: Rust\n\
          Classifier: Topic :: Scientific/Engineering :: Image Processing\n\
@@ -156,6 +180,8 @@ fn metadata() -> String {
          Requires-Python: >={}.{}\n\
          Requires-Dist: numpy>=1.23\n\
          Requires-Dist: torch=={}\n\
+         Provides-Extra: napari\n\
+         Requires-Dist: napari>=0.6.2; extra == 'napari'\n\
          Description-Content-Type: text/markdown\n",
         PYTHON[0],
         PYTHON[1],
@@ -239,5 +265,15 @@ mod tests {
         let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
         assert!(manifest.contains(&format!("\"abi3-py{}{}\"", PYTHON[0], PYTHON[1])));
         assert!(metadata().contains("\nRequires-Dist: torch==2.11.0\n"));
+    }
+
+    #[test]
+    fn the_plugin_is_in_the_wheel_and_named_by_its_entry_point() {
+        let names: Vec<String> = package().unwrap().into_iter().map(|entry| entry.name).collect();
+        for name in ["em_cli/__init__.py", "em_cli/_napari/__init__.py", "em_cli/_napari/napari.yaml"] {
+            assert!(names.iter().any(|found| found == name), "{name} is not among {names:?}");
+        }
+        assert!(ENTRY_POINTS.contains("\n[napari.manifest]\nem-cli = em_cli._napari:napari.yaml\n"));
+        assert!(metadata().contains("\nProvides-Extra: napari\nRequires-Dist: napari>="));
     }
 }

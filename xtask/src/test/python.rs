@@ -1,4 +1,5 @@
-//! The Python package: its tests against the libraries that labs use, its types, and the wheel, installed.
+//! The Python package: its tests against the libraries that labs use, its types, its plugin in napari, and the wheel,
+//! installed.
 //!
 //! The module and the program are those of the workspace, whose dependencies the steps before have compiled.
 
@@ -7,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Notes, build_program};
+use super::{Notes, build_program, napari};
 use crate::dist;
 use crate::python;
 use crate::workspace::{root, run as run_command, target_folder};
@@ -31,6 +32,11 @@ pub fn check(notes: &mut Notes) -> Result<()> {
     let mut tests = module("pytest");
     tests.args(["--quiet", "--durations=3", "-p", "no:cacheprovider", "--config-file"]).arg(&settings);
     tests.arg(site.path()).arg(crate_folder.join("tests"));
+    // They have an environment of their own.
+    tests.arg("--ignore").arg(site.path().join("em_cli/_napari"));
+    for name in napari::TESTS {
+        tests.arg("--ignore").arg(crate_folder.join("tests").join(name));
+    }
     run_command(tests.env("EM_CLI", target_folder().join("release/em-cli")))?;
     let mut types = module("mypy");
     types.arg("--config-file").arg(&settings).arg("--cache-dir").arg(target_folder().join("mypy"));
@@ -39,6 +45,7 @@ pub fn check(notes: &mut Notes) -> Result<()> {
     run_command(
         module("mypy.stubtest").args(["em_cli._native", "--ignore-disjoint-bases"]).current_dir(site.path()),
     )?;
+    napari::check(site.path(), notes)?;
     dist::wheel_runs()
 }
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,7 @@ from typing import Any, Literal
 import numpy.typing as npt
 
 from ._arrays import as_size
-from ._launch import PROGRAM_VARIABLE, NotReady
+from ._launch import PROGRAM_VARIABLE, NotReady, located
 from ._process import Cancelled, Event, ProgramError, ProgramWarning, run_events
 from ._volume import Path, Volume
 
@@ -44,6 +45,7 @@ __all__ = [
     "predict",
     "print_event",
     "run",
+    "suggest_config",
     "train",
 ]
 
@@ -284,6 +286,22 @@ def run(
 ) -> dict[str, Any]:
     """Run any command that has ``--json``, as ``run("tune", "runs/run")``, and return what it came to."""
     return run_events([command, *(os.fspath(argument) for argument in arguments)], on_event, cancel)
+
+
+def suggest_config(data: Path, config: Path) -> None:
+    """Write a configuration that suits a folder of training data, with its reasons, as ``config init --data`` does.
+
+    Args:
+        data: A folder with ``train.tif`` and ``train_CLASS.tif``, or these in another format, and perhaps
+            ``train_regions.json``.
+        config: The ``run.toml`` to write.
+    """
+    program, environment = located()
+    words = [program, "config", "init", f"--data={os.fspath(data)}", "--", os.fspath(config)]
+    done = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().removeprefix("error: ")
+        raise ProgramError(said or f"the program ended with status {done.returncode}")
 
 
 def print_event(event: Event) -> None:

@@ -45,7 +45,8 @@ impl ImportedNet {
         for (name, tensor) in named {
             // A lone number is one of the operators', as the epsilon of a norm.
             let trains = tensor.numel() > 1 && !imported.is_some_and(|net| net.is_untrained(&name));
-            weights.push(parameters.add(name, tensor.f_detach()?, trains)?);
+            // The very tensor: a script computes with it, too.
+            weights.push(parameters.add(name, tensor, trains)?);
         }
         Ok(Self { architecture, engine, parameters, weights })
     }
