@@ -107,7 +107,7 @@ pub enum Lacking {
 pub struct ImportedNetwork {
     card: ModelCard,
     weights: BTreeMap<String, Tensor>,
-    seam: f64,
+    seam: Option<f64>,
     sees_all: bool,
 }
 
@@ -170,7 +170,7 @@ fn imported_own(
     Ok(ImportedNetwork {
         card: card(architecture, normalization, wishes),
         weights,
-        seam: 0.0,
+        seam: None,
         sees_all: false,
     })
 }
@@ -274,8 +274,9 @@ impl ImportedNetwork {
         found_tile(&self.card.architecture)
     }
 
-    /// Returns how far the probabilities of tiles were from those of the whole, at most.
-    pub fn seam(&self) -> f64 {
+    /// Returns how far the probabilities of a tile were from those of the whole, at most; `None` where no whole
+    /// was wide enough to tell.
+    pub fn seam(&self) -> Option<f64> {
         self.seam
     }
 

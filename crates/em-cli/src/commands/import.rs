@@ -213,13 +213,13 @@ fn tell(network: &ImportedNetwork, found: &Imported) {
     say!("  takes  `{}`, of {sizes}", found.input_axes);
     say!("  gives  `{}`, {}", found.output_axes, describe(found.raw));
     say!("  tiles  overlap by {:?} voxels, on a grid of {:?}", of_space(found.halo), of_space(found.stride));
+    if let Some(seam) = network.seam() {
+        say!("         their probabilities are within {seam:.1e} of those of the whole, on noise");
+    }
     if network.sees_all() {
         say!(
-            "         what it says of a voxel depends on the whole tile, here by {:.4}: --tile is its size",
-            network.seam()
+            "         it sees farther than that, or all of a tile: --tile is their size, best that of its training"
         );
-    } else {
-        say!("         their probabilities are within {:.1e} of those of the whole", network.seam());
     }
 }
 

@@ -22,7 +22,8 @@ pub struct Found {
     pub untrained: Vec<String>,
     pub bytes_per_voxel: u64,
     pub training_bytes_per_voxel: u64,
-    pub seam: f64,
+    /// How far a tile with its halo is from the whole; `None` where no whole is wide enough to tell.
+    pub seam: Option<f64>,
     pub sees_all: bool,
 }
 
@@ -32,8 +33,8 @@ const FIRST_EDGES: [usize; 2] = [128, 32];
 const TRIED_SIZES: usize = 64;
 /// What sizes, and the grid, are tried to be multiples of.
 const STEPS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
-/// Edges at which it is seen how far a network sees.
-const WIDE_EDGES: [usize; 2] = [384, 64];
+/// Edges at which it is seen how far a network sees, and again where it sees farther.
+const WIDE_EDGES: [[usize; 2]; 2] = [[384, 64], [768, 96]];
 /// Edges of what the memory is measured on, in inference and training.
 const MEASURED_EDGES: [[usize; 2]; 2] = [[768, 80], [256, 48]];
 
@@ -58,14 +59,17 @@ pub fn probe(opened: &mut Opened, wishes: &Wishes, idle: Option<u64>) -> Compute
         peak_per_voxel(idle, voxels(training_size), 2 * ends, || untrained(opened, training_size));
     let untrained = untrained?;
 
-    let wide = at_least(WIDE_EDGES);
+    let [wide, wider] = WIDE_EDGES.map(at_least);
     let stride = tch::no_grad(|| stride(opened, &taken, wide))?;
     let (halo, sees_all) = match wishes.halo {
         Some(halo) => (std::array::from_fn(|axis| halo[axis].next_multiple_of(stride[axis])), false),
-        None => halo(opened, &taken, wide, stride)?,
+        None => match halo(opened, &taken, wide, stride)? {
+            (_, true) => halo(opened, &taken, wider, stride)?,
+            seen => seen,
+        },
     };
     let halo = taken.bounded(halo, stride);
-    let seam = tch::no_grad(|| seam(opened, &taken, wide, stride, halo, raw))?;
+    let seam = tch::no_grad(|| seam(opened, &taken, wider, stride, halo, raw))?;
 
     let size = at_least(MEASURED_EDGES[0]);
     let (given, bytes_per_voxel) =
@@ -413,7 +417,7 @@ fn seam(
     stride: [usize; 3],
     halo: [usize; 3],
     raw: Raw,
-) -> Computed<f64> {
+) -> Computed<Option<f64>> {
     let flat = 3 - opened.dimensions();
     let input = opened.noise(1, size)?;
     let whole = opened.run(&input)?;
@@ -421,15 +425,12 @@ fn seam(
     let mut cut = whole.shallow_clone();
     let (mut starts, mut edges) = ([0; 3], [0; 3]);
     for axis in flat..3 {
-        // Of the lower half of the picture, but for its halo.
-        let start = (size[axis] / 4).next_multiple_of(stride[axis]);
         let Some(edge) = taken.sizes[axis].from(2 * halo[axis] + taken.fewer[axis] + stride[axis]) else {
-            return Ok(0.0);
+            return Ok(None);
         };
-        if start + edge > size[axis] {
-            // The halo is as wide as what it could be seen on.
-            return Ok(0.0);
-        }
+        // In the middle of the picture, where nothing is near its border.
+        let Some(around) = size[axis].checked_sub(edge + stride[axis]) else { return Ok(None) };
+        let start = around / 2 / stride[axis] * stride[axis];
         (starts[axis], edges[axis]) = (start, edge);
         let place = (2 + axis - flat) as i64;
         part = part.f_narrow(place, start as i64, edge as i64)?;
@@ -447,5 +448,5 @@ fn seam(
         Raw::Softmax => tensor.f_softmax(1, Kind::Float),
         Raw::Probabilities => Ok(tensor.shallow_clone()),
     };
-    Ok((probabilities(&tile)? - probabilities(&cut)?).f_abs()?.f_max()?.f_double_value(&[])?)
+    Ok(Some((probabilities(&tile)? - probabilities(&cut)?).f_abs()?.f_max()?.f_double_value(&[])?))
 }
