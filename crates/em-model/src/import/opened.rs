@@ -18,7 +18,7 @@ pub struct Opened {
     pub output: usize,
     pub in_channels: usize,
     pub weights: BTreeMap<String, Tensor>,
-    /// The sizes that the file says are fixed along z, y and x.
+    /// The sizes along z, y and x that the file says the network has; most networks take others, too.
     pub declared: [Option<usize>; 3],
     loaded: Loaded,
     /// The same tensors in the engine's order.
@@ -39,7 +39,7 @@ impl Opened {
             problem: error.to_string(),
             lacking: Lacking::Operators,
         };
-        let (network, weights) =
+        let (mut network, weights) =
             OnnxNetwork::read(&file.bytes, file.folder.as_deref()).map_err(|error| unreadable(&error))?;
         let inputs = network.inputs();
         let [input] = inputs.as_slice() else {
@@ -77,7 +77,9 @@ impl Opened {
             _ => None,
         };
         let in_channels = if axes.contains('c') { fixed('c').unwrap_or(1) } else { 1 };
-        let (declared, structure) = (['z', 'y', 'x'].map(fixed), network.structure());
+        let declared = ['z', 'y', 'x'].map(fixed);
+        network.free_lengths_but(axes.find('c'));
+        let structure = network.structure();
         let ordered = network.weight_sizes().into_iter().map(|(name, _)| weights[&name].shallow_clone());
         let ordered = ordered.collect();
         let loaded = Loaded::onnx(network);

@@ -118,7 +118,7 @@ impl Frame {
             let output = input - 2 * margin;
             shape[axis + 1] = output;
             // Tiles of about equal size, on the network's pooling grid.
-            let largest = architecture.largest_core(axis + 1).unwrap_or(usize::MAX);
+            let largest = architecture.largest_core(axis + 1, output).unwrap_or(usize::MAX);
             let count = output.div_ceil(config.tile_size.min(largest).max(stride));
             tile[axis + 1] = output.div_ceil(count).next_multiple_of(stride);
         }

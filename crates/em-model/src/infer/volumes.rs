@@ -48,7 +48,7 @@ impl VolumePlan {
         };
         let depth = core(cube >> architecture.flat_levels, halo_z, stride_z);
         let edge = (voxels / (depth + 2 * halo_z) as f64).sqrt() as usize;
-        let bounded = |edge: usize, axis| architecture.largest_core(axis).map_or(edge, |core| edge.min(core));
+        let bounded = |edge: usize, axis| architecture.largest_core(axis, usize::MAX).map_or(edge, |core| edge.min(core));
         Self { depth: bounded(depth, 0), halo_z, tile_size: bounded(core(edge, halo, stride), 1), halo }
     }
 

@@ -308,10 +308,10 @@ impl Architecture {
         }
     }
 
-    /// Returns the largest part of a tile that is written, along `axis` (0 for z) between its halos, where the
-    /// network's size is fixed.
-    pub(crate) fn largest_core(&self, axis: usize) -> Option<usize> {
-        self.imported.as_ref().and_then(|imported| imported.largest_core(axis))
+    /// Returns the largest part, along `axis` (0 for z), of a whole of so many voxels that a tile can be of, where
+    /// the network's size is fixed.
+    pub(crate) fn largest_core(&self, axis: usize, whole: usize) -> Option<usize> {
+        self.imported.as_ref().and_then(|imported| imported.largest_core(axis, whole))
     }
 
     /// Returns the smallest input edge, in voxels, that the network takes and that is at least `edge`.

@@ -145,12 +145,13 @@ impl Imported {
         self.untrained.iter().any(|name| name == weight)
     }
 
-    /// Returns the largest part of a tile, along an axis (0 for z), that is written, between its halos, where
-    /// the network's size is fixed.
-    pub(super) fn largest_core(&self, axis: usize) -> Option<usize> {
+    /// Returns the largest part, along an axis (0 for z), of a whole of so many voxels that a tile can be of, where
+    /// the network's size is fixed: all of it, or what is left between halos.
+    pub(super) fn largest_core(&self, axis: usize, whole: usize) -> Option<usize> {
         let Sizes { smallest, step } = self.sizes[axis];
-        let taken = self.fewer[axis] + 2 * self.halo[axis];
-        (step == 0).then(|| smallest.saturating_sub(taken) / self.stride[axis] * self.stride[axis])
+        let (all, stride) = (smallest.saturating_sub(self.fewer[axis]), self.stride[axis]);
+        let core = if whole <= all { all } else { all.saturating_sub(2 * self.halo[axis]) };
+        (step == 0).then(|| core / stride * stride)
     }
 
     /// Returns the sizes, `[z, y, x]`, at which a tile goes through the network.
@@ -194,7 +195,7 @@ impl Imported {
             let is_grid = halo.is_multiple_of(stride.max(1));
             // Of a fixed size, something has to be left between the halos.
             let leaves =
-                self.largest_core(axis).is_none_or(|core| core > 0 || (axis == 0 && dimensions == 2));
+                self.largest_core(axis, usize::MAX).is_none_or(|core| core > 0 || (axis == 0 && dimensions == 2));
             checks.require("imported", found, are_sizes && is_grid && leaves, "sizes that tiles can have");
         }
         checks.finish()

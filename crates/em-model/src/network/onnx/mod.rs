@@ -127,6 +127,27 @@ impl OnnxNetwork {
         Ok(Self { plan, weights, inputs, outputs, model })
     }
 
+    /// Forgets how long axes of the one input are said to be, but for one of them: files tell the lengths that a
+    /// network was exported with, and most networks take others.
+    pub fn free_lengths_but(&mut self, kept: Option<usize>) {
+        let Some(port) = self.inputs.first_mut() else { return };
+        for (place, axis) in port.axes.iter_mut().enumerate() {
+            if Some(place) != kept {
+                *axis = Axis::Free(None);
+            }
+        }
+        let inputs = self.model.graph.iter_mut().flat_map(|graph| &mut graph.input);
+        for input in inputs.filter(|input| input.name == port.name) {
+            let tensor = input.r#type.as_mut().and_then(|of| of.tensor_type.as_mut());
+            let shape = tensor.and_then(|tensor| tensor.shape.as_mut());
+            for (place, dimension) in shape.into_iter().flat_map(|shape| &mut shape.dim).enumerate() {
+                if Some(place) != kept {
+                    dimension.value = None;
+                }
+            }
+        }
+    }
+
     /// Returns names and sizes of the weights, in the file's order.
     pub fn weight_sizes(&self) -> Vec<(String, Vec<i64>)> {
         self.weights.clone()
