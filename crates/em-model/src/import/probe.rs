@@ -347,12 +347,16 @@ fn stride(opened: &Opened, taken: &Taken, size: [usize; 3]) -> Computed<[usize; 
         let best = apart.iter().fold(f64::INFINITY, |best, (_, apart)| best.min(*apart));
         let same = (4.0 * best).max(SAME);
         let stride = apart.iter().find(|(_, apart)| *apart <= same).map_or(1, |(by, _)| *by);
-        let step = taken.sizes[axis].step.max(1);
-        strides[axis] = if stride.is_multiple_of(step) { stride } else { stride * step };
+        strides[axis] = common_multiple(stride, taken.sizes[axis].step.max(1));
     }
     // Tiles are cut alike along y and x.
     let plane = strides[1].max(strides[2]);
     Ok([strides[0], plane, plane])
+}
+
+/// The least number that both divide.
+fn common_multiple(a: usize, b: usize) -> usize {
+    (1..=b).map(|times| a * times).find(|multiple| multiple.is_multiple_of(b)).unwrap_or(a * b)
 }
 
 /// How far the middle of the output sees along each axis; and whether it sees as far as there is anything.
