@@ -39,7 +39,8 @@ def networks():
             self.net = net
 
         def forward(self, x):
-            return self.net(x)["out"]
+            # Of random weights the classes are nearly alike.
+            return self.net(x)["out"] * 200
 
     softmax = ["--values", "softmax", "--class", "b", "--class", "c"]
     sigmoid = ["--class", "a"]

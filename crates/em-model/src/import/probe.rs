@@ -43,6 +43,9 @@ const SAME: f64 = 1e-3;
 /// A voxel farther away counts less than that of the nearest: a network that sees everything sees it little.
 const FAINT: f64 = 1e-3;
 
+/// Probabilities that far from those of the whole are no seam.
+const SEAM: f64 = 1e-3;
+
 /// Runs a network a few times; `idle` is what the program held before.
 pub fn probe(opened: &mut Opened, wishes: &Wishes, idle: Option<u64>) -> Computed<Found> {
     tch::manual_seed(0);
@@ -68,8 +71,18 @@ pub fn probe(opened: &mut Opened, wishes: &Wishes, idle: Option<u64>) -> Compute
             seen => seen,
         },
     };
-    let halo = taken.bounded(halo, stride);
-    let seam = tch::no_grad(|| seam(opened, &taken, wider, stride, halo, raw))?;
+    let mut halo = taken.bounded(halo, stride);
+    let seam_of = |halo| tch::no_grad(|| seam(opened, &taken, wider, stride, halo, raw));
+    let mut seam = seam_of(halo)?;
+    // Of what sees everything, as far as it makes a difference: norms over all of a tile always do.
+    while sees_all && wishes.halo.is_none() && seam.is_some_and(|seam| seam > SEAM) {
+        let doubled = taken.bounded(halo.map(|edge| 2 * edge), stride);
+        let wider = seam_of(doubled)?;
+        if wider.is_none() || wider > seam.map(|seam| seam / 2.0) {
+            break;
+        }
+        (halo, seam) = (doubled, wider);
+    }
 
     let size = at_least(MEASURED_EDGES[0]);
     let (given, bytes_per_voxel) =
