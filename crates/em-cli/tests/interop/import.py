@@ -102,20 +102,20 @@ def run(*arguments):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def expected(net, grey, channels, space, told, halo_z):
-    """Probabilities of the classes, by PyTorch alone."""
+def expected(net, grey, channels, space, told, halo_z, depth):
+    """Probabilities of the classes, by PyTorch alone; of volumes in chunks of `depth` sections with their halo."""
+
+    def probabilities(x):
+        with torch.no_grad():
+            given = net(x)
+        return torch.softmax(given, 1)[:, 1:] if "softmax" in told else torch.sigmoid(given)
+
     x = torch.from_numpy(grey.astype(np.float32) / 255)
-    if space == 3:
-        x = torch.from_numpy(np.pad(x.numpy(), ((halo_z, halo_z), (0, 0), (0, 0)), mode="reflect"))[None, None]
-    else:
-        x = x[:, None].expand(-1, channels, -1, -1)
-    with torch.no_grad():
-        given = net(x)
-    if "softmax" in told:
-        given = torch.softmax(given, 1)[:, 1:]
-    else:
-        given = torch.sigmoid(given)
-    return given[0, :, halo_z : halo_z + len(grey)].numpy() if space == 3 else given.transpose(0, 1).numpy()
+    if space == 2:
+        return probabilities(x[:, None].expand(-1, channels, -1, -1)).transpose(0, 1).numpy()
+    x = torch.from_numpy(np.pad(x.numpy(), ((halo_z, halo_z), (0, 0), (0, 0)), mode="reflect"))[None, None]
+    chunks = [probabilities(x[:, :, z : z + depth + 2 * halo_z]) for z in range(0, len(grey), depth)]
+    return torch.cat([chunk[0, :, halo_z : halo_z + depth] for chunk in chunks], 1).numpy()
 
 
 def check(program, name, net, channels, space, told, folder):
@@ -138,7 +138,10 @@ def check(program, name, net, channels, space, told, folder):
         files = [folder / (f"{path.stem}.tif" if len(classes) == 1 else f"{path.stem}_{c}.tif") for c in classes]
         # Probabilities are written as 8 bit, rounded.
         ours = np.stack([tifffile.imread(file) for file in files]) / 255.0
-        theirs = expected(net, grey, channels, space, told, halo_z)
+        # A network of one size takes no more than that with its halo.
+        size, step = (found["sizes"][0][key] for key in ("smallest", "step"))
+        depth = len(grey) if step else (size - 2 * halo_z) // found["stride"][0] * found["stride"][0]
+        theirs = expected(net, grey, channels, space, told, halo_z, depth)
         apart = max(0.0, float(np.abs(ours - theirs).max()) - 0.5 / 255)
         fixed = " fixed" if any(s["step"] == 0 for s in found["sizes"]) else ""
         print(f"  {path.name}: {apart:.1e} apart, {path.stat().st_size >> 10} kB, imported in {took:.1f} s, stride {found['stride']}, "

@@ -48,8 +48,9 @@ impl VolumePlan {
         };
         let depth = core(cube >> architecture.flat_levels, halo_z, stride_z);
         let edge = (voxels / (depth + 2 * halo_z) as f64).sqrt() as usize;
-        let bounded = |edge: usize, axis| architecture.largest_core(axis, usize::MAX).map_or(edge, |core| edge.min(core));
-        Self { depth: bounded(depth, 0), halo_z, tile_size: bounded(core(edge, halo, stride), 1), halo }
+        // Where sections of a tile are bounded, its edges are, too, by who knows the whole (`sections.rs`).
+        let depth = architecture.largest_core(0, usize::MAX).map_or(depth, |core| depth.min(core));
+        Self { depth, halo_z, tile_size: core(edge, halo, stride), halo }
     }
 
     /// Returns the largest tile that goes through the network, `[z, y, x]`.

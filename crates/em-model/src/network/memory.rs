@@ -42,7 +42,8 @@ pub(crate) fn inference_bytes(architecture: &Architecture, tile: [usize; 3], fea
 /// What was measured for each voxel of `tiles` tiles, in the sizes that go through the network, and so many
 /// copies of the weights.
 fn of_imported(imported: &Imported, tile: [usize; 3], tiles: usize, per_voxel: u64, copies: u64) -> u64 {
-    let sizes = imported.run_sizes(tile).unwrap_or(tile);
+    // Tiles of a network of one size are no larger.
+    let sizes = imported.run_sizes(tile).unwrap_or(imported.sizes.map(|sizes| sizes.smallest));
     let voxels =
         sizes.into_iter().chain([tiles]).fold(1, |product: u64, edge| product.saturating_mul(edge as u64));
     let weights = (imported.parameters * size_of::<f32>()) as u64 * copies;
