@@ -67,7 +67,7 @@ fn of_import(lacking: em_model::Lacking) -> String {
         Lacking::Network => {
             "expected what `torch.jit.save` writes; of weights alone, say which network they are of: --network"
         }
-        Lacking::Size => "name the axes of its input with --axes; export a network of one size with that size",
+        Lacking::Size => "a network of one size needs it told, as --size 96,96,96; other axes too, as --axes bcxyz",
         Lacking::Weights => "look whether its weights are whole",
         _ => "see docs/how-to/import.md",
     }

@@ -49,6 +49,9 @@ struct InputOptions {
     /// Axes of the input: b (batch), c (channel), z, y, x; asked from the file if absent.
     #[arg(long, value_name = "AXES")]
     axes: Option<String>,
+    /// The one size that it takes, in voxels, where it takes no other, as networks with attention often do.
+    #[arg(long, value_name = "[Z,]Y,X", value_parser = edges)]
+    size: Option<[usize; 3]>,
     /// Channels of the input are neighbouring sections, the predicted one in the middle; without it, the grey value is repeated in them.
     #[arg(long)]
     sections: bool,
@@ -82,9 +85,9 @@ struct OutputOptions {
     /// What the numbers of the output are; found out where that is possible.
     #[arg(long, value_name = "VALUES")]
     values: Option<Values>,
-    /// How far an output voxel sees, in voxels along z, y and x: what tiles overlap by. Found out if absent.
-    #[arg(long, value_name = "Z,Y,X", value_delimiter = ',', num_args = 3)]
-    halo: Option<Vec<usize>>,
+    /// How far an output voxel sees, in voxels along z, y and x, or y and x: what tiles overlap by. Found out if absent.
+    #[arg(long, value_name = "[Z,]Y,X", value_parser = edges)]
+    halo: Option<[usize; 3]>,
     /// The largest edge of what goes through the network at once; that of the training for a network with instance or group norm.
     #[arg(long, value_name = "VOXELS")]
     tile: Option<usize>,
@@ -127,6 +130,17 @@ enum Values {
     Softmax,
     /// Probabilities from 0 to 1.
     Probabilities,
+}
+
+/// Reads edges along y and x, or z, y and x; there is one section without z.
+fn edges(text: &str) -> Result<[usize; 3], String> {
+    let expected = || "expected 2 or 3 numbers of voxels, as 512,512 or 16,128,128".to_owned();
+    let numbers = text.split(',').map(|number| number.trim().parse().map_err(|_| expected()));
+    match numbers.collect::<Result<Vec<usize>, String>>()?.as_slice() {
+        &[y, x] => Ok([1, y, x]),
+        &[z, y, x] => Ok([z, y, x]),
+        _ => Err(expected()),
+    }
 }
 
 impl InputOptions {
@@ -173,7 +187,8 @@ pub fn run(args: &ImportArgs) -> Result<()> {
         Values::Softmax => Raw::Softmax,
         Values::Probabilities => Raw::Probabilities,
     });
-    request.halo = output.halo.as_ref().and_then(|halo| <[usize; 3]>::try_from(halo.as_slice()).ok());
+    request.halo = output.halo;
+    request.size = args.input.size;
     request.tile_size = output.tile;
     request.network = args.weights.network;
     request.choices.negative_slope = args.weights.negative_slope;

@@ -55,7 +55,7 @@ def networks():
     yield "monai-segresnet-3d", monai.SegResNet(3, 8, 1, 1, blocks_down=(1, 1, 1), blocks_up=(1, 1)), 1, 3, sigmoid
     yield "monai-basic", monai.BasicUNet(2, 1, 1, (8, 8, 16, 32, 64, 8)), 1, 2, sigmoid
     # Attention over the whole: the size is fixed.
-    yield "monai-unetr-3d", monai.UNETR(1, 1, VOLUME, feature_size=8, hidden_size=48, mlp_dim=96, num_heads=4, spatial_dims=3), 1, 3, sigmoid
+    yield "monai-unetr-3d", monai.UNETR(1, 1, VOLUME, feature_size=8, hidden_size=48, mlp_dim=96, num_heads=4, spatial_dims=3), 1, 3, [*sigmoid, "--size", "16,64,64"]
 
 
 def lively(net):

@@ -65,7 +65,11 @@ pub fn probe(opened: &mut Opened, wishes: &Wishes, idle: Option<u64>) -> Compute
     let [wide, wider] = WIDE_EDGES.map(at_least);
     let stride = tch::no_grad(|| stride(opened, &taken, wide))?;
     let (halo, sees_all) = match wishes.halo {
-        Some(halo) => (std::array::from_fn(|axis| halo[axis].next_multiple_of(stride[axis])), false),
+        Some(halo) => {
+            let flat = 3 - opened.dimensions();
+            let along = |axis| if axis < flat { 0 } else { halo[axis].next_multiple_of(stride[axis]) };
+            (std::array::from_fn(along), false)
+        }
         None => match halo(opened, &taken, wide, stride)? {
             (_, true) => halo(opened, &taken, wider, stride)?,
             seen => seen,
@@ -195,7 +199,10 @@ fn sizes(opened: &Opened, wishes: &Wishes) -> Computed<Taken> {
             Lacking::Output,
         ));
     }
-    if let Some(sizes) = wishes.sizes {
+    if let Some(mut sizes) = wishes.sizes {
+        if !is_3d {
+            sizes[0] = Sizes { smallest: 1, step: 1 };
+        }
         return Ok(Taken { sizes, fewer, base });
     }
     let goes = |size: [usize; 3]| self::fewer(opened, size).is_ok_and(|found| found == fewer);

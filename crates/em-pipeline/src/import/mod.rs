@@ -96,6 +96,8 @@ pub struct ImportRequest {
     pub normalizing: Option<Normalizing>,
     /// Voxel size of what it was trained on.
     pub voxel_size: Option<VoxelSize>,
+    /// The one size that it takes along z, y and x, where there is no other; 1 for z in 2D.
+    pub size: Option<[usize; 3]>,
     /// How far it sees along z, y and x, where that is known better than it can be found out.
     pub halo: Option<[usize; 3]>,
     /// The largest edge of what goes through it at once.
@@ -121,6 +123,7 @@ impl ImportRequest {
             sees_sections: false,
             normalizing: None,
             voxel_size: None,
+            size: None,
             halo: None,
             tile_size: None,
             network: None,

@@ -219,7 +219,8 @@ impl Source {
         wishes.raw = request.values.or(self.raw);
         wishes.classes = if request.classes.is_empty() { &self.classes } else { &request.classes }.clone();
         wishes.sees_sections = request.sees_sections;
-        wishes.sizes = self.sizes;
+        let fixed = |size: [usize; 3]| size.map(|edge| Sizes { smallest: edge, step: 0 });
+        wishes.sizes = request.size.map(fixed).or(self.sizes);
         wishes.halo = request.halo.or(self.halo);
         wishes.voxel_size_nm = request.voxel_size.or(self.voxel_size).map(VoxelSize::nm);
         let normalizing = request.normalizing.as_ref().or(self.normalizing.as_ref());
