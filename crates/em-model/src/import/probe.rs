@@ -67,7 +67,7 @@ pub fn probe(opened: &mut Opened, wishes: &Wishes, idle: Option<u64>) -> Compute
     let (halo, sees_all) = match wishes.halo {
         Some(halo) => {
             let flat = 3 - opened.dimensions();
-            let along = |axis| if axis < flat { 0 } else { halo[axis].next_multiple_of(stride[axis]) };
+            let along = |axis: usize| if axis < flat { 0 } else { halo[axis].next_multiple_of(stride[axis]) };
             (std::array::from_fn(along), false)
         }
         None => match halo(opened, &taken, wide, stride)? {

@@ -194,8 +194,9 @@ impl Imported {
             let are_sizes = numbers.iter().all(|number| (1..=MOST_VOXELS).contains(number));
             let is_grid = halo.is_multiple_of(stride.max(1));
             // Of a fixed size, something has to be left between the halos.
-            let leaves =
-                self.largest_core(axis, usize::MAX).is_none_or(|core| core > 0 || (axis == 0 && dimensions == 2));
+            let leaves = self
+                .largest_core(axis, usize::MAX)
+                .is_none_or(|core| core > 0 || (axis == 0 && dimensions == 2));
             checks.require("imported", found, are_sizes && is_grid && leaves, "sizes that tiles can have");
         }
         checks.finish()
