@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use em_io::VoxelSize;
 use em_model::em_data::{Fitting, Normalization, NormalizationKind};
 use em_model::network::Imported;
-use em_model::{ClassOutput, ImportedNetwork, Raw};
+use em_model::{ClassOutput, ImportedNetwork, Raw, Sizes};
 use em_pipeline::import::class_output;
 use em_pipeline::import::weights::Network;
 use em_pipeline::{ImportRequest, Normalizing};
@@ -218,14 +218,13 @@ pub fn run(args: &ImportArgs) -> Result<()> {
 fn tell(network: &ImportedNetwork, found: &Imported) {
     let in_3d = network.card().architecture.dimensions == 3;
     let of_space = |numbers: [usize; 3]| if in_3d { numbers.to_vec() } else { numbers[1..].to_vec() };
-    let smallest = of_space(found.sizes.map(|sizes| sizes.smallest));
-    let step = of_space(found.sizes.map(|sizes| sizes.step));
-    let sizes = if step.contains(&0) {
-        format!("{smallest:?} alone")
-    } else {
-        format!("{smallest:?} or longer by multiples of {step:?}")
+    let size = |axis: usize| match found.sizes[axis] {
+        Sizes { smallest, step: 0 } => format!("{smallest}"),
+        Sizes { smallest, step } => format!("{smallest}+{step}n"),
     };
-    say!("  takes  `{}`, of {sizes}", found.input_axes);
+    let axes = if in_3d { 0..3 } else { 1..3 };
+    let sizes = axes.map(size).collect::<Vec<_>>().join(" x ");
+    say!("  takes  `{}`, of {sizes} voxels", found.input_axes);
     say!("  gives  `{}`, {}", found.output_axes, describe(found.raw));
     say!("  tiles  overlap by {:?} voxels, on a grid of {:?}", of_space(found.halo), of_space(found.stride));
     if let Some(seam) = network.seam() {

@@ -63,15 +63,16 @@ pub fn probe(opened: &mut Opened, wishes: &Wishes, idle: Option<u64>) -> Compute
     let untrained = untrained?;
 
     let [wide, wider] = WIDE_EDGES.map(at_least);
-    let stride = tch::no_grad(|| stride(opened, &taken, wide))?;
+    let period = tch::no_grad(|| period(opened, wide))?;
+    let stride = taken.grid(period);
     let (halo, sees_all) = match wishes.halo {
         Some(halo) => {
             let flat = 3 - opened.dimensions();
             let along = |axis: usize| if axis < flat { 0 } else { halo[axis].next_multiple_of(stride[axis]) };
             (std::array::from_fn(along), false)
         }
-        None => match halo(opened, &taken, wide, stride)? {
-            (_, true) => halo(opened, &taken, wider, stride)?,
+        None => match halo(opened, &taken, wide, period)? {
+            (_, true) => halo(opened, &taken, wider, period)?,
             seen => seen,
         },
     };
@@ -124,12 +125,22 @@ impl Taken {
         std::array::from_fn(|axis| self.sizes[axis].from(wanted[axis]).unwrap_or(self.sizes[axis].smallest))
     }
 
+    /// What tiles have to start at multiples of.
+    fn grid(&self, period: [usize; 3]) -> [usize; 3] {
+        let of_axis = |axis: usize| common_multiple(period[axis], self.sizes[axis].step.max(1));
+        // Tiles are cut alike along y and x.
+        let plane = common_multiple(of_axis(1), of_axis(2));
+        [of_axis(0), plane, plane]
+    }
+
     /// Halos of which two leave half of a fixed size.
     fn bounded(&self, halo: [usize; 3], stride: [usize; 3]) -> [usize; 3] {
         std::array::from_fn(|axis| match self.sizes[axis] {
             Sizes { smallest, step: 0 } => {
-                let left = smallest.saturating_sub(self.fewer[axis]);
-                halo[axis].min(left / 4 / stride[axis] * stride[axis])
+                let (left, stride) = (smallest.saturating_sub(self.fewer[axis]), stride[axis]);
+                // At least a step of the grid, where as much is left between.
+                let least = if left >= 3 * stride { stride } else { 0 };
+                halo[axis].min((left / 4 / stride * stride).max(least))
             }
             _ => halo[axis],
         })
@@ -347,11 +358,11 @@ fn middle(tensor: &Tensor, around: usize, moved: Option<(usize, usize)>) -> Comp
 }
 
 /// What the picture has to move by along each axis so that the output does nothing but move.
-fn stride(opened: &Opened, taken: &Taken, size: [usize; 3]) -> Computed<[usize; 3]> {
+fn period(opened: &Opened, size: [usize; 3]) -> Computed<[usize; 3]> {
     let input = opened.noise(1, size)?;
     let given = opened.run(&input)?;
     let deviation = given.f_std(true)?.f_double_value(&[])?.max(f64::MIN_POSITIVE);
-    let mut strides = [1; 3];
+    let mut periods = [1; 3];
     for axis in if opened.dimensions() == 3 { 0..3 } else { 1..3 } {
         let mut apart = Vec::with_capacity(STEPS.len());
         let around = size[axis] / 8;
@@ -366,12 +377,9 @@ fn stride(opened: &Opened, taken: &Taken, size: [usize; 3]) -> Computed<[usize; 
         // What sees everything is never quite the same: it is as good as it gets then.
         let best = apart.iter().fold(f64::INFINITY, |best, (_, apart)| best.min(*apart));
         let same = (4.0 * best).max(SAME);
-        let stride = apart.iter().find(|(_, apart)| *apart <= same).map_or(1, |(by, _)| *by);
-        strides[axis] = common_multiple(stride, taken.sizes[axis].step.max(1));
+        periods[axis] = apart.iter().find(|(_, apart)| *apart <= same).map_or(1, |(by, _)| *by);
     }
-    // Tiles are cut alike along y and x.
-    let plane = strides[1].max(strides[2]);
-    Ok([strides[0], plane, plane])
+    Ok(periods)
 }
 
 /// The least number that both divide.
@@ -384,19 +392,20 @@ fn halo(
     opened: &Opened,
     taken: &Taken,
     size: [usize; 3],
-    stride: [usize; 3],
+    period: [usize; 3],
 ) -> Computed<([usize; 3], bool)> {
-    let flat = 3 - opened.dimensions();
+    let (flat, grid) = (3 - opened.dimensions(), taken.grid(period));
     let mut seen: Option<Tensor> = None;
     for _ in 0..3 {
         let input = opened.noise(1, size)?.f_set_requires_grad(true)?;
-        let around = stride.iter().copied().max().unwrap_or(1).div_ceil(2);
+        let around = period.iter().copied().max().unwrap_or(1).div_ceil(2);
         let given = middle(&opened.run(&input)?, around, None)?;
         let signs = given.f_randn_like()?;
         let sum = (given * signs).f_sum(Kind::Float)?;
         if sum.f_backward().is_err() {
             // Without gradients nothing is known: as far as a quarter of what was tried.
-            let quarter = std::array::from_fn(|axis| (size[axis] / 4).next_multiple_of(stride[axis]));
+            let quarter: [usize; 3] =
+                std::array::from_fn(|axis| (size[axis] / 4).next_multiple_of(grid[axis]));
             return Ok((if flat == 0 { quarter } else { [0, quarter[1], quarter[2]] }, true));
         }
         let gradient = input.grad().f_abs()?.f_sum_dim_intlist([0_i64, 1].as_slice(), false, Kind::Float)?;
@@ -412,7 +421,7 @@ fn halo(
             (0..seen.dim() as i64).filter(|other| *other != (axis - flat) as i64).collect();
         let profile: Vec<f32> = Vec::try_from(seen.f_amax(others.as_slice(), false)?.f_contiguous()?)?;
         let edge = profile.len();
-        let block = stride.iter().copied().max().unwrap_or(1).div_ceil(2).min(edge / 4);
+        let block = period.iter().copied().max().unwrap_or(1).div_ceil(2).min(edge / 4);
         // The middle of the output lies behind the border that was lost.
         let centre = edge / 2;
         let most = profile.iter().fold(0.0_f32, |most, value| most.max(*value));
@@ -422,12 +431,12 @@ fn halo(
         };
         let mut radius = farthest(0.0);
         if radius + block + 2 >= edge / 2 {
-            sees_all = true;
+            // Of one size there is nothing farther.
+            sees_all |= taken.sizes[axis].step > 0;
             radius = farthest(most * FAINT as f32);
         }
         // Pooling may see further than these pictures let it.
-        let stride = stride[axis];
-        halo[axis] = (radius.max(taken.fewer[axis].div_ceil(2)) + stride).next_multiple_of(stride);
+        halo[axis] = (radius.max(taken.fewer[axis].div_ceil(2)) + period[axis]).next_multiple_of(grid[axis]);
     }
     let plane = halo[1].max(halo[2]);
     Ok(([halo[0], plane, plane], sees_all))

@@ -142,10 +142,12 @@ pub fn import(request: &ImportRequest, observer: &mut Observer<'_>) -> Result<Im
     let run = free_folder(request)?;
     let source = Source::read(request, observer)?;
     let wishes = source.wishes(request);
-    let (named, doing) = (request.file.display(), || format!("cannot import `{}`", request.file.display()));
-    observer.note(&format!("`{named}`: the network runs a few times on noise, to find out what it takes"))?;
+    let doing = || format!("cannot import `{}`", request.file.display());
     let network = match source.network {
-        Given::File(file) => em_model::import(file, &wishes).with_context(doing)?,
+        Given::File(file) => {
+            observer.note("the network runs a few times on noise, to find out what it takes")?;
+            em_model::import(file, &wishes).with_context(doing)?
+        }
         Given::Own(architecture, tensors) => {
             em_model::import_own(architecture, tensors, &wishes).with_context(doing)?
         }

@@ -123,7 +123,9 @@ impl Source {
                 let bytes = model.encode_to_vec();
                 let file = NetworkWeights { engine: Engine::Onnx, bytes, folder: None };
                 let sizes = step.map(|step| step.map(|step| Sizes { smallest: 2 * step, step }));
-                Self { sizes, ..Self::new(Given::File(file), told) }
+                // nnU-Net's classes exclude each other, but for its regions; MONAI's may do either.
+                let raw = (kind == weights::Network::Nnunet).then_some(Raw::Softmax);
+                Self { sizes, raw, ..Self::new(Given::File(file), told) }
             }
         })
     }
