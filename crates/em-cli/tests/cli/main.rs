@@ -14,6 +14,7 @@ mod docs;
 mod evaluate;
 mod export;
 mod following;
+mod import;
 mod lab;
 mod measure;
 mod merging;

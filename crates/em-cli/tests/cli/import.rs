@@ -1,0 +1,119 @@
+//! Networks of other programs: what becomes of them, what has to be told, what is refused.
+
+use std::path::PathBuf;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::lab::Lab;
+
+/// A file of the fixtures, as it is typed.
+fn fixture(name: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/import");
+    folder.canonicalize().unwrap().join(name).display().to_string()
+}
+
+/// With networks beside the stacks.
+fn with_networks(names: &[&str]) -> Lab {
+    let lab = Lab::with_stacks();
+    for name in names {
+        let file = PathBuf::from(fixture(name));
+        std::fs::copy(&file, lab.path(&file.file_name().unwrap().to_string_lossy())).unwrap();
+    }
+    lab
+}
+
+#[test]
+fn a_network_of_pytorch_predicts_is_tuned_and_learns() {
+    for name in ["valid.onnx", "valid.pt"] {
+        let lab = with_networks(&[&format!("networks/{name}")]);
+        let told = lab.ok(&format!("import {name} -o theirs --class mitochondria --normalization zscore"));
+        assert!(told.contains("`theirs` is a run of mitochondria with 659 weights"), "{told}");
+        assert!(told.contains("takes  `bcyx`, of 10+2n x 10+2n voxels"), "{told}");
+        assert!(told.contains("tiles  overlap by [8, 8] voxels, on a grid of [2, 2]"), "{told}");
+
+        lab.ok("predict val.tif --model theirs -o mask.tif --probabilities p.tif --device cpu");
+        let tuned = lab.ok("tune theirs --set data.folder=.");
+        assert!(tuned.contains("`theirs/tune.json` holds the choice"), "{tuned}");
+        // In blocks of a section the same bytes.
+        lab.ok("predict val.tif --model theirs -o tuned.tif --device cpu");
+        let settings = "--set train.epochs=2 --set tiling.tile_size=32 --set tiling.tiles_per_epoch=8";
+        let adapted = lab.ok(&format!("adapt theirs train.tif -o adapted --device cpu {settings}"));
+        assert!(adapted.contains("starts with 10 tensors of the other network"), "{adapted}");
+        lab.ok("predict val.tif --model adapted -o adapted.tif --device cpu");
+        assert_ne!(lab.bytes("adapted/model.safetensors"), lab.bytes("theirs/model.safetensors"));
+        // Of both the mean, as of any runs.
+        lab.ok("predict val.tif --model theirs --model adapted -o both.tif --device cpu");
+        assert_snapshot!(lab.mistake("export theirs -o again.onnx"), @"");
+    }
+}
+
+#[test]
+fn the_folder_of_an_imported_network_may_be_moved() {
+    let lab = with_networks(&["networks/valid.onnx"]);
+    lab.ok("import valid.onnx -o theirs --class mitochondria --normalization zscore");
+    lab.ok("predict val.tif --model theirs -o before.tif --device cpu");
+    std::fs::rename(lab.path("theirs"), lab.path("moved")).unwrap();
+    lab.ok("predict val.tif --model moved -o after.tif --device cpu");
+    assert_eq!(lab.bytes("before.tif"), lab.bytes("after.tif"));
+    lab.ok("tune moved --set data.folder=.");
+    let settings = "--set train.epochs=1 --set tiling.tile_size=32 --set tiling.tiles_per_epoch=8";
+    lab.ok(&format!("adapt moved train.tif -o adapted --device cpu {settings}"));
+}
+
+#[test]
+fn weights_and_packages_tell_what_they_are() {
+    let lab = with_networks(&["torch-unet.pt", "nnunet.pt", "packages/sections-0.4.zip"]);
+    let told = lab.ok("import torch-unet.pt -o unet --class mitochondria --mean 120 --std 40");
+    assert_snapshot!(told, @"");
+    lab.ok("predict val.tif --model unet -o unet.tif --device cpu");
+    // One of our own is exported as such.
+    lab.ok("export unet -o unet.onnx");
+    let told =
+        lab.ok("import nnunet.pt -o nnunet --class mitochondria --normalization zscore --network nnunet");
+    assert!(told.contains("logits of a softmax"), "{told}");
+
+    let events = lab.ok("import sections-0.4.zip -o zoo --class mitochondria=0 --json");
+    let done: Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+    assert_eq!(done["classes"], serde_json::json!(["mitochondria"]));
+    let notes = events.lines().filter(|line| line.contains("each section by itself")).count();
+    assert_eq!(notes, 1, "{events}");
+    let source: Value = serde_json::from_str(&lab.read("zoo/import.json")).unwrap();
+    assert_eq!(source["file"], "sections-0.4.zip");
+    assert_eq!(source["format_version"].as_str().unwrap().split_at(3).0, "0.4");
+    let card: Value = serde_json::from_str(&lab.read("zoo/model.json")).unwrap();
+    assert_eq!(card["fitting"]["config"]["kind"], "zscore");
+    lab.ok("predict val.tif --model zoo -o zoo.tif --device cpu");
+}
+
+#[test]
+fn mistakes_are_told_and_leave_nothing() {
+    let lab =
+        with_networks(&["networks/valid.onnx", "networks/resnet.onnx", "networks/valid.pt", "object.pt"]);
+    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --class mitochondria"), @"");
+    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 255"), @"");
+    assert_snapshot!(lab.mistake("import resnet.onnx -o theirs --scale 255 --class a --class b"), @"");
+    assert_snapshot!(lab.mistake("import resnet.onnx -o theirs --scale 255 --class a --values softmax"), @"");
+    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 0 --class a"), @"");
+    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 255 --class a/b"), @"");
+    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 255 --class a --network nnunet"), @"");
+    assert_snapshot!(lab.mistake("import valid.onnx -o train.tif --scale 255 --class a"), @"");
+    assert_snapshot!(lab.mistake("import train.tif -o theirs --scale 255 --class a"), @"");
+    assert_snapshot!(lab.mistake("import nothing.onnx -o theirs --scale 255 --class a"), @"");
+    assert_snapshot!(lab.mistake("import object.pt -o theirs --scale 255 --class a"), @"");
+    lab.write("broken.onnx", "not a network");
+    assert_snapshot!(lab.mistake("import broken.onnx -o theirs --scale 255 --class a"), @"");
+    let script = lab.bytes("valid.pt");
+    std::fs::write(lab.path("half.pt"), &script[..script.len() / 2]).unwrap();
+    assert_snapshot!(lab.mistake("import half.pt -o theirs --scale 255 --class a"), @"");
+    assert_snapshot!(lab.mistake("predict val.tif --model valid.onnx -o mask.tif"), @"");
+
+    lab.ok("import valid.onnx -o theirs --scale 255 --class a");
+    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 255 --class a"), @"");
+    lab.ok("import valid.pt -o theirs --scale 255 --class a --overwrite");
+    assert!(!lab.path("theirs/network.onnx").exists(), "the earlier network is gone");
+    assert_snapshot!(lab.mistake("adapt theirs train.tif -o adapted --device cpu --set tiling.tile_size=33"), @"");
+    lab.ok("train --config run.toml --device cpu");
+    assert_snapshot!(lab.mistake("import valid.onnx -o run --scale 255 --class a --overwrite"), @"");
+    assert_snapshot!(lab.mistake("train --config run.toml --device cpu --set model.imported=theirs --set output.folder=other"), @"");
+}
