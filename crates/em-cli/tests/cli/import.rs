@@ -35,15 +35,15 @@ fn a_network_of_pytorch_predicts_is_tuned_and_learns() {
         lab.ok("predict val.tif --model theirs -o mask.tif --probabilities p.tif --device cpu");
         let tuned = lab.ok("tune theirs --set data.folder=.");
         assert!(tuned.contains("`theirs/tune.json` holds the choice"), "{tuned}");
-        // In blocks of a section the same bytes.
         lab.ok("predict val.tif --model theirs -o tuned.tif --device cpu");
         let settings = "--set train.epochs=2 --set tiling.tile_size=32 --set tiling.tiles_per_epoch=8";
         let adapted = lab.ok(&format!("adapt theirs train.tif -o adapted --device cpu {settings}"));
         assert!(adapted.contains("starts with 10 tensors of the other network"), "{adapted}");
         lab.ok("predict val.tif --model adapted -o adapted.tif --device cpu");
         assert_ne!(lab.bytes("adapted/model.safetensors"), lab.bytes("theirs/model.safetensors"));
-        // Of both the mean, as of any runs.
-        lab.ok("predict val.tif --model theirs --model adapted -o both.tif --device cpu");
+        // The mean of two, as of any runs.
+        lab.ok("predict val.tif --model theirs --model theirs -o both.tif --device cpu");
+        assert_eq!(lab.bytes("both.tif"), lab.bytes("tuned.tif"));
         assert_snapshot!(lab.mistake("export theirs -o again.onnx"), @"");
     }
 }

@@ -98,7 +98,7 @@ fn all_unknown_operators_are_named_at_once() {
     assert_eq!(
         error,
         "ONNX operators that are not known: Loop (first at node `the_loop`), com.maker.Fused (first at node \
-         `the_fused`); export it as TorchScript in place of ONNX"
+         `the_fused`)"
     );
 }
 
