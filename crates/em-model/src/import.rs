@@ -27,7 +27,7 @@ use crate::error::Computed;
 use crate::network::{
     Architecture, ClassOutput, Engine, Imported, Mode, Network, NetworkFile, Raw, Sizes, class_probabilities,
 };
-use crate::run::{FORMAT_VERSION, checkpoint};
+use crate::run::{FORMAT_VERSION, checkpoint, problem_of_classes};
 use crate::{Device, Error, ModelCard, PredictConfig, Result, RunFolder};
 
 /// The file of a network.
@@ -219,8 +219,10 @@ fn imported(file: NetworkWeights, wishes: &Wishes) -> Computed<ImportedNetwork> 
 /// What has to be told of every network.
 fn checked(wishes: &Wishes) -> Result<Normalization> {
     wishes.predict.check()?;
-    if wishes.classes.is_empty() {
-        return Err(Error::Import { problem: "no class is named".into(), lacking: Lacking::Classes });
+    let names: Vec<String> = wishes.classes.iter().map(|(name, _)| name.clone()).collect();
+    if let Some(problem) = problem_of_classes(&names) {
+        let problem = format!("the import {problem}");
+        return Err(Error::Import { problem, lacking: Lacking::Classes });
     }
     wishes.normalization.ok_or_else(|| Error::Import {
         problem: "nothing says how grey values are normalised before they go in".into(),
@@ -316,7 +318,6 @@ impl ImportedNetwork {
     ///
     /// Fails if a file cannot be written.
     pub fn write(&self, run: &RunFolder) -> Result<()> {
-        self.card.check(&run.card())?;
         let weights_sha256 = Some(checkpoint::write_weights(run, &self.weights)?);
         ModelCard { weights_sha256, ..self.card.clone() }.write(run)
     }

@@ -16,6 +16,6 @@ pub use folder::RunFolder;
 pub(crate) use history::write_history;
 pub use history::{EpochRecord, EpochScores, History, HistoryRow, HistoryScores};
 pub use lock::RunLock;
-pub(crate) use strangers::read_file;
+pub(crate) use strangers::{problem_of_classes, read_file};
 pub use trained_on::TrainedOn;
 pub use tuning::{ClassTuning, Tuning, TuningOnDisk, TuningStep};

@@ -227,7 +227,7 @@ fn what_has_to_be_told_is_asked_for() {
     let (problem, lacking) = told("valid", &Wishes { normalization: None, ..wishes(&[("a", None)]) });
     assert!(problem.contains("normalised") && lacking == Lacking::Normalization, "{problem}");
     let (problem, lacking) = told("valid", &wishes(&[]));
-    assert!(problem.contains("no class") && lacking == Lacking::Classes, "{problem}");
+    assert!(problem == "the import names no class" && lacking == Lacking::Classes, "{problem}");
     let (problem, lacking) = told("resnet", &wishes(&[("a", None), ("b", None)]));
     assert!(problem.contains("logits in 3 channels") && lacking == Lacking::Values, "{problem}");
     let softmax = |classes: &[_]| Wishes { raw: Some(Raw::Softmax), ..wishes(classes) };

@@ -139,10 +139,12 @@ impl Architecture {
     /// Returns what keeps the network from being built, or from holding a number of classes.
     pub fn problems(&self, classes: usize) -> Vec<SettingError> {
         let mut checks = Checks::of("ModelConfig");
-        self.check_channels(classes, &mut checks);
-        checks.require("dimensions", self.dimensions, (2..=3).contains(&self.dimensions), "2 or 3");
         if let Some(imported) = &self.imported {
             checks.extend(imported.problems(classes, self.dimensions));
+        }
+        self.check_channels(classes, &mut checks);
+        checks.require("dimensions", self.dimensions, (2..=3).contains(&self.dimensions), "2 or 3");
+        if self.imported.is_some() {
             return checks.finish();
         }
         let filters = format!("{:?}", self.filters);

@@ -72,22 +72,27 @@ fn refuse_programs(path: &Path, bytes: &[u8]) -> Result<()> {
     Err(problem(path, format!("is {found}, {why}")))
 }
 
+/// Says what is wrong with the names of classes, which become parts of files' names.
+pub(crate) fn problem_of_classes(classes: &[String]) -> Option<String> {
+    if classes.is_empty() {
+        return Some("names no class".into());
+    }
+    let names_a_file = |class: &&String| {
+        let is_plain = !class.chars().any(|c| c.is_control() || c == '/' || c == '\\');
+        !class.is_empty() && class.len() <= MOST_CLASS_BYTES && is_plain
+    };
+    if let Some(class) = classes.iter().find(|class| !names_a_file(class)) {
+        return Some(format!("names a class {class:?}, expected a part of a file's name"));
+    }
+    let twice = (1..classes.len()).find(|&n| classes[..n].contains(&classes[n]));
+    twice.map(|n| format!("names the class `{}` twice", classes[n]))
+}
+
 impl ModelCard {
     /// Says what is wrong with a card that was read.
-    pub(crate) fn check(&self, path: &Path) -> Result<()> {
-        if self.classes.is_empty() {
-            return Err(problem(path, "names no class"));
-        }
-        let names_a_file = |class: &&String| {
-            let is_plain = !class.chars().any(|c| c.is_control() || c == '/' || c == '\\');
-            !class.is_empty() && class.len() <= MOST_CLASS_BYTES && is_plain
-        };
-        if let Some(class) = self.classes.iter().find(|class| !names_a_file(class)) {
-            return Err(problem(path, format!("names a class {class:?}, expected a part of a file's name")));
-        }
-        let twice = (1..self.classes.len()).find(|&n| self.classes[..n].contains(&self.classes[n]));
-        if let Some(n) = twice {
-            return Err(problem(path, format!("names the class `{}` twice", self.classes[n])));
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
+        if let Some(wrong) = problem_of_classes(&self.classes) {
+            return Err(problem(path, wrong));
         }
         match self.architecture.problems(self.classes.len()).into_iter().next() {
             None => Ok(()),

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use em_data::NormalizationKind;
 use em_io::OpenOptions;
-use em_model::{ExportedNetwork, Interface, Takes};
+use em_model::{ExportedNetwork, Interface, ModelCard, Takes};
 
 use self::normalizing::Normalizing;
 pub use self::words::{PackageWords, author, citation};
@@ -129,6 +129,10 @@ pub fn export(request: &ExportRequest, observer: &mut Observer<'_>) -> Result<Ex
         refuse_what_packages_have(request, format)?;
     }
     let run = find_run(&request.model)?;
+    if ModelCard::read(&run)?.architecture.imported.is_some() {
+        let message = format!("`{}` holds a network that was imported", request.model.display());
+        return Err(UserError::new(message, "pass on the file that it was imported from").into());
+    }
     let inputs = [run.weights(), run.card(), run.tuning()].into_iter().chain(request.example.clone());
     let inputs: Vec<PathBuf> =
         inputs.filter(|path| em_io::place::is_address(path) || path.exists()).collect();
