@@ -3,6 +3,7 @@
 //! What em-io writes is opened with each library, and what each library writes is read by em-io; voxels, voxel size and axes have to be the same.
 //! A prediction and a measurement shared out by SLURM and by daisy have to end with the bytes of one program.
 //! What TensorBoard reads of a run that was resumed has to be its `history.csv`.
+//! Networks of PyTorch that are imported have to say what PyTorch says.
 //! Exported networks have to give the program's own probabilities in ONNX Runtime and OpenVINO, and packages have to pass the test of `bioimageio.core`.
 //! The scripts lie in `tests/interop` of em-io and em-cli; their Python environment is made in the target folder and kept.
 
@@ -21,7 +22,8 @@ pub fn run() -> Result<()> {
     let curves = curves();
     let clusters = clusters();
     let networks = networks();
-    volumes.and(curves).and(clusters).and(networks).and(launchers())
+    let imports = imports();
+    volumes.and(curves).and(clusters).and(networks).and(imports).and(launchers())
 }
 
 /// Shares work out by the schedulers that are on this machine, and by way of a server of S3 that fails.
@@ -111,6 +113,28 @@ fn networks() -> Result<()> {
     run_command(Command::new(program).arg(folder.path()))?;
     let script = root().join("crates/em-cli/tests/interop/export.py");
     run_command(Command::new(&python).arg(script).arg(folder.path()).arg(em_cli([""; 0]).get_program()))
+}
+
+/// Imports networks of PyTorch, MONAI and others, and their weights alone, and holds them against PyTorch.
+fn imports() -> Result<()> {
+    libtorch::ensure()?;
+    build_em_cli()?;
+    run_command(&mut cargo([
+        "build",
+        "--release",
+        "--package",
+        "em-pipeline",
+        "--example",
+        "import_weights",
+    ]))?;
+    let requirements = root().join("crates/em-cli/tests/interop/import-requirements.txt");
+    let python = python::environment("interop-torch", &requirements)?;
+    let program = em_cli([""; 0]);
+    let script = root().join("crates/em-cli/tests/interop/import.py");
+    let networks = run_command(Command::new(&python).arg(script).arg(program.get_program()));
+    let script = root().join("crates/em-pipeline/tests/interop/weights.py");
+    let example = target_folder().join("release/examples/import_weights");
+    networks.and(run_command(Command::new(&python).arg(script).arg(example)))
 }
 
 /// What starts ranks, each as it starts two on one machine.

@@ -6,6 +6,7 @@ use em_data::SettingError;
 use em_io::VoxelSize;
 
 use crate::import::Lacking;
+use crate::network::onnx::OnnxError;
 
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -321,6 +322,18 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self(error)
+    }
+}
+
+impl From<OnnxError> for Error {
+    fn from(error: OnnxError) -> Self {
+        let lacking = match error {
+            OnnxError::Opset { .. } | OnnxError::Operators(_) | OnnxError::Attribute { .. } => {
+                Lacking::Operators
+            }
+            _ => Lacking::Whole,
+        };
+        Self::Import { problem: error.to_string(), lacking }
     }
 }
 

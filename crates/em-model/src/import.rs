@@ -98,8 +98,10 @@ pub enum Lacking {
     Network,
     /// A size that the network takes.
     Size,
-    /// Weights that are whole.
+    /// Weights that are whole, and of this network.
     Weights,
+    /// A file that is whole.
+    Whole,
 }
 
 /// A network that can be written as a run.

@@ -68,7 +68,8 @@ fn of_import(lacking: em_model::Lacking) -> String {
             "expected what `torch.jit.save` writes; of weights alone, say which network they are of: --network"
         }
         Lacking::Size => "a network of one size needs it told, as --size 96,96,96; other axes too, as --axes bcxyz",
-        Lacking::Weights => "look whether its weights are whole",
+        Lacking::Weights => "look whether its weights are whole, and those of this network",
+        Lacking::Whole => "export it or copy it again: the file is damaged, or not all of it is here",
         _ => "see docs/how-to/import.md",
     }
     .into()

@@ -66,7 +66,10 @@ fn the_folder_of_an_imported_network_may_be_moved() {
 fn weights_and_packages_tell_what_they_are() {
     let lab = with_networks(&["torch-unet.pt", "nnunet.pt", "packages/sections-0.4.zip"]);
     let told = lab.ok("import torch-unet.pt -o unet --class mitochondria --mean 120 --std 40");
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @"
+    `unet` is a run of mitochondria with 1923 weights
+    `em-cli predict --model unet` uses it
+    ");
     lab.ok("predict val.tif --model unet -o unet.tif --device cpu");
     // One of our own is exported as such.
     lab.ok("export unet -o unet.onnx");
@@ -91,30 +94,93 @@ fn weights_and_packages_tell_what_they_are() {
 fn mistakes_are_told_and_leave_nothing() {
     let lab =
         with_networks(&["networks/valid.onnx", "networks/resnet.onnx", "networks/valid.pt", "object.pt"]);
-    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --class mitochondria"), @"");
-    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 255"), @"");
-    assert_snapshot!(lab.mistake("import resnet.onnx -o theirs --scale 255 --class a --class b"), @"");
-    assert_snapshot!(lab.mistake("import resnet.onnx -o theirs --scale 255 --class a --values softmax"), @"");
-    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 0 --class a"), @"");
-    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 255 --class a/b"), @"");
-    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 255 --class a --network nnunet"), @"");
-    assert_snapshot!(lab.mistake("import valid.onnx -o train.tif --scale 255 --class a"), @"");
-    assert_snapshot!(lab.mistake("import train.tif -o theirs --scale 255 --class a"), @"");
-    assert_snapshot!(lab.mistake("import nothing.onnx -o theirs --scale 255 --class a"), @"");
-    assert_snapshot!(lab.mistake("import object.pt -o theirs --scale 255 --class a"), @"");
+    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --class mitochondria"), @"
+    note: the network runs a few times on noise, to find out what it takes
+    error: cannot import `valid.onnx`
+      because: nothing says how grey values are normalised before they go in
+    hint: tell it as the network was trained: --normalization zscore, or --mean and --std, or --scale 255
+    ");
+    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 255"), @"
+    note: the network runs a few times on noise, to find out what it takes
+    error: cannot import `valid.onnx`
+      because: the import names no class
+    hint: name what its channels are: --class mitochondria=0
+    ");
+    assert_snapshot!(lab.mistake("import resnet.onnx -o theirs --scale 255 --class a --class b"), @"
+    note: the network runs a few times on noise, to find out what it takes
+    error: cannot import `resnet.onnx`
+      because: the network gives logits in 3 channels, and nothing says what they are
+    hint: say whether channels exclude each other: --values softmax; or not: --values sigmoid
+    ");
+    assert_snapshot!(lab.mistake("import resnet.onnx -o theirs --scale 255 --class a --values softmax"), @"
+    note: the network runs a few times on noise, to find out what it takes
+    error: cannot import `resnet.onnx`
+      because: the network has 3 channels, and the classes are a
+    hint: tell them for each class, from 0: --class mitochondria=1 --class synapses=2
+    ");
+    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 0 --class a"), @"
+    error: --scale 0 is no divisor, expected a number above 0, as 255
+    ");
+    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 255 --class a/b"), @r#"
+    note: the network runs a few times on noise, to find out what it takes
+    error: cannot import `valid.onnx`
+      because: the import names a class "a/b", expected a part of a file's name
+    hint: name what its channels are: --class mitochondria=0
+    "#);
+    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 255 --class a --network nnunet"), @"
+    error: `valid.onnx` holds its network, and --network nnunet names one
+    hint: leave --network out: it is for weights alone
+    ");
+    assert_snapshot!(lab.mistake("import valid.onnx -o train.tif --scale 255 --class a"), @"
+    error: `train.tif` is a file, expected a folder for the run
+    hint: take another path for the output
+    ");
+    assert_snapshot!(lab.mistake("import train.tif -o theirs --scale 255 --class a"), @"
+    error: `train.tif` is no network that can be imported
+    hint: expected ONNX (.onnx), TorchScript (.pt), a package of the BioImage Model Zoo (.zip) or weights of PyTorch (.pt, .pth, .safetensors)
+    ");
+    assert_snapshot!(lab.mistake("import nothing.onnx -o theirs --scale 255 --class a"), @"
+    error: cannot read `nothing.onnx`
+      because: No such file or directory (os error 2)
+    ");
+    assert_snapshot!(lab.mistake("import object.pt -o theirs --scale 255 --class a"), @r#"
+    error: `object.pt` holds an object of `torch.nn.modules.container.Sequential`, expected a state dict: objects are programs, and not loaded
+    hint: write one in Python with `torch.save(model.state_dict(), "weights.pt")`
+    "#);
     lab.write("broken.onnx", "not a network");
-    assert_snapshot!(lab.mistake("import broken.onnx -o theirs --scale 255 --class a"), @"");
+    assert_snapshot!(lab.mistake("import broken.onnx -o theirs --scale 255 --class a"), @"
+    note: the network runs a few times on noise, to find out what it takes
+    error: cannot import `broken.onnx`
+      because: no ONNX network: failed to decode Protobuf message: invalid wire type value: 6
+    hint: export it or copy it again: the file is damaged, or not all of it is here
+    ");
     let script = lab.bytes("valid.pt");
     std::fs::write(lab.path("half.pt"), &script[..script.len() / 2]).unwrap();
-    assert_snapshot!(lab.mistake("import half.pt -o theirs --scale 255 --class a"), @"");
-    assert_snapshot!(lab.mistake("predict val.tif --model valid.onnx -o mask.tif"), @"");
+    assert_snapshot!(lab.mistake("import half.pt -o theirs --scale 255 --class a"), @r#"
+    error: `half.pt` is no whole archive: invalid Zip archive: Could not find EOCD
+    hint: write one in Python with `torch.save(model.state_dict(), "weights.pt")`
+    "#);
+    assert_snapshot!(lab.mistake("predict val.tif --model valid.onnx -o mask.tif"), @"
+    error: `valid.onnx` is a model of another program, expected the folder of a run
+    hint: name a folder that `em-cli train` wrote, or make one of it: `em-cli import`
+    ");
 
     lab.ok("import valid.onnx -o theirs --scale 255 --class a");
-    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 255 --class a"), @"");
+    assert_snapshot!(lab.mistake("import valid.onnx -o theirs --scale 255 --class a"), @"
+    error: `theirs` holds a network that was imported before
+    hint: take another folder, or replace it with --overwrite
+    ");
     lab.ok("import valid.pt -o theirs --scale 255 --class a --overwrite");
     assert!(!lab.path("theirs/network.onnx").exists(), "the earlier network is gone");
-    assert_snapshot!(lab.mistake("adapt theirs train.tif -o adapted --device cpu --set tiling.tile_size=33"), @"");
+    assert_snapshot!(lab.mistake("adapt theirs train.tif -o adapted --device cpu --set tiling.tile_size=33"), @"
+    error: `tiling.tile_size` is 33, expected 32 or 34: the network takes multiples of 2
+    ");
     lab.ok("train --config run.toml --device cpu");
-    assert_snapshot!(lab.mistake("import valid.onnx -o run --scale 255 --class a --overwrite"), @"");
-    assert_snapshot!(lab.mistake("train --config run.toml --device cpu --set model.imported=theirs --set output.folder=other"), @"");
+    assert_snapshot!(lab.mistake("import valid.onnx -o run --scale 255 --class a --overwrite"), @"
+    error: `run` exists already and holds something else
+    hint: take another folder for the output
+    ");
+    assert_snapshot!(lab.mistake("train --config run.toml --device cpu --set model.imported=theirs --set output.folder=other"), @"
+    error: `model.imported` is theirs, expected a network whose weights `train.init` names
+    ");
 }

@@ -35,12 +35,8 @@ impl Opened {
     }
 
     fn onnx(file: NetworkWeights, wishes: &Wishes) -> Computed<Self> {
-        let unreadable = |error: &dyn std::fmt::Display| Error::Import {
-            problem: error.to_string(),
-            lacking: Lacking::Operators,
-        };
         let (mut network, weights) =
-            OnnxNetwork::read(&file.bytes, file.folder.as_deref()).map_err(|error| unreadable(&error))?;
+            OnnxNetwork::read(&file.bytes, file.folder.as_deref()).map_err(Error::from)?;
         let inputs = network.inputs();
         let [input] = inputs.as_slice() else {
             let names: Vec<&str> = inputs.iter().map(|port| port.name.as_str()).collect();

@@ -271,7 +271,8 @@ fn meaning(opened: &Opened, wishes: &Wishes, base: [usize; 3]) -> Computed<(Raw,
             Lacking::Values,
         ));
     }
-    let named = wishes.classes.len();
+    let names: Vec<&str> = wishes.classes.iter().map(|(name, _)| name.as_str()).collect();
+    let named = names.len();
     let untold = wishes.classes.iter().filter(|(_, output)| output.is_none()).count();
     if untold > 0 && untold < named {
         return Err(unsuited("some classes are told their channels and some are not", Lacking::Channels));
@@ -283,7 +284,7 @@ fn meaning(opened: &Opened, wishes: &Wishes, base: [usize; 3]) -> Computed<(Raw,
         _ if untold == 0 => 0,
         _ => {
             return Err(unsuited(
-                format!("the network has {channels} channels, and {named} classes are named"),
+                format!("the network has {channels} channels, and the classes are {}", names.join(", ")),
                 Lacking::Channels,
             ));
         }

@@ -232,7 +232,10 @@ fn what_has_to_be_told_is_asked_for() {
     assert!(problem.contains("logits in 3 channels") && lacking == Lacking::Values, "{problem}");
     let softmax = |classes: &[_]| Wishes { raw: Some(Raw::Softmax), ..wishes(classes) };
     let (problem, lacking) = told("resnet", &softmax(&[("a", None)]));
-    assert!(problem.contains("3 channels, and 1 classes") && lacking == Lacking::Channels, "{problem}");
+    assert!(
+        problem.contains("3 channels, and the classes are a") && lacking == Lacking::Channels,
+        "{problem}"
+    );
     let (problem, lacking) = told("resnet", &softmax(&[("a", None), ("b", Some(ClassOutput::channel(0)))]));
     assert!(problem.contains("some are not") && lacking == Lacking::Channels, "{problem}");
     let (problem, _) = told("resnet", &softmax(&[("a", Some(ClassOutput::channel(3)))]));

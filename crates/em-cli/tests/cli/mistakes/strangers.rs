@@ -120,7 +120,7 @@ fn models_of_other_programs() {
         lab.write(name, "PK");
         let message = lab.mistake(&format!("predict --model {name} val.tif -o mask.tif"));
         assert!(message.contains("is a model of another program, expected the folder of a run"), "{message}");
-        assert!(message.contains("hint: such a file may hold a program and is never loaded"), "{message}");
+        assert!(message.contains("or make one of it: `em-cli import`"), "{message}");
     }
 }
 

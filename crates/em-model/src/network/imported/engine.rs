@@ -9,8 +9,7 @@ use tch::{CModule, IValue, Kind, Tensor};
 use super::Engine;
 use crate::Error;
 use crate::error::Computed;
-use crate::import::Lacking;
-use crate::network::onnx::{OnnxError, OnnxNetwork};
+use crate::network::onnx::OnnxNetwork;
 
 /// A network that is ready to run.
 #[derive(Clone, Debug)]
@@ -33,11 +32,7 @@ impl Loaded {
     ) -> Computed<(Self, Weights)> {
         match engine {
             Engine::Onnx => {
-                let unreadable = |error: OnnxError| Error::Import {
-                    problem: error.to_string(),
-                    lacking: Lacking::Operators,
-                };
-                let network = OnnxNetwork::from_structure(bytes).map_err(unreadable)?;
+                let network = OnnxNetwork::from_structure(bytes).map_err(Error::from)?;
                 let count =
                     |size: &[i64]| size.iter().fold(1_i64, |product, edge| product.saturating_mul(*edge));
                 let sizes = network.weight_sizes();
