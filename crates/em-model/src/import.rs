@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `import.rs` | what is known of such a network, what is asked of it, and the run |
 //! | `import/opened.rs` | the file, and running it at any size |
-//! | `import/probe.rs` | what is found out by running it: sizes, grid, halo, what its numbers are |
+//! | `import/probe.rs` | what is found out by running it: sizes, what its numbers are, and all that follows |
+//! | `import/reach.rs` | how far it sees, and on what grid |
 //! | `import/memory.rs` | what it takes in memory, as measured |
 //!
 //! What runs it afterwards is in `network/imported.rs`.
@@ -12,6 +13,7 @@
 mod memory;
 mod opened;
 mod probe;
+mod reach;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -136,9 +136,9 @@ enum Values {
 fn edges(text: &str) -> Result<[usize; 3], String> {
     let expected = || "expected 2 or 3 numbers of voxels, as 512,512 or 16,128,128".to_owned();
     let numbers = text.split(',').map(|number| number.trim().parse().map_err(|_| expected()));
-    match numbers.collect::<Result<Vec<usize>, String>>()?.as_slice() {
-        &[y, x] => Ok([1, y, x]),
-        &[z, y, x] => Ok([z, y, x]),
+    match *numbers.collect::<Result<Vec<usize>, String>>()? {
+        [y, x] => Ok([1, y, x]),
+        [z, y, x] => Ok([z, y, x]),
         _ => Err(expected()),
     }
 }

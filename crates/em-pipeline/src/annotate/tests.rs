@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{Observer, silent};
 
+mod imported;
 mod opening;
 
 const SHAPE: [usize; 3] = [6, 600, 700];
