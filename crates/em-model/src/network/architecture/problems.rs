@@ -125,3 +125,29 @@ impl Architecture {
         checks.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Preset;
+
+    #[test]
+    fn tile_sizes_that_do_not_fit_name_the_nearest() {
+        let problems = |preset: Preset, tile_size, tile_depth| -> Vec<String> {
+            let tiling = TilingConfig { tile_size, tile_depth, ..Default::default() };
+            let found = preset.architecture().tiling_problems(&tiling);
+            found.iter().map(ToString::to_string).collect()
+        };
+        assert!(problems(Preset::Unet, 256, 1).is_empty());
+        assert_eq!(
+            problems(Preset::Unet, 250, 2),
+            [
+                "`TilingConfig::tile_size` is 250, expected 240 or 256: the network halves tiles 4 times",
+                "`TilingConfig::tile_depth` is 2, expected 1 for a network of sections"
+            ]
+        );
+        assert!(problems(Preset::Ronneberger, 572, 1).is_empty());
+        assert_eq!(problems(Preset::Ronneberger, 256, 1).len(), 1);
+        assert_eq!(problems(Preset::Unet3d, 64, 24).len(), 1);
+    }
+}
