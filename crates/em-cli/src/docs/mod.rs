@@ -12,11 +12,12 @@ use clap::{CommandFactory, Parser};
 use crate::cli::Cli;
 
 /// What stands before `em-cli` on a line, or without it; another program would be checked by nobody.
-const OTHER_PROGRAMS: [&str; 12] = [
+const OTHER_PROGRAMS: [&str; 13] = [
     "cargo", // `cargo xtask` is parsed in xtask
     "echo",  // run with the tutorial
     "export",
     "mpirun",
+    "napari",
     "pip",
     "srun",
     "tensorboard",

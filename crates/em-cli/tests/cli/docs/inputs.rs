@@ -73,6 +73,9 @@ fn one(lab: &Lab, name: &str, command: &str) {
             let channels = root().join("fixtures/em-io/ome-channels.ome.tif");
             std::fs::copy(channels, lab.path(name)).unwrap();
         }
+        "unet.onnx" => {
+            std::fs::copy(root().join("fixtures/import/networks/valid.onnx"), lab.path(name)).unwrap();
+        }
         "sections" => sections(lab),
         "run.toml" => configuration(lab),
         "DIR" | MOVED => labelled(lab, name),
