@@ -7,7 +7,7 @@
 //! | [`train`](mod@train) | the training loop, with its losses, optimisers and schedules |
 //! | [`run`] | the files of a run |
 //! | [`export`] | networks as files of other programs: ONNX, TorchScript |
-//! | [`import`] | networks of other programs as runs |
+//! | [`import`](mod@import) | networks of other programs as runs |
 //! | [`ranks`] | several processes that train one network |
 //! | [`device`] | CPU or CUDA |
 
