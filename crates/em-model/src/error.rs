@@ -305,6 +305,11 @@ impl From<tch::TchError> for Failure {
         // libtorch appends a C++ stack trace that says nothing to a user.
         let message = error.to_string();
         let reason = message.split("Exception raised from").next().unwrap_or_default();
+        // A script tells where in its source something failed, and last what.
+        let reason = match reason.split_once("Traceback of TorchScript") {
+            Some((_, trace)) => trace.rsplit("RuntimeError: ").next().unwrap_or(trace),
+            None => reason,
+        };
         Self(Error::Torch(reason.trim().replace('\n', " ")))
     }
 }

@@ -27,7 +27,8 @@ use tch::Tensor;
 use self::opened::Opened;
 use crate::error::Computed;
 use crate::network::{
-    Architecture, ClassOutput, Engine, Imported, Mode, Network, NetworkFile, Raw, Sizes, class_probabilities,
+    Architecture, ClassOutput, Engine, Imported, MOST_EDGE, MOST_SIZE, MOST_VOXELS, Mode, Network,
+    NetworkFile, Raw, Sizes, class_probabilities,
 };
 use crate::run::{FORMAT_VERSION, checkpoint, problem_of_classes};
 use crate::{Device, Error, ModelCard, PredictConfig, Result, RunFolder};
@@ -53,6 +54,8 @@ pub struct Wishes {
     pub output_axes: Option<String>,
     /// Which output is used: its number from 0, or its name in an ONNX file.
     pub output: Option<String>,
+    /// How many channels its input has, where a script does not tell.
+    pub in_channels: Option<usize>,
     /// What the numbers of the output are.
     pub raw: Option<Raw>,
     /// Names of the classes, and their channels. Without channels, the channels in their order; after the first,
@@ -92,8 +95,12 @@ pub enum Lacking {
     OutputAxes,
     /// Which output is used.
     Output,
-    /// A file with one input, the picture.
+    /// A file with one input, the picture, in floats.
     OneInput,
+    /// Whether channels are neighbouring sections.
+    Sections,
+    /// How far it sees.
+    Halo,
     /// A file of operators that are known.
     Operators,
     /// A network beside its weights.
@@ -192,6 +199,12 @@ fn imported(file: NetworkWeights, wishes: &Wishes) -> Computed<ImportedNetwork> 
     let normalization = checked(wishes)?;
     let idle = memory::resident();
     let mut opened = Opened::new(file, wishes)?;
+    let channels = opened.in_channels;
+    if wishes.sees_sections && channels.is_multiple_of(2) {
+        let problem =
+            format!("the network takes {channels} channels, of which none is the section in the middle");
+        return Err(Error::Import { problem, lacking: Lacking::Sections }.into());
+    }
     let found = probe::probe(&mut opened, wishes, idle)?;
     let parameters = opened.parameters();
     let (engine, bytes) = opened.file();
@@ -205,10 +218,12 @@ fn imported(file: NetworkWeights, wishes: &Wishes) -> Computed<ImportedNetwork> 
         classes: found.classes,
         sizes: found.sizes,
         fewer: found.fewer,
+        before: found.before,
         stride: found.stride,
         halo: found.halo,
         one_at_a_time: found.one_at_a_time,
         parameters,
+        trainable: opened.trainable(&found.untrained),
         untrained: found.untrained,
         bytes_per_voxel: found.bytes_per_voxel,
         training_bytes_per_voxel: found.training_bytes_per_voxel,
@@ -223,6 +238,18 @@ fn imported(file: NetworkWeights, wishes: &Wishes) -> Computed<ImportedNetwork> 
 /// What has to be told of every network.
 fn checked(wishes: &Wishes) -> Result<Normalization> {
     wishes.predict.check()?;
+    if let Some(sizes) = &wishes.sizes {
+        let edges = sizes.map(|sizes| sizes.smallest);
+        let voxels = edges.iter().fold(1, |product: usize, edge| product.saturating_mul(*edge));
+        if edges.iter().any(|edge| !(1..=MOST_EDGE).contains(edge)) || voxels > MOST_SIZE {
+            let problem = format!("the size {edges:?} [z, y, x] is none that a network takes at once");
+            return Err(Error::Import { problem, lacking: Lacking::Size });
+        }
+    }
+    if let Some(halo) = wishes.halo.filter(|halo| halo.iter().any(|edge| *edge >= MOST_VOXELS)) {
+        let problem = format!("the halo is {halo:?} [z, y, x], expected less than {MOST_VOXELS} voxels");
+        return Err(Error::Import { problem, lacking: Lacking::Halo });
+    }
     let names: Vec<String> = wishes.classes.iter().map(|(name, _)| name.clone()).collect();
     if let Some(problem) = problem_of_classes(&names) {
         let problem = format!("the import {problem}");

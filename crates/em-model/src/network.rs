@@ -17,7 +17,7 @@ mod unet;
 pub use architecture::{Activation, Architecture, CHANNELS_PER_GROUP, Norm, Padding};
 pub use config::{ModelConfig, Target, boundary_of};
 pub use imported::{ClassOutput, Combine, Engine, Imported, NetworkFile, Raw, Sizes};
-pub(crate) use imported::{Loaded, canonical, with_axes};
+pub(crate) use imported::{Loaded, MOST_EDGE, MOST_SIZE, MOST_VOXELS, canonical, problem_of_axes, with_axes};
 pub(crate) use inputs::{context_of, mirrored, normalized};
 pub(crate) use layers::{Compute, Convolution, Mode, NORM_EPSILON, NormLayer, UpConvolution};
 pub(crate) use memory::inference_bytes;

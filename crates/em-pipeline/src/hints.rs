@@ -57,12 +57,14 @@ fn of_import(lacking: em_model::Lacking) -> String {
         Lacking::Classes => "name what its channels are: --class mitochondria=0",
         Lacking::Channels => "tell them for each class, from 0: --class mitochondria=1 --class synapses=2",
         Lacking::Values => {
-            "say whether channels exclude each other: --values softmax; or not: --values sigmoid"
+            "say what they are: logits whose channels exclude each other, --values softmax, or not, --values sigmoid; from -1 to 1, --values tanh; or from 0 to 1, --values probabilities"
         }
         Lacking::Axes => "name each axis of its input: --axes bcyx; b is batch, c channel",
         Lacking::OutputAxes => "name each axis of its output: --output-axes bcyx; b is batch, c channel",
         Lacking::Output => "say which of its outputs has the size of the input: --tensor 1, from 0, or its name",
-        Lacking::OneInput => "export it with the picture as its only input",
+        Lacking::OneInput => "export it with the picture as its only input, in 32-bit floats",
+        Lacking::Sections => "leave --sections out where the grey value is repeated in its channels",
+        Lacking::Halo => "leave --halo out: it is found out",
         Lacking::Operators => "export it as TorchScript, which runs whatever PyTorch does",
         Lacking::Network => {
             "expected what `torch.jit.save` writes; of weights alone, say which network they are of: --network"

@@ -55,6 +55,9 @@ struct InputOptions {
     /// Channels of the input are neighbouring sections, the predicted one in the middle; without it, the grey value is repeated in them.
     #[arg(long)]
     sections: bool,
+    /// How many channels the input has, where a script does not tell.
+    #[arg(long, value_name = "N")]
+    channels: Option<usize>,
     /// How grey values are normalised, by the statistics of each stack that is predicted.
     #[arg(long, value_name = "KIND", conflicts_with_all = ["mean", "scale"])]
     normalization: Option<Kind>,
@@ -128,6 +131,8 @@ enum Values {
     Sigmoid,
     /// Logits of a softmax over all channels.
     Softmax,
+    /// Numbers from -1 to 1, as of a tanh.
+    Tanh,
     /// Probabilities from 0 to 1.
     Probabilities,
 }
@@ -177,6 +182,7 @@ pub fn run(args: &ImportArgs) -> Result<()> {
     request.classes.clone_from(&args.classes);
     request.axes.clone_from(&args.input.axes);
     request.sees_sections = args.input.sections;
+    request.in_channels = args.input.channels;
     request.normalizing = args.input.normalizing()?;
     request.voxel_size = args.input.voxel_size.map(VoxelSize::new).transpose()?;
     let output = &args.output_options;
@@ -185,6 +191,7 @@ pub fn run(args: &ImportArgs) -> Result<()> {
     request.values = output.values.map(|values| match values {
         Values::Sigmoid => Raw::Sigmoid,
         Values::Softmax => Raw::Softmax,
+        Values::Tanh => Raw::Tanh,
         Values::Probabilities => Raw::Probabilities,
     });
     request.halo = output.halo;
@@ -227,13 +234,21 @@ fn tell(network: &ImportedNetwork, found: &Imported) {
     say!("  takes  `{}`, of {sizes} voxels", found.input_axes);
     say!("  gives  `{}`, {}", found.output_axes, describe(found.raw));
     say!("  tiles  overlap by {:?} voxels, on a grid of {:?}", of_space(found.halo), of_space(found.stride));
-    if let Some(seam) = network.seam() {
-        say!("         their probabilities are within {seam:.1e} of those of the whole, on noise");
+    match network.seam() {
+        Some(seam) => {
+            say!("         their probabilities are within {seam:.1e} of those of the whole, on noise")
+        }
+        None => {
+            say!("         how far they are from the whole was not seen: nothing larger than a tile goes in")
+        }
     }
     if network.sees_all() {
         say!(
             "         it sees farther than that, or all of a tile: --tile is their size, best that of its training"
         );
+    }
+    if found.trainable == 0 {
+        say!("  learns nothing: no gradient reaches its weights");
     }
 }
 
@@ -241,6 +256,7 @@ fn describe(raw: Raw) -> &'static str {
     match raw {
         Raw::Sigmoid => "logits of sigmoids",
         Raw::Softmax => "logits of a softmax",
+        Raw::Tanh => "numbers from -1 to 1",
         Raw::Probabilities => "probabilities",
     }
 }

@@ -8,7 +8,7 @@ use super::{Lacking, NetworkWeights, Wishes};
 use crate::Error;
 use crate::error::Computed;
 use crate::network::onnx::{Axis, OnnxNetwork, Port};
-use crate::network::{Engine, Loaded, canonical, with_axes};
+use crate::network::{Engine, Loaded, canonical, problem_of_axes, with_axes};
 
 /// A network that runs.
 #[derive(Debug)]
@@ -68,6 +68,12 @@ impl Opened {
                 Lacking::Axes,
             ));
         }
+        if input.kind != Kind::Float {
+            let problem =
+                format!("the network's input `{}` is of {:?}, expected floats", input.name, input.kind);
+            return Err(unsuited(problem, Lacking::OneInput));
+        }
+        let output_axes = checked_axes(&axes, wishes)?;
         let fixed = |axis: char| match axes.find(axis).map(|place| &input.axes[place]) {
             Some(Axis::Fixed(edge)) => usize::try_from(*edge).ok(),
             _ => None,
@@ -80,7 +86,6 @@ impl Opened {
         let ordered = ordered.collect();
         let loaded = Loaded::onnx(network);
         let file = NetworkWeights { bytes: structure, ..file };
-        let output_axes = wishes.output_axes.clone().unwrap_or_else(|| axes.clone());
         Ok(Self { axes, output_axes, output, in_channels, weights, declared, loaded, ordered, file })
     }
 
@@ -109,9 +114,10 @@ impl Opened {
                 lacking: Lacking::Output,
             })?,
         };
+        let output_axes = checked_axes(&axes, wishes)?;
         let channels = kernel.map_or(1, |kernel| kernel[1].max(1) as usize);
+        let channels = wishes.in_channels.unwrap_or(channels);
         let in_channels = if axes.contains('c') { channels } else { 1 };
-        let output_axes = wishes.output_axes.clone().unwrap_or_else(|| axes.clone());
         let ordered = named.iter().map(|(_, tensor)| tensor.shallow_clone()).collect();
         let weights = named.into_iter().collect();
         let declared = [None; 3];
@@ -124,6 +130,18 @@ impl Opened {
 
     pub fn parameters(&self) -> usize {
         self.weights.values().map(Tensor::numel).sum()
+    }
+
+    /// Numbers in the weights that a training changes.
+    pub fn trainable(&self, untrained: &[String]) -> usize {
+        let trains = |(name, weight): &(&String, &Tensor)| weight.numel() > 1 && !untrained.contains(*name);
+        self.weights.iter().filter(trains).map(|(_, weight)| weight.numel()).sum()
+    }
+
+    /// What its input may have for channels: as many as it tells, or those that a script may be meant for.
+    pub fn likely_channels(&self, told: Option<usize>) -> Vec<usize> {
+        let guessed = self.file.engine == Engine::Torchscript && told.is_none() && self.axes.contains('c');
+        if guessed { vec![self.in_channels, 1, 3] } else { vec![self.in_channels] }
     }
 
     pub fn named(&self) -> Vec<(String, Tensor)> {
@@ -167,6 +185,18 @@ impl Opened {
             Tensor::f_randn([n, c, y, x], options)?
         })
     }
+}
+
+/// The axes of the output, where those of both can be.
+fn checked_axes(axes: &str, wishes: &Wishes) -> Computed<String> {
+    let dimensions = if axes.contains('z') { 3 } else { 2 };
+    let output_axes = wishes.output_axes.clone().unwrap_or_else(|| axes.to_owned());
+    for (axes, lacking) in [(axes, Lacking::Axes), (&output_axes, Lacking::OutputAxes)] {
+        if let Some(expected) = problem_of_axes(axes, dimensions) {
+            return Err(unsuited(format!("the axes are `{axes}`, expected {expected}"), lacking));
+        }
+    }
+    Ok(output_axes)
 }
 
 fn which_output(wanted: Option<&str>, outputs: &[Port]) -> Computed<usize> {

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::memory::peak_per_voxel;
 use super::opened::{Opened, unsuited};
-use super::reach::{common_multiple, halo, period, seam};
+use super::reach::{Seen, common_multiple, period, reach, seam};
 use super::{Lacking, Wishes};
 use crate::Error;
 use crate::error::Computed;
@@ -15,6 +15,8 @@ use crate::network::{ClassOutput, Raw, Sizes};
 pub struct Found {
     pub sizes: [Sizes; 3],
     pub fewer: [usize; 3],
+    /// How many of these lie before the output.
+    pub before: [usize; 3],
     pub stride: [usize; 3],
     pub halo: [usize; 3],
     pub raw: Raw,
@@ -32,8 +34,8 @@ pub struct Found {
 const FIRST_EDGES: [usize; 2] = [128, 32];
 /// How many sizes are tried from there on; networks without padding take few of them.
 const TRIED_SIZES: usize = 64;
-/// What sizes, and the grid, are tried to be multiples of.
-pub const STEPS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// What sizes, and the grid, are tried to be multiples of: powers of two first for the grid, since most are.
+pub const STEPS: [usize; 21] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 24, 28, 32, 36, 48, 64];
 /// Edges at which it is seen how far a network sees, and again where it sees farther.
 const WIDE_EDGES: [[usize; 2]; 2] = [[384, 64], [768, 96]];
 /// Edges of what the memory is measured on, in inference and training.
@@ -45,11 +47,10 @@ const SEAM: f64 = 1e-3;
 /// Runs a network a few times; `idle` is what the program held before.
 pub fn probe(opened: &mut Opened, wishes: &Wishes, idle: Option<u64>) -> Computed<Found> {
     tch::manual_seed(0);
-    let taken = tch::no_grad(|| sizes(opened, wishes))?;
+    let taken = tch::no_grad(|| channels_and_sizes(opened, wishes))?;
     let at_least = |edges: [usize; 2]| taken.at_least(edges[usize::from(opened.dimensions() == 3)], opened);
     let (raw, classes) = tch::no_grad(|| meaning(opened, wishes, taken.base))?;
-    let pair = opened.noise(2, taken.base)?;
-    let one_at_a_time = tch::no_grad(|| opened.run(&pair)).is_err();
+    let one_at_a_time = tch::no_grad(|| takes_one(opened, taken.base))?;
 
     let training_size = at_least(MEASURED_EDGES[1]);
     let voxels = |size: [usize; 3]| size.iter().product::<usize>();
@@ -59,18 +60,19 @@ pub fn probe(opened: &mut Opened, wishes: &Wishes, idle: Option<u64>) -> Compute
     let untrained = untrained?;
 
     let [wide, wider] = WIDE_EDGES.map(at_least);
-    let period = tch::no_grad(|| period(opened, wide))?;
+    let (period, is_regular) = tch::no_grad(|| period(opened, wide))?;
     let stride = taken.grid(period);
+    let Seen { halo: seen, before, sees_all } = match reach(opened, &taken, wide, period)? {
+        Seen { sees_all: true, .. } => reach(opened, &taken, wider, period)?,
+        seen => seen,
+    };
     let (halo, sees_all) = match wishes.halo {
         Some(halo) => {
             let flat = 3 - opened.dimensions();
             let along = |axis: usize| if axis < flat { 0 } else { halo[axis].next_multiple_of(stride[axis]) };
             (std::array::from_fn(along), false)
         }
-        None => match halo(opened, &taken, wide, period)? {
-            (_, true) => halo(opened, &taken, wider, period)?,
-            seen => seen,
-        },
+        None => (seen, sees_all || !is_regular),
     };
     let mut halo = taken.bounded(halo, stride);
     let seam_of = |halo| tch::no_grad(|| seam(opened, &taken, wider, stride, halo, raw));
@@ -93,6 +95,7 @@ pub fn probe(opened: &mut Opened, wishes: &Wishes, idle: Option<u64>) -> Compute
     Ok(Found {
         sizes,
         fewer,
+        before,
         stride,
         halo,
         raw,
@@ -161,6 +164,33 @@ fn fewer(opened: &Opened, size: [usize; 3]) -> Computed<[usize; 3]> {
         })?;
     }
     Ok(fewer)
+}
+
+/// Finds the sizes, with the number of channels that the network runs with.
+fn channels_and_sizes(opened: &mut Opened, wishes: &Wishes) -> Computed<Taken> {
+    let mut first_error = None;
+    for channels in opened.likely_channels(wishes.in_channels) {
+        opened.in_channels = channels;
+        match sizes(opened, wishes) {
+            Ok(taken) => return Ok(taken),
+            Err(error) => drop(first_error.get_or_insert(error)),
+        }
+    }
+    Err(first_error.expect("there is at least one number of channels"))
+}
+
+/// Whether a batch of two is refused, or does not give what each of them gives.
+fn takes_one(opened: &Opened, size: [usize; 3]) -> Computed<bool> {
+    let pair = opened.noise(2, size)?;
+    let Ok(given) = opened.run(&pair) else { return Ok(true) };
+    let single = [0, 1].map(|n| opened.run(&pair.f_narrow(0, n, 1)?));
+    let [first, second] = single;
+    let single = Tensor::f_cat(&[first?, second?], 0)?;
+    if given.size() != single.size() {
+        return Ok(true);
+    }
+    let apart = (given - &single).f_abs()?.f_max()?.f_double_value(&[])?;
+    Ok(apart > 1e-3 * single.f_abs()?.f_max()?.f_double_value(&[])?.max(f64::MIN_POSITIVE))
 }
 
 fn sizes(opened: &Opened, wishes: &Wishes) -> Computed<Taken> {
@@ -253,7 +283,12 @@ fn meaning(opened: &Opened, wishes: &Wishes, base: [usize; 3]) -> Computed<(Raw,
     let raw = match wishes.raw {
         Some(raw) => raw,
         None if lies_within(0.0, 1.0)? => Raw::Probabilities,
-        None if channels == 1 => Raw::Sigmoid,
+        None if channels == 1 => {
+            if let Some(problem) = no_logits(&given)? {
+                return Err(unsuited(problem, Lacking::Values));
+            }
+            Raw::Sigmoid
+        }
         None => {
             return Err(unsuited(
                 format!("the network gives logits in {channels} channels, and nothing says what they are"),
@@ -301,6 +336,22 @@ fn meaning(opened: &Opened, wishes: &Wishes, base: [usize; 3]) -> Computed<(Raw,
         ));
     }
     Ok((raw, classes))
+}
+
+/// Says why numbers are hardly logits.
+fn no_logits(given: &Tensor) -> Computed<Option<String>> {
+    let (least, most) = (given.f_min()?.f_double_value(&[])?, given.f_max()?.f_double_value(&[])?);
+    let are_whole = given.f_eq_tensor(&given.f_round()?)?.f_all()?.f_int64_value(&[])? == 1;
+    Ok(if are_whole {
+        Some("the network gives whole numbers, as labels are, expected logits or probabilities".into())
+    } else if least >= 0.0 {
+        Some(format!("the network gives numbers from {least:.3} to {most:.3}, which are hardly logits"))
+    } else if least >= -1.0 && most <= 1.0 {
+        let range = format!("{least:.3} to {most:.3}");
+        Some(format!("the network gives numbers from {range}, which may be logits, or those of a tanh"))
+    } else {
+        None
+    })
 }
 
 fn sums_to_1(probabilities: &Tensor) -> Computed<bool> {

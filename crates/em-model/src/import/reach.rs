@@ -9,6 +9,8 @@ use crate::network::Raw;
 
 /// What an output may change by and be the same: of its own deviation.
 const SAME: f64 = 1e-3;
+/// Beyond that it is another picture.
+const ALIKE: f64 = 1e-2;
 /// A voxel farther away counts less than that of the nearest: a network that sees everything sees it little.
 const FAINT: f64 = 1e-3;
 
@@ -32,29 +34,38 @@ fn middle(tensor: &Tensor, around: usize, moved: Option<(usize, usize)>) -> Comp
     Ok(cut)
 }
 
-/// What the picture has to move by along each axis so that the output does nothing but move.
-pub fn period(opened: &Opened, size: [usize; 3]) -> Computed<[usize; 3]> {
+/// What the picture has to move by along each axis so that the output does nothing but move; and whether there is
+/// such a number.
+pub fn period(opened: &Opened, size: [usize; 3]) -> Computed<([usize; 3], bool)> {
     let input = opened.noise(1, size)?;
     let given = opened.run(&input)?;
     let deviation = given.f_std(true)?.f_double_value(&[])?.max(f64::MIN_POSITIVE);
-    let mut periods = [1; 3];
+    let (mut periods, mut is_regular) = ([1; 3], true);
     for axis in if opened.dimensions() == 3 { 0..3 } else { 1..3 } {
-        let mut apart = Vec::with_capacity(STEPS.len());
         let around = size[axis] / 8;
-        for by in STEPS.into_iter().filter(|by| 4 * by <= size[axis]) {
+        let apart = |by: usize| -> Computed<(f64, usize)> {
             let moved = opened.run(&rolled(&input, axis, by)?)?;
             let difference = middle(&given, around, None)? - middle(&moved, around, Some((axis, by)))?;
-            apart.push((
-                by,
-                difference.f_square()?.f_mean(Kind::Float)?.f_double_value(&[])?.sqrt() / deviation,
-            ));
+            let apart = difference.f_square()?.f_mean(Kind::Float)?.f_double_value(&[])?.sqrt();
+            Ok((apart / deviation, by))
+        };
+        let fits = |by: &usize| 4 * by <= size[axis];
+        let (powers, others): (Vec<usize>, Vec<usize>) =
+            STEPS.into_iter().filter(fits).partition(|by| by.is_power_of_two());
+        let mut found = powers.into_iter().map(apart).collect::<Computed<Vec<_>>>()?;
+        let best =
+            |found: &[(f64, usize)]| found.iter().fold(f64::INFINITY, |best, (apart, _)| best.min(*apart));
+        if best(&found) > ALIKE {
+            found.extend(others.into_iter().map(apart).collect::<Computed<Vec<_>>>()?);
+            found.sort_by_key(|(_, by)| *by);
         }
         // What sees everything is never quite the same: it is as good as it gets then.
-        let best = apart.iter().fold(f64::INFINITY, |best, (_, apart)| best.min(*apart));
+        let best = best(&found);
         let same = (4.0 * best).max(SAME);
-        periods[axis] = apart.iter().find(|(_, apart)| *apart <= same).map_or(1, |(by, _)| *by);
+        periods[axis] = found.iter().find(|(apart, _)| *apart <= same).map_or(1, |(_, by)| *by);
+        is_regular &= best <= ALIKE;
     }
-    Ok(periods)
+    Ok((periods, is_regular))
 }
 
 /// The least number that both divide.
@@ -62,13 +73,18 @@ pub fn common_multiple(a: usize, b: usize) -> usize {
     (1..=b).map(|times| a * times).find(|multiple| multiple.is_multiple_of(b)).unwrap_or(a * b)
 }
 
-/// How far the middle of the output sees along each axis; and whether it sees as far as there is anything.
-pub fn halo(
-    opened: &Opened,
-    taken: &Taken,
-    size: [usize; 3],
-    period: [usize; 3],
-) -> Computed<([usize; 3], bool)> {
+/// How far an output voxel sees.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    pub halo: [usize; 3],
+    /// Voxels of the input before the first one of the output.
+    pub before: [usize; 3],
+    /// Whether it sees as far as there is anything.
+    pub sees_all: bool,
+}
+
+/// How far the middle of the output sees along each axis, and where it lies in the input.
+pub fn reach(opened: &Opened, taken: &Taken, size: [usize; 3], period: [usize; 3]) -> Computed<Seen> {
     let (flat, grid) = (3 - opened.dimensions(), taken.grid(period));
     let mut seen: Option<Tensor> = None;
     for _ in 0..3 {
@@ -81,7 +97,8 @@ pub fn halo(
             // Without gradients nothing is known: as far as a quarter of what was tried.
             let quarter: [usize; 3] =
                 std::array::from_fn(|axis| (size[axis] / 4).next_multiple_of(grid[axis]));
-            return Ok((if flat == 0 { quarter } else { [0, quarter[1], quarter[2]] }, true));
+            let halo = if flat == 0 { quarter } else { [0, quarter[1], quarter[2]] };
+            return Ok(Seen { halo, before: taken.fewer.map(|fewer| fewer / 2), sees_all: true });
         }
         let gradient = input.grad().f_abs()?.f_sum_dim_intlist([0_i64, 1].as_slice(), false, Kind::Float)?;
         seen = Some(match seen {
@@ -91,6 +108,7 @@ pub fn halo(
     }
     let seen = seen.expect("it was seen three times");
     let (mut halo, mut sees_all) = ([0; 3], false);
+    let mut before = taken.fewer.map(|fewer| fewer / 2);
     for axis in flat..3 {
         let others: Vec<i64> =
             (0..seen.dim() as i64).filter(|other| *other != (axis - flat) as i64).collect();
@@ -104,6 +122,7 @@ pub fn halo(
             let sees = (0..edge).filter(|&place| profile[place] > least);
             sees.map(|place| place.abs_diff(centre).saturating_sub(block)).max().unwrap_or(0)
         };
+        before[axis] = begins(&profile, taken.fewer[axis]);
         let mut radius = farthest(0.0);
         if radius + block + 2 >= edge / 2 {
             // Of one size there is nothing farther.
@@ -114,7 +133,23 @@ pub fn halo(
         halo[axis] = (radius.max(taken.fewer[axis].div_ceil(2)) + period[axis]).next_multiple_of(grid[axis]);
     }
     let plane = halo[1].max(halo[2]);
-    Ok(([halo[0], plane, plane], sees_all))
+    Ok(Seen { halo: [halo[0], plane, plane], before, sees_all })
+}
+
+/// How many of the `fewer` voxels that an output lacks lie before it: what its middle sees, by how much, has a
+/// middle, too. Half of them, unless that is more than a voxel off, which kernels of an even length may be.
+fn begins(profile: &[f32], fewer: usize) -> usize {
+    let sum: f64 = profile.iter().map(|value| f64::from(*value)).sum();
+    let weighted = profile.iter().enumerate().map(|(place, value)| place as f64 * f64::from(*value));
+    let centre = weighted.sum::<f64>() / sum.max(f64::MIN_POSITIVE);
+    let middle_of_output = (profile.len() - fewer) as f64 / 2.0 - 0.5;
+    let found = centre - middle_of_output;
+    let half = fewer / 2;
+    if (found - fewer as f64 / 2.0).abs() <= 1.5 {
+        half
+    } else {
+        found.round().clamp(0.0, fewer as f64) as usize
+    }
 }
 
 /// How far the probabilities of a tile with its halo are from those of the whole, at most.
@@ -154,7 +189,7 @@ pub fn seam(
     let probabilities = |tensor: &Tensor| match raw {
         Raw::Sigmoid => tensor.f_sigmoid(),
         Raw::Softmax => tensor.f_softmax(1, Kind::Float),
-        Raw::Probabilities => Ok(tensor.shallow_clone()),
+        Raw::Tanh | Raw::Probabilities => Ok(tensor.shallow_clone()),
     };
     Ok(Some((probabilities(&tile)? - probabilities(&cut)?).f_abs()?.f_max()?.f_double_value(&[])?))
 }

@@ -35,10 +35,12 @@ pub(crate) fn imported_identity() -> Imported {
         classes: vec![ClassOutput::channel(0)],
         sizes: [Sizes { smallest: 1, step: 1 }; 3],
         fewer: [0; 3],
+        before: [0; 3],
         stride: [1; 3],
         halo: [0; 3],
         one_at_a_time: false,
         parameters: 0,
+        trainable: 0,
         untrained: Vec::new(),
         bytes_per_voxel: 1,
         training_bytes_per_voxel: 1,
@@ -188,6 +190,33 @@ fn a_network_of_volumes_and_one_without_padding_say_what_pytorch_says() {
 }
 
 #[test]
+fn a_network_that_pools_by_three_takes_one_section_and_cuts_one_side_says_what_pytorch_says() {
+    for engine in ENGINES {
+        let expected = expected("thirds");
+        let wishes = Wishes { axes: Some("yx".into()), raw: Some(Raw::Sigmoid), ..wishes(&[("mito", None)]) };
+        let network = import(file("thirds", engine), &wishes).unwrap();
+        let found = network.found().unwrap();
+        assert!(found.one_at_a_time, "{engine:?}");
+        assert_eq!((found.stride, found.sizes[1].step), ([1, 3, 3], 3), "{engine:?}");
+        assert_eq!((found.fewer, found.before), ([0, 6, 6], [0; 3]), "{engine:?}");
+        assert!(network.seam().unwrap() < 1e-5, "{engine:?}: {:?}", network.seam());
+        let [height, width] = [expected.input[0], expected.input[1]];
+        let pair = picture(&[1, 1, height, width]);
+        let pair = ndarray::concatenate![ndarray::Axis(0), pair, pair];
+        let output = network.probabilities(pair.view()).unwrap();
+        assert_eq!(output.shape(), [2, 1, height, width]);
+        let inner = expected.outputs[0].shape[1];
+        for (k, logit) in expected.outputs[0].values.iter().enumerate() {
+            let place = k * 7919 % (inner * expected.outputs[0].shape[0]);
+            for n in 0..2 {
+                let found = output[[n, 0, place / inner, place % inner]];
+                assert!((found - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-5, "{engine:?}: {found} {logit}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_run_predicts_as_the_network_did_and_its_files_are_checked() {
     for engine in ENGINES {
         let network = import(file("valid", engine), &wishes(&[("mito", None)])).unwrap();
@@ -246,6 +275,13 @@ fn what_has_to_be_told_is_asked_for() {
     assert_eq!(lacking, Lacking::Output);
     let (problem, lacking) = told("valid", &Wishes { axes: Some("yx".into()), ..wishes(&[("a", None)]) });
     assert!(problem.contains("4 axes, and `yx` 2") && lacking == Lacking::Axes, "{problem}");
+    let (problem, lacking) = told("valid", &Wishes { axes: Some("bcqx".into()), ..wishes(&[("a", None)]) });
+    assert!(problem.contains("`bcqx`, expected axes `yx`") && lacking == Lacking::Axes, "{problem}");
+    let huge = Some([1, 1 << 20, 1 << 20].map(|edge| Sizes { smallest: edge, step: 0 }));
+    let (problem, lacking) = told("valid", &Wishes { sizes: huge, ..wishes(&[("a", None)]) });
+    assert!(problem.contains("1048576") && lacking == Lacking::Size, "{problem}");
+    let (problem, lacking) = told("valid", &Wishes { halo: Some([0, 5000, 0]), ..wishes(&[("a", None)]) });
+    assert!(problem.contains("5000") && lacking == Lacking::Halo, "{problem}");
     let (problem, _) = told("valid", &Wishes { raw: Some(Raw::Probabilities), ..wishes(&[("a", None)]) });
     assert!(problem.contains("beyond 0 and 1"), "{problem}");
     let file = NetworkWeights { engine: Engine::Torchscript, bytes: b"PK".to_vec(), folder: None };

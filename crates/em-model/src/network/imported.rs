@@ -38,6 +38,8 @@ pub struct Imported {
     pub sizes: [Sizes; 3],
     /// How many voxels fewer come out than go in, along z, y and x.
     pub fewer: [usize; 3],
+    /// How many of these lie before the output, along z, y and x: half of them, unless its border is cut otherwise.
+    pub before: [usize; 3],
     /// What tiles have to start at multiples of, along z, y and x, so that pooling meets the same voxels.
     pub stride: [usize; 3],
     /// How far an output voxel sees to each side, along z, y and x.
@@ -47,6 +49,8 @@ pub struct Imported {
     pub one_at_a_time: bool,
     /// Numbers in its weights.
     pub parameters: usize,
+    /// Numbers in those of them that a training changes.
+    pub trainable: usize,
     /// Weights that no output depends on, or through which no gradient goes: they stay as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untrained: Vec<String>,
@@ -64,6 +68,8 @@ pub enum Raw {
     Sigmoid,
     /// Logits of a softmax over all channels.
     Softmax,
+    /// Numbers from -1 to 1, as of a tanh.
+    Tanh,
     /// Probabilities already.
     Probabilities,
 }
@@ -136,8 +142,23 @@ impl Sizes {
     }
 }
 
-/// More than any network pools by, or sees.
-const MOST_VOXELS: usize = 1 << 16;
+/// More than any network pools by, loses at its borders, or is told to see.
+pub(crate) const MOST_VOXELS: usize = 1 << 12;
+/// More than any network of one size has along an edge, and in all.
+pub(crate) const MOST_EDGE: usize = 1 << 16;
+pub(crate) const MOST_SIZE: usize = 1 << 28;
+/// More channels than any output has.
+const MOST_CHANNELS: usize = 1 << 16;
+
+/// Says what is wrong with the axes of a network that goes over so many.
+pub(crate) fn problem_of_axes(axes: &str, dimensions: usize) -> Option<String> {
+    let space = if dimensions == 3 { "zyx" } else { "yx" };
+    let is_known = axes.chars().all(|axis| "bc".contains(axis) || space.contains(axis));
+    let is_whole = space.chars().all(|axis| axes.contains(axis));
+    let is_single = axes.chars().enumerate().all(|(place, axis)| axes.find(axis) == Some(place));
+    let is_right = axes.is_ascii() && is_known && is_whole && is_single;
+    (!is_right).then(|| format!("axes `{space}`, each once, with `b` and `c` where there are such"))
+}
 
 impl Imported {
     /// Returns the weights that no training changes.
@@ -179,19 +200,25 @@ impl Imported {
         let found = format!("of {} classes", self.classes.len());
         let expected = format!("{classes} classes, as the data have");
         checks.require("imported", found, self.classes.len() == classes, expected);
-        let space = if dimensions == 3 { "zyx" } else { "yx" };
         for axes in [&self.input_axes, &self.output_axes] {
-            let is_known = axes.chars().all(|axis| "bc".contains(axis) || space.contains(axis));
-            let is_whole = space.chars().all(|axis| axes.contains(axis));
-            let is_single = axes.chars().enumerate().all(|(place, axis)| axes.find(axis) == Some(place));
-            let expected = format!("axes `{space}`, each once, with `b` and `c` where there are such");
-            checks.require("imported", axes, axes.is_ascii() && is_known && is_whole && is_single, expected);
+            if let Some(expected) = problem_of_axes(axes, dimensions) {
+                checks.require("imported", axes, false, expected);
+            }
         }
+        let channels = |class: &ClassOutput| {
+            !class.channels.is_empty() && class.channels.iter().all(|channel| *channel < MOST_CHANNELS)
+        };
+        let found = format!("{:?}", self.classes);
+        checks.require("imported", found, self.classes.iter().all(channels), "channels of each class");
+        let size = self.sizes.iter().fold(1, |product: usize, sizes| product.saturating_mul(sizes.smallest));
+        checks.require("imported", size, size <= MOST_SIZE, format!("at most {MOST_SIZE} voxels at once"));
         for axis in 0..3 {
             let (sizes, stride, halo) = (self.sizes[axis], self.stride[axis], self.halo[axis]);
             let found = format!("{sizes:?}, {stride}, {halo}");
-            let numbers = [sizes.smallest, stride, halo + 1, self.fewer[axis] + 1, sizes.step + 1];
-            let are_sizes = numbers.iter().all(|number| (1..=MOST_VOXELS).contains(number));
+            let numbers = [stride, halo + 1, self.fewer[axis] + 1, sizes.step + 1];
+            let are_sizes = numbers.iter().all(|number| (1..=MOST_VOXELS).contains(number))
+                && (1..=MOST_EDGE).contains(&sizes.smallest)
+                && self.before[axis] <= self.fewer[axis];
             let is_grid = halo.is_multiple_of(stride.max(1));
             // Of a fixed size, something has to be left between the halos.
             let leaves = self

@@ -70,6 +70,12 @@ impl TrainingSettings {
             .extend(self.augmentation.problems());
         let frozen = self.train.freeze_encoder;
         let expected = "false with an imported network, whose encoder is not known";
+        if architecture.imported.as_ref().is_some_and(|imported| imported.trainable == 0) {
+            let mut of_model = Checks::of("ModelConfig");
+            let expected = "one with weights that a gradient reaches";
+            of_model.require("imported", "a network that cannot learn", false, expected);
+            checks.extend(of_model.finish());
+        }
         let mut of_train = Checks::of("TrainConfig");
         of_train.require("freeze_encoder", frozen, !(frozen && architecture.imported.is_some()), expected);
         checks.extend(of_train.finish());

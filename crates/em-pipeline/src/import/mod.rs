@@ -92,6 +92,8 @@ pub struct ImportRequest {
     pub values: Option<Raw>,
     /// Whether channels of the input are neighbouring sections.
     pub sees_sections: bool,
+    /// How many channels the input has, where a script does not tell.
+    pub in_channels: Option<usize>,
     /// How grey values are normalised.
     pub normalizing: Option<Normalizing>,
     /// Voxel size of what it was trained on.
@@ -121,6 +123,7 @@ impl ImportRequest {
             tensor: None,
             values: None,
             sees_sections: false,
+            in_channels: None,
             normalizing: None,
             voxel_size: None,
             size: None,

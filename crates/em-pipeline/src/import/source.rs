@@ -27,6 +27,8 @@ pub struct Source {
     pub told: Value,
     axes: Option<String>,
     output_axes: Option<String>,
+    /// The number of the output that is meant, where the file's own names are others than those of its network.
+    tensor: Option<String>,
     raw: Option<Raw>,
     sizes: Option<[Sizes; 3]>,
     halo: Option<[usize; 3]>,
@@ -72,6 +74,7 @@ impl Source {
             told,
             axes: None,
             output_axes: None,
+            tensor: None,
             raw: None,
             sizes: None,
             halo: None,
@@ -201,6 +204,7 @@ impl Source {
         Ok(Self {
             axes: Some(letters(&package.input)),
             output_axes: Some(letters(&output.layout)),
+            tensor: Some(number.to_string()),
             raw,
             sizes: sizes_of(&package.input),
             halo: None,
@@ -217,7 +221,8 @@ impl Source {
         let mut wishes = Wishes::default();
         wishes.axes = request.axes.clone().or_else(|| self.axes.clone());
         wishes.output_axes = request.output_axes.clone().or_else(|| self.output_axes.clone());
-        wishes.output.clone_from(&request.tensor);
+        wishes.output = self.tensor.clone().or_else(|| request.tensor.clone());
+        wishes.in_channels = request.in_channels;
         wishes.raw = request.values.or(self.raw);
         wishes.classes = if request.classes.is_empty() { &self.classes } else { &request.classes }.clone();
         wishes.sees_sections = request.sees_sections;

@@ -140,7 +140,7 @@ fn damaged_files_of_a_run() {
     ");
     lab.write("run/model.json", &card.replace("\"filters\"", "\"fliters\""));
     assert_snapshot!(lab.mistake("predict --model run val.tif -o mask.tif"), @"
-    error: `run/model.json` is not a model card: unknown field `fliters`, expected one of `in_channels`, `context_sections`, `dimensions`, `flat_levels`, `deep_supervision`, `out_channels`, `filters`, `padding`, `norm`, `activation`, `residual`, `dropout`, `relu_after_up`, `exclusive` at line 7 column 13
+    error: `run/model.json` is not a model card: unknown field `fliters`, expected one of `in_channels`, `context_sections`, `dimensions`, `flat_levels`, `deep_supervision`, `out_channels`, `filters`, `padding`, `norm`, `activation`, `residual`, `dropout`, `relu_after_up`, `exclusive`, `imported` at line 7 column 13
     hint: give a folder that `em-cli train` wrote; if its files are damaged, copy them again or train again
     ");
     lab.write("run/model.json", &card);

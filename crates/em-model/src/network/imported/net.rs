@@ -103,7 +103,7 @@ impl ImportedNet {
         };
         let mut padded = input.f_to_kind(Kind::Float)?;
         for axis in flat..3 {
-            let before = imported.fewer[axis] / 2;
+            let before = imported.before[axis];
             let after = sizes[axis] - tile[axis] - before;
             padded = mirrored(&padded, (2 + axis - flat) as i64, (before, after))?;
         }
@@ -129,6 +129,10 @@ pub(crate) fn with_axes(tensor: &Tensor, axes: &str) -> Computed<Tensor> {
     let order: Vec<i64> = axes.chars().filter_map(place).chain(missing).collect();
     let mut permuted = tensor.f_permute(order.as_slice())?;
     while permuted.dim() > axes.len() {
+        if permuted.size().last() != Some(&1) {
+            let problem = format!("{:?} has more than one along an axis that `{axes}` lacks", tensor.size());
+            return Err(Error::Torch(problem).into());
+        }
         permuted = permuted.f_squeeze_dim(-1)?;
     }
     Ok(permuted)
@@ -169,6 +173,7 @@ fn logits(channels: &Tensor, imported: &Imported) -> Computed<Tensor> {
     let probabilities = match imported.raw {
         Raw::Sigmoid => channels.f_sigmoid()?,
         Raw::Softmax => channels.f_softmax(1, Kind::Float)?,
+        Raw::Tanh => (channels + 1.0) / 2.0,
         Raw::Probabilities => channels.shallow_clone(),
     };
     let classes = imported.classes.iter().map(|class| {
@@ -204,6 +209,8 @@ mod tests {
             assert_eq!(canonical(&turned, axes, 3).unwrap(), tensor, "{axes}");
         }
         assert!(canonical(&tensor, "bcyx", 2).is_err());
+        let pair = Tensor::cat(&[&tensor, &tensor], 0);
+        assert!(with_axes(&pair, "czyx").is_err(), "two do not fit into a network of one");
     }
 
     #[test]
@@ -237,6 +244,8 @@ mod tests {
         let exclusive = of(Raw::Softmax, vec![ClassOutput::channel(1)])[0];
         let sum: f32 = [0.2_f32, 0.5, 0.9].iter().map(|logit| logit.exp()).sum();
         assert!((exclusive - 0.5_f32.exp() / sum).abs() < 1e-6, "{exclusive}");
+        let signed = of(Raw::Tanh, vec![ClassOutput::channel(1)])[0];
+        assert!((signed - 0.75).abs() < 1e-6, "{signed}");
         // 0 and 1 stay numbers.
         let extreme = Tensor::from_slice(&[0.0_f32, 1.0]).view([1, 2, 1, 1]);
         let certain = self::logits(
