@@ -110,7 +110,7 @@ fn mistakes_are_told_and_leave_nothing() {
     note: the network runs a few times on noise, to find out what it takes
     error: cannot import `resnet.onnx`
       because: the network gives logits in 3 channels, and nothing says what they are
-    hint: say whether channels exclude each other: --values softmax; or not: --values sigmoid
+    hint: say what they are: logits whose channels exclude each other, --values softmax, or not, --values sigmoid; from -1 to 1, --values tanh; or from 0 to 1, --values probabilities
     ");
     assert_snapshot!(lab.mistake("import resnet.onnx -o theirs --scale 255 --class a --values softmax"), @"
     note: the network runs a few times on noise, to find out what it takes

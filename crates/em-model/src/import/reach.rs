@@ -108,7 +108,7 @@ pub fn reach(opened: &Opened, taken: &Taken, size: [usize; 3], period: [usize; 3
     }
     let seen = seen.expect("it was seen three times");
     let (mut halo, mut sees_all) = ([0; 3], false);
-    let mut before = taken.fewer.map(|fewer| fewer / 2);
+    let before = begins(opened, taken, size)?;
     for axis in flat..3 {
         let others: Vec<i64> =
             (0..seen.dim() as i64).filter(|other| *other != (axis - flat) as i64).collect();
@@ -122,7 +122,6 @@ pub fn reach(opened: &Opened, taken: &Taken, size: [usize; 3], period: [usize; 3
             let sees = (0..edge).filter(|&place| profile[place] > least);
             sees.map(|place| place.abs_diff(centre).saturating_sub(block)).max().unwrap_or(0)
         };
-        before[axis] = begins(&profile, taken.fewer[axis]);
         let mut radius = farthest(0.0);
         if radius + block + 2 >= edge / 2 {
             // Of one size there is nothing farther.
@@ -136,20 +135,41 @@ pub fn reach(opened: &Opened, taken: &Taken, size: [usize; 3], period: [usize; 3
     Ok(Seen { halo: [halo[0], plane, plane], before, sees_all })
 }
 
-/// How many of the `fewer` voxels that an output lacks lie before it: what its middle sees, by how much, has a
-/// middle, too. Half of them, unless that is more than a voxel off, which kernels of an even length may be.
-fn begins(profile: &[f32], fewer: usize) -> usize {
-    let sum: f64 = profile.iter().map(|value| f64::from(*value)).sum();
-    let weighted = profile.iter().enumerate().map(|(place, value)| place as f64 * f64::from(*value));
-    let centre = weighted.sum::<f64>() / sum.max(f64::MIN_POSITIVE);
-    let middle_of_output = (profile.len() - fewer) as f64 / 2.0 - 0.5;
-    let found = centre - middle_of_output;
-    let half = fewer / 2;
-    if (found - fewer as f64 / 2.0).abs() <= 1.5 {
-        half
-    } else {
-        found.round().clamp(0.0, fewer as f64) as usize
+/// How many of the voxels that an output lacks lie before it: what a wide part of its middle sees, by how much, has a
+/// middle, too. Half of them, unless that is more than half a voxel off.
+fn begins(opened: &Opened, taken: &Taken, size: [usize; 3]) -> Computed<[usize; 3]> {
+    let flat = 3 - opened.dimensions();
+    let mut before = taken.fewer.map(|fewer| fewer / 2);
+    if taken.fewer == [0; 3] {
+        return Ok(before);
     }
+    let mut seen = Tensor::f_zeros([1], (Kind::Float, tch::Device::Cpu))?;
+    for _ in 0..3 {
+        let input = opened.noise(1, size)?.f_set_requires_grad(true)?;
+        let given = middle(&opened.run(&input)?, usize::MAX, None)?;
+        let signs = given.f_randn_like()?;
+        if (given * signs).f_sum(Kind::Float)?.f_backward().is_err() {
+            return Ok(before);
+        }
+        seen = seen + input.grad().f_abs()?.f_sum_dim_intlist([0_i64, 1].as_slice(), false, Kind::Float)?;
+    }
+    for axis in flat..3 {
+        let others: Vec<i64> =
+            (0..seen.dim() as i64).filter(|other| *other != (axis - flat) as i64).collect();
+        let profile = seen.f_sum_dim_intlist(others.as_slice(), false, Kind::Float)?;
+        let profile: Vec<f32> = Vec::try_from(profile.f_contiguous()?)?;
+        let sum: f64 = profile.iter().map(|value| f64::from(*value)).sum();
+        let weighted = profile.iter().enumerate().map(|(place, value)| place as f64 * f64::from(*value));
+        let centre = weighted.sum::<f64>() / sum.max(f64::MIN_POSITIVE);
+        let fewer = taken.fewer[axis];
+        // As `middle` cuts it.
+        let edge = profile.len() - fewer;
+        let found = centre - (edge / 2) as f64 + 0.5;
+        if (found - fewer as f64 / 2.0).abs() > 0.5 {
+            before[axis] = found.round().clamp(0.0, fewer as f64) as usize;
+        }
+    }
+    Ok(before)
 }
 
 /// How far the probabilities of a tile with its halo are from those of the whole, at most.
