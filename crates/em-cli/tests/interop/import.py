@@ -43,7 +43,8 @@ def networks():
             return self.net(x)["out"] * 200
 
     softmax = ["--values", "softmax", "--class", "b", "--class", "c"]
-    sigmoid = ["--class", "a"]
+    # Logits of random weights may be as small as those of a tanh.
+    sigmoid = ["--class", "a", "--values", "sigmoid"]
     yield "smp-resnet18", smp.Unet("resnet18", encoder_weights=None, in_channels=1, classes=1), 1, 2, sigmoid
     yield "smp-fpn", smp.FPN("mobilenet_v2", encoder_weights=None, in_channels=3, classes=3), 3, 2, softmax
     deeplab = torchvision.models.segmentation.deeplabv3_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=3)
