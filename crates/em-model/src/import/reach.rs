@@ -143,7 +143,7 @@ fn begins(opened: &Opened, taken: &Taken, size: [usize; 3]) -> Computed<[usize; 
     if taken.fewer == [0; 3] {
         return Ok(before);
     }
-    let mut seen = Tensor::f_zeros([1], (Kind::Float, tch::Device::Cpu))?;
+    let mut profiles = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..3 {
         let input = opened.noise(1, size)?.f_set_requires_grad(true)?;
         let given = middle(&opened.run(&input)?, usize::MAX, None)?;
@@ -151,22 +151,24 @@ fn begins(opened: &Opened, taken: &Taken, size: [usize; 3]) -> Computed<[usize; 
         if (given * signs).f_sum(Kind::Float)?.f_backward().is_err() {
             return Ok(before);
         }
-        seen = seen + input.grad().f_abs()?.f_sum_dim_intlist([0_i64, 1].as_slice(), false, Kind::Float)?;
+        let seen = input.grad().f_abs()?.f_sum_dim_intlist([0_i64, 1].as_slice(), false, Kind::Float)?;
+        for (axis, profile) in profiles.iter_mut().skip(flat).enumerate() {
+            let others: Vec<i64> = (0..seen.dim() as i64).filter(|other| *other != axis as i64).collect();
+            let along = seen.f_sum_dim_intlist(others.as_slice(), false, Kind::Float)?;
+            let along: Vec<f32> = Vec::try_from(along.f_contiguous()?)?;
+            profile.resize(along.len(), 0.0);
+            profile.iter_mut().zip(along).for_each(|(sum, value)| *sum += f64::from(value));
+        }
     }
-    for axis in flat..3 {
-        let others: Vec<i64> =
-            (0..seen.dim() as i64).filter(|other| *other != (axis - flat) as i64).collect();
-        let profile = seen.f_sum_dim_intlist(others.as_slice(), false, Kind::Float)?;
-        let profile: Vec<f32> = Vec::try_from(profile.f_contiguous()?)?;
-        let sum: f64 = profile.iter().map(|value| f64::from(*value)).sum();
-        let weighted = profile.iter().enumerate().map(|(place, value)| place as f64 * f64::from(*value));
+    for ((before, fewer), profile) in before.iter_mut().zip(taken.fewer).zip(profiles).skip(flat) {
+        let sum: f64 = profile.iter().sum();
+        let weighted = profile.iter().enumerate().map(|(place, value)| place as f64 * value);
         let centre = weighted.sum::<f64>() / sum.max(f64::MIN_POSITIVE);
-        let fewer = taken.fewer[axis];
         // As `middle` cuts it.
         let edge = profile.len() - fewer;
         let found = centre - (edge / 2) as f64 + 0.5;
         if (found - fewer as f64 / 2.0).abs() > 0.5 {
-            before[axis] = found.round().clamp(0.0, fewer as f64) as usize;
+            *before = found.round().clamp(0.0, fewer as f64) as usize;
         }
     }
     Ok(before)
