@@ -136,7 +136,7 @@ pub fn reach(opened: &Opened, taken: &Taken, size: [usize; 3], period: [usize; 3
 }
 
 /// How many of the voxels that an output lacks lie before it: what a wide part of its middle sees, by how much, has a
-/// middle, too. Half of them, unless that is more than half a voxel off.
+/// middle, too. All at one side, or half of them.
 fn begins(opened: &Opened, taken: &Taken, size: [usize; 3]) -> Computed<[usize; 3]> {
     let flat = 3 - opened.dimensions();
     let mut before = taken.fewer.map(|fewer| fewer / 2);
@@ -166,10 +166,13 @@ fn begins(opened: &Opened, taken: &Taken, size: [usize; 3]) -> Computed<[usize; 
         let centre = weighted.sum::<f64>() / sum.max(f64::MIN_POSITIVE);
         // As `middle` cuts it.
         let edge = profile.len() - fewer;
-        let found = centre - (edge / 2) as f64 + 0.5;
-        if (found - fewer as f64 / 2.0).abs() > 0.5 {
-            *before = found.round().clamp(0.0, fewer as f64) as usize;
-        }
+        let found = (centre - (edge / 2) as f64 + 0.5) / fewer.max(1) as f64;
+        // Kernels that are heavier at one side move it by a part of a voxel.
+        *before = match found {
+            ..0.25 => 0,
+            0.75.. => fewer,
+            _ => fewer / 2,
+        };
     }
     Ok(before)
 }
