@@ -38,6 +38,9 @@ fn trained_on(from: &RunFolder, to: &RunFolder, epochs: usize, tile_depth: usize
     training.init = Some(from.clone());
     training.settings.tiling.tile_depth = tile_depth;
     training.settings.train.epochs = epochs;
+    // Steps that follow the gradient: Adam's are as long where it is nothing but rounding, as before a norm.
+    training.settings.train.optimizer.kind = em_model::OptimizerKind::Sgd;
+    training.settings.train.learning_rate = 0.05;
     // Noise that each engine draws alike: none.
     training.settings.augmentation.contrast = 0.0;
     training.settings.augmentation.brightness = 0.0;

@@ -96,6 +96,7 @@ fn example(key: &str) -> &'static str {
         "voxel_size_nm" => "[5.0, 5.0, 5.0]",
         "init" => "\"mitochondria\"",
         "pixel_nm" => "8.0",
+        "imported" => "\"runs/theirs\"",
         "in_channels" | "out_channels" => "1",
         "context_sections" | "dimensions" => "3",
         "filters" => "[16, 32, 64, 128, 256]",
