@@ -31,6 +31,7 @@ use crate::network::{
     NetworkFile, Raw, Sizes, class_probabilities,
 };
 use crate::run::{FORMAT_VERSION, checkpoint, problem_of_classes};
+use crate::train::generator;
 use crate::{Device, Error, ModelCard, PredictConfig, Result, RunFolder};
 
 /// The file of a network.
@@ -166,7 +167,8 @@ fn imported_own(
         );
         return Err(Error::Import { problem, lacking: Lacking::Channels }.into());
     }
-    let architecture = Architecture { exclusive, ..architecture };
+    let context_sections = if wishes.sees_sections { architecture.in_channels } else { 1 };
+    let architecture = Architecture { exclusive, context_sections, ..architecture };
     settings::first(architecture.problems(classes)).map_err(Error::from)?;
     let weights = tensors.into_iter().map(|(name, (shape, values))| {
         let shape: Vec<i64> = shape.into_iter().map(|edge| edge as i64).collect();
@@ -197,6 +199,7 @@ pub fn import(file: NetworkWeights, wishes: &Wishes) -> Result<ImportedNetwork> 
 
 fn imported(file: NetworkWeights, wishes: &Wishes) -> Computed<ImportedNetwork> {
     let normalization = checked(wishes)?;
+    let _alone = generator::kept();
     let idle = memory::resident();
     let mut opened = Opened::new(file, wishes)?;
     let channels = opened.in_channels;

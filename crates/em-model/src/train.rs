@@ -19,7 +19,7 @@ use crate::{EpochRecord, Error, Result, RunFolder, RunLock};
 mod average;
 mod config;
 mod data_digest;
-mod generator;
+pub(crate) mod generator;
 mod initial;
 mod learner;
 pub(crate) mod loss;

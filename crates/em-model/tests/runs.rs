@@ -10,7 +10,7 @@ use std::path::Path;
 use common::{CLASS, SHAPE, go_on, load, raw, set, split, train_again, trained, training, tune};
 use em_io::Volume;
 use em_model::{
-    BestBy, Device, Error, MaskRule, PredictConfig, Predictor, Progress, RunFolder, TuningOnDisk,
+    BestBy, Device, Error, MaskRule, ModelConfig, PredictConfig, Predictor, Progress, RunFolder, TuningOnDisk,
 };
 use em_objects::{Extent, Postprocess};
 use ndarray::Axis;
@@ -251,4 +251,21 @@ fn a_network_is_copied_with_what_was_chosen_for_it() {
     run.copy_network(&copy).unwrap();
     assert_eq!(load(&copy).unwrap().rule(CLASS).unwrap().threshold, 0.25);
     assert!(copy.is_started() && !copy.state().exists());
+}
+
+#[test]
+fn an_ensemble_takes_the_memory_of_its_largest_network() {
+    let (_small, small) = trained(1);
+    let (folder, set, split) = (tempfile::tempdir().unwrap(), set(), split());
+    let large = RunFolder::new(folder.path());
+    let mut training = training(&set, &split);
+    let wider = ModelConfig { filters: Some(vec![32, 64]), ..Default::default() };
+    training.architecture = wider.architecture(1).unwrap();
+    em_model::train(&training, &large.lock().unwrap(), &mut go_on).unwrap();
+    let bytes = |runs: &[RunFolder]| {
+        let predictor = Predictor::ensemble(runs, Device::Cpu, PredictConfig::default()).unwrap();
+        predictor.memory_bytes([1024, 1024]).unwrap()
+    };
+    assert!(bytes(std::slice::from_ref(&large)) > bytes(std::slice::from_ref(&small)) + (100 << 20));
+    assert!(bytes(&[small, large.clone()]) >= bytes(&[large]));
 }

@@ -92,8 +92,13 @@ fn weights_and_packages_tell_what_they_are() {
 
 #[test]
 fn mistakes_are_told_and_leave_nothing() {
-    let lab =
-        with_networks(&["networks/valid.onnx", "networks/resnet.onnx", "networks/valid.pt", "object.pt"]);
+    let lab = with_networks(&[
+        "networks/valid.onnx",
+        "networks/resnet.onnx",
+        "networks/valid.pt",
+        "object.pt",
+        "torch-unet.pt",
+    ]);
     assert_snapshot!(lab.mistake("import valid.onnx -o theirs --class mitochondria"), @"
     note: the network runs a few times on noise, to find out what it takes
     error: cannot import `valid.onnx`
@@ -147,6 +152,10 @@ fn mistakes_are_told_and_leave_nothing() {
     error: `object.pt` holds an object of `torch.nn.modules.container.Sequential`, expected a state dict: objects are programs, and not loaded
     hint: write one in Python with `torch.save(model.state_dict(), "weights.pt")`
     "#);
+    assert_snapshot!(lab.mistake("import torch-unet.pt -o theirs --scale 255 --class a --halo 8,8"), @"
+    error: --halo tells of a network what is known of `torch-unet`
+    hint: leave --halo out
+    ");
     lab.write("broken.onnx", "not a network");
     assert_snapshot!(lab.mistake("import broken.onnx -o theirs --scale 255 --class a"), @"
     note: the network runs a few times on noise, to find out what it takes
@@ -181,6 +190,6 @@ fn mistakes_are_told_and_leave_nothing() {
     hint: take another folder for the output
     ");
     assert_snapshot!(lab.mistake("train --config run.toml --device cpu --set model.imported=theirs --set output.folder=other"), @"
-    error: `model.imported` is theirs, expected a network whose weights `train.init` names
+    error: `model.imported` is [DIR]/theirs, expected a network whose weights `train.init` names
     ");
 }

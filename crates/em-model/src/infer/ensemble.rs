@@ -53,7 +53,7 @@ fn difference(first: &ModelCard, other: &ModelCard) -> Option<String> {
     if first.classes != other.classes {
         return Some(format!("has the classes {:?}, and the first run {:?}", other.classes, first.classes));
     }
-    if first.normalization != other.normalization {
+    if (first.normalization, &first.fitting) != (other.normalization, &other.fitting) {
         return Some("normalises otherwise than the first run".into());
     }
     if let (Some(size), Some(of_first)) = (other.voxel_size(), first.voxel_size())

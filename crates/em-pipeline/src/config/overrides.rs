@@ -97,7 +97,7 @@ fn list(text: &str) -> Value {
 }
 
 fn is_path(key: &str) -> bool {
-    key.ends_with(".folder") || key.ends_with(".raw") || key.contains(".labels")
+    key == "model.imported" || key.ends_with(".folder") || key.ends_with(".raw") || key.contains(".labels")
 }
 
 fn absolute(value: Value, folder: &Path) -> Value {

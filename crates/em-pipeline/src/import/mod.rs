@@ -220,6 +220,7 @@ fn of_own(architecture: &Architecture) -> ModelConfig {
         preset: if architecture.norm == Norm::None { Preset::Notebook } else { Preset::Unet },
         exclusive: architecture.exclusive,
         in_channels: Some(architecture.in_channels),
+        context_sections: Some(architecture.context_sections),
         out_channels: Some(architecture.out_channels),
         filters: Some(architecture.filters.clone()),
         norm: Some(architecture.norm),

@@ -31,7 +31,6 @@ pub struct Source {
     tensor: Option<String>,
     raw: Option<Raw>,
     sizes: Option<[Sizes; 3]>,
-    halo: Option<[usize; 3]>,
     classes: Vec<(String, Option<ClassOutput>)>,
     normalizing: Option<Normalizing>,
     voxel_size: Option<VoxelSize>,
@@ -77,7 +76,6 @@ impl Source {
             tensor: None,
             raw: None,
             sizes: None,
-            halo: None,
             classes: Vec::new(),
             normalizing: None,
             voxel_size: None,
@@ -117,6 +115,7 @@ impl Source {
         let told = json!({ "file": name_of(path), "network": kind.name() });
         Ok(match weights::network_with(&dict, kind, request.choices)? {
             Built::Own { architecture, tensors } => {
+                refuse_what_is_known(request, kind)?;
                 let tensors = tensors.into_iter().map(|(name, tensor)| (name, (tensor.shape, tensor.values)));
                 Self::new(Given::Own(*architecture, tensors.collect()), told)
             }
@@ -207,7 +206,6 @@ impl Source {
             tensor: Some(number.to_string()),
             raw,
             sizes: sizes_of(&package.input),
-            halo: None,
             classes: classes_of(&output.layout),
             normalizing,
             voxel_size,
@@ -228,7 +226,7 @@ impl Source {
         wishes.sees_sections = request.sees_sections;
         let fixed = |size: [usize; 3]| size.map(|edge| Sizes { smallest: edge, step: 0 });
         wishes.sizes = request.size.map(fixed).or(self.sizes);
-        wishes.halo = request.halo.or(self.halo);
+        wishes.halo = request.halo;
         wishes.voxel_size_nm = request.voxel_size.or(self.voxel_size).map(VoxelSize::nm);
         let normalizing = request.normalizing.as_ref().or(self.normalizing.as_ref());
         wishes.normalization = normalizing.map(Normalizing::of_card);
@@ -238,6 +236,21 @@ impl Source {
         wishes.predict = PredictConfig { tile_size, refit_normalization, ..Default::default() };
         wishes
     }
+}
+
+/// Refuses options that say of one of our own networks what is known of it.
+fn refuse_what_is_known(request: &ImportRequest, network: weights::Network) -> Result<()> {
+    let told = [
+        ("--axes", request.axes.is_some()),
+        ("--output-axes", request.output_axes.is_some()),
+        ("--tensor", request.tensor.is_some()),
+        ("--channels", request.in_channels.is_some()),
+        ("--size", request.size.is_some()),
+        ("--halo", request.halo.is_some()),
+    ];
+    let Some((option, _)) = told.into_iter().find(|(_, is_told)| *is_told) else { return Ok(()) };
+    let message = format!("{option} tells of a network what is known of `{}`", network.name());
+    Err(UserError::new(message, format!("leave {option} out")).into())
 }
 
 fn name_of(path: &Path) -> String {

@@ -16,9 +16,14 @@ impl Predictor {
         let input = section;
         let section = self.pixels.map_or(input, |pixels| pixels.network_size(input));
         let config = self.section_config(self.card.normalization);
-        let [height, width] = sections::largest_tile(&self.card.architecture, section, &config)?;
         let depth = self.plan().map_or(1, |plan| plan.largest_tile()[0]);
-        let tile = [depth, height, width];
+        let features = self.config.precision.kind(self.device).elt_size_in_bytes() as u64;
+        // One network computes at a time, and all keep their weights.
+        let mut network = 0;
+        for architecture in self.nets.iter().map(|net| net.architecture()) {
+            let [height, width] = sections::largest_tile(architecture, section, &config)?;
+            network = inference_bytes(architecture, [depth, height, width], features).max(network);
+        }
         let section_bytes = (depth * section[0] * section[1] * size_of::<f32>()) as u64;
         // Grey values, their mirrored extension, logits and probabilities of whole sections.
         let channels = (self.card.architecture.in_channels + self.card.architecture.out_channels) as u64;
@@ -26,16 +31,12 @@ impl Predictor {
         let views = if self.config.views > 1 { 2 * channels } else { 0 };
         let planes = 2 * channels + 1 + views;
         let others: u64 = self.nets[1..].iter().map(|net| net.architecture().weight_bytes()).sum();
-        let features = self.config.precision.kind(self.device).elt_size_in_bytes() as u64;
         // The grey values at the network's pixels, and probabilities at both.
         let matched = self.pixels.map_or(0, |_| {
             let (depth, seen) = (self.sections_at_once() as u64, self.halo_sections() as u64 * 2);
             let areas = [input, section].map(|[height, width]| (height * width) as u64);
             ((depth + seen) * areas[1] + depth * channels * (areas[0] + areas[1])) * size_of::<f32>() as u64
         });
-        Ok(inference_bytes(&self.card.architecture, tile, features)
-            + planes * section_bytes
-            + others
-            + matched)
+        Ok(network + planes * section_bytes + others + matched)
     }
 }
