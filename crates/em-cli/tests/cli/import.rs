@@ -63,6 +63,22 @@ fn the_folder_of_an_imported_network_may_be_moved() {
 }
 
 #[test]
+fn what_is_exported_and_imported_again_predicts_the_same() {
+    let lab = Lab::with_stacks();
+    lab.ok("train --config run.toml --device cpu");
+    lab.ok("export run -o own.onnx --normalize");
+    // Grey values go in as they are.
+    let told = lab.ok("import own.onnx -o again --class mitochondria --scale 1");
+    assert!(told.contains("of 2+2n x 2+2n voxels") && told.contains("probabilities"), "{told}");
+    for model in ["run", "again"] {
+        lab.ok(&format!(
+            "predict val.tif --model {model} -o {model}.tif --device cpu --set predict.precision=fp32"
+        ));
+    }
+    assert_eq!(lab.bytes("run.tif"), lab.bytes("again.tif"));
+}
+
+#[test]
 fn weights_and_packages_tell_what_they_are() {
     let lab = with_networks(&["torch-unet.pt", "nnunet.pt", "packages/sections-0.4.zip"]);
     let told = lab.ok("import torch-unet.pt -o unet --class mitochondria --mean 120 --std 40");
@@ -153,6 +169,7 @@ fn mistakes_are_told_and_leave_nothing() {
     hint: write one in Python with `torch.save(model.state_dict(), "weights.pt")`
     "#);
     assert_snapshot!(lab.mistake("import torch-unet.pt -o theirs --scale 255 --class a --halo 8,8"), @"
+    note: `torch-unet.pt`: weights of `torch-unet`, as the names of its tensors tell
     error: --halo tells of a network what is known of `torch-unet`
     hint: leave --halo out
     ");

@@ -1,7 +1,5 @@
 //! What exported files compute, and what is in them.
 
-mod evaluated;
-
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
@@ -10,10 +8,10 @@ use ndarray::ArrayD;
 use prost::Message;
 use tch::{CModule, Kind, Tensor};
 
-use self::evaluated::evaluated;
 use super::proto::{Length, ModelProto, TensorProto};
 use super::{ExportedNetwork, OPSET, Takes};
 use crate::network::UNet;
+use crate::network::onnx::OnnxNetwork;
 use crate::run::FORMAT_VERSION;
 use crate::run::checkpoint::bytes_of;
 use crate::{
@@ -118,6 +116,15 @@ fn inputs(network: &ExportedNetwork) -> [ArrayD<f32>; 2] {
 fn tensor(array: &ArrayD<f32>) -> Tensor {
     let shape: Vec<i64> = array.shape().iter().map(|&edge| edge as i64).collect();
     Tensor::from_slice(array.as_slice().unwrap()).view(shape.as_slice())
+}
+
+/// What the network of an ONNX file computes, by the operators that imported networks have.
+fn evaluated(model: &ModelProto, input: &Tensor) -> Tensor {
+    let (network, weights) = OnnxNetwork::read(&model.encode_to_vec(), None).unwrap();
+    let weights: Vec<Tensor> =
+        network.weight_sizes().iter().map(|(name, _)| weights[name].shallow_clone()).collect();
+    let inputs = [input.shallow_clone()];
+    tch::no_grad(|| network.run(&weights, &inputs).unwrap().swap_remove(0))
 }
 
 fn assert_alike(of: &str, expected: &ArrayD<f32>, found: &Tensor) {
