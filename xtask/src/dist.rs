@@ -9,12 +9,14 @@
 //! | `archive.rs` | a folder as `.tar.gz`, the same bytes for the same files |
 //! | `elsewhere.rs` | the tarball, unpacked in the root folder of another system and used there |
 //! | `wheel.rs` | the wheel: its files, tag and metadata, the same bytes for the same files |
-//! | `trial.rs` | the wheel, installed and run |
+//! | `trial.rs` | the wheel, installed and used |
+//! | `start.rs` | what the README begins with, typed at what is installed |
 
 mod archive;
 mod binary;
 mod elsewhere;
 mod licences;
+mod start;
 mod symbols;
 mod tarball;
 mod trial;

@@ -3,20 +3,16 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
 
-use crate::workspace::{root, run};
+use super::start;
+use crate::workspace::run;
 
 /// Where it is unpacked, in the other system.
 const PLACE: &str = "opt/em-cli-trial";
-
-/// How long the page of `annotate` may take to come.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A training of seconds.
 const CONFIG: &str = "\
@@ -33,7 +29,7 @@ epochs = 2
 batch_size = 4
 ";
 
-/// Trains, predicts, measures and opens a project there, with no variable set; leaves nothing behind.
+/// Does what the README begins with, trains, predicts, measures and opens a project there, with no variable set; leaves nothing behind.
 pub fn runs(packed: &Path, system: &Path) -> Result<()> {
     let place = system.join(PLACE);
     remove(&place)?;
@@ -43,14 +39,9 @@ pub fn runs(packed: &Path, system: &Path) -> Result<()> {
 }
 
 fn use_it(system: &Path, place: &Path) -> Result<()> {
-    let write = |name: &str, bytes: &[u8]| {
-        fs::write(place.join(name), bytes)
-            .with_context(|| format!("cannot write `{name}` into the root folder"))
-    };
-    write("run.toml", CONFIG.as_bytes())?;
-    write("raw.tif", &fs::read(root().join("fixtures/fib25/raw.tif")).context("no fixtures")?)?;
+    fs::write(place.join("run.toml"), CONFIG).context("cannot write into the root folder")?;
     let name = packed_name(place)?;
-    let em_cli = |words: &str| {
+    let em_cli = |words: &[&str]| {
         let mut command = Command::new("unshare");
         // The loader asks /proc where a program lies, which every system has; it goes with the process.
         let mut proc = OsString::from("--mount-proc=");
@@ -58,73 +49,29 @@ fn use_it(system: &Path, place: &Path) -> Result<()> {
         command.args(["--fork", "--pid", "--kill-child"]).arg(proc).arg("chroot");
         // From a folder of its own, as `cd` would; nothing of this machine's environment.
         command.arg(system).args(["/usr/bin/env", "-i", "-C"]).arg(Path::new("/").join(PLACE));
-        command.arg(format!("./{name}/bin/em-cli")).args(words.split_whitespace());
+        command.arg(format!("./{name}/bin/em-cli")).args(words);
         command
     };
     run(Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(place.join(&name)))?;
+    start::lines_run(place, em_cli)?;
     for words in [
         "--version",
         "phantom data --size 64 --train-sections 4 --gap 0 --val-sections 2",
         "train run.toml --device cpu --set output.folder=\"run\"",
         "predict --device cpu --model run data/val.tif -o phantom.tif",
-        "predict --device cpu --model mitochondria raw.tif -o mask.tif",
         "measure mitochondria=mask.tif -o objects",
     ] {
-        run(&mut em_cli(words))?;
+        run(&mut em_cli(&words.split_whitespace().collect::<Vec<_>>()))?;
     }
-    let built = place.join("built.tif");
-    run(crate::workspace::em_cli(["predict", "--device", "cpu", "--model", "mitochondria", "--quiet"])
-        .arg(root().join("fixtures/fib25/raw.tif"))
-        .arg("-o")
-        .arg(&built))?;
-    let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read `{}`", path.display()));
-    ensure!(read(&built)? == read(&place.join("mask.tif"))?, "it predicts other bytes there than here");
-    let page = Page::open(em_cli("annotate raw.tif -o project --classes mitochondria --no-browser"))?;
-    page.answers()
-}
-
-/// The page of a project, until this is dropped.
-struct Page {
-    process: Child,
-    address: String,
-}
-
-impl Page {
-    fn open(mut command: Command) -> Result<Self> {
-        use std::io::{BufRead, BufReader};
-        let mut process = command.stdout(Stdio::piped()).spawn().context("cannot start `annotate`")?;
-        let output = process.stdout.take().context("a child has no standard output")?;
-        let lines = BufReader::new(output).lines().map_while(Result::ok);
-        let address = lines
-            .flat_map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-            .find(|word| word.starts_with("http://"));
-        Ok(Self { process, address: address.context("`annotate` tells no address")? })
-    }
-
-    fn answers(&self) -> Result<()> {
-        let started = Instant::now();
-        loop {
-            match ureq::get(&self.address).call() {
-                Ok(answer) => {
-                    let text = answer.into_body().read_to_string()?;
-                    ensure!(text.contains("<html"), "the page of `annotate` is no page");
-                    println!("`annotate` answers");
-                    return Ok(());
-                }
-                Err(error) if started.elapsed() > PATIENCE => {
-                    return Err(error).context("`annotate` does not answer");
-                }
-                Err(_) => sleep(Duration::from_millis(200)),
-            }
-        }
-    }
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+    start::opens_a_page(em_cli(&[
+        "annotate",
+        start::STACK,
+        "-o",
+        "project",
+        "--classes",
+        "mitochondria",
+        "--no-browser",
+    ]))
 }
 
 fn unpack(packed: &Path, place: &Path) -> Result<()> {
