@@ -119,6 +119,7 @@ pub enum Lacking {
 pub struct ImportedNetwork {
     card: ModelCard,
     weights: BTreeMap<String, Tensor>,
+    outputs: Vec<String>,
     seam: Option<f64>,
     sees_all: bool,
 }
@@ -183,6 +184,7 @@ fn imported_own(
     Ok(ImportedNetwork {
         card: card(architecture, normalization, wishes),
         weights,
+        outputs: Vec::new(),
         seam: None,
         sees_all: false,
     })
@@ -235,7 +237,9 @@ fn imported(file: NetworkWeights, wishes: &Wishes) -> Computed<ImportedNetwork> 
     let architecture = Architecture::of_imported(opened.dimensions(), opened.in_channels, context, imported);
     settings::first(architecture.problems(wishes.classes.len())).map_err(Error::from)?;
     let card = card(architecture, normalization, wishes);
-    Ok(ImportedNetwork { card, weights: opened.weights, seam: found.seam, sees_all: found.sees_all })
+    let outputs = opened.outputs();
+    let (seam, sees_all) = (found.seam, found.sees_all);
+    Ok(ImportedNetwork { card, weights: opened.weights, outputs, seam, sees_all })
 }
 
 /// What has to be told of every network.
@@ -303,6 +307,12 @@ impl ImportedNetwork {
     /// Returns what was found out of it; `None` of one of our own.
     pub fn found(&self) -> Option<&Imported> {
         self.card.architecture.imported.as_deref()
+    }
+
+    /// Returns the names of the outputs that the file's network has, numbers where they have none; none of one of our
+    /// own.
+    pub fn outputs(&self) -> &[String] {
+        &self.outputs
     }
 
     /// Returns a tile to train with: its sections and its edge.

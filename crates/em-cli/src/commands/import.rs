@@ -209,6 +209,7 @@ pub fn run(args: &ImportArgs) -> Result<()> {
             "classes": card.classes,
             "parameters": parameters,
             "found": network.found(),
+            "outputs": network.outputs(),
             "seam": network.seam(),
             "sees_all": network.sees_all(),
         }));
@@ -233,6 +234,14 @@ fn tell(network: &ImportedNetwork, found: &Imported) {
     let sizes = axes.map(size).collect::<Vec<_>>().join(" x ");
     say!("  takes  `{}`, of {sizes} voxels", found.input_axes);
     say!("  gives  `{}`, {}", found.output_axes, describe(found.raw));
+    if let [_, _, ..] = network.outputs() {
+        let outputs = network.outputs();
+        say!(
+            "         in its output {}; --tensor takes another of {}",
+            outputs[found.output],
+            outputs.join(", ")
+        );
+    }
     say!("  tiles  overlap by {:?} voxels, on a grid of {:?}", of_space(found.halo), of_space(found.stride));
     match network.seam() {
         Some(seam) => {

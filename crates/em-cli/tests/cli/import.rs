@@ -50,6 +50,16 @@ fn a_network_of_pytorch_predicts_is_tuned_and_learns() {
 }
 
 #[test]
+fn which_of_several_outputs_is_taken_is_told() {
+    let lab = with_networks(&["networks/resnet.onnx", "networks/valid.onnx"]);
+    let told = lab.ok("import resnet.onnx -o first --scale 255 --class a --class b --values softmax");
+    assert!(told.contains("in its output out0; --tensor takes another of out0, out1\n"), "{told}");
+    let told = lab.ok("import resnet.onnx -o second --scale 255 --class a=0 --class b=1 --tensor out1");
+    assert!(told.contains("in its output out1;"), "{told}");
+    assert!(!lab.ok("import valid.onnx -o one --scale 255 --class a").contains("--tensor"));
+}
+
+#[test]
 fn the_folder_of_an_imported_network_may_be_moved() {
     let lab = with_networks(&["networks/valid.onnx"]);
     lab.ok("import valid.onnx -o theirs --class mitochondria --normalization zscore");

@@ -1,5 +1,6 @@
 //! The file of a network, opened: its axes, its weights, and running it at any size.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use tch::{Kind, Tensor};
@@ -7,7 +8,7 @@ use tch::{Kind, Tensor};
 use super::{Lacking, NetworkWeights, Wishes};
 use crate::Error;
 use crate::error::Computed;
-use crate::network::onnx::{Axis, OnnxNetwork, Port};
+use crate::network::onnx::{Axis, OnnxNetwork};
 use crate::network::{Engine, Loaded, canonical, problem_of_axes, with_axes};
 
 /// A network that runs.
@@ -18,6 +19,8 @@ pub struct Opened {
     pub output: usize,
     pub in_channels: usize,
     pub weights: BTreeMap<String, Tensor>,
+    /// The names of its outputs; numbers of a script, known once it has run.
+    outputs: RefCell<Vec<String>>,
     /// The sizes along z, y and x that the file says the network has; most networks take others, too.
     pub declared: [Option<usize>; 3],
     loaded: Loaded,
@@ -45,7 +48,8 @@ impl Opened {
                 Lacking::OneInput,
             ));
         };
-        let output = which_output(wishes.output.as_deref(), &network.outputs())?;
+        let outputs: Vec<String> = network.outputs().into_iter().map(|port| port.name).collect();
+        let output = which_output(wishes.output.as_deref(), &outputs)?;
         let axes = match (&wishes.axes, input.axes.len()) {
             (Some(axes), _) => axes.clone(),
             (None, 4) => "bcyx".into(),
@@ -85,8 +89,8 @@ impl Opened {
         let ordered = network.weight_sizes().into_iter().map(|(name, _)| weights[&name].shallow_clone());
         let ordered = ordered.collect();
         let loaded = Loaded::onnx(network);
-        let file = NetworkWeights { bytes: structure, ..file };
-        Ok(Self { axes, output_axes, output, in_channels, weights, declared, loaded, ordered, file })
+        let (file, outputs) = (NetworkWeights { bytes: structure, ..file }, RefCell::new(outputs));
+        Ok(Self { axes, output_axes, output, in_channels, weights, outputs, declared, loaded, ordered, file })
     }
 
     fn script(file: NetworkWeights, wishes: &Wishes) -> Computed<Self> {
@@ -120,8 +124,8 @@ impl Opened {
         let in_channels = if axes.contains('c') { channels } else { 1 };
         let ordered = named.iter().map(|(_, tensor)| tensor.shallow_clone()).collect();
         let weights = named.into_iter().collect();
-        let declared = [None; 3];
-        Ok(Self { axes, output_axes, output, in_channels, weights, declared, loaded, ordered, file })
+        let (declared, outputs) = ([None; 3], RefCell::default());
+        Ok(Self { axes, output_axes, output, in_channels, weights, outputs, declared, loaded, ordered, file })
     }
 
     pub fn dimensions(&self) -> usize {
@@ -144,6 +148,11 @@ impl Opened {
         if guessed { vec![self.in_channels, 1, 3] } else { vec![self.in_channels] }
     }
 
+    /// The names of its outputs.
+    pub fn outputs(&self) -> Vec<String> {
+        self.outputs.borrow().clone()
+    }
+
     pub fn named(&self) -> Vec<(String, Tensor)> {
         let named = self.weights.iter();
         named.map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
@@ -158,6 +167,10 @@ impl Opened {
     pub fn run(&self, input: &Tensor) -> Computed<Tensor> {
         let outputs = self.loaded.run(&self.ordered, &with_axes(input, &self.axes)?)?;
         let count = outputs.len();
+        let mut names = self.outputs.borrow_mut();
+        if names.is_empty() {
+            names.extend((0..count).map(|number| number.to_string()));
+        }
         let output = outputs.into_iter().nth(self.output).ok_or_else(|| {
             let problem = format!("the network has {count} outputs, and number {} is asked for", self.output);
             Error::Import { problem, lacking: Lacking::Output }
@@ -199,13 +212,12 @@ fn checked_axes(axes: &str, wishes: &Wishes) -> Computed<String> {
     Ok(output_axes)
 }
 
-fn which_output(wanted: Option<&str>, outputs: &[Port]) -> Computed<usize> {
+fn which_output(wanted: Option<&str>, outputs: &[String]) -> Computed<usize> {
     let Some(wanted) = wanted else { return Ok(0) };
-    let named = outputs.iter().position(|port| port.name == wanted);
+    let named = outputs.iter().position(|name| name == wanted);
     let numbered = wanted.parse().ok().filter(|number| *number < outputs.len());
     named.or(numbered).ok_or_else(|| {
-        let names: Vec<&str> = outputs.iter().map(|port| port.name.as_str()).collect();
-        unsuited(format!("the network has no output `{wanted}`, but {names:?}"), Lacking::Output)
+        unsuited(format!("the network has no output `{wanted}`, but {outputs:?}"), Lacking::Output)
     })
 }
 

@@ -93,6 +93,8 @@ fn a_resnet_with_two_outputs_says_what_pytorch_says() {
         let network = import(file("resnet", engine), &wishes).unwrap();
         let found = network.found().unwrap();
         assert_eq!(network.card.architecture.in_channels, 3);
+        let names = if engine == Engine::Onnx { ["out0", "out1"] } else { ["0", "1"] };
+        assert_eq!(network.outputs(), names, "{engine:?}");
         assert_eq!((found.stride[1..].to_vec(), found.fewer), (vec![4, 4], [0; 3]), "{engine:?}");
         assert!(!network.sees_all() && network.seam().unwrap() < 1e-5, "{engine:?}: {:?}", network.seam());
         // 7 x 7, pooling of 3, and at strides of 2 and 4 three and two kernels of 3; bilinear; one more.
