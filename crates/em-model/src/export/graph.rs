@@ -72,12 +72,6 @@ impl Graph {
         self.add(&name.into(), Vec::new(), DataType::Float, (value as f32).to_le_bytes().into())
     }
 
-    /// Adds known numbers along one axis; returns their name.
-    fn numbers(&mut self, name: String, value: f32, count: i64) -> String {
-        let raw_data = (0..count).flat_map(|_| value.to_le_bytes()).collect();
-        self.add(&name, vec![count], DataType::Float, raw_data)
-    }
-
     fn add(&mut self, name: &str, dims: Vec<i64>, data_type: DataType, raw_data: Vec<u8>) -> String {
         let data_type = data_type as i32;
         self.initializers.push(TensorProto {
@@ -104,33 +98,55 @@ impl Graph {
             NormLayer::Group(norm) => {
                 let (gain, shift) = (self.parameter(&norm.gain)?, self.parameter(&norm.shift)?);
                 let channels = norm.gain.size()[0];
-                let name = layer_of(&gain);
-                if norm.groups == channels {
-                    let epsilon = vec![float("epsilon", NORM_EPSILON)];
-                    return Ok(self.node("InstanceNormalization", name, &[input, &gain, &shift], epsilon));
-                }
-                Ok(self.group_norm(name, input, norm.groups, [&gain, &shift]))
+                Ok(self.group_norm(layer_of(&gain), input, [channels, norm.groups], [&gain, &shift]))
             }
         }
     }
 
-    /// Group norm, which has an operator of its own from opset 18 on: instance norm over the voxels of all channels
-    /// of a group, then gain and shift by channel.
-    fn group_norm(&mut self, name: &str, input: &str, groups: i64, [gain, shift]: [&str; 2]) -> String {
+    /// Group norm, of one channel a group instance norm, with sums over rows first and over the rows of a group
+    /// then: other runtimes add up one by one what an operator of its own is given, half a million voxels to four
+    /// digits.
+    fn group_norm(
+        &mut self,
+        name: &str,
+        input: &str,
+        [channels, groups]: [i64; 2],
+        [gain, shift]: [&str; 2],
+    ) -> String {
         let part = |what: &str| format!("{name}/{what}");
-        let grouped = self.integers(part("groups"), &[0, groups, -1]);
-        let grouped = self.node("Reshape", part("grouped"), &[input, &grouped], Vec::new());
-        let one = self.numbers(part("ones"), 1.0, groups);
-        let zero = self.numbers(part("zeros"), 0.0, groups);
-        let epsilon = vec![float("epsilon", NORM_EPSILON)];
-        let normed = self.node("InstanceNormalization", part("normed"), &[&grouped, &one, &zero], epsilon);
+        // 0 keeps the length of an axis.
+        let by_group = self.integers(part("by_group"), &[0, groups, -1]);
+        let along = |axis: i64, keeps: i64| vec![ints("axes", &[axis]), int("keepdims", keeps)];
+        let rows = self.node("ReduceMean", part("means_of_rows"), &[input], along(-1, 0));
+        let rows = self.node("Reshape", part("grouped_means"), &[&rows, &by_group], Vec::new());
+        let mean = self.node("ReduceMean", part("mean"), &[&rows], along(2, 1));
+
+        let grouped = self.node("Reshape", part("grouped"), &[input, &by_group], Vec::new());
+        let centred = self.node("Sub", part("grouped_centred"), &[&grouped, &mean], Vec::new());
         let shape = self.node("Shape", part("shape"), &[input], Vec::new());
-        let normed = self.node("Reshape", part("ungrouped"), &[&normed, &shape], Vec::new());
+        let centred = self.node("Reshape", part("centred"), &[&centred, &shape], Vec::new());
+
+        let rows = self.node("ReduceSumSquare", part("squares_of_rows"), &[&centred], along(-1, 0));
+        let rows = self.node("Reshape", part("grouped_squares"), &[&rows, &by_group], Vec::new());
+        let squares = self.node("ReduceMean", part("squares"), &[&rows], along(2, 1));
+        let last = self.integers(part("last"), &[-1]);
+        let width = self.node("Gather", part("whole_width"), &[&shape, &last], Vec::new());
+        let width = self.node("Cast", part("width"), &[&width], vec![int("to", DataType::Float as i64)]);
+        let variance = self.node("Div", part("variance"), &[&squares, &width], Vec::new());
+        let epsilon = self.number(part("epsilon"), NORM_EPSILON);
+        let variance = self.node("Add", part("positive_variance"), &[&variance, &epsilon], Vec::new());
+        let deviation = self.node("Sqrt", part("deviation"), &[&variance], Vec::new());
+
+        let in_groups = self.integers(part("in_groups"), &[1, groups, channels / groups]);
+        let gain = self.node("Reshape", part("grouped_gain"), &[gain, &in_groups], Vec::new());
+        let scale = self.node("Div", part("grouped_scale"), &[&gain, &deviation], Vec::new());
+        let by_channel = [vec![0, channels], vec![1; self.dimensions]].concat();
+        let by_channel = self.integers(part("by_channel"), &by_channel);
+        let scale = self.node("Reshape", part("scale"), &[&scale, &by_channel], Vec::new());
         let axes: Vec<i64> = (1..=self.dimensions as i64).collect();
         let axes = self.integers(part("axes"), &axes);
-        let gain = self.node("Unsqueeze", part("gain"), &[gain, &axes], Vec::new());
         let shift = self.node("Unsqueeze", part("shift"), &[shift, &axes], Vec::new());
-        let scaled = self.node("Mul", part("scaled"), &[&normed, &gain], Vec::new());
+        let scaled = self.node("Mul", part("scaled"), &[&centred, &scale], Vec::new());
         self.node("Add", name, &[&scaled, &shift], Vec::new())
     }
 
