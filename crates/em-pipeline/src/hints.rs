@@ -82,7 +82,7 @@ pub fn of_model(error: &em_model::Error) -> Option<String> {
     use em_model::Error;
     Some(match error {
         Error::Device { .. } => {
-            "use --device cpu, or set up a CUDA libtorch with `cargo xtask libtorch --cuda`".into()
+            "use --device cpu; a GPU needs the driver of NVIDIA and an em-cli with CUDA (docs/how-to/install.md)".into()
         }
         Error::EmptyClass { class } => {
             format!("check the label file of `{class}`, or take the class out of data.classes")

@@ -156,11 +156,11 @@ fn cuda_that_is_not_there() {
     let lab = with_run();
     assert_snapshot!(lab.mistake("train --config run.toml --overwrite --device cuda"), @"
     error: device `cuda` is not available: libtorch finds no CUDA device on this machine
-    hint: use --device cpu, or set up a CUDA libtorch with `cargo xtask libtorch --cuda`
+    hint: use --device cpu; a GPU needs the driver of NVIDIA and an em-cli with CUDA (docs/how-to/install.md)
     ");
     assert_snapshot!(lab.mistake("predict --model run val.tif -o mask.tif --device cuda:3"), @"
     error: device `cuda:3` is not available: libtorch finds no CUDA device on this machine
-    hint: use --device cpu, or set up a CUDA libtorch with `cargo xtask libtorch --cuda`
+    hint: use --device cpu; a GPU needs the driver of NVIDIA and an em-cli with CUDA (docs/how-to/install.md)
     ");
     assert_snapshot!(lab.mistake("predict --model run val.tif -o mask.tif --device gpu"), @"error: `gpu` is no device, expected auto, cpu, cuda or cuda:N");
 }
