@@ -321,7 +321,14 @@ await check("everything is reached by keys", async ({ page }) => {
 await check("a reload returns to the same place and objects", async ({ page }) => {
   await choose(page, 26);
   await page.keyboard.press("v");
-  await page.waitForTimeout(400);
+  const { layout } = await state(page);
+  const kept = (name) => page.evaluate((name) => new URLSearchParams(location.hash.slice(1)).get(name), name);
+  assert.equal(await kept("layout"), layout);
+  await page.waitForFunction(() => {
+    const at = (new URLSearchParams(location.hash.slice(1)).get("at") ?? "").split(",");
+    const { position, scale } = window.view.state();
+    return [...position, scale].every((value, index) => Math.abs(value - at[index]) < 1e-3);
+  });
   const before = await state(page);
   await page.reload();
   await page.evaluate(() => window.view.ready);

@@ -108,6 +108,7 @@ export class App {
 
   setLayout(layout: Layout): void {
     this.scene.layout = layout;
+    this.keepPlace();
     this.changed();
   }
 
@@ -193,8 +194,10 @@ export class App {
   private moved(): void {
     this.changed();
     clearTimeout(this.restTimer);
-    this.restTimer = setTimeout(() => {
-      writeAddress({ place: this.scene.place, layout: this.scene.layout, layer: this.layer?.name ?? null, objects: this.chosen });
-    }, REST_MS);
+    this.restTimer = setTimeout(() => this.keepPlace(), REST_MS);
+  }
+
+  private keepPlace(): void {
+    writeAddress({ place: this.scene.place, layout: this.scene.layout, layer: this.layer?.name ?? null, objects: this.chosen });
   }
 }
