@@ -144,8 +144,8 @@ fn write(path: &Path, array: &ArrayD<f32>) -> Done {
 
 /// Trains some steps on a stack with a dark disc in each section.
 fn train(run: &RunFolder, config: &ModelConfig, normalization: Normalization) -> Done {
-    const SHAPE: [usize; 3] = [33, 192, 192];
-    let is_inside = |(_, y, x): (usize, usize, usize)| y.abs_diff(96).pow(2) + x.abs_diff(96).pow(2) < 2000;
+    const SHAPE: [usize; 3] = [33, 240, 240];
+    let is_inside = |(_, y, x): (usize, usize, usize)| y.abs_diff(120).pow(2) + x.abs_diff(120).pow(2) < 3000;
     let raw = Array3::from_shape_fn(SHAPE, |(z, y, x)| {
         let texture = ((z * 31 + y * 17 + x * 13) % 29) as u8;
         if is_inside((z, y, x)) { 60 + texture } else { 160 + texture }
