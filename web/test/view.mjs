@@ -323,7 +323,7 @@ await check("a reload returns to the same place and objects", async ({ page }) =
   await page.keyboard.press("v");
   const { layout } = await state(page);
   const kept = (name) => page.evaluate((name) => new URLSearchParams(location.hash.slice(1)).get(name), name);
-  assert.equal(await kept("layout"), layout);
+  assert.deepEqual([await kept("layout"), await kept("objects")], [layout, "26"]);
   await page.waitForFunction(() => {
     const at = (new URLSearchParams(location.hash.slice(1)).get("at") ?? "").split(",");
     const { position, scale } = window.view.state();

@@ -120,6 +120,7 @@ export class App {
     this.tools.cancel();
     void this.corrections.look();
     void this.loadTable();
+    this.keepPlace();
     this.moved();
   }
 
@@ -136,6 +137,7 @@ export class App {
   select(ids: number[]): void {
     this.chosen = ids;
     if (this.layer !== null) this.scene.choose(this.layer.name, ids);
+    this.keepPlace();
     this.moved();
   }
 
@@ -197,6 +199,7 @@ export class App {
     this.restTimer = setTimeout(() => this.keepPlace(), REST_MS);
   }
 
+  /** Writes the address: at once where something was picked, and after a move when it rests. */
   private keepPlace(): void {
     writeAddress({ place: this.scene.place, layout: this.scene.layout, layer: this.layer?.name ?? null, objects: this.chosen });
   }
