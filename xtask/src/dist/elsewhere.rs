@@ -54,6 +54,7 @@ fn use_it(system: &Path, place: &Path) -> Result<()> {
     };
     run(Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(place.join(&name)))?;
     start::lines_run(place, em_cli)?;
+    let typed = |words: &str| em_cli(&words.split_whitespace().collect::<Vec<_>>());
     for words in [
         "--version",
         "phantom data --size 64 --train-sections 4 --gap 0 --val-sections 2",
@@ -61,17 +62,9 @@ fn use_it(system: &Path, place: &Path) -> Result<()> {
         "predict --device cpu --model run data/val.tif -o phantom.tif",
         "measure mitochondria=mask.tif -o objects",
     ] {
-        run(&mut em_cli(&words.split_whitespace().collect::<Vec<_>>()))?;
+        run(&mut typed(words))?;
     }
-    start::opens_a_page(em_cli(&[
-        "annotate",
-        start::STACK,
-        "-o",
-        "project",
-        "--classes",
-        "mitochondria",
-        "--no-browser",
-    ]))
+    start::opens_a_page(typed("annotate stack.tif -o project --classes mitochondria --no-browser"))
 }
 
 fn unpack(packed: &Path, place: &Path) -> Result<()> {

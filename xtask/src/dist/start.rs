@@ -16,7 +16,7 @@ use crate::workspace::{em_cli, root, run};
 const HEADING: &str = "**To use it**";
 
 /// The stack that the lines speak of, and the mask that they make.
-pub const STACK: &str = "stack.tif";
+const STACK: &str = "stack.tif";
 const MASK: &str = "mask.tif";
 
 /// How long a page may take to come.
@@ -32,29 +32,30 @@ pub fn lines_run(folder: &Path, program: impl Fn(&[&str]) -> Command) -> Result<
     let lines = lines(&readme);
     let mut predicted = false;
     for line in &lines {
-        if line[0] == "view" {
-            opens_a_page(program(&[line, &["--no-browser"][..]].concat()))?;
-            continue;
-        }
-        run(&mut program(line))?;
-        if line[0] == "predict" {
-            let mut arguments = line.clone();
-            let output = arguments.last_mut().filter(|output| **output == MASK);
-            *output.with_context(|| format!("the README's line ends otherwise than in `{MASK}`"))? =
-                "built.tif";
-            run(em_cli(arguments).current_dir(folder))?;
-            let read = |name: &str| fs::read(folder.join(name)).with_context(|| format!("no `{name}`"));
-            ensure!(
-                read(MASK)? == read("built.tif")?,
-                "the installed program predicts other bytes than the built one"
-            );
-            predicted = true;
+        match line[0] {
+            "view" => opens_a_page(program(&[line, &["--no-browser"][..]].concat()))?,
+            "predict" => {
+                predicts_the_same(folder, &[line, &["--device", "cpu"][..]].concat(), &program)?;
+                predicted = true;
+            }
+            _ => run(&mut program(line))?,
         }
     }
     ensure!(
         predicted && lines.len() >= 3,
         "the README's block behind `{HEADING}` has other lines: {lines:?}"
     );
+    Ok(())
+}
+
+/// Predicts with the installed program and with the one that is built: both masks have the same bytes.
+fn predicts_the_same(folder: &Path, line: &[&str], program: impl Fn(&[&str]) -> Command) -> Result<()> {
+    let [mask, theirs] = [MASK, "installed.tif"].map(|name| folder.join(name));
+    run(&mut program(line))?;
+    fs::rename(&mask, &theirs).with_context(|| format!("the README's line makes no `{MASK}`"))?;
+    run(em_cli(line).current_dir(folder))?;
+    let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read `{}`", path.display()));
+    ensure!(read(&mask)? == read(&theirs)?, "the installed program predicts other bytes than the built one");
     Ok(())
 }
 
