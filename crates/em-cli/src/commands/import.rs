@@ -234,8 +234,7 @@ fn tell(network: &ImportedNetwork, found: &Imported) {
     let sizes = axes.map(size).collect::<Vec<_>>().join(" x ");
     say!("  takes  `{}`, of {sizes} voxels", found.input_axes);
     say!("  gives  `{}`, {}", found.output_axes, describe(found.raw));
-    if let [_, _, ..] = network.outputs() {
-        let outputs = network.outputs();
+    if let outputs @ [_, _, ..] = network.outputs() {
         say!(
             "         in its output {}; --tensor takes another of {}",
             outputs[found.output],

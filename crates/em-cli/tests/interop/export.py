@@ -54,7 +54,7 @@ def check_files(folder: Path) -> float:
         assert model.opset_import[0].version >= 17
         assert model.graph.input[0].name == takes, model.graph.input
         if any(node.op_type == "ReduceSumSquare" for node in model.graph.node):
-            # Of a norm that is made of small operators, whose fault a distance is.
+            # A norm of small operators: this tells whether the graph is right, whatever a runtime makes of it.
             given, expected = (read(folder / f"{takes}_{side}_0") for side in ("input", "output"))
             [found] = ReferenceEvaluator(model).run(None, {takes: given})
             same(f"{path}, the evaluator of onnx", found, expected, TOLERANCE_OF_REFERENCE)
